@@ -1,0 +1,59 @@
+/**
+ * The one port to what may be lost: counters, nonces, caches, hints and presence. Losing all of it costs latency or a
+ * limit's memory, never a command. In one process it is memory; over several it is Redis, with the same contract suite.
+ * Every write is idempotent or harmless when repeated, because a driver may repeat it.
+ */
+export interface Ephemeral {
+  readonly kind: 'memory' | 'redis';
+  /** Adds `by` to the counter `key`, whose window starts with its first count. */
+  count(key: string, windowMs: number, by?: number): Promise<CounterState>;
+  /** Forgets a counter. */
+  resetCount(key: string, windowMs: number): Promise<void>;
+  /** Stores `value` unless `key` is there; answers what is stored now. */
+  setIfAbsent(key: string, value: string, ttlMs: number): Promise<{ stored: boolean; value: string }>;
+  get(key: string): Promise<string | undefined>;
+  set(key: string, value: string, ttlMs: number): Promise<void>;
+  delete(key: string): Promise<void>;
+  readonly bus: Bus;
+  readonly presence: Presence;
+  health(): EphemeralHealth;
+  close(): Promise<void>;
+}
+
+export interface CounterState {
+  count: number;
+  /** Milliseconds until the window ends. */
+  resetMs: number;
+}
+
+export interface EphemeralHealth {
+  status: 'ok' | 'degraded';
+  message?: string;
+}
+
+/** JSON values only. */
+export type BusMessage = unknown;
+
+/** `gap`: messages of this publisher were missed between `after` and `next`; repair from SQL. */
+export type BusEvent =
+  | { type: 'message'; publisher: string; number: number; message: BusMessage }
+  | { type: 'gap'; publisher: string; after: number; next: number };
+
+/**
+ * Hints to every subscriber in every process, this one included, numbered from 1 for each publisher and channel. In order
+ * for one publisher; may be lost (then a `gap`), never duplicated. A subscriber that throws harms nobody else.
+ */
+export interface Bus {
+  /** This process's name on the bus: made anew at each start. */
+  readonly publisher: string;
+  publish(channel: string, message: BusMessage): void;
+  subscribe(channel: string, handler: (event: BusEvent) => void): () => void;
+}
+
+/** Who is where: members of a group, each with a value, gone when not renewed for `ttlMs`. */
+export interface Presence {
+  set(group: string, member: string, value: string, ttlMs: number): Promise<void>;
+  remove(group: string, member: string): Promise<void>;
+  list(group: string): Promise<Map<string, string>>;
+  count(group: string): Promise<number>;
+}

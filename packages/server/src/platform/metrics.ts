@@ -1,0 +1,58 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The only user of prom-client. Names are Prometheus's, with units; labels never carry ids or personal data. */
+export class Metrics {
+  readonly #registry = new Registry();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  counter<Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) {
+    return new Counter<Label>({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  /** `read` is called at each scrape. */
+  gauge<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+    read?: (gauge: Gauge<Label>) => void,
+  ) {
+    return new Gauge<Label>({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      ...(read
+        ? {
+            collect() {
+              read(this);
+            },
+          }
+        : {}),
+    });
+  }
+
+  histogram<Label extends string = never>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly Label[] = [],
+  ) {
+    return new Histogram<Label>({ name, help, labelNames, buckets, registers: [this.#registry] });
+  }
+
+  /** The Prometheus text. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  names(): Promise<string[]> {
+    return this.#registry.getMetricsAsJSON().then((metrics) => metrics.map((metric) => metric.name));
+  }
+}

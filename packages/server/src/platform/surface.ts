@@ -1,0 +1,38 @@
+import type { z } from 'zod';
+import type { Origin, Principal } from './principal.js';
+
+/**
+ * What a domain declares and the gateway mounts. HTTP routes carry `config: {access, limit}`; socket events are
+ * EventDefinitions. Authentication, validation, limits, error mapping and metrics attach once, at mounting.
+ */
+export type Access = 'public' | 'user' | 'admin' | 'screen' | 'any';
+/** Which rate limit counts a route: RATE_LIMIT_PER_MINUTE per user or address, COMMAND_RATE_PER_MINUTE, or none. */
+export type LimitScope = 'general' | 'refresh' | 'command' | 'none';
+
+export interface EventContext {
+  readonly socketId: string;
+  /** As it is now: `auth-refresh` replaces it. */
+  readonly principal: Principal;
+  readonly origin: Origin;
+  /** Aborted when the socket closes. */
+  readonly signal: AbortSignal;
+  replacePrincipal(principal: Principal): void;
+}
+
+/**
+ * One client → server event. `handle` is called in the order of arrival and synchronously, so that a verb can take its
+ * turn in a queue before it first awaits; what it resolves to becomes the ack `{success:true, …}`.
+ */
+export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
+  access: Exclude<Access, 'public'>;
+  limit: LimitScope;
+  schema: Schema;
+  handle(context: EventContext, input: z.output<Schema>): Promise<object>;
+}
+
+export type Events = Record<string, EventDefinition>;
+
+/** Keeps the schema's type inside `handle`. */
+export function defineEvent<Schema extends z.ZodType>(event: EventDefinition<Schema>): EventDefinition {
+  return event as unknown as EventDefinition;
+}
