@@ -1,45 +1,34 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 const free = { access: 'public', limit: 'none' } as const;
 
-/** Where the built console lies beside the server: in the workspace, or packed into the server's own dist. */
+/** Where the built console lies beside the server; undefined before it was built. */
 export function consoleFolder(): string | undefined {
-  const candidates = ['../../../console/dist', '../console'].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
-  );
-  return candidates.find((folder) => existsSync(`${folder}/index.html`));
+  // Two steps up from src/gateway and from dist/gateway alike.
+  const folder = fileURLToPath(new URL('../../../console/dist', import.meta.url));
+  return existsSync(`${folder}/index.html`) ? folder : undefined;
 }
 
-/**
- * The console's files at the root. Names with a hash may be kept for ever; the page itself never. A path without a file is a
- * page of the console (its router takes it from there), unless it looks like a file or belongs to the API.
- */
-export function consoleRoutes(folder: string): FastifyPluginAsync {
-  return async (app: FastifyInstance) => {
-    app.addHook('onRoute', (route) => {
-      route.config = { ...route.config, ...free };
-      route.schema = { ...route.schema, hide: true };
-    });
-    await app.register(fastifyStatic, {
-      root: folder,
-      wildcard: true,
-      index: ['index.html'],
-      cacheControl: false,
-      setHeaders: (response, path) => {
-        const hashed = path.includes('/assets/');
-        response.setHeader('cache-control', hashed ? `public, max-age=31536000, immutable` : 'no-cache');
-      },
-    });
-    app.setNotFoundHandler((request, reply) => pageOrNotFound(request, reply));
-  };
+/** The console's files at the root. Names with a hash may be kept for ever; the page itself is always asked for. */
+export async function serveConsole(app: FastifyInstance, folder: string): Promise<void> {
+  await app.register(fastifyStatic, { root: folder, cacheControl: false, serve: false });
+  app.get('/*', { config: free, schema: { hide: true } }, async (request, reply) => {
+    const path = (request.params as { '*': string })['*'];
+    const kept = path.startsWith('assets/');
+    reply.header('cache-control', kept ? 'public, max-age=31536000, immutable' : 'no-cache');
+    return isPage(request) ? reply.sendFile('index.html') : reply.sendFile(path);
+  });
 }
 
-function pageOrNotFound(request: FastifyRequest, reply: FastifyReply) {
+/** A path without a file is a page of the console, whose router takes it from there. */
+function isPage(request: FastifyRequest): boolean {
   const path = request.url.split('?')[0] ?? '/';
-  const isPage = request.method === 'GET' && !path.startsWith('/api/') && !/\.[a-z0-9]+$/i.test(path);
-  if (isPage) return reply.header('cache-control', 'no-cache').sendFile('index.html');
-  return reply.callNotFound();
+  return (
+    request.method === 'GET' &&
+    !/^\/(api|socket\.io|\.well-known|health|metrics)(\/|$)/.test(path) &&
+    !/\.[a-z0-9]+$/i.test(path)
+  );
 }

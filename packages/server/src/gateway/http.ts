@@ -17,6 +17,7 @@ import type { Metrics } from '../platform/metrics.js';
 import type { LimitScope } from '../platform/surface.js';
 import { bearerToken } from './authenticate.js';
 import type { Trust } from './client-address.js';
+import { serveConsole } from './console.js';
 import { apiDocs } from './openapi.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { allows, limitKey } from './sockets.js';
@@ -26,6 +27,8 @@ export interface HttpConfig {
   /** Redirect what a trusted proxy marks as plain http. */
   forceHttps: boolean;
   version: string;
+  /** The built console; undefined serves none. */
+  consoleFolder: string | undefined;
 }
 
 /** What one counted request leaves to say in the standard headers. */
@@ -83,6 +86,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   await app.register(apiDocs(deps.config.version));
   for (const routes of deps.rootRoutes) await app.register(routes);
   for (const routes of deps.apiRoutes) await app.register(routes, { prefix: '/api' });
+  if (deps.config.consoleFolder) await serveConsole(app, deps.config.consoleFolder);
   return app;
 }
 
