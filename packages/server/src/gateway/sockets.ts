@@ -3,15 +3,16 @@ import type { Server as HttpServer } from 'node:http';
 import { AuthenticationError, BongsuError, MAX_FRAME_BYTES, parseInput, type Ready } from '@bongsu/protocol';
 import { Server, type Socket } from 'socket.io';
 import type { Commands, ScreenAttachment } from '../commands/index.js';
+import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
-import type { Access, EventDefinition, Events, LimitScope } from '../platform/surface.js';
+import type { Access, EventDefinition, Events } from '../platform/surface.js';
 import type { Screens } from '../screens/index.js';
 import { type Admit, admission } from './admission.js';
-import { authMiddleware, type HandshakeLimits } from './authenticate.js';
+import { authMiddleware } from './authenticate.js';
 import { clientAddress, type Trust } from './client-address.js';
 import { type ClientEvent, Connection } from './connection.js';
 import { Connections } from './connections.js';
@@ -32,9 +33,7 @@ export interface SocketsDeps {
   commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
   screens: Pick<Screens, 'setOnline'>;
   events: Events;
-  handshakeLimits: HandshakeLimits;
-  /** Counts one general event of a user. @throws RATE_LIMIT */
-  checkLimit(scope: LimitScope, key: string): Promise<void>;
+  limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure'>;
   admit: Admit;
   trust: Trust;
   clock: Clock;
@@ -87,7 +86,7 @@ export class Sockets {
     namespace.use(
       authMiddleware({
         identity: deps.identity,
-        limits: deps.handshakeLimits,
+        limits: deps.limiter,
         checkConnections: (principal) => this.connections.check(principal),
         originOf: (socket) => this.#originOf(socket),
         log: deps.log,
@@ -203,8 +202,8 @@ export class Sockets {
     // Commands are counted by their verb, in memory and at once: a wait here would shuffle their order.
     if (definition.limit === 'command' || definition.limit === 'none')
       return definition.handle(connection, input);
-    return this.#deps
-      .checkLimit(definition.limit, limitKey(connection.principal))
+    return this.#deps.limiter
+      .enforceLimit(definition.limit, limitKey(connection.principal))
       .then(() => definition.handle(connection, input));
   }
 
