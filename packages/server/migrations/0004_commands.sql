@@ -1,4 +1,4 @@
--- works-with: 0004
+-- works-with: 0001
 -- The functions of the ledger (docs/delivery.md). Each is one volatile call: rows are locked in one order by one statement and
 -- read by a later one, whose snapshot is newer than the locks. No lock spans a round trip to the client.
 -- enable_seqscan and its like are off where a cached plan could have been made on an empty table and then scan a full one.

@@ -60,9 +60,15 @@ const FULL_RETRY_MS = 1000;
 export class Acceptor {
   readonly #deps: AcceptorDeps;
   readonly #waiting = new Map<string, Waiting>();
+  #stopped = false;
 
   constructor(deps: AcceptorDeps) {
     this.#deps = deps;
+  }
+
+  /** From now on nothing is accepted; what waits is answered. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Synchronous up to the batcher when no gate has to wait. @throws BongsuError */
@@ -80,8 +86,9 @@ export class Acceptor {
   #accept(caller: Caller, request: CommandRequest): Promise<Accepted> {
     const { principal } = caller;
     if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
+    if (this.#stopped) throw new BongsuError('UNAVAILABLE', { retryAfterMs: FULL_RETRY_MS });
     const ttlMs = this.#ttlOf(request.ttlMs);
-    if (!caller.counted) this.#checkLimit(principal.userId);
+    if (!caller.counted) this.checkLimit(principal.userId);
     const { payload, fingerprint } = writeContent(request.content, request.target);
     const { type, ...fields } = request.content;
     const command: NewCommand = {
@@ -138,7 +145,8 @@ export class Acceptor {
     });
   }
 
-  #checkLimit(userId: string): void {
+  /** @throws RATE_LIMIT */
+  checkLimit(userId: string): void {
     const { allowed, retryAfterMs } = this.#deps.limit(userId);
     if (!allowed) throw new BongsuError('RATE_LIMIT', { retryAfterMs: Math.max(1, Math.ceil(retryAfterMs)) });
   }
@@ -248,10 +256,7 @@ async function asDuplicate(answer: Promise<Accepted>): Promise<Accepted> {
   return { ...(await answer), duplicate: true };
 }
 
-function storedAnswer(
-  { id, fingerprint }: NewCommand,
-  stored: StoredCommand & { epoch: string },
-): Accepted {
+function storedAnswer({ id, fingerprint }: NewCommand, stored: StoredCommand & { epoch: string }): Accepted {
   if (stored.fingerprint !== fingerprint) throw new BongsuError('IDEMPOTENCY_CONFLICT');
   const { stream, seq, epoch, acceptedAt } = stored;
   return { id, status: 'accepted', stream, seq, epoch, acceptedAt, duplicate: true };

@@ -33,6 +33,10 @@ export class Turn {
     this.#onEmpty = onEmpty;
   }
 
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   /** True when nobody earlier is left. */
   get isFirst(): boolean {
     return this.#lane[0] === this;
@@ -50,8 +54,11 @@ export class Turn {
   end(): void {
     if (this.#over) return;
     this.#over = true;
-    while (this.#lane[0]?.#over) this.#lane.shift();
-    const next = this.#lane[0];
+    let next = this.#lane[0];
+    while (next?.isOver) {
+      this.#lane.shift();
+      next = this.#lane[0];
+    }
     if (next) next.#wake?.();
     else this.#onEmpty();
   }

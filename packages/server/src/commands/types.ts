@@ -2,6 +2,7 @@ import type { ClosingKey, StreamState } from '@bongsu/protocol';
 import type { FastifyPluginAsync } from 'fastify';
 import type { Queryable } from '../platform/database/database.js';
 import type { Events } from '../platform/surface.js';
+import type { IdempotencyManager } from './idempotency-manager.js';
 
 /** A connected screen's socket, as the dispatcher sees it. The gateway makes one per screen socket. */
 export interface ScreenConnection {
@@ -47,6 +48,8 @@ export interface Commands {
    * connected screen are refused. The caller calls the answer after COMMIT: it tells the senders and stops the dispatcher.
    */
   cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
+  /** For other POSTs with an Idempotency-Key, in the transaction of their operation. */
+  readonly idempotency: IdempotencyManager;
   routes: FastifyPluginAsync;
   events: Events;
 }

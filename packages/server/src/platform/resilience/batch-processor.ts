@@ -130,7 +130,10 @@ export class BatchProcessor<Item, Result> {
     return results;
   }
 
-  #end(batch: Waiting<Item, Result>[], answer: (waiting: Waiting<Item, Result>, index: number) => void): void {
+  #end(
+    batch: Waiting<Item, Result>[],
+    answer: (waiting: Waiting<Item, Result>, index: number) => void,
+  ): void {
     this.#inFlight -= 1;
     for (const { key, bytes } of batch) {
       this.#queued -= 1;
