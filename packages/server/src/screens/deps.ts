@@ -3,7 +3,7 @@ import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { RecordAudit } from '../platform/audit.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
-import type { Database, Queryable } from '../platform/database/database.js';
+import type { Database } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -26,28 +26,12 @@ export interface ScreensDeps {
   users: UserNames;
   inbox: Pick<Commands, 'createInbox' | 'cancelInbox'>;
   rateLimiter: Pick<RateLimiter, 'enforceLimit' | 'refund'>;
-  /** Without one an Idempotency-Key is ignored. */
-  idempotency?: IdempotentOperations;
+  idempotency: Pick<Commands['idempotency'], 'register' | 'saveResult'>;
 }
 
 export interface UserNames {
   /** Names by id, of those that exist. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
-}
-
-/** What screens use of the IdempotencyManager. */
-export interface IdempotentOperations {
-  /**
-   * Takes the key in the caller's transaction, or answers what was saved under it.
-   * @throws IDEMPOTENCY_CONFLICT when the key was used for something else
-   */
-  register(
-    tx: Queryable,
-    scope: string,
-    key: string,
-    fingerprint: Uint8Array,
-  ): Promise<{ registered: true } | { registered: false; result: unknown }>;
-  saveResult(tx: Queryable, scope: string, key: string, result: unknown): Promise<void>;
 }
 
 export interface ScreensConfig {
