@@ -61,7 +61,7 @@ export async function openLogin(
     ipPrefix: addressPrefix(how.origin.address) ?? null,
     userAgent: how.origin.userAgent.slice(0, MAX_USER_AGENT) || null,
   });
-  return { user: toUser({ ...user, lastLogin: at }, email), pair, login, idles: !how.rememberMe };
+  return { user: toUser(user, email), pair, login, idles: !how.rememberMe };
 }
 
 /** An event of a person acting for themselves. */
