@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import {
   type CommandsHarness,
   commandsHarness,
@@ -30,9 +30,9 @@ describeEachDatabase('delivering', (open) => {
     database = await open();
     harness = await start();
     await harness.addScreen('scr_a');
-    return async () => {
-      for (const made of harnesses.splice(0)) await made.commands.stop(AbortSignal.timeout(1000));
-    };
+  });
+  afterEach(async () => {
+    for (const made of harnesses.splice(0)) await made.commands.stop(AbortSignal.timeout(1000));
   });
 
   const accept = async (count: number, fields: object = {}) => {
