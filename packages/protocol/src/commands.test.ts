@@ -110,14 +110,14 @@ describe('isNavigable', () => {
 });
 
 describe('ReceiptSchema', () => {
-  it('[DL12] cuts a long error instead of losing the receipt', () => {
+  it('[DL20] cuts a long error instead of losing the receipt', () => {
     const receipt = parseInput(ReceiptSchema, { status: 'failed', error: `\0${'x'.repeat(900)}` });
     expect(receipt).toMatchObject({ status: 'failed', retryable: true });
     expect('error' in receipt && receipt.error).toHaveLength(500);
   });
 
   it.each([[null], ['executed'], [{}], [{ status: 'done' }], [{ status: 'executed', seq: 'x' }]])(
-    '[DL12] refuses %j',
+    '[DL20] refuses %j',
     (receipt) => {
       expect(ReceiptSchema.safeParse(receipt).success).toBe(false);
     },

@@ -7,6 +7,7 @@ import {
   parseInput,
 } from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
+import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { Log } from '../platform/log.js';
 import type { Origin, Principal } from '../platform/principal.js';
@@ -33,14 +34,9 @@ export interface SocketData {
   sessionId: string;
 }
 
-export interface HandshakeLimits {
-  isBlocked(address: string): Promise<boolean>;
-  recordFailure(address: string): Promise<void>;
-}
-
 export interface AuthMiddlewareDeps {
   identity: Pick<Identity, 'authenticate'>;
-  limits: HandshakeLimits;
+  limits: Pick<RateLimiter, 'isBlocked' | 'recordFailure'>;
   /** Throws when this principal may not have one more connection. */
   checkConnections(principal: Principal): void;
   originOf(socket: Socket): Origin;
@@ -83,7 +79,11 @@ function readHandshake(socket: Socket): Handshake {
 }
 
 /** An expired token of ours is no failed attempt: after a weekend, 200 kiosks behind one address all have one. */
-async function countFailure(limits: HandshakeLimits, address: string, error: BongsuError): Promise<boolean> {
+async function countFailure(
+  limits: Pick<RateLimiter, 'isBlocked' | 'recordFailure'>,
+  address: string,
+  error: BongsuError,
+): Promise<boolean> {
   if (error.retryable || error.code === 'TOKEN_EXPIRED' || error.code === 'TOKEN_REVOKED') return false;
   const blocked = await limits.isBlocked(address);
   if (!blocked) await limits.recordFailure(address);

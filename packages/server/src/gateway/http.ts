@@ -1,4 +1,4 @@
-import { AuthenticationError, BongsuError, MAX_BODY_BYTES } from '@bongsu/protocol';
+import { AuthenticationError, BongsuError, MAX_BODY_BYTES, RateLimitError } from '@bongsu/protocol';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import Fastify, {
@@ -9,7 +9,10 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { addressKey } from '../guards/address.js';
 import { securityHeaders } from '../guards/headers.js';
+import { rateLimitHeaders } from '../guards/limit.js';
+import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import { uuidv7 } from '../platform/ids.js';
 import type { Log } from '../platform/log.js';
@@ -31,14 +34,6 @@ export interface HttpConfig {
   consoleFolder: string | undefined;
 }
 
-/** What one counted request leaves to say in the standard headers. */
-export interface LimitState {
-  allowed: boolean;
-  limit: number;
-  remaining: number;
-  resetMs: number;
-}
-
 export interface HttpDeps {
   config: HttpConfig;
   identity: Pick<Identity, 'authenticate' | 'touch'>;
@@ -46,7 +41,7 @@ export interface HttpDeps {
   apiRoutes: FastifyPluginAsync[];
   /** Mounted at the root: JWKS, health, metrics, the console. */
   rootRoutes: FastifyPluginAsync[];
-  countRequest(scope: LimitScope, key: string): Promise<LimitState | undefined>;
+  limiter: Pick<RateLimiter, 'checkLimit'>;
   trust: Trust;
   log: Log;
   metrics: Metrics;
@@ -106,7 +101,7 @@ async function arrive(
   }
   const { access = 'public', limit = 'general' } = request.routeOptions.config;
   if (access === 'public') {
-    await count(deps, limit, `ip:${request.ip}`, reply);
+    await count(deps, limit, `ip:${addressKey(request.ip)}`, reply);
     return undefined;
   }
   request.principal = await authenticate(deps, request, limit, reply);
@@ -123,23 +118,17 @@ async function authenticate(deps: HttpDeps, request: FastifyRequest, limit: Limi
     if (token === undefined) throw new AuthenticationError();
     return await deps.identity.authenticate(token);
   } catch (thrown) {
-    await count(deps, limit === 'none' ? 'general' : limit, `ip:${request.ip}`, reply);
+    await count(deps, limit === 'refresh' ? limit : 'general', `ip:${addressKey(request.ip)}`, reply);
     throw thrown;
   }
 }
 
 async function count(deps: HttpDeps, scope: LimitScope, key: string, reply: FastifyReply): Promise<void> {
-  if (scope === 'none') return;
-  const state = await deps.countRequest(scope, key);
-  if (!state) return;
-  const resetSeconds = Math.ceil(state.resetMs / 1000);
-  reply.headers({
-    'ratelimit-limit': state.limit,
-    'ratelimit-remaining': state.remaining,
-    'ratelimit-reset': resetSeconds,
-  });
-  if (!state.allowed)
-    throw new BongsuError('RATE_LIMIT', { retryAfterMs: Math.max(1, Math.ceil(state.resetMs)) });
+  // Commands are counted by their verb, for both surfaces alike.
+  if (scope === 'none' || scope === 'command') return;
+  const result = await deps.limiter.checkLimit(scope, key);
+  reply.headers(rateLimitHeaders(result));
+  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
 }
 
 function refuse(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {

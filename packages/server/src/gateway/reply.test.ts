@@ -12,11 +12,11 @@ describe('toBongsuError', () => {
     ['readonly', 'UNAVAILABLE'],
     ['content', 'INTERNAL_ERROR'],
     ['unique', 'INTERNAL_ERROR'],
-  ] as const)('[ER1] a database fault "%s" leaves as %s', (fault, code) => {
+  ] as const)('[ER1] [ER14] a database fault "%s" leaves as %s', (fault, code) => {
     expect(toBongsuError(new DatabaseError(fault, 'secret internals')).code).toBe(code);
   });
 
-  it('[ER1] an unknown throw is INTERNAL_ERROR and nothing of its text leaves', () => {
+  it('[ER14] an unknown throw is INTERNAL_ERROR and nothing of its text leaves', () => {
     const error = toBongsuError(new Error('password=hunter2'));
     expect(error.code).toBe('INTERNAL_ERROR');
     expect(JSON.stringify(failure(error, 'r1'))).not.toContain('hunter2');

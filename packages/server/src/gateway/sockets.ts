@@ -3,38 +3,37 @@ import type { Server as HttpServer } from 'node:http';
 import { AuthenticationError, BongsuError, MAX_FRAME_BYTES, parseInput, type Ready } from '@bongsu/protocol';
 import { Server, type Socket } from 'socket.io';
 import type { Commands, ScreenAttachment } from '../commands/index.js';
+import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
-import type { Access, EventDefinition, Events, LimitScope } from '../platform/surface.js';
+import type { Access, EventDefinition, Events } from '../platform/surface.js';
 import type { Screens } from '../screens/index.js';
 import { type Admit, admission } from './admission.js';
-import { authMiddleware, type HandshakeLimits } from './authenticate.js';
+import { authMiddleware } from './authenticate.js';
 import { clientAddress, type Trust } from './client-address.js';
 import { type ClientEvent, Connection } from './connection.js';
-import { Connections } from './connections.js';
+import type { Connections } from './connections.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 
 export interface SocketsConfig {
   heartbeatIntervalMs: number;
   heartbeatTimeoutMs: number;
-  maxConnectionsPerUser: number;
   corsOrigins: readonly string[] | true;
 }
 
 export interface SocketsDeps {
   config: SocketsConfig;
   server: HttpServer;
+  connections: Connections;
   identity: Pick<Identity, 'authenticate' | 'touch'>;
   commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
   screens: Pick<Screens, 'setOnline'>;
   events: Events;
-  handshakeLimits: HandshakeLimits;
-  /** Counts one general event of a user. @throws RATE_LIMIT */
-  checkLimit(scope: LimitScope, key: string): Promise<void>;
+  limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure'>;
   admit: Admit;
   trust: Trust;
   clock: Clock;
@@ -58,14 +57,12 @@ interface AttachedScreen {
 
 /** The Socket.IO surface: handshake, `ready`, events to verbs, closings. */
 export class Sockets {
-  readonly connections: Connections;
   readonly #deps: SocketsDeps;
   readonly #io: Server;
   readonly #expiries: ExpiryWatch<string>;
 
   constructor(deps: SocketsDeps) {
     this.#deps = deps;
-    this.connections = new Connections(deps.config.maxConnectionsPerUser);
     this.#expiries = new ExpiryWatch(deps.clock, deps.databaseClock);
     this.#io = new Server(deps.server, {
       serveClient: false,
@@ -87,22 +84,22 @@ export class Sockets {
     namespace.use(
       authMiddleware({
         identity: deps.identity,
-        limits: deps.handshakeLimits,
-        checkConnections: (principal) => this.connections.check(principal),
+        limits: deps.limiter,
+        checkConnections: (principal) => this.#deps.connections.check(principal),
         originOf: (socket) => this.#originOf(socket),
         log: deps.log,
       }),
     );
     namespace.on('connection', (socket) => this.#onConnection(socket));
     deps.metrics.gauge('signaling_active_connections', 'Sockets connected to this node.', [], (gauge) =>
-      gauge.set(this.connections.size),
+      gauge.set(this.#deps.connections.size),
     );
   }
 
   /** Tells every socket to move and ends its transport; new ones are the admission's business. */
   async drain(): Promise<void> {
-    for (const connection of this.connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
-    await this.connections.empty();
+    for (const connection of this.#deps.connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
+    await this.#deps.connections.empty();
   }
 
   async close(): Promise<void> {
@@ -121,7 +118,7 @@ export class Sockets {
   #onConnection(socket: Socket): void {
     forgetRequest(socket);
     const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
-    this.connections.add(connection);
+    this.#deps.connections.add(connection);
     const { principal } = connection;
     const screen =
       principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
@@ -170,11 +167,11 @@ export class Sockets {
 
   #onDisconnect(connection: Connection, detach: (() => void) | undefined): void {
     connection.closed();
-    this.connections.remove(connection);
+    this.#deps.connections.remove(connection);
     this.#expiries.delete(connection.socketId);
     detach?.();
     const { principal } = connection;
-    if (principal.kind === 'screen' && !this.connections.hasScreen(principal.screenId)) {
+    if (principal.kind === 'screen' && !this.#deps.connections.hasScreen(principal.screenId)) {
       this.#reportOnline(principal.screenId, false);
     }
   }
@@ -203,8 +200,8 @@ export class Sockets {
     // Commands are counted by their verb, in memory and at once: a wait here would shuffle their order.
     if (definition.limit === 'command' || definition.limit === 'none')
       return definition.handle(connection, input);
-    return this.#deps
-      .checkLimit(definition.limit, limitKey(connection.principal))
+    return this.#deps.limiter
+      .enforceLimit(definition.limit, limitKey(connection.principal))
       .then(() => definition.handle(connection, input));
   }
 

@@ -1,4 +1,3 @@
-import type { Commands } from '../commands/index.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { RecordAudit } from '../platform/audit.js';
@@ -24,10 +23,21 @@ export interface ScreensDeps {
   push: Pick<Push, 'toUser' | 'closeScreen'>;
   identity: Pick<Identity, 'issueDeviceCredential' | 'revokeDevice' | 'deviceUsed'>;
   users: UserNames;
-  inbox: Pick<Commands, 'createInbox' | 'cancelInbox'>;
+  inbox: Inboxes;
   rateLimiter: Pick<RateLimiter, 'enforceLimit' | 'refund'>;
   /** Without one an Idempotency-Key is ignored. */
   idempotency?: IdempotentOperations;
+}
+
+/** What screens use of commands. */
+export interface Inboxes {
+  /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
+  createInbox(tx: Queryable, screenId: string): Promise<number>;
+  /**
+   * Ends a screen's inbox, in the caller's transaction: what is pending becomes cancelled. The caller calls the answer after
+   * COMMIT: it tells the senders.
+   */
+  cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
 }
 
 export interface UserNames {

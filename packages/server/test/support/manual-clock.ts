@@ -1,50 +1,59 @@
 import type { Clock } from '../../src/platform/clock.js';
 
 interface Timer {
-  at: number;
+  dueAt: number;
   periodMs: number | undefined;
   task: () => void;
 }
 
-/** A clock that stands still until it is moved; due tasks run in the order of their times. */
+/** A clock that stands still until a test moves it. Timers run in the order in which they are due. */
 export class ManualClock implements Clock {
   #now: number;
+  readonly #startedAt: number;
   readonly #timers = new Set<Timer>();
 
-  constructor(start = 1_800_000_000_000) {
-    this.#now = start;
+  constructor(startMs = Date.UTC(2026, 0, 1)) {
+    this.#now = startMs;
+    this.#startedAt = startMs;
   }
 
   now = (): number => this.#now;
-  monotonic = (): number => this.#now;
+  monotonic = (): number => this.#now - this.#startedAt;
 
-  after = (delayMs: number, task: () => void): (() => void) => this.#add(delayMs, undefined, task);
-  every = (periodMs: number, task: () => void): (() => void) => this.#add(periodMs, periodMs, task);
+  after(delayMs: number, task: () => void): () => void {
+    return this.#add({ dueAt: this.#now + Math.max(0, delayMs), periodMs: undefined, task });
+  }
 
-  get pending(): number {
+  every(periodMs: number, task: () => void): () => void {
+    return this.#add({ dueAt: this.#now + periodMs, periodMs, task });
+  }
+
+  /** How many timers are armed. */
+  get timers(): number {
     return this.#timers.size;
   }
 
   advance(ms: number): void {
     const end = this.#now + ms;
-    for (let due = this.#nextDue(end); due; due = this.#nextDue(end)) {
-      this.#now = Math.max(this.#now, due.at);
-      if (due.periodMs === undefined) this.#timers.delete(due);
-      else due.at += due.periodMs;
-      due.task();
+    for (let timer = this.#nextUntil(end); timer; timer = this.#nextUntil(end)) {
+      this.#now = timer.dueAt;
+      if (timer.periodMs === undefined) this.#timers.delete(timer);
+      else timer.dueAt += timer.periodMs;
+      timer.task();
     }
     this.#now = end;
   }
 
-  #add(delayMs: number, periodMs: number | undefined, task: () => void): () => void {
-    const timer = { at: this.#now + Math.max(0, delayMs), periodMs, task };
+  #add(timer: Timer): () => void {
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
 
-  #nextDue(end: number): Timer | undefined {
+  #nextUntil(end: number): Timer | undefined {
     let next: Timer | undefined;
-    for (const timer of this.#timers) if (timer.at <= end && (!next || timer.at < next.at)) next = timer;
+    for (const timer of this.#timers) {
+      if (timer.dueAt <= end && (next === undefined || timer.dueAt < next.dueAt)) next = timer;
+    }
     return next;
   }
 }
