@@ -5,7 +5,7 @@ import { memoryLog } from '../../test/support/memory-log.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import { MemoryEphemeral } from '../platform/ephemeral/memory.js';
 import { Metrics } from '../platform/metrics.js';
-import { addressKey } from './address.js';
+import { addressKey, addressPrefix } from './address.js';
 import { type LimitResult, rateLimitHeaders } from './limit.js';
 import { RateLimiter, type RateLimiterConfig } from './rate-limiter.js';
 import { TokenBuckets } from './token-buckets.js';
@@ -231,19 +231,20 @@ describe('RateLimiter handshake failures', () => {
 
 describe('addresses', () => {
   test.each([
-    ['192.0.2.1', '192.0.2.1'],
-    ['::ffff:192.0.2.1', '192.0.2.1'],
-    ['::FFFF:c000:0201', '192.0.2.1'],
-    ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
-    ['::1', '0:0:0:0::/64'],
-    ['2001:db8::1', '2001:db8:0:0::/64'],
-    ['2001:0db8:0000:0000:1:2:3:4', '2001:db8:0:0::/64'],
-    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-    ['1:2:3:4:5:6:7:8', '1:2:3:4::/64'],
-    ['1:2:3:4:5:6:7::', '1:2:3:4::/64'],
-    ['not an address', 'unknown'],
-    ['', 'unknown'],
-  ])('[SEC3] %s counts as %s', (address, key) => {
+    ['192.0.2.1', '192.0.2.1', '192.0.2.0/24'],
+    ['::ffff:192.0.2.1', '192.0.2.1', '192.0.2.0/24'],
+    ['::FFFF:c000:0201', '192.0.2.1', '192.0.2.0/24'],
+    ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1', '192.0.2.0/24'],
+    ['::1', '0:0:0:0::/64', '0:0:0::/48'],
+    ['2001:db8::1', '2001:db8:0:0::/64', '2001:db8:0::/48'],
+    ['2001:0db8:0000:0000:1:2:3:4', '2001:db8:0:0::/64', '2001:db8:0::/48'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64', 'fe80:0:0::/48'],
+    ['1:2:3:4:5:6:7:8', '1:2:3:4::/64', '1:2:3::/48'],
+    ['1:2:3:4:5:6:7::', '1:2:3:4::/64', '1:2:3::/48'],
+    ['not an address', 'unknown', undefined],
+    ['', 'unknown', undefined],
+  ])('[SEC3] %s counts as %s and is recorded as %s', (address, key, prefix) => {
     expect(addressKey(address)).toBe(key);
+    expect(addressPrefix(address)).toBe(prefix);
   });
 });

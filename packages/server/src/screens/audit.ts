@@ -1,6 +1,6 @@
+import { addressPrefix } from '../guards/address.js';
 import type { AuditEvent } from '../platform/audit.js';
 import type { Queryable } from '../platform/database/database.js';
-import { ipPrefix } from '../platform/ip-prefix.js';
 import type { Origin } from '../platform/principal.js';
 import type { Call, ScreensDeps } from './deps.js';
 
@@ -25,7 +25,7 @@ async function audit(
   origin: Origin,
   change: Change,
 ): Promise<void> {
-  const prefix = ipPrefix(origin.address);
+  const prefix = addressPrefix(origin.address);
   await deps.recordAudit(tx, {
     ...change,
     outcome: 'success',
