@@ -60,11 +60,11 @@ describe('MemoryEphemeral', () => {
       await ephemeral.presence.set('g', `m${i}`, 'x', 1_000);
     }
     expect(ephemeral.size).toBe(1_500);
-    expect(clock.timers).toBe(1);
+    expect(clock.pending).toBe(1);
     clock.advance(10_000);
     expect(ephemeral.size).toBe(0);
     await ephemeral.close();
-    expect(clock.timers).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 
   test('[EPH5] moving the wall clock ends nothing', async () => {
