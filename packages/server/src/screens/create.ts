@@ -36,7 +36,7 @@ async function createOnce(
     .update(JSON.stringify([input.name]))
     .digest();
   const known = await idempotency.register(tx, scope, key, fingerprint);
-  if (!known.registered) return ScreenSchema.parse(known.result);
+  if (known.status === 'known') return ScreenSchema.parse(known.result);
   const screen = await addScreen(context, tx, call, input.name);
   await idempotency.saveResult(tx, scope, key, screen);
   return screen;

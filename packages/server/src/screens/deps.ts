@@ -45,7 +45,7 @@ export interface UserNames {
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 
-/** What screens use of the IdempotencyManager. */
+/** What screens use of the IdempotencyManager of commands. */
 export interface IdempotentOperations {
   /**
    * Takes the key in the caller's transaction, or answers what was saved under it.
@@ -56,7 +56,7 @@ export interface IdempotentOperations {
     scope: string,
     key: string,
     fingerprint: Uint8Array,
-  ): Promise<{ registered: true } | { registered: false; result: unknown }>;
+  ): Promise<{ status: 'new' } | { status: 'known'; result: unknown }>;
   saveResult(tx: Queryable, scope: string, key: string, result: unknown): Promise<void>;
 }
 
