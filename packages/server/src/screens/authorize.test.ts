@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { memoryLog } from '../../test/support/memory-log.js';
 import { type ScreensHarness, screensHarness } from '../../test/support/screens.js';
@@ -13,13 +13,15 @@ describeEachDatabase('rights cache', (open) => {
   let owner: UserPrincipal;
   let controller: UserPrincipal;
   let screenId: string;
-  beforeEach(async () => {
+  beforeAll(async () => {
     harness = await screensHarness(await open());
+  });
+  beforeEach(async () => {
     owner = harness.person();
     controller = harness.person();
     ({ screenId } = await harness.makeScreen(owner));
   });
-  afterEach(() => harness.stop());
+  afterAll(() => harness?.stop());
   const authorize = (who: UserPrincipal) => harness.screens.authorizeCommand(who, screenId);
   const controllers = (method: 'PUT' | 'DELETE') =>
     harness.call(owner, method, `/screens/${screenId}/controllers/${controller.userId}`);

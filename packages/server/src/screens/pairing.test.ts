@@ -103,7 +103,7 @@ describeEachDatabase('pairing', (open) => {
 
     const principal = await harness.identity.authenticate(String(credential.accessToken));
     expect(principal).toMatchObject({ kind: 'screen', screenId });
-    await expect.poll(() => harness.identity.deviceUsed(screenId)).toBe(true);
+    expect(await harness.identity.deviceUsed(screenId)).toBe(true);
     expect(errorOf(await poll(pairing))).toEqual(CLOSED);
     expect(errorOf(await poll(pairing))).toEqual(CLOSED);
     expect(await harness.identity.authenticate(String(credential.accessToken))).toEqual(principal);
@@ -293,9 +293,7 @@ describe('pairing codes', () => {
   });
 
   test('[SCR8] what can be no code is none', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 7 }), (text) => normalizeCode(text) === undefined),
-    );
+    fc.assert(fc.property(fc.string({ maxLength: 7 }), (text) => normalizeCode(text) === undefined));
     for (const text of ['ABCD-234', 'ABCD-23456', 'ABCD-234O', 'ABCD-2340', 'ABCD/2345']) {
       expect(normalizeCode(text)).toBeUndefined();
     }

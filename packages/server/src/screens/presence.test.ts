@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { memoryLog } from '../../test/support/memory-log.js';
 import { type ScreensHarness, screensHarness } from '../../test/support/screens.js';
@@ -11,12 +11,15 @@ describeEachDatabase('presence', (open) => {
   let harness: ScreensHarness;
   let owner: UserPrincipal;
   let screenId: string;
-  beforeEach(async () => {
+  beforeAll(async () => {
     harness = await screensHarness(await open());
+  });
+  beforeEach(async () => {
+    harness.pushed.length = 0;
     owner = harness.person();
     ({ screenId } = await harness.makeScreen(owner));
   });
-  afterEach(() => harness.stop());
+  afterAll(() => harness?.stop());
 
   const read = async (id = screenId) => (await harness.call(owner, 'GET', `/screens/${id}`)).body.screen;
   const statuses = () => harness.pushed.filter(({ event }) => event === 'screen-status');
@@ -128,7 +131,7 @@ describeEachDatabase('presence', (open) => {
     const more = Array.from({ length: 20 }, (_, i) => harness.screens.setOnline(screenId, i % 2 === 0));
     await Promise.all(more);
     expect(await read()).toMatchObject({ online: false });
-    expect((statuses().at(-1)?.payload as { online: boolean }).online).toBe(false);
+    expect(statuses().at(-1)).toMatchObject({ payload: { online: false } });
   });
 
   test('[SCR12] stopping takes the node’s screens offline', async () => {
