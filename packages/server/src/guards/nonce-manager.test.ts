@@ -30,7 +30,7 @@ describe('NonceManager', () => {
       const results = await Promise.all(
         Array.from({ length: 20 }, (_, i) => nonces.registerNonce('user-3', 'race', `cmd-${i}`)),
       );
-      expect(results.filter(Boolean)).toHaveLength(1);
+      expect(results.filter((bound) => bound)).toHaveLength(1);
     });
 
     test(`[SEC2] ${name}: a nonce outlives the whole freshness window, ten minutes, and no longer`, async () => {

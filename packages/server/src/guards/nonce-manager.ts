@@ -25,8 +25,8 @@ export class NonceManager {
   }
 
   /**
-   * Binds a nonce to a command. The same pair again passes, because it is a retry.
-   * @returns false when the user has used the nonce for another command: a replay
+   * Binds a nonce to a command. False when the user has used it for another one: REPLAY_DETECTED, unless the ledger knows the
+   * command, which its caller asks first. The same pair again passes, because it is a retry.
    */
   async registerNonce(userId: string, nonce: string, commandId: string): Promise<boolean> {
     return (await this.#bind(`nonce:${userId}:${nonce}`, commandId)) === commandId;
