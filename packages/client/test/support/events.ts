@@ -21,7 +21,7 @@ export const next = ((source: AnySource, event: never, test: (value: never) => b
       stop();
       resolve(value);
     });
-  })) as Next<Client, ClientEvents> &
+  })) as unknown as Next<Client, ClientEvents> &
   Next<Connection, ConnectionEvents> &
   Next<Screen, ScreenEvents> &
   Next<ClientTokenManager, TokenEvents>;
