@@ -158,8 +158,7 @@ describe('a screen', () => {
     // The server lost both receipts; the place says it all the same.
     state.acked = 0;
     state.entries.push(entry(3));
-    const { credential: _, ...unpaired } = { credential, ...options, store: fileStore(path) };
-    const second = screen({ url: server.url, ...unpaired });
+    const second = screen({ url: server.url, ...options, store: fileStore(path) });
     cleanups.push(() => second.close());
     await all(3);
     expect(log).toEqual([1, 2, 3]);
