@@ -20,6 +20,8 @@ export interface Identity {
   onRevoked(
     listener: (who: { sessionId?: string; userId?: string; screenId?: string }, closing: ClosingKey) => void,
   ): () => void;
+  /** A request, refresh or socket event of this login: it is not idle. Cheap; written at most once a minute. */
+  touch(sessionId: string): void;
   /** The first-admin link's token, on an empty server without ADMIN_EMAIL. */
   setupToken(): Promise<string | undefined>;
   routes: FastifyPluginAsync;
