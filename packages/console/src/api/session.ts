@@ -45,6 +45,11 @@ export class Session {
   signIn = (login: { email: string; password: string; rememberMe: boolean }) =>
     this.#enter(this.tokens.login(login));
 
+  /** Changes the signed-in user's name. */
+  async rename(username: string): Promise<void> {
+    this.#set(await this.tokens.request<User>('/api/users/me', { method: 'PATCH', body: { username } }));
+  }
+
   /** Ends the login; a server that cannot be reached does not keep anybody signed in here. */
   async signOut(): Promise<void> {
     await this.tokens.logout().finally(() => this.#set(null));

@@ -25,7 +25,8 @@ export function useSubmit<Result>(
 
   function faultOf(field: string): string | undefined {
     if (all?.code !== 'VALIDATION_ERROR') return undefined;
-    return all.faults.find(({ path }) => path === field)?.message;
+    // A server may say where in the request the body was: "body.email" or "/email" is the same field.
+    return all.faults.find(({ path }) => path.split(/[./]/).at(-1) === field)?.message;
   }
 
   const shownAtFields = all?.code === 'VALIDATION_ERROR' && all.faults.length > 0;

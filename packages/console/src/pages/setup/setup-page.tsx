@@ -26,11 +26,13 @@ export function SetupPage() {
       session.setUp({ token: token ?? '', email, password, username }),
     () => void navigate({ to: '/screens' }),
   );
-  if (!token) {
+  // A link that was used, is old or was cut short answers so.
+  const spent = submit.problem?.code === 'AUTH_ERROR';
+  if (!token || spent) {
     return (
       <Quiet>
-        <h1>{t('setup.noTokenTitle')}</h1>
-        <p className={form.lead}>{t('setup.noToken')}</p>
+        <h1>{spent ? t('setup.spentTitle') : t('setup.noTokenTitle')}</h1>
+        <p className={form.lead}>{spent ? t('setup.spent') : t('setup.noToken')}</p>
         <p className={form.aside}>
           <Link to="/sign-in">{t('signUp.toSignIn')}</Link>
         </p>

@@ -22,6 +22,17 @@ export function SignUpPage() {
     () => void navigate({ href: next ?? '/screens' }),
   );
   const taken = submit.problem?.code === 'CONFLICT';
+  if (submit.problem?.code === 'FORBIDDEN') {
+    return (
+      <Quiet>
+        <h1>{t('signUp.closedTitle')}</h1>
+        <p className={form.lead}>{t('signUp.closed')}</p>
+        <p className={form.aside}>
+          <Link to="/sign-in">{t('signUp.toSignIn')}</Link>
+        </p>
+      </Quiet>
+    );
+  }
   return (
     <Quiet>
       <div className={form.intro}>

@@ -59,13 +59,3 @@ function lastStop(acceptedMs: number, ended: Attempt['ended']): Stop {
     tookMs: Math.max(0, ended.afterMs - acceptedMs),
   };
 }
-
-/** What the data field means: nothing typed is no data, everything else must be JSON. */
-export function parseData(typed: string): { ok: true; data: unknown } | { ok: false; why: string } {
-  if (typed.trim() === '') return { ok: true, data: undefined };
-  try {
-    return { ok: true, data: JSON.parse(typed) as unknown };
-  } catch (error) {
-    return { ok: false, why: error instanceof Error ? error.message : String(error) };
-  }
-}

@@ -1,10 +1,10 @@
-import { ActionSchema, type Screen, UrlSchema } from '@bongsu/protocol';
+import type { Screen } from '@bongsu/protocol';
 import { Button, NativeSelect, SegmentedControl, Textarea, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Draft } from '../../api/live.js';
 import page from '../../components/page.module.css';
-import { parseData } from './attempt.js';
+import type { DraftFault } from './read-draft.js';
 import styles from './try-it-page.module.css';
 
 interface CommandFormProps {
@@ -23,20 +23,19 @@ export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormPr
   const [data, setData] = useState('{ "volume": 0.8 }');
   const [url, setUrl] = useState('');
   const [display, setDisplay] = useState('');
-  const [asked, setAsked] = useState(false);
-  const read = readDraft(chosen.screenId, { type, action, data, url, display });
+  const [fault, setFault] = useState<DraftFault>();
 
-  function submit(event: FormEvent) {
+  async function submit(event: FormEvent) {
     event.preventDefault();
-    setAsked('fault' in read);
-    if (!('fault' in read)) onSend(read);
+    // The schemas of the protocol are a fifth of the page's code, and nobody needs them before this moment.
+    const { readDraft } = await import('./read-draft.js');
+    const read = readDraft(chosen.screenId, { type, action, data, url, display });
+    setFault(read.fault);
+    if (read.draft) onSend(read.draft);
   }
 
-  // Nobody is told off before having pressed the button.
-  const faultOf = (field: string) => (asked && 'fault' in read && read.fault === field ? read : null);
-  const dataFault = faultOf('data');
   return (
-    <form className={`${page.panel} ${styles.form}`} onSubmit={submit} noValidate>
+    <form className={`${page.panel} ${styles.form}`} onSubmit={(event) => void submit(event)} noValidate>
       <NativeSelect
         label={t('tryIt.screen')}
         value={chosen.screenId}
@@ -63,7 +62,7 @@ export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormPr
             description={t('tryIt.actionHint')}
             value={action}
             onChange={(event) => setAction(event.currentTarget.value)}
-            error={faultOf('action') ? t('tryIt.actionFault') : null}
+            error={fault?.field === 'action' ? t('tryIt.actionFault') : null}
             autoComplete="off"
             spellCheck={false}
           />
@@ -72,7 +71,7 @@ export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormPr
             description={t('tryIt.dataHint')}
             value={data}
             onChange={(event) => setData(event.currentTarget.value)}
-            error={dataFault ? t('tryIt.dataFault', { why: dataFault.why }) : null}
+            error={fault?.field === 'data' ? t('tryIt.dataFault', { why: fault.why }) : null}
             rows={5}
             spellCheck={false}
           />
@@ -83,7 +82,7 @@ export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormPr
           description={t('tryIt.urlHint')}
           value={url}
           onChange={(event) => setUrl(event.currentTarget.value)}
-          error={faultOf('url') ? t('tryIt.urlFault') : null}
+          error={fault?.field === 'url' ? t('tryIt.urlFault') : null}
           placeholder="https://example.org"
           inputMode="url"
           autoComplete="off"
@@ -100,33 +99,4 @@ export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormPr
       <Button type="submit">{type === 'trigger' ? t('tryIt.sendTrigger') : t('tryIt.sendNavigate')}</Button>
     </form>
   );
-}
-
-interface Typed {
-  type: Draft['type'];
-  action: string;
-  data: string;
-  url: string;
-  display: string;
-}
-
-function readDraft(
-  screenId: string,
-  typed: Typed,
-): Draft | { fault: 'action' | 'data' | 'url'; why: string } {
-  const to = { screenId, ...(typed.display === '' ? {} : { displayIndex: Number(typed.display) }) };
-  if (typed.type === 'navigate') {
-    const url = UrlSchema.safeParse(typed.url.trim());
-    return url.success ? { type: 'navigate', ...to, url: url.data } : { fault: 'url', why: '' };
-  }
-  const action = ActionSchema.safeParse(typed.action.trim());
-  if (!action.success) return { fault: 'action', why: '' };
-  const parsed = parseData(typed.data);
-  if (!parsed.ok) return { fault: 'data', why: parsed.why };
-  return {
-    type: 'trigger',
-    ...to,
-    action: action.data,
-    ...(parsed.data === undefined ? {} : { data: parsed.data }),
-  };
 }
