@@ -1,5 +1,5 @@
 import type { ClientTokenManager } from '@bongsu/client';
-import type { ClaimedPairing, Command, Screen } from '@bongsu/protocol';
+import type { ClaimedPairing, Screen } from '@bongsu/protocol';
 
 type Options = NonNullable<Parameters<ClientTokenManager['request']>[1]>;
 
@@ -40,9 +40,6 @@ export function createApi(tokens: Pick<ClientTokenManager, 'request'>) {
 
     removeController: (screenId: string, userId: string) =>
       request<unknown>(`${path(screenId)}/controllers/${encodeURIComponent(userId)}`, { method: 'DELETE' }),
-
-    getCommand: (id: string, signal?: AbortSignal) =>
-      request<Command>(`/commands/${encodeURIComponent(id)}`, withSignal(signal)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { BongsuError, ERRORS, type ErrorCode } from '@bongsu/protocol';
 
 /** What the console shows of a failure: one of the server's codes, or the network's own. */
-export type ProblemCode = ErrorCode | 'NETWORK';
+type ProblemCode = ErrorCode | 'NETWORK';
 
 export interface Problem {
   code: ProblemCode;

@@ -13,7 +13,7 @@ export interface RunningScreen {
 }
 
 /** `?name=` lets one browser be several screens, each with a credential of its own. */
-export function screenName(search: string): string {
+function screenName(search: string): string {
   return new URLSearchParams(search).get('name') || 'screen';
 }
 

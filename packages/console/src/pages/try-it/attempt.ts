@@ -14,7 +14,7 @@ export interface Attempt {
   problem?: Problem;
 }
 
-export type StopState = 'lit' | 'next' | 'dark' | 'out';
+type StopState = 'lit' | 'next' | 'dark' | 'out';
 
 export interface Stop {
   name: 'sent' | 'accepted' | 'ended';
