@@ -6,7 +6,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
-const OS = ['android', 'darwin', 'linux', 'win32', 'freebsd', 'openharmony', 'openbsd', 'netbsd', 'sunos', 'aix'];
+const OS = [
+  'android',
+  'darwin',
+  'linux',
+  'win32',
+  'freebsd',
+  'openharmony',
+  'openbsd',
+  'netbsd',
+  'sunos',
+  'aix',
+];
 const CPU = ['arm64', 'arm', 'x64', 'ia32', 'ppc64', 'riscv64', 's390x', 'loong64'];
 let added = 0;
 for (const [path, entry] of Object.entries(lock.packages)) {
@@ -16,7 +27,13 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     const os = OS.filter((item) => words.includes(item));
     const cpu = CPU.filter((item) => words.includes(item));
     if (os.length === 0 || !/^\d/.test(version)) continue;
-    lock.packages[`node_modules/${name}`] = { version, ...(cpu.length ? { cpu } : {}), ...(entry.dev ? { dev: true } : {}), optional: true, os };
+    lock.packages[`node_modules/${name}`] = {
+      version,
+      ...(cpu.length ? { cpu } : {}),
+      ...(entry.dev ? { dev: true } : {}),
+      optional: true,
+      os,
+    };
     added += 1;
   }
 }

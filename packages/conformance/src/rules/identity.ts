@@ -32,7 +32,7 @@ export function identityRules(world: GetWorld): void {
   });
 
   it('[ID3] logging in answers the same fields, and both refusals look alike', async () => {
-    const owner = await world().person('owner');
+    const owner = await world().person('traveller');
     const { email, password } = owner;
     const good = await world().http.post('/api/auth/login', { email, password });
     expect(expectBody(good, 200, SignedInSchema).user.userId).toBe(owner.userId);
@@ -68,7 +68,7 @@ export function identityRules(world: GetWorld): void {
   });
 
   it('[ID6] refreshing answers a new pair that works at once', async () => {
-    const someone = await world().logIn(await world().person('owner'));
+    const someone = await world().logIn(await world().person('traveller'));
     const { refreshToken } = someone;
     const pair = expectBody(
       await world().http.post('/api/auth/refresh', { refreshToken }),
@@ -85,7 +85,7 @@ export function identityRules(world: GetWorld): void {
   });
 
   it('[ID7] refreshes that race with one token get the same successor', async () => {
-    const { refreshToken } = await world().logIn(await world().person('owner'));
+    const { refreshToken } = await world().logIn(await world().person('traveller'));
     const answers = await Promise.all(
       [1, 2, 3].map(() => world().http.post('/api/auth/refresh', { refreshToken })),
     );
@@ -113,7 +113,7 @@ export function identityRules(world: GetWorld): void {
   });
 
   it('[ID9] [SK14] logging out ends the login and closes its sockets for good', async () => {
-    const someone = await world().logIn(await world().person('owner'));
+    const someone = await world().logIn(await world().person('traveller'));
     const { socket } = await world().sockets.connect({ token: someone.accessToken }, undefined, {
       reconnection: true,
     });
@@ -128,7 +128,7 @@ export function identityRules(world: GetWorld): void {
   });
 
   it('[ID10] in cookie mode the refresh token lives in a cookie that scripts cannot read', async () => {
-    const { email, password } = await world().person('owner');
+    const { email, password } = await world().person('traveller');
     const cookies = { 'x-bongsu-cookies': '1' };
     const login = await world().http.post('/api/auth/login', { email, password }, undefined, cookies);
     expect(expectBody(login, 200, SignedInSchema)).not.toHaveProperty('refreshToken');

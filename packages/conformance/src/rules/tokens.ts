@@ -55,7 +55,7 @@ export function tokenRules(world: GetWorld): void {
   });
 
   it('[ID14] auth-refresh takes a newer token of the same user and keeps the socket', async () => {
-    const owner = await world().person('owner');
+    const owner = await world().logIn(await world().person('traveller'));
     const socket = await world().controller(owner);
     const { accessToken } = await world().logIn(owner);
     const answer = await send(socket, 'auth-refresh', { token: accessToken });

@@ -36,8 +36,11 @@ export class World {
     this.sockets = new Sockets(target.url);
   }
 
-  /** Somebody by name, signed up when first asked for: hashing a password is what a suite spends its time on. */
-  person(name: 'owner' | 'stranger'): Promise<Account> {
+  /**
+   * Somebody by name, signed up when first asked for: hashing a password is what a suite spends its time on. The traveller is who
+   * logs in again and again, for one login more than MAX_CONCURRENT_SESSIONS ends the oldest.
+   */
+  person(name: 'owner' | 'stranger' | 'traveller'): Promise<Account> {
     const known = this.people.get(name) ?? this.signUp();
     this.people.set(name, known);
     return known;
