@@ -8,6 +8,7 @@ export class Wire {
   #socket;
   #acks = new Map();
   #nextAck = 0;
+  #corked = false;
   /** (name, payload, answer) for each event; `answer` is undefined where none is wanted. */
   onEvent = () => {};
   onClose = () => {};
@@ -34,12 +35,26 @@ export class Wire {
     });
   }
 
-  /** `json` is the payload as JSON text. `onAck` gets the ack's first argument. */
+  /** `json` is the payload as JSON text. `onAck` gets the ack's arguments as JSON text: `[{"success":true,…}]`. */
   send(event, json, onAck) {
     const id = this.#nextAck;
     this.#nextAck += 1;
     this.#acks.set(id, onAck);
-    this.#socket.send(`42${id}["${event}",${json}]`);
+    this.#write(`42${id}["${event}",${json}]`);
+  }
+
+  /** What is sent in one turn leaves in one system call. */
+  #write(frame) {
+    if (!this.#corked) {
+      this.#corked = true;
+      const { _socket: tcp } = this.#socket;
+      tcp?.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        tcp?.uncork();
+      });
+    }
+    this.#socket.send(frame);
   }
 
   close() {
@@ -51,14 +66,14 @@ export class Wire {
     const id = Number(frame.slice(2, start));
     const onAck = this.#acks.get(id);
     this.#acks.delete(id);
-    onAck?.(JSON.parse(frame.slice(start))[0]);
+    onAck?.(frame.slice(start));
   }
 
   #hear(frame) {
     const start = frame.indexOf('[');
     const id = frame.slice(2, start);
     const [name, payload] = JSON.parse(frame.slice(start));
-    const answer = id === '' ? undefined : (json) => this.#socket.send(`43${id}[${json}]`);
+    const answer = id === '' ? undefined : (json) => this.#write(`43${id}[${json}]`);
     this.onEvent(name, payload, answer);
   }
 }
