@@ -14,6 +14,8 @@ const alias = {
 export default defineConfig({
   resolve: { alias },
   test: {
+    // Once a run, whatever the project: the root's provided values reach all of them.
+    globalSetup: ['packages/server/test/support/global-setup.ts'],
     projects: [
       {
         resolve: { alias },

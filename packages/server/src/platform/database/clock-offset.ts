@@ -1,0 +1,52 @@
+import type { Clock, DatabaseClock } from '../clock.js';
+import type { Database, Queryable } from './database.js';
+
+const PERIOD_MS = 30_000;
+const DEADLINE_MS = 5_000;
+/** A slower answer says too little: half of its way is the error. The first measurement takes what it gets. */
+const LONGEST_ROUND_TRIP_MS = 1_000;
+
+/** The database's clock against this process's monotonic one, so that a step of the local clock moves nothing. */
+export class ClockOffset {
+  readonly #database: Queryable;
+  readonly #clock: Clock;
+  #offsetMs: number | undefined;
+  #stop = () => {};
+
+  constructor(database: Queryable, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  /** Measures once, then every 30 s; a failure then keeps the last measurement. @throws DatabaseError */
+  async start(): Promise<void> {
+    await this.#measure();
+    this.#stop = this.#clock.every(PERIOD_MS, () => void this.#measure().catch(() => undefined));
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+
+  get milliseconds(): number {
+    if (this.#offsetMs === undefined) throw new Error('The database clock was not measured yet');
+    return this.#offsetMs;
+  }
+
+  async #measure(): Promise<void> {
+    const before = this.#clock.monotonic();
+    const [row] = await this.#database.query<{ ms: number }>(
+      'select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms',
+      undefined,
+      { timeoutMs: DEADLINE_MS },
+    );
+    const roundTripMs = this.#clock.monotonic() - before;
+    if (!row || (this.#offsetMs !== undefined && roundTripMs > LONGEST_ROUND_TRIP_MS)) return;
+    this.#offsetMs = row.ms - (before + roundTripMs / 2);
+  }
+}
+
+/** Whole milliseconds since 1970 by the database's clock. */
+export function databaseClock(database: Pick<Database, 'clockOffsetMs'>, clock: Clock): DatabaseClock {
+  return () => Math.round(clock.monotonic() + database.clockOffsetMs());
+}

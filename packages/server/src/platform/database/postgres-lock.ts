@@ -1,0 +1,64 @@
+import pg from 'pg';
+import type { Clock } from '../clock.js';
+import type { HeldLock } from './database.js';
+import { toDatabaseError } from './faults.js';
+
+const HEARTBEAT_MS = 5_000;
+
+/** PostgreSQL cuts application names here. */
+const LONGEST_NAME = 63;
+
+/** A session advisory lock on a connection of its own, so that nothing but its loss or its release gives it up. */
+export async function tryAdvisoryLock(
+  config: pg.ClientConfig,
+  clock: Clock,
+  name: string,
+  note: string,
+): Promise<HeldLock | undefined> {
+  const client = new pg.Client({
+    ...config,
+    query_timeout: HEARTBEAT_MS,
+    ...(note ? { application_name: note.slice(0, LONGEST_NAME) } : {}),
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ held: boolean }>(
+      'select pg_try_advisory_lock(hashtextextended($1, 0)) as held',
+      [name],
+    );
+    if (rows[0]?.held) return held(client, clock);
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw toDatabaseError(error, 'connection');
+  }
+  await client.end();
+  return undefined;
+}
+
+function held(client: pg.Client, clock: Clock): HeldLock {
+  let released = false;
+  let stop = () => {};
+  const lost = new Promise<void>((resolve) => {
+    const onLost = () => {
+      stop();
+      if (released) return;
+      released = true;
+      resolve();
+      void client.end().catch(() => undefined);
+    };
+    client.on('error', onLost);
+    client.on('end', onLost);
+    // A connection that was cut without a word shows only when something is asked of it.
+    stop = clock.every(HEARTBEAT_MS, () => void client.query('select 1').catch(onLost));
+  });
+  return {
+    lost,
+    async release() {
+      if (released) return;
+      released = true;
+      stop();
+      await client.end();
+    },
+  };
+}
