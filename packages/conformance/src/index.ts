@@ -18,6 +18,7 @@ import type { Target } from './target.js';
 
 export type { HttpAnswer, HttpCall } from './support/http.js';
 export { comparable, expectBody, expectFailure, HttpClient } from './support/http.js';
+export { operations } from './support/openapi.js';
 export { expectAccepted, expectRefused, nextEvent, Sockets, StockScreen, send } from './support/sockets.js';
 export { type Account, type Device, navigate, trigger, World } from './support/world.js';
 export type { Target } from './target.js';

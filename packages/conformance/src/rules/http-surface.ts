@@ -84,11 +84,11 @@ export function httpSurfaceRules(world: GetWorld): void {
 
   it('[HT5] every operation of the document is served', async () => {
     const document = (await world().http.get('/api/openapi.json')).body;
-    const { accessToken } = await world().person('stranger');
+    // Of nobody else: one of the operations is to log out.
+    const { accessToken } = await world().signUp();
     const all = operations(document);
     expect(all.length).toBeGreaterThan(20);
     for (const { method, path } of all) {
-      // A token that ends by "logout" would spoil the rest; an empty body never gets that far.
       const call = method === 'GET' ? {} : { body: {} };
       const answer = await world().http.call(method, path, { token: accessToken, ...call });
       expect(answer.status, `${method} ${path} ${answer.text}`).toBeLessThan(500);
@@ -115,7 +115,7 @@ export function httpSurfaceRules(world: GetWorld): void {
       expect(headers.get('content-security-policy'), path).not.toMatch(/script-src[^;]*unsafe-(inline|eval)/);
       expect(headers.get('x-content-type-options'), path).toBe('nosniff');
       expect(headers.get('x-frame-options'), path).toMatch(/^(DENY|SAMEORIGIN)$/);
-      expect(headers.get('referrer-policy'), path).toMatch(/no-referrer|same-origin/);
+      expect(headers.get('referrer-policy'), path).toMatch(/no-referrer|same-origin|strict-origin/);
       const age = /max-age=(\d+)/.exec(headers.get('strict-transport-security') ?? '')?.[1];
       expect(Number(age), path).toBeGreaterThanOrEqual(YEAR_SECONDS);
       expect(headers.get('x-xss-protection') ?? '0', path).toBe('0');

@@ -1,4 +1,4 @@
-import { listOf, ScreenSchema, TokenPairSchema } from '@bongsu/protocol';
+import { ClaimedPairingSchema, listOf, ScreenSchema, TokenPairSchema } from '@bongsu/protocol';
 import { v4 } from 'uuid';
 import { expect, it } from 'vitest';
 import { comparable, expectBody, expectFailure } from '../support/http.js';
@@ -6,6 +6,7 @@ import { expectAccepted, expectRefused, nextEvent, send } from '../support/socke
 import { type GetWorld, trigger } from '../support/world.js';
 
 const ScreensSchema = listOf(ScreenSchema);
+const AnswerSchema = ClaimedPairingSchema.pick({ screen: true });
 
 export function screenRules(world: GetWorld): void {
   const owner = () => world().person('owner');
@@ -13,8 +14,8 @@ export function screenRules(world: GetWorld): void {
     expectBody(
       await world().http.get(`/api/screens/${screenId}`, (await owner()).accessToken),
       200,
-      ScreenSchema,
-    );
+      AnswerSchema,
+    ).screen;
 
   it('[SC1] a new screen is its maker’s, offline, with nothing pending', async () => {
     const maker = await owner();
