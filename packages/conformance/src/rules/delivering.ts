@@ -205,4 +205,24 @@ export function deliveringRules(world: GetWorld): void {
     expect(JSON.stringify((entry as { data?: unknown }).data)).toBe(JSON.stringify(data));
     expect(({} as Record<string, unknown>).admin).toBeUndefined();
   });
+
+  it('[DL30] an entry whose time ran out while its screen was away is expired, the next one comes', async () => {
+    const { device, socket } = await setUp();
+    const late = trigger(device.screenId, { ttlMs: 1 });
+    await send(socket, 'trigger', late);
+    const { id } = expectAccepted(await send(socket, 'trigger', trigger(device.screenId)));
+    const screen = await world().connectScreen(device);
+    await screen.received(1);
+    expect(screen.ids).toEqual([id]);
+    expect(await statusOf(socket, late.id)).toBe('expired');
+  });
+
+  it('[DL31] deleting a screen cancels what is pending, and the sender hears of it', async () => {
+    const { owner, device, socket } = await setUp();
+    const { id } = expectAccepted(await send(socket, 'trigger', trigger(device.screenId)));
+    const heard = nextEvent<CommandStatus>(socket, 'command-status');
+    await world().http.call('DELETE', `/api/screens/${device.screenId}`, { token: owner.accessToken });
+    expect(await heard).toMatchObject({ id, screenId: device.screenId, status: 'cancelled' });
+    expect(await statusOf(socket, id)).toBe('cancelled');
+  });
 }
