@@ -56,7 +56,8 @@ export function identityRules(world: GetWorld): void {
   ])('[ID4] [ER3] signing up with the %s %j is VALIDATION_ERROR naming it', async (field, value) => {
     const answer = await world().http.post('/api/auth/signup', newcomer({ [field]: value }));
     const { details } = expectFailure(answer, 400, 'VALIDATION_ERROR');
-    expect(details).toEqual([expect.objectContaining({ path: field, message: expect.any(String) })]);
+    const paths = (details as { path: string; message: string }[]).map(({ path }) => path);
+    expect(new Set(paths)).toEqual(new Set([field]));
   });
 
   it('[ID4] 8 code points of password and 50 of username are enough and not too many', async () => {
@@ -129,7 +130,8 @@ export function identityRules(world: GetWorld): void {
 
   it('[ID10] in cookie mode the refresh token lives in a cookie that scripts cannot read', async () => {
     const { email, password } = await world().person('traveller');
-    const cookies = { 'x-bongsu-cookies': '1' };
+    // As a browser does it: the page says that it wants cookies, and the browser where the page is from.
+    const cookies = { 'x-bongsu-cookies': '1', origin: world().target.url, 'sec-fetch-site': 'same-origin' };
     const login = await world().http.post('/api/auth/login', { email, password }, undefined, cookies);
     expect(expectBody(login, 200, SignedInSchema)).not.toHaveProperty('refreshToken');
     const cookie = login.headers.getSetCookie().find((value) => /HttpOnly/i.test(value)) ?? '';

@@ -62,13 +62,18 @@ export function pairingRules(world: GetWorld): void {
     }
   });
 
-  it('[SC8] [SC9] [HT11] claiming needs a login, and a code that is neither unknown nor used', async () => {
+  it('[SC8] [SC9] [HT11] claiming needs a login, and a code that nobody else has claimed', async () => {
     const { code } = await begin();
     const nobody = await world().http.post('/api/screens/pairings/claim', { code, name: 'Kiosk' });
     expectFailure(nobody, 401, 'AUTH_ERROR');
     expectFailure(await claim('ZZZZ-9999'), 404, 'NOT_FOUND');
-    expect((await claim(code)).status).toBe(200);
-    expectFailure(await claim(code), 404, 'NOT_FOUND');
+    const first = await claim(code);
+    expect(first.status, first.text).toBe(200);
+    expect((await claim(code)).body).toEqual(first.body);
+    const { accessToken } = await world().person('stranger');
+    const body = { code, name: 'Mine' };
+    const late = await world().http.post('/api/screens/pairings/claim', body, accessToken);
+    expectFailure(late, 404, 'NOT_FOUND');
   });
 
   it('[SC10] after the claim the device gets its credential until it uses it, then never again', async () => {
