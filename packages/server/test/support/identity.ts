@@ -94,7 +94,6 @@ export async function startIdentity(
       corsOrigins: [],
       forceHttps: 'false',
       publicUrl: undefined,
-      consoleFolder: undefined,
       version: '0',
       consoleFolder: undefined,
     },
