@@ -31,6 +31,7 @@ import { databaseClock } from './platform/database/clock-offset.js';
 import type { Database } from './platform/database/database.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
+import { openPglite } from './platform/database/pglite.js';
 import { openPostgres } from './platform/database/postgres.js';
 import { MemoryEphemeral } from './platform/ephemeral/memory.js';
 import { type Log, silentLog } from './platform/log.js';
@@ -158,14 +159,22 @@ class BongsuApp implements App {
     };
   }
 
-  async #openDatabase(name: string): Promise<Database> {
+  async #openDatabase(node: string): Promise<Database> {
     const deps = { clock: this.#clock, log: this.#log };
     const database = await this.#lifecycle.step(
       'database',
-      () => openPostgres(postgresConfig(this.#config, this.#config.DATABASE_URL?.reveal() ?? '', name), deps),
+      () => this.#connect(node),
       (opened) => opened.close(),
     );
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
+    return database;
+  }
+
+  async #connect(node: string): Promise<Database> {
+    const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
+    const url = this.#config.DATABASE_URL?.reveal();
+    if (url !== undefined) return openPostgres(postgresConfig(this.#config, url, node), deps);
+    const { database } = await openPglite({ dataDir: this.#config.DATA_DIR, nodeName: node }, deps);
     return database;
   }
 
