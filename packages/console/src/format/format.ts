@@ -43,7 +43,7 @@ const ONE_LINE_CHARACTERS = 64;
 export function jsonText(value: unknown): string {
   const lines = JSON.stringify(value, null, 2);
   const line = lines.replace(/\n */g, ' ');
-  // A line break within a text is written as \\n, so those found here are only layout.
+  // Within a text JSON escapes line breaks, so those found here are only layout.
   return line.length <= ONE_LINE_CHARACTERS ? line : lines;
 }
 
