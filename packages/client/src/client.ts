@@ -94,6 +94,7 @@ export class Client extends Emitter<ClientEvents> {
   private readonly clock: Clock;
   private readonly queueTtlMs: number;
   private cancelPoll = () => {};
+  private closedBy: BongsuError | undefined;
 
   constructor(options: ConnectOptions) {
     super();
@@ -187,6 +188,7 @@ export class Client extends Emitter<ClientEvents> {
     options: CommandOptions,
   ): Promise<AcceptedCommand> {
     const { signal, id, queueTtlMs = this.queueTtlMs, displayIndex, ttlMs, notify, nonce } = options;
+    if (this.closedBy) throw new CommandError(this.closedBy.code, { definite: true, cause: this.closedBy });
     const queued = { queueTtlMs, ...(signal ? { signal } : {}), ...(id === undefined ? {} : { id }) };
     const answer = await this.outbox
       .send(event, { ...draft, displayIndex, ttlMs, notify, nonce }, queued)
@@ -224,6 +226,7 @@ export class Client extends Emitter<ClientEvents> {
     if (change.state !== 'online') this.cancelPoll();
     if (change.state === 'closed') {
       const error = change.error ?? new BongsuError('UNAVAILABLE');
+      this.closedBy = error;
       this.outbox.failAll(error);
       this.outcomes.forgetAll(error);
     }

@@ -217,8 +217,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   private lost(cause: BongsuError, closing: SessionClosing | undefined): void {
-    const code = closing && !closing.reconnect ? closing.code : cause.code;
-    const error = isErrorCode(code) ? new BongsuError(code, { cause }) : cause;
+    const refused = closing && !closing.reconnect && isErrorCode(closing.code) ? closing.code : undefined;
+    const error = refused ? new BongsuError(refused, { cause }) : cause;
     const change = { error, ...(closing ? { closing } : {}) };
     const final = closing ? !closing.reconnect : !cause.retryable;
     if (!final) this.retry(change, closing?.retryAfterMs ?? cause.retryAfterMs);

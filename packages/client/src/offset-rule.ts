@@ -3,13 +3,21 @@ import type { Entry, StreamState } from '@bongsu/protocol';
 /** What to do with an entry that was begun before a crash and not finished. */
 export type Policy = 'at-least-once' | 'at-most-once';
 
+interface Begun {
+  epoch: string;
+  seq: number;
+  key: string;
+}
+
 /** A screen's place in one stream, as it is stored. */
 export interface StreamRecord {
   epoch: string;
   /** Every entry up to here is executed or was ended by the server. */
   done: number;
   /** The entry begun last, until it is finished. */
-  started: { epoch: string; seq: number; key: string } | null;
+  started: Begun | null;
+  /** Entries begun, never finished, and ended by the server: at-most-once must know them in a later epoch. */
+  interrupted: Begun[];
   /** Keys executed since `done` was last taken from the server, at most 1,000, oldest first. */
   executed: string[];
   /** Keys executed before that: these decide what is a repeat, for their sequence numbers mean nothing now. */
@@ -34,7 +42,7 @@ function keyOf(entry: Entry, id = entry.id): string {
 }
 
 export function newRecord(epoch: string): StreamRecord {
-  return { epoch, done: 0, started: null, executed: [], earlier: [] };
+  return { epoch, done: 0, started: null, interrupted: [], executed: [], earlier: [] };
 }
 
 /** The place after a `ready`: the server's, if it could not go on from ours. */
@@ -50,9 +58,9 @@ export function onReady(
 
 function rebase(record: StreamRecord, epoch: string, acked: number): StreamRecord {
   return {
+    ...record,
     epoch,
     done: acked,
-    started: record.started,
     executed: [],
     earlier: lastOf([...record.earlier, ...record.executed]),
   };
@@ -65,9 +73,18 @@ export function onEntry(stored: StreamRecord, entry: Entry, policy: Policy): Dec
   const record = stored.epoch === epoch ? stored : rebase(stored, epoch, 0);
   if (seq <= record.done) return { action: 'answer' };
   if (prev > record.done) return { action: 'drop' };
-  if (isRepeat(record, entry)) return { action: 'answer', record: onFinished(record, entry) };
+  if (isRepeat(record, entry)) {
+    // What was begun and interrupted is another entry, and stays known.
+    return { action: 'answer', record: { ...onFinished(record, entry), started: record.started } };
+  }
   if (policy === 'at-most-once' && wasStarted(record, entry)) return { action: 'refuse' };
-  return { action: 'run', record: { ...record, started: { epoch, seq, key: keyOf(entry) } } };
+  return { action: 'run', record: onBegun(record, { epoch, seq, key: keyOf(entry) }) };
+}
+
+function onBegun(record: StreamRecord, begun: Begun): StreamRecord {
+  const { started, interrupted } = record;
+  const left = started && started.key !== begun.key ? lastOf([...interrupted, started]) : interrupted;
+  return { ...record, started: begun, interrupted: left };
 }
 
 function isRepeat({ earlier, executed }: StreamRecord, entry: Entry): boolean {
@@ -77,9 +94,11 @@ function isRepeat({ earlier, executed }: StreamRecord, entry: Entry): boolean {
   return executed.includes(first) || earlier.includes(first);
 }
 
-function wasStarted({ started }: StreamRecord, entry: Entry): boolean {
-  if (!started) return false;
-  return started.epoch === entry.epoch ? started.seq === entry.seq : started.key === keyOf(entry);
+function wasStarted({ started, interrupted }: StreamRecord, entry: Entry): boolean {
+  const key = keyOf(entry);
+  const isSame = (begun: Begun) =>
+    begun.epoch === entry.epoch ? begun.seq === entry.seq : begun.key === key;
+  return (started !== null && isSame(started)) || interrupted.some(isSame);
 }
 
 /** The place once the handler is through. */
@@ -95,6 +114,6 @@ export function onFailed(record: StreamRecord): StreamRecord {
   return { ...record, started: null };
 }
 
-function lastOf(keys: string[]): string[] {
-  return keys.slice(-MAX_KEYS);
+function lastOf<T>(list: T[]): T[] {
+  return list.slice(-MAX_KEYS);
 }
