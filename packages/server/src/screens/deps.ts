@@ -25,8 +25,7 @@ export interface ScreensDeps {
   users: UserNames;
   inbox: Inboxes;
   rateLimiter: Pick<RateLimiter, 'enforceLimit' | 'refund'>;
-  /** Without one an Idempotency-Key is ignored. */
-  idempotency?: IdempotentOperations;
+  idempotency: IdempotentOperations;
 }
 
 /** What screens use of commands. */
