@@ -15,20 +15,20 @@ import { type Admit, admission } from './admission.js';
 import { authMiddleware } from './authenticate.js';
 import { clientAddress, type Trust } from './client-address.js';
 import { type ClientEvent, Connection } from './connection.js';
-import { Connections } from './connections.js';
+import type { Connections } from './connections.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 
 export interface SocketsConfig {
   heartbeatIntervalMs: number;
   heartbeatTimeoutMs: number;
-  maxConnectionsPerUser: number;
   corsOrigins: readonly string[] | true;
 }
 
 export interface SocketsDeps {
   config: SocketsConfig;
   server: HttpServer;
+  connections: Connections;
   identity: Pick<Identity, 'authenticate' | 'touch'>;
   commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
   screens: Pick<Screens, 'setOnline'>;
@@ -57,14 +57,12 @@ interface AttachedScreen {
 
 /** The Socket.IO surface: handshake, `ready`, events to verbs, closings. */
 export class Sockets {
-  readonly connections: Connections;
   readonly #deps: SocketsDeps;
   readonly #io: Server;
   readonly #expiries: ExpiryWatch<string>;
 
   constructor(deps: SocketsDeps) {
     this.#deps = deps;
-    this.connections = new Connections(deps.config.maxConnectionsPerUser);
     this.#expiries = new ExpiryWatch(deps.clock, deps.databaseClock);
     this.#io = new Server(deps.server, {
       serveClient: false,
@@ -87,21 +85,21 @@ export class Sockets {
       authMiddleware({
         identity: deps.identity,
         limits: deps.limiter,
-        checkConnections: (principal) => this.connections.check(principal),
+        checkConnections: (principal) => this.#deps.connections.check(principal),
         originOf: (socket) => this.#originOf(socket),
         log: deps.log,
       }),
     );
     namespace.on('connection', (socket) => this.#onConnection(socket));
     deps.metrics.gauge('signaling_active_connections', 'Sockets connected to this node.', [], (gauge) =>
-      gauge.set(this.connections.size),
+      gauge.set(this.#deps.connections.size),
     );
   }
 
   /** Tells every socket to move and ends its transport; new ones are the admission's business. */
   async drain(): Promise<void> {
-    for (const connection of this.connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
-    await this.connections.empty();
+    for (const connection of this.#deps.connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
+    await this.#deps.connections.empty();
   }
 
   async close(): Promise<void> {
@@ -120,7 +118,7 @@ export class Sockets {
   #onConnection(socket: Socket): void {
     forgetRequest(socket);
     const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
-    this.connections.add(connection);
+    this.#deps.connections.add(connection);
     const { principal } = connection;
     const screen =
       principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
@@ -169,11 +167,11 @@ export class Sockets {
 
   #onDisconnect(connection: Connection, detach: (() => void) | undefined): void {
     connection.closed();
-    this.connections.remove(connection);
+    this.#deps.connections.remove(connection);
     this.#expiries.delete(connection.socketId);
     detach?.();
     const { principal } = connection;
-    if (principal.kind === 'screen' && !this.connections.hasScreen(principal.screenId)) {
+    if (principal.kind === 'screen' && !this.#deps.connections.hasScreen(principal.screenId)) {
       this.#reportOnline(principal.screenId, false);
     }
   }
