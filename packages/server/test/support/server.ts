@@ -30,7 +30,13 @@ export interface RunningServer {
 }
 
 /** Limits are lifted, since tests are faster than people; a test of limits sets its own. */
-const DEFAULTS = { PORT: '0', NODE_ENV: 'test', LOG_LEVEL: 'silent', DRAIN_SECONDS: '5', RATE_LIMIT_PER_MINUTE: '100000' };
+const DEFAULTS = {
+  PORT: '0',
+  NODE_ENV: 'test',
+  LOG_LEVEL: 'silent',
+  DRAIN_SECONDS: '5',
+  RATE_LIMIT_PER_MINUTE: '100000',
+};
 
 export async function makeStorage(profile: Profile): Promise<Storage> {
   const folder = await mkdtemp(join(tmpdir(), 'bongsu-test-'));
@@ -52,20 +58,29 @@ export async function readConfig(settings: Record<string, string>): Promise<Conf
   return withGeneratedSecrets(loaded.settings);
 }
 
-export async function startOn(storage: Storage, options: Omit<ServerOptions, 'profile'> = {}): Promise<RunningServer> {
+export async function startOn(
+  storage: Storage,
+  options: Omit<ServerOptions, 'profile'> = {},
+): Promise<RunningServer> {
   const config = await readConfig({ ...storage.settings, ...options.settings });
   const app = createApp(config, options.overrides);
   await app.start();
   return { url: app.url, app, config, stop: () => app.stop() };
 }
 
-export type StartServer = (options?: Omit<ServerOptions, 'profile'>, storage?: Storage) => Promise<RunningServer>;
+export type StartServer = (
+  options?: Omit<ServerOptions, 'profile'>,
+  storage?: Storage,
+) => Promise<RunningServer>;
 
 /**
  * Runs the suite against real servers, once a profile. What a test starts is stopped after it, what `beforeAll` starts after
  * the suite; a server that does not stop fails it.
  */
-export function describeEachServer(title: string, suite: (start: StartServer, profile: Profile) => void): void {
+export function describeEachServer(
+  title: string,
+  suite: (start: StartServer, profile: Profile) => void,
+): void {
   for (const profile of ['embedded', 'postgres'] as const) {
     const absent = profile === 'postgres' && inject('postgresUrl') === '';
     describe.skipIf(absent)(`${title} (${profile})`, () => suite(starter(profile), profile));
