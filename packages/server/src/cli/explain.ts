@@ -21,6 +21,8 @@ function explainSystemError(error: NodeJS.ErrnoException, { PORT, HOST }: Settin
     case 'ENOTDIR':
     case 'EEXIST':
       return `${path} is in the way of a folder. Move it, or choose another: DATA_DIR=./data bongsu serve`;
+    case 'ENOENT':
+      return `${path} cannot be made. Choose another folder: DATA_DIR=./data bongsu serve`;
     case 'ENOSPC':
       return `The disk of ${path} is full. Free some space and start again: df -h`;
     default:
@@ -31,7 +33,8 @@ function explainSystemError(error: NodeJS.ErrnoException, { PORT, HOST }: Settin
 function explainDatabaseError(error: DatabaseError): string {
   const check = 'Look at the settings with: bongsu config print';
   if (error.fault === 'connection' || error.fault === 'timeout') {
-    return `PostgreSQL cannot be reached: ${error.message}. Is it running, and is DATABASE_URL right? ${check}`;
+    const fault = error.message.startsWith('PostgreSQL') ? '' : 'PostgreSQL cannot be reached: ';
+    return `${fault}${error.message}. Is it running, and is DATABASE_URL right? ${check}`;
   }
   return `The database cannot be used: ${error.message}. ${check}`;
 }
