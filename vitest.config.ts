@@ -23,6 +23,9 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts'],
           exclude: ['**/dist/**', '**/node_modules/**'],
+          // The first of a suite may have to make a cluster.
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {

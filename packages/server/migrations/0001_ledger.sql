@@ -32,8 +32,10 @@ create table streams (
 ) with (fillfactor = 50);
 
 -- Log and idempotency record in one row. `payload` is JSON as text: the fields of the entry that belong to its type.
+-- No foreign key: the accept function holds the stream's row when it inserts, streams are never deleted, and the check would
+-- cost a look-up a row.
 create table commands (
-  stream_id bigint not null references streams,
+  stream_id bigint not null,
   seq bigint not null,
   sender_id uuid not null,
   id uuid not null,
@@ -73,11 +75,13 @@ create table screen_sessions (
   acked_seq bigint not null default 0
 ) with (fillfactor = 50);
 
--- Exceptions only: an entry that failed at least once and is not terminal.
+-- Exceptions only: an entry that was sent at least once without success and is not terminal.
 create table attempts (
   stream_id bigint not null,
   seq bigint not null,
-  n smallint not null,
+  -- Receipts that said failed, and connections that ended while the entry was the oldest in flight.
+  n smallint not null default 0,
+  lost smallint not null default 0,
   next_at bigint,
   last_error text,
   primary key (stream_id, seq)

@@ -1,20 +1,13 @@
+import { postgresConfig } from './app-config.js';
 import type { Config } from './config.js';
-import type { Clock } from './platform/clock.js';
 import type { Database } from './platform/database/database.js';
+import { openPglite, type PgliteDeps } from './platform/database/pglite.js';
 import { openPostgres } from './platform/database/postgres.js';
-import type { Log } from './platform/log.js';
 
-/** PostgreSQL where DATABASE_URL names one. @throws DatabaseError */
-export function openDatabase(config: Config, deps: { clock: Clock; log: Log }): Promise<Database> {
-  if (!config.DATABASE_URL) throw new Error('The embedded database is not there yet');
-  return openPostgres(
-    {
-      url: config.DATABASE_URL.reveal(),
-      poolMax: config.DB_POOL_MAX,
-      poolIdleMs: config.DB_POOL_IDLE_SECONDS * 1000,
-      poolConnectMs: config.DB_POOL_CONNECT_SECONDS * 1000,
-      applicationName: config.SERVICE_NAME,
-    },
-    deps,
-  );
+/** PostgreSQL where DATABASE_URL names one, else the embedded one in DATA_DIR. @throws DatabaseError, DataFolderError */
+export async function openDatabase(config: Config, nodeName: string, deps: PgliteDeps): Promise<Database> {
+  const url = config.DATABASE_URL?.reveal();
+  if (url !== undefined) return openPostgres(postgresConfig(config, url, nodeName), deps);
+  const { database } = await openPglite({ dataDir: config.DATA_DIR, nodeName }, deps);
+  return database;
 }

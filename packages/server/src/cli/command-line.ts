@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { readVersion } from '../version.js';
 import { checkConfig, printConfig } from './config.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
@@ -57,9 +57,4 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
 /** Commands made from a parent inherit its exitOverride and output. */
 function group(program: Command, name: string, description: string): Command {
   return program.command(name).description(description);
-}
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (manifest as { version: string }).version;
 }

@@ -40,10 +40,9 @@ async function withDatabase(
   if (!loaded) return 2;
   const log = progressLog(terminal, options.quiet === true);
   try {
-    const database = await openDatabase(await withGeneratedSecrets(loaded.settings), {
-      clock: systemClock,
-      log,
-    });
+    const config = await withGeneratedSecrets(loaded.settings);
+    const onFatal = (error: Error) => log.fatal({}, error.message);
+    const database = await openDatabase(config, 'bongsu migrate', { clock: systemClock, log, onFatal });
     try {
       await work(database, log);
     } finally {

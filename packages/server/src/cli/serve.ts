@@ -45,7 +45,7 @@ function openLog(config: Config, terminal: Terminal): LogOutput {
   });
 }
 
-/** @throws whatever made the start fail, after what was started is stopped again */
+/** @throws whatever made the start fail */
 async function run(config: Config, terminal: Terminal, output: LogOutput): Promise<ExitCode> {
   const { log } = output;
   const app = createApp(config, { log });
@@ -53,12 +53,9 @@ async function run(config: Config, terminal: Terminal, output: LogOutput): Promi
   try {
     await app.start();
   } catch (error) {
-    if (!ending.asked) {
-      await stop(app, config, terminal, log, 'the start failed');
-      throw error;
-    }
+    if (!ending.asked) throw error;
   }
-  if (!ending.asked) greet(app, config, terminal);
+  if (!ending.asked && config.NODE_ENV !== 'production') await greet(app, terminal);
   const { reason, exitCode } = await ending.promise;
   const isClean = await stop(app, config, terminal, log, reason);
   // Handles that somebody forgot must not keep the process.
@@ -112,7 +109,6 @@ async function stop(
   log: Log,
   reason: string,
 ): Promise<boolean> {
-  log.info({ reason }, 'Stopping');
   const backstop = setTimeout(
     () => {
       log.fatal({}, 'The stop hung: ending at once');
@@ -122,7 +118,6 @@ async function stop(
   );
   try {
     await app.stop(reason);
-    log.info({}, 'Stopped');
     return true;
   } catch (error) {
     log.error({ err: error }, 'The stop was not clean');
@@ -132,9 +127,9 @@ async function stop(
   }
 }
 
-function greet(app: App, config: Config, terminal: Terminal): void {
-  if (config.NODE_ENV === 'production') return;
+async function greet(app: App, terminal: Terminal): Promise<void> {
+  const setupLink = await app.setupLink();
   terminal.err(`\n  Bongsu is ready:  ${app.url}`);
-  if (app.setupUrl) terminal.err(`  First administrator (this link works once):  ${app.setupUrl}`);
+  if (setupLink) terminal.err(`  Make the first administrator (the link works once):  ${setupLink}`);
   terminal.err('  Stop it with Ctrl-C.\n');
 }

@@ -1,41 +1,123 @@
-import type { ClosingKey, StreamState } from '@bongsu/protocol';
-import type { FastifyPluginAsync } from 'fastify';
-import type { Events } from '../platform/surface.js';
+import { BongsuError } from '@bongsu/protocol';
+import type { Clock, DatabaseClock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { Principal } from '../platform/principal.js';
+import type { Push } from '../platform/push.js';
+import type { ScreenGrant } from '../screens/index.js';
+import { Acceptor } from './accept.js';
+import { createAcceptBatcher } from './acceptance.js';
+import { DeliveryLedger } from './delivery-ledger.js';
+import { Dispatcher } from './dispatcher.js';
+import { Epoch } from './epoch.js';
+import { commandEvents } from './events.js';
+import { Hints } from './hints.js';
+import { IdempotencyManager } from './idempotency-manager.js';
+import { IdempotencyStore } from './idempotency-store.js';
+import { Ledger } from './ledger.js';
+import { commandRoutes } from './routes.js';
+import { StatusLedger } from './status-ledger.js';
+import { Turns } from './turns.js';
+import type { Commands } from './types.js';
 
-/** A connected screen's socket, as the dispatcher sees it. The gateway makes one per screen socket. */
-export interface ScreenConnection {
-  readonly socketId: string;
-  readonly screenId: string;
-  readonly instanceId: string | undefined;
-  /** 1–32; entries the client takes at once. */
-  readonly window: number;
-  readonly ackTimeoutMs: number | undefined;
-  /** Milliseconds, database clock: when the socket opened. */
-  readonly connectedAt: number;
-  /** The `resume` offset for this screen's inbox, with its epoch. */
-  readonly resume: { epoch: string; seq: number } | undefined;
-  isConnected(): boolean;
-  /** Sends one entry; `onReceipt` gets whatever the client answered, unchecked, at most once. Returns what deletes the callback. */
-  send(event: 'trigger' | 'navigate', entry: object, onReceipt: (receipt: unknown) => void): () => void;
-  close(closing: ClosingKey): void;
+export { IdempotencyManager } from './idempotency-manager.js';
+export type { Commands, ScreenAttachment, ScreenConnection } from './types.js';
+
+export interface CommandsConfig {
+  /** COMMAND_RETENTION_HOURS. */
+  retentionMs: number;
+  maxPendingPerScreen: number;
+  batchSize: number;
+  batchMaxWaitMs: number;
 }
 
-export interface ScreenAttachment {
-  /** Resolves when the fence is taken: what `ready` tells of the inbox. Rejects when it cannot be (UNAVAILABLE). */
-  readonly ready: Promise<{ stream: string; epoch: string; state: StreamState }>;
-  /** Starts sending; called right after `ready` was emitted. */
-  open(): void;
-  /** The socket is gone. */
-  detach(): void;
+export interface CommandsDeps {
+  config: CommandsConfig;
+  database: Database;
+  ephemeral: Pick<Ephemeral, 'bus'>;
+  clock: Clock;
+  databaseClock: DatabaseClock;
+  log: Log;
+  metrics: Metrics;
+  push: Pick<Push, 'toUser'>;
+  /** Screens.authorizeCommand. */
+  authorize(
+    principal: Principal,
+    screenId: string,
+  ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** The present names of senders, for `from` of entries read from the ledger. */
+  usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Counts one command of a user by COMMAND_RATE_PER_MINUTE, in memory and at once. HTTP calls were counted by the gateway. */
+  limit(userId: string): { allowed: boolean; retryAfterMs?: number };
+  /** False when the nonce was used with another command in the last 10 min. */
+  registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
+  /** This process: its name and the uuid made at its start. */
+  node: { name: string; incarnation: string };
 }
 
-/** What the gateway uses of commands. */
-export interface Commands {
-  start(): Promise<void>;
-  /** Settles what is in flight: batches commit, receipts are written. */
-  stop(signal: AbortSignal): Promise<void>;
-  attachScreen(connection: ScreenConnection): ScreenAttachment;
-  currentEpoch(): Promise<string>;
-  routes: FastifyPluginAsync;
-  events: Events;
+const IDEMPOTENCY_SWEEP_MS = 600_000;
+
+export function createCommands(deps: CommandsDeps): Commands {
+  const { config, database, databaseClock, clock, log, metrics, authorize } = deps;
+  const abort = new AbortController();
+  const { signal } = abort;
+  const ledger = new Ledger(database);
+  const deliveryLedger = new DeliveryLedger(database);
+  const idempotencyStore = new IdempotencyStore();
+  const hints = new Hints(deps.ephemeral.bus);
+  const epoch = new Epoch();
+  const batcher = createAcceptBatcher({ ...deps, ledger, hints, signal, onEpoch: (now) => epoch.note(now) });
+  const outcomes = metrics.counter('bongsu_commands_total', 'Commands by what they were answered.', [
+    'type',
+    'outcome',
+  ]);
+  const acceptor = new Acceptor({
+    ...deps,
+    retentionMs: config.retentionMs,
+    ledger,
+    batcher,
+    turns: new Turns(),
+    count: (type, outcome) => outcomes.inc({ type, outcome }),
+  });
+  const dispatcher = new Dispatcher({ ...deps, ledger: deliveryLedger, hints, epoch, signal });
+  const status = { ledger: new StatusLedger(database), authorize };
+  let stopSweep: (() => void) | undefined;
+
+  return {
+    async start() {
+      epoch.note(await ledger.epoch());
+      dispatcher.start();
+      stopSweep = clock.every(IDEMPOTENCY_SWEEP_MS, () => {
+        idempotencyStore
+          .sweep(database, databaseClock())
+          .catch((err: unknown) => log.warn({ err }, 'old idempotency keys could not be removed'));
+      });
+    },
+    async stop(stopSignal) {
+      stopSweep?.();
+      acceptor.stop();
+      const giveUp = () => abort.abort();
+      if (stopSignal.aborted) giveUp();
+      stopSignal.addEventListener('abort', giveUp, { once: true });
+      await batcher.idle();
+      await dispatcher.stop();
+      stopSignal.removeEventListener('abort', giveUp);
+    },
+    attachScreen: (connection) => dispatcher.attach(connection),
+    async currentEpoch() {
+      return epoch.current ?? ledger.epoch();
+    },
+    createInbox: (tx, screenId) => deliveryLedger.createInbox(tx, screenId),
+    async cancelInbox(tx, streamId, now) {
+      const cancelled = await deliveryLedger.cancelInbox(tx, streamId, now);
+      const screenId = await deliveryLedger.screenOf(tx, streamId);
+      if (screenId === undefined) throw new BongsuError('SCREEN_NOT_FOUND');
+      return () => dispatcher.dropInbox(screenId, cancelled, now);
+    },
+    idempotency: new IdempotencyManager({ store: idempotencyStore, ledger, databaseClock }),
+    routes: commandRoutes({ acceptor, status }),
+    events: commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),
+  };
 }

@@ -64,6 +64,6 @@ describe('ExpiryWatch', () => {
     clock.advance(10_000);
     expect(runs).toBe(2);
     watch.stop();
-    expect(clock.timers).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 });

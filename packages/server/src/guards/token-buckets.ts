@@ -9,7 +9,7 @@ export interface TokenBucketsConfig {
 }
 
 // Sums of fractions of a millisecond drift by far less than this.
-const ROUNDING_MS = 1e-6;
+const ROUNDING_MS = 1e-3;
 
 /**
  * Token buckets by the generic cell rate algorithm: one number a key, and no timer. Synchronous, for the hot path. Of
@@ -44,7 +44,7 @@ export class TokenBuckets {
     return {
       allowed: true,
       limit: burst,
-      remaining: Math.max(0, Math.floor(burst - spent - 1 + ROUNDING_MS)),
+      remaining: Math.max(0, Math.floor(burst - spent - 1 + ROUNDING_MS / this.#intervalMs)),
       resetMs: Math.ceil(fullAt + this.#intervalMs - now),
     };
   }

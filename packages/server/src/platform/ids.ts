@@ -1,9 +1,14 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { v7 } from 'uuid';
+import { v5, v7 } from 'uuid';
 
 /** A time-ordered UUID. */
 export function uuidv7(): string {
   return v7();
+}
+
+/** The UUID that always belongs to this name in this namespace, itself a UUID. */
+export function uuidv5(name: string, namespace: string): string {
+  return v5(name, namespace);
 }
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';

@@ -1,7 +1,9 @@
+import { rm } from 'node:fs/promises';
 import { afterAll, afterEach, beforeEach, describe, inject } from 'vitest';
 import type { Database } from '../../src/platform/database/database.js';
 import { openPostgres } from '../../src/platform/database/postgres.js';
 import { testDeps } from './deps.js';
+import { createPgliteFolder, openTestPglite } from './pglite-databases.js';
 import { createPostgresDatabase, postgresConfig } from './postgres-databases.js';
 
 export interface OpenOptions {
@@ -28,6 +30,7 @@ export function describeEachDatabase(
   title: string,
   suite: (open: OpenDatabase, profile: Database['kind']) => void,
 ): void {
+  describePglite(title, (open) => suite(open, 'pglite'));
   describePostgres(title, (open) => suite(open, 'postgres'));
 }
 
@@ -63,6 +66,19 @@ function opener(profile: Profile): OpenDatabase {
 
 async function runAll(cleanUps: CleanUp[]): Promise<void> {
   for (let next = cleanUps.pop(); next; next = cleanUps.pop()) await next();
+}
+
+/** For what only PGlite has. */
+export function describePglite(title: string, suite: (open: OpenDatabase) => void): void {
+  describe(`${title} (pglite)`, () => suite(opener(openFreshPglite)));
+}
+
+async function openFreshPglite(options: OpenOptions, cleanUps: CleanUp[]) {
+  const folder = await createPgliteFolder(options.migrate ?? true);
+  cleanUps.push(() => rm(folder, { recursive: true, force: true }));
+  const { database } = await openTestPglite(folder);
+  cleanUps.push(() => database.close());
+  return database;
 }
 
 async function openFreshPostgres(serverUrl: string, options: OpenOptions, cleanUps: CleanUp[]) {

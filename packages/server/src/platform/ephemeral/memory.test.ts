@@ -60,31 +60,22 @@ describe('MemoryEphemeral', () => {
       await ephemeral.presence.set('g', `m${i}`, 'x', 1_000);
     }
     expect(ephemeral.size).toBe(1_500);
-    expect(clock.timers).toBe(1);
+    expect(clock.pending).toBe(1);
     clock.advance(10_000);
     expect(ephemeral.size).toBe(0);
     await ephemeral.close();
-    expect(clock.timers).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 
   test('[EPH5] moving the wall clock ends nothing', async () => {
     const clock = new ManualClock();
-    const shifted = { ...boundTo(clock), now: () => clock.now() + 86_400_000 };
-    const ephemeral = new MemoryEphemeral(shifted, memoryLog());
+    const ephemeral = new MemoryEphemeral(clock, memoryLog());
     await ephemeral.set('k', 'v', 1_000);
+    clock.now = () => 8.64e15;
     expect(await ephemeral.get('k')).toBe('v');
     await ephemeral.close();
   });
 });
-
-function boundTo(clock: ManualClock) {
-  return {
-    now: clock.now,
-    monotonic: clock.monotonic,
-    after: clock.after.bind(clock),
-    every: clock.every.bind(clock),
-  };
-}
 
 test('[EPH5] an ExpiringMap does what a plain list of entries would, whatever is done to it', () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');

@@ -1,0 +1,263 @@
+import { type Accepted, BongsuError, FRESHNESS_MS, type Notify, type Target } from '@bongsu/protocol';
+import type { DatabaseClock } from '../platform/clock.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
+import type { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import type { ScreenGrant } from '../screens/index.js';
+import { type CommandContent, writeContent } from './fingerprint.js';
+import type { AcceptOutcome, Ledger, NewCommand, StoredCommand } from './ledger.js';
+import type { Turns } from './turns.js';
+
+/** What a verb makes of its input. */
+export interface CommandRequest {
+  id: string;
+  /** Milliseconds; absent over HTTP, where the server's receipt is the time. */
+  timestamp: number | undefined;
+  target: Target;
+  content: CommandContent;
+  ttlMs: number | undefined;
+  retries: number | undefined;
+  notify: Notify;
+  nonce: string | undefined;
+}
+
+export interface Caller {
+  principal: Principal;
+  /** The socket, whose commands keep their order. */
+  socketId?: string;
+  /** True when the surface has counted this call already. */
+  counted?: boolean;
+}
+
+export interface AcceptorDeps {
+  retentionMs: number;
+  ledger: Pick<Ledger, 'find'>;
+  batcher: Pick<BatchProcessor<NewCommand, AcceptOutcome>, 'add'>;
+  turns: Turns;
+  databaseClock: DatabaseClock;
+  authorize(
+    principal: Principal,
+    screenId: string,
+  ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** Counts one command of a user, in memory and at once. */
+  limit(userId: string): { allowed: boolean; retryAfterMs?: number };
+  /** False when the nonce was used with another command. */
+  registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
+  count(type: string, outcome: string): void;
+}
+
+interface Waiting {
+  fingerprint: string;
+  answer: Promise<Accepted>;
+}
+
+const DEFAULT_TTL_MS = 24 * 3_600_000;
+const FULL_RETRY_MS = 1000;
+
+/**
+ * The one way into the ledger, for every surface: rate limit → authorisation → freshness and nonce → ledger. A refusal first looks
+ * whether the command is known: then its stored answer counts, whatever has changed since.
+ */
+export class Acceptor {
+  readonly #deps: AcceptorDeps;
+  readonly #waiting = new Map<string, Waiting>();
+  #stopped = false;
+
+  constructor(deps: AcceptorDeps) {
+    this.#deps = deps;
+  }
+
+  /** From now on nothing is accepted; what waits is answered. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Synchronous up to the batcher when no gate has to wait. @throws BongsuError */
+  async accept(caller: Caller, request: CommandRequest): Promise<Accepted> {
+    try {
+      const answer = await this.#accept(caller, request);
+      this.#deps.count(request.content.type, answer.duplicate ? 'duplicate' : 'accepted');
+      return answer;
+    } catch (error) {
+      this.#deps.count(request.content.type, error instanceof BongsuError ? error.code : 'INTERNAL_ERROR');
+      throw error;
+    }
+  }
+
+  #accept(caller: Caller, request: CommandRequest): Promise<Accepted> {
+    const { principal } = caller;
+    if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
+    if (this.#stopped) throw new BongsuError('UNAVAILABLE', { retryAfterMs: FULL_RETRY_MS });
+    const ttlMs = this.#ttlOf(request.ttlMs);
+    if (!caller.counted) this.checkLimit(principal.userId);
+    const { payload, fingerprint } = writeContent(request.content, request.target);
+    const { type, ...fields } = request.content;
+    const command: NewCommand = {
+      streamId: 0,
+      stream: '',
+      senderId: principal.userId,
+      username: principal.username,
+      id: request.id,
+      type,
+      fingerprint,
+      payload,
+      fields,
+      ttlMs,
+      retries: request.retries,
+      notify: request.notify,
+    };
+    return this.#inTurn(caller, principal, request, command);
+  }
+
+  async #inTurn(
+    { socketId }: Caller,
+    principal: UserPrincipal,
+    request: CommandRequest,
+    command: NewCommand,
+  ): Promise<Accepted> {
+    const turn = socketId === undefined ? undefined : this.#deps.turns.take(socketId);
+    let answer: Promise<Accepted>;
+    try {
+      const gates = this.#passGates(principal, request, command);
+      const refusal = gates instanceof Promise ? await gates : gates;
+      if (refusal) {
+        answer = this.#refuse(command, refusal);
+      } else {
+        if (turn && !turn.isFirst) await turn.first();
+        let entered = this.#enter(command);
+        while (!entered) {
+          await this.#waiting.get(keyOf(command))?.answer.catch(() => undefined);
+          entered = this.#enter(command);
+        }
+        answer = entered;
+      }
+    } finally {
+      turn?.end();
+    }
+    return answer;
+  }
+
+  #ttlOf(ttlMs: number | undefined): number {
+    const { retentionMs } = this.#deps;
+    if (ttlMs === undefined) return Math.min(DEFAULT_TTL_MS, retentionMs);
+    if (ttlMs <= retentionMs) return ttlMs;
+    throw new BongsuError('VALIDATION_ERROR', {
+      details: [{ path: 'ttlMs', message: `must be at most ${retentionMs}` }],
+    });
+  }
+
+  /** @throws RATE_LIMIT */
+  checkLimit(userId: string): void {
+    const { allowed, retryAfterMs = 0 } = this.#deps.limit(userId);
+    if (!allowed) throw new BongsuError('RATE_LIMIT', { retryAfterMs: Math.max(1, Math.ceil(retryAfterMs)) });
+  }
+
+  /** Why the command is refused, if it is; sets its stream. */
+  #passGates(
+    principal: UserPrincipal,
+    request: CommandRequest,
+    command: NewCommand,
+  ): BongsuError | undefined | Promise<BongsuError | undefined> {
+    // Rooms are resolved here when there are any.
+    if (!('screenId' in request.target)) return new BongsuError('ROOM_NOT_FOUND');
+    const grant = this.#deps.authorize(principal, request.target.screenId);
+    return grant instanceof Promise
+      ? grant.then((granted) => this.#passGranted(granted, principal, request, command))
+      : this.#passGranted(grant, principal, request, command);
+  }
+
+  #passGranted(
+    grant: ScreenGrant | undefined,
+    { userId }: UserPrincipal,
+    { id, timestamp, nonce }: CommandRequest,
+    command: NewCommand,
+  ): BongsuError | undefined | Promise<BongsuError | undefined> {
+    if (!grant) return new BongsuError('SCREEN_NOT_FOUND');
+    command.streamId = grant.streamId;
+    command.stream = `screen:${grant.screenId}`;
+    const serverTime = this.#deps.databaseClock();
+    if (timestamp !== undefined && Math.abs(timestamp - serverTime) > FRESHNESS_MS) {
+      return new BongsuError('REQUEST_EXPIRED', { details: { serverTime } });
+    }
+    // The hook of COMMAND_HOOK_URL has its place here, after the nonce, and looks the command up before it asks.
+    if (nonce === undefined) return undefined;
+    const fresh = this.#deps.registerNonce(userId, nonce, id);
+    return fresh instanceof Promise ? fresh.then(replayUnless) : replayUnless(fresh);
+  }
+
+  /** Undefined when the same id waits with other content: its outcome decides whether this one is a conflict. */
+  #enter(command: NewCommand): Promise<Accepted> | undefined {
+    const key = keyOf(command);
+    const waiting = this.#waiting.get(key);
+    if (waiting) return waiting.fingerprint === command.fingerprint ? asDuplicate(waiting.answer) : undefined;
+    const answer = this.#deps.batcher.add(command).then(
+      (outcome) => {
+        this.#waiting.delete(key);
+        return this.#answer(command, outcome);
+      },
+      (error: unknown) => {
+        this.#waiting.delete(key);
+        throw error;
+      },
+    );
+    this.#waiting.set(key, { fingerprint: command.fingerprint, answer });
+    return answer;
+  }
+
+  #answer(command: NewCommand, outcome: AcceptOutcome): Accepted | Promise<Accepted> {
+    switch (outcome.kind) {
+      case 'accepted':
+        return {
+          id: command.id,
+          status: 'accepted',
+          stream: command.stream,
+          seq: outcome.seq,
+          epoch: outcome.epoch,
+          acceptedAt: outcome.acceptedAt,
+          duplicate: false,
+        };
+      case 'known':
+        return storedAnswer(command, outcome);
+      case 'deleted':
+        return this.#refuse(command, new BongsuError('SCREEN_NOT_FOUND'));
+      case 'full':
+        throw new BongsuError('BUSY', { retryAfterMs: FULL_RETRY_MS });
+      case 'unstorable':
+        throw new BongsuError('INTERNAL_ERROR', { cause: outcome.cause });
+    }
+  }
+
+  async #refuse(command: NewCommand, refusal: BongsuError): Promise<Accepted> {
+    const waiting = this.#waiting.get(keyOf(command));
+    if (waiting?.fingerprint === command.fingerprint) return asDuplicate(waiting.answer);
+    await waiting?.answer.catch(() => undefined);
+    const stored = await this.#find(command);
+    if (!stored) throw refusal;
+    return storedAnswer(command, stored);
+  }
+
+  async #find({ senderId, id }: NewCommand) {
+    try {
+      return await this.#deps.ledger.find(senderId, id);
+    } catch (cause) {
+      throw new BongsuError('UNAVAILABLE', { retryAfterMs: FULL_RETRY_MS, cause });
+    }
+  }
+}
+
+function keyOf({ senderId, id }: NewCommand): string {
+  return senderId + id;
+}
+
+function replayUnless(fresh: boolean): BongsuError | undefined {
+  return fresh ? undefined : new BongsuError('REPLAY_DETECTED');
+}
+
+async function asDuplicate(answer: Promise<Accepted>): Promise<Accepted> {
+  return { ...(await answer), duplicate: true };
+}
+
+function storedAnswer({ id, fingerprint }: NewCommand, stored: StoredCommand & { epoch: string }): Accepted {
+  if (stored.fingerprint !== fingerprint) throw new BongsuError('IDEMPOTENCY_CONFLICT');
+  const { stream, seq, epoch, acceptedAt } = stored;
+  return { id, status: 'accepted', stream, seq, epoch, acceptedAt, duplicate: true };
+}

@@ -1,0 +1,173 @@
+import { BongsuError } from '@bongsu/protocol';
+import { type Clock, type DatabaseClock, sleep } from '../platform/clock.js';
+import { isDatabaseFault } from '../platform/database/database.js';
+import type { Log } from '../platform/log.js';
+import { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import type {
+  DeliveryLedger,
+  FenceAnswer,
+  FenceRequest,
+  Mismatch,
+  Settlement,
+  StoredEntry,
+} from './delivery-ledger.js';
+import type { InboxEntry } from './hints.js';
+
+export interface DeliveryBatchesDeps {
+  ledger: DeliveryLedger;
+  usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  node: { name: string; incarnation: string };
+  clock: Clock;
+  databaseClock: DatabaseClock;
+  log: Log;
+  /** Aborted when a stopping server waits no longer. */
+  signal: AbortSignal;
+}
+
+/** `rival`: another connection asked in the same breath and opened later. */
+export type FenceResult = FenceAnswer | 'rival' | undefined;
+
+export interface ReadRequest {
+  streamId: number;
+  stream: string;
+  after: number;
+}
+
+export interface ReadPage {
+  entries: InboxEntry[];
+  epoch: string | undefined;
+}
+
+/** How screens coming and going by the thousand become few statements. */
+export interface DeliveryBatches {
+  fences: BatchProcessor<FenceRequest, FenceResult>;
+  settlements: BatchProcessor<Settlement, Mismatch | undefined>;
+  reads: BatchProcessor<ReadRequest, ReadPage>;
+}
+
+const PAGE_ENTRIES = 32;
+const READS_A_BATCH = 64;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1000;
+
+export function createDeliveryBatches(deps: DeliveryBatchesDeps): DeliveryBatches {
+  const shape = {
+    size: 50,
+    maxSize: 256,
+    maxInFlight: 2,
+    maxWaitMs: 1000,
+    maxQueued: 100_000,
+    maxQueuedBytes: Number.POSITIVE_INFINITY,
+    refuse: () => new BongsuError('BUSY'),
+    clock: deps.clock,
+  };
+  return {
+    fences: new BatchProcessor({
+      ...shape,
+      keyOf: (request: FenceRequest) => request.screenId,
+      process: (requests: FenceRequest[]) => takeFences(deps, requests),
+    }),
+    settlements: new BatchProcessor({
+      ...shape,
+      keyOf: (settlement: Settlement) => settlement.screenId,
+      process: (settlements: Settlement[]) => settleUntilWritten(deps, settlements),
+    }),
+    reads: new BatchProcessor({
+      ...shape,
+      maxSize: READS_A_BATCH,
+      keyOf: (request: ReadRequest) => request.streamId,
+      process: (requests: ReadRequest[]) => readPages(deps, requests),
+    }),
+  };
+}
+
+async function takeFences(deps: DeliveryBatchesDeps, requests: FenceRequest[]): Promise<FenceResult[]> {
+  const winners = new Map<string, FenceRequest>();
+  for (const request of requests) {
+    const other = winners.get(request.screenId);
+    if (!other || other.connectedAt <= request.connectedAt) winners.set(request.screenId, request);
+  }
+  const answers = await deps.ledger.takeFences([...winners.values()], deps.node);
+  const byScreen = new Map(answers.map((answer) => [answer.screenId, answer]));
+  return requests.map((request) =>
+    winners.get(request.screenId) === request ? byScreen.get(request.screenId) : 'rival',
+  );
+}
+
+/** Receipts are facts: they wait for the database, as long as this process lives. Writing them twice changes nothing. */
+async function settleUntilWritten(
+  deps: DeliveryBatchesDeps,
+  settlements: Settlement[],
+): Promise<(Mismatch | undefined)[]> {
+  const merged = mergeSettlements(settlements);
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+    try {
+      const mismatches = await deps.ledger.settle(merged.settlements, deps.databaseClock());
+      return merged.slots.map((slot) => mismatches.get(slot));
+    } catch (error) {
+      if (isDatabaseFault(error, 'content') || deps.signal.aborted) throw error;
+      deps.log.warn({ err: error, receipts: settlements.length }, 'receipts could not be written yet');
+    }
+    await sleep(deps.clock, pauseMs, deps.signal);
+  }
+}
+
+/** One settlement a connection: receipts are cumulative. */
+export function mergeSettlements(settlements: readonly Settlement[]): {
+  settlements: Settlement[];
+  slots: number[];
+} {
+  const merged: Settlement[] = [];
+  const slotOf = new Map<string, number>();
+  const slots = settlements.map((settlement) => {
+    const key = `${settlement.fence} ${settlement.screenId}`;
+    const slot = slotOf.get(key) ?? merged.length;
+    const earlier = merged[slot];
+    slotOf.set(key, slot);
+    merged[slot] = earlier ? join(earlier, settlement) : settlement;
+    return slot;
+  });
+  return { settlements: merged, slots };
+}
+
+function join(a: Settlement, b: Settlement): Settlement {
+  const failed = new Map([...a.failed, ...b.failed].map((attempt) => [attempt.seq, attempt]));
+  return {
+    ...a,
+    ackedSeq: Math.max(a.ackedSeq, b.ackedSeq),
+    release: a.release || b.release,
+    ended: [...a.ended, ...b.ended],
+    failed: [...failed.values()],
+  };
+}
+
+async function readPages(deps: DeliveryBatchesDeps, requests: ReadRequest[]): Promise<ReadPage[]> {
+  const first = new Map<number, ReadRequest>();
+  for (const request of requests) if (!first.has(request.streamId)) first.set(request.streamId, request);
+  const stored = await deps.ledger.readInboxes([...first.values()], PAGE_ENTRIES);
+  const names = await deps.usernames([...new Set(stored.map((entry) => entry.senderId))]);
+  const pages = new Map<ReadRequest, ReadPage>();
+  for (const request of first.values()) pages.set(request, { entries: [], epoch: undefined });
+  for (const entry of stored) {
+    const request = first.get(entry.streamId);
+    const page = request && pages.get(request);
+    if (!page) continue;
+    page.epoch = entry.epoch;
+    page.entries.push(toEntry(entry, names));
+  }
+  // While one connection takes over from another both may ask for one inbox.
+  const others = requests.filter((request) => !pages.has(request));
+  const rest = others.length > 0 ? await readPages(deps, others) : [];
+  others.forEach((request, index) => {
+    const page = rest[index];
+    if (page) pages.set(request, page);
+  });
+  return requests.map((request) => pages.get(request) ?? { entries: [], epoch: undefined });
+}
+
+function toEntry(
+  { senderId, streamId: _streamId, epoch: _epoch, ...entry }: StoredEntry,
+  names: ReadonlyMap<string, string>,
+): InboxEntry {
+  return { ...entry, sender: { userId: senderId, username: names.get(senderId) ?? '' } };
+}

@@ -1,0 +1,214 @@
+import type { Notify } from '@bongsu/protocol';
+import type { Database, Queryable, SqlValue } from '../platform/database/database.js';
+import type { InboxEntry } from './hints.js';
+
+export interface FenceRequest {
+  screenId: string;
+  instanceId: string | undefined;
+  /** Milliseconds, database clock. */
+  connectedAt: number;
+}
+
+export interface FenceAnswer {
+  screenId: string;
+  taken: boolean;
+  deleted: boolean;
+  streamId: number;
+  fence: number;
+  ackedSeq: number;
+  lastSeq: number;
+  /** Whose the screen was before; when not taken, whose it is. */
+  holderInstance: string | null;
+  epoch: string;
+}
+
+export type Outcome = 'executed' | 'expired';
+
+/** What one connection writes about its inbox at once. */
+export interface Settlement {
+  screenId: string;
+  fence: number;
+  ackedSeq: number;
+  /** The socket is gone: whoever comes next may have the screen. */
+  release: boolean;
+  ended: readonly { seq: number; status: Outcome; attempts: number }[];
+  /** Still pending, with the counts they have now. */
+  failed: readonly { seq: number; failed: number; lost: number; error: string | null }[];
+}
+
+/** Somebody else's fence is on the screen; null when the screen is gone. */
+export interface Mismatch {
+  fence: number | null;
+  instanceId: string | null;
+}
+
+export interface Head {
+  streamId: number;
+  lastSeq: number;
+  fence: number;
+  instanceId: string | null;
+  epoch: string;
+}
+
+export type StoredEntry = Omit<InboxEntry, 'sender'> & { streamId: number; senderId: string; epoch: string };
+
+interface EntryRow {
+  stream_id: number;
+  seq: number;
+  sender_id: string;
+  id: string;
+  type: InboxEntry['type'];
+  payload: string;
+  accepted_at: number;
+  expires_at: number;
+  notify: Notify;
+  requeue_of: string | null;
+  settled: boolean;
+  failed: number;
+  lost: number;
+  epoch: string;
+}
+
+export interface Cancelled {
+  id: string;
+  senderId: string;
+  notify: Notify;
+  attempts: number;
+}
+
+const SETTLE = 'select * from settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)';
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+/** Inboxes as the ledger sees them: fences, entries, outcomes. */
+export class DeliveryLedger {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** One request a screen; screens that do not exist are missing from the answer. */
+  takeFences(
+    requests: readonly FenceRequest[],
+    node: { name: string; incarnation: string },
+  ): Promise<FenceAnswer[]> {
+    return this.#database.query<FenceAnswer>(
+      `select screen_id as "screenId", taken, deleted, stream_id as "streamId", fence, acked_seq as "ackedSeq",
+         last_seq as "lastSeq", holder_instance as "holderInstance", epoch
+       from take_fences($1,$2,$3,$4,$5)`,
+      [
+        requests.map((request) => request.screenId),
+        requests.map((request) => request.instanceId ?? null),
+        requests.map((request) => request.connectedAt),
+        node.name,
+        node.incarnation,
+      ],
+      { name: 'take_fences', timeoutMs: STATEMENT_TIMEOUT_MS },
+    );
+  }
+
+  /** Writes for the holders of the fences; answers, by index, those that hold them no more and for whom nothing was written. */
+  async settle(settlements: readonly Settlement[], at: number): Promise<Map<number, Mismatch>> {
+    const rows = await this.#database.query<{
+      slot: number;
+      fence: number | null;
+      instance_id: string | null;
+    }>(SETTLE, settleParameters(settlements, at), { name: 'settle', timeoutMs: STATEMENT_TIMEOUT_MS });
+    return new Map(
+      rows.map(({ slot, fence, instance_id }) => [slot - 1, { fence, instanceId: instance_id }]),
+    );
+  }
+
+  /** The next entries of each inbox, at most `limit` of each. */
+  async readInboxes(
+    inboxes: readonly { streamId: number; stream: string; after: number }[],
+    limit: number,
+  ): Promise<StoredEntry[]> {
+    const rows = await this.#database.query<EntryRow>(
+      'select * from read_inboxes($1,$2,$3)',
+      [inboxes.map(({ streamId }) => streamId), inboxes.map(({ after }) => after), limit],
+      { name: 'read_inboxes', timeoutMs: STATEMENT_TIMEOUT_MS },
+    );
+    const names = new Map(inboxes.map(({ streamId, stream }) => [streamId, stream]));
+    return rows.map((row) => toStoredEntry(row, names.get(row.stream_id) ?? ''));
+  }
+
+  readHeads(streamIds: readonly number[]): Promise<Head[]> {
+    return this.#database.query<Head>(
+      `select stream_id as "streamId", last_seq as "lastSeq", fence, instance_id as "instanceId", epoch
+       from read_heads($1)`,
+      [streamIds],
+      { name: 'read_heads', timeoutMs: STATEMENT_TIMEOUT_MS },
+    );
+  }
+
+  async createInbox(tx: Queryable, screenId: string): Promise<number> {
+    const [row] = await tx.query<{ id: number }>(
+      `with made as (insert into streams (kind, name) values ('screen', $1) returning id)
+       insert into screen_sessions (screen_id, stream_id) select $1, id from made returning stream_id as id`,
+      [screenId],
+    );
+    if (!row) throw new Error('No inbox was made');
+    return row.id;
+  }
+
+  cancelInbox(tx: Queryable, streamId: number, at: number): Promise<Cancelled[]> {
+    return tx.query<Cancelled>(
+      'select id, sender_id as "senderId", notify, attempts from cancel_inbox($1,$2)',
+      [streamId, at],
+    );
+  }
+
+  async screenOf(tx: Queryable, streamId: number): Promise<string | undefined> {
+    const [row] = await tx.query<{ name: string }>('select name from streams where id = $1', [streamId]);
+    return row?.name;
+  }
+}
+
+function settleParameters(settlements: readonly Settlement[], at: number): SqlValue[] {
+  const ended = settlements.flatMap((settlement, slot) =>
+    settlement.ended.map((outcome) => ({ slot: slot + 1, ...outcome })),
+  );
+  const failed = settlements.flatMap((settlement, slot) =>
+    settlement.failed.map((attempt) => ({ slot: slot + 1, ...attempt })),
+  );
+  return [
+    settlements.map(({ screenId }) => screenId),
+    settlements.map(({ fence }) => fence),
+    settlements.map(({ ackedSeq }) => ackedSeq),
+    settlements.map(({ release }) => (release ? 't' : 'f')),
+    at,
+    ended.map(({ slot }) => slot),
+    ended.map(({ seq }) => seq),
+    ended.map(({ status }) => status),
+    ended.map(({ attempts }) => attempts),
+    ended.map(() => null),
+    ended.map(() => null),
+    failed.map(({ slot }) => slot),
+    failed.map(({ seq }) => seq),
+    failed.map((attempt) => attempt.failed),
+    failed.map(({ lost }) => lost),
+    failed.map(({ error }) => error),
+  ];
+}
+
+function toStoredEntry(row: EntryRow, stream: string): StoredEntry {
+  return {
+    streamId: row.stream_id,
+    stream,
+    seq: row.seq,
+    id: row.id,
+    type: row.type,
+    fields: JSON.parse(row.payload) as object,
+    bytes: row.payload.length,
+    acceptedAt: row.accepted_at,
+    expiresAt: row.expires_at,
+    senderId: row.sender_id,
+    notify: row.notify,
+    ...(row.requeue_of === null ? {} : { requeueOf: row.requeue_of }),
+    settled: row.settled,
+    failed: row.failed,
+    lost: row.lost,
+    epoch: row.epoch,
+  };
+}

@@ -1,0 +1,62 @@
+import type { Notify, Sender } from '@bongsu/protocol';
+import type { Bus } from '../platform/ephemeral/ephemeral.js';
+
+/** An entry of an inbox, from a hint or read from the ledger. */
+export interface InboxEntry {
+  stream: string;
+  seq: number;
+  id: string;
+  type: 'trigger' | 'navigate';
+  /** action, data, url, displayIndex. */
+  fields: object;
+  /** Length of its JSON text. */
+  bytes: number;
+  acceptedAt: number;
+  expiresAt: number;
+  sender: Sender;
+  notify: Notify;
+  requeueOf?: string;
+  /** Terminal before its turn came. */
+  settled: boolean;
+  /** Receipts that said failed, and connections that ended with it in flight. */
+  failed: number;
+  lost: number;
+}
+
+/** What nodes tell each other. A lost hint costs latency: heads are compared with SQL. */
+export type Hint =
+  | { kind: 'entries'; epoch: string; entries: InboxEntry[] }
+  /** A screen's fence was taken by a connection that is alive. */
+  | { kind: 'fence'; screenId: string; fence: number; instanceId: string | null };
+
+const CHANNEL = 'ledger';
+
+/** The bus of the ledger: this process hears its own hints at once, the others by the channel. */
+export class Hints {
+  readonly #bus: Bus;
+  #listener: ((hint: Hint | 'gap') => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  listen(listener: (hint: Hint | 'gap') => void): void {
+    this.#listener = listener;
+    this.#unsubscribe = this.#bus.subscribe(CHANNEL, (event) => {
+      if (event.publisher === this.#bus.publisher) return;
+      listener(event.type === 'gap' ? 'gap' : (event.message as Hint));
+    });
+  }
+
+  tell(hint: Hint): void {
+    this.#listener?.(hint);
+    this.#bus.publish(CHANNEL, hint);
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    this.#listener = undefined;
+  }
+}

@@ -1,0 +1,122 @@
+import {
+  AcceptedSchema,
+  CommandSchema,
+  ErrorResponseSchema,
+  isStorable,
+  NavigateBodySchema,
+  ScreenIdSchema,
+  TriggerBodySchema,
+  UuidSchema,
+  ValidationError,
+} from '@bongsu/protocol';
+import type { FastifyPluginAsync } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { uuidv5, uuidv7 } from '../platform/ids.js';
+import type { Principal } from '../platform/principal.js';
+import type { Acceptor } from './accept.js';
+import { navigate } from './navigate.js';
+import { getCommand, type StatusDeps } from './status.js';
+import { trigger } from './trigger.js';
+
+const MAX_KEY_CHARACTERS = 255;
+
+const ScreenParams = z.object({ id: ScreenIdSchema });
+const IdempotencyHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1)
+    .max(MAX_KEY_CHARACTERS)
+    .refine(isStorable, 'must not contain NUL or a lone surrogate')
+    .optional()
+    .describe(
+      'The id of the command; what is no UUID becomes one of sender and key. Without it, and without `id`, the server makes one.',
+    ),
+});
+const accepted = {
+  202: AcceptedSchema.describe('Stored for good, or known from before (`duplicate`).'),
+  400: ErrorResponseSchema.describe('VALIDATION_ERROR, REQUEST_EXPIRED'),
+  401: ErrorResponseSchema.describe('AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED'),
+  403: ErrorResponseSchema.describe('FORBIDDEN'),
+  404: ErrorResponseSchema.describe('SCREEN_NOT_FOUND'),
+  409: ErrorResponseSchema.describe('IDEMPOTENCY_CONFLICT, REPLAY_DETECTED'),
+  413: ErrorResponseSchema.describe('PAYLOAD_TOO_LARGE'),
+  429: ErrorResponseSchema.describe('RATE_LIMIT'),
+  503: ErrorResponseSchema.describe('BUSY, UNAVAILABLE'),
+  504: ErrorResponseSchema.describe('INDETERMINATE: retry with the same id'),
+};
+const found = {
+  200: CommandSchema,
+  401: ErrorResponseSchema.describe('AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED'),
+  403: ErrorResponseSchema.describe('FORBIDDEN'),
+  404: ErrorResponseSchema.describe('NOT_FOUND'),
+  429: ErrorResponseSchema.describe('RATE_LIMIT'),
+};
+
+export interface CommandRoutesDeps {
+  acceptor: Acceptor;
+  status: StatusDeps;
+}
+
+/** The gateway counts these by COMMAND_RATE_PER_MINUTE and adds the prefix. */
+export function commandRoutes({ acceptor, status }: CommandRoutesDeps): FastifyPluginAsync {
+  return async (instance) => {
+    const app = instance.withTypeProvider<ZodTypeProvider>();
+    const config = { access: 'user', limit: 'command' } as const;
+    const shared = {
+      tags: ['commands'],
+      params: ScreenParams,
+      headers: IdempotencyHeaders,
+      response: accepted,
+    };
+
+    app.post(
+      '/screens/:id/trigger',
+      { config, schema: { ...shared, summary: 'Send a trigger to a screen', body: TriggerBodySchema } },
+      async ({ principal, params, headers, body }, reply) => {
+        const id = commandId(principal, headers['idempotency-key'], body.id);
+        const input = { ...body, id, target: { screenId: params.id } };
+        return reply.status(202).send(await trigger(acceptor, { principal, counted: true }, input));
+      },
+    );
+
+    app.post(
+      '/screens/:id/navigate',
+      { config, schema: { ...shared, summary: 'Show a page on a screen', body: NavigateBodySchema } },
+      async ({ principal, params, headers, body }, reply) => {
+        const id = commandId(principal, headers['idempotency-key'], body.id);
+        const input = { ...body, id, target: { screenId: params.id } };
+        return reply.status(202).send(await navigate(acceptor, { principal, counted: true }, input));
+      },
+    );
+
+    app.get(
+      '/commands/:id',
+      {
+        config,
+        schema: {
+          tags: ['commands'],
+          summary: 'What became of a command',
+          params: z.object({ id: UuidSchema }),
+          querystring: z.object({
+            senderId: UuidSchema.optional().describe("Somebody else's, for the screen's owner and admins."),
+          }),
+          response: found,
+        },
+      },
+      ({ principal, params, query }) => getCommand(status, principal, params.id, query.senderId),
+    );
+  };
+}
+
+/** @throws ValidationError when header and body name different ids */
+export function commandId(principal: Principal, key: string | undefined, bodyId: string | undefined): string {
+  if (key === undefined) return bodyId ?? uuidv7();
+  const parsed = UuidSchema.safeParse(key);
+  const sender = principal.kind === 'user' ? principal.userId : principal.screenId;
+  const id = parsed.success ? parsed.data : uuidv5(key, sender);
+  if (bodyId === undefined || bodyId === id) return id;
+  throw new ValidationError([
+    { path: 'id', message: 'must be the id that the Idempotency-Key header names' },
+  ]);
+}

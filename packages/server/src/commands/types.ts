@@ -1,0 +1,55 @@
+import type { ClosingKey, StreamState } from '@bongsu/protocol';
+import type { FastifyPluginAsync } from 'fastify';
+import type { Queryable } from '../platform/database/database.js';
+import type { Events } from '../platform/surface.js';
+import type { IdempotencyManager } from './idempotency-manager.js';
+
+/** A connected screen's socket, as the dispatcher sees it. The gateway makes one per screen socket. */
+export interface ScreenConnection {
+  readonly socketId: string;
+  readonly screenId: string;
+  readonly instanceId: string | undefined;
+  /** 1–32; entries the client takes at once. */
+  readonly window: number;
+  readonly ackTimeoutMs: number | undefined;
+  /** Milliseconds, database clock: when the socket opened. */
+  readonly connectedAt: number;
+  /** The `resume` offset for this screen's inbox, with its epoch. */
+  readonly resume: { epoch: string; seq: number } | undefined;
+  isConnected(): boolean;
+  /** Sends one entry; `onReceipt` gets whatever the client answered, unchecked, at most once. Returns what deletes the callback. */
+  send(event: 'trigger' | 'navigate', entry: object, onReceipt: (receipt: unknown) => void): () => void;
+  close(closing: ClosingKey): void;
+}
+
+export interface ScreenAttachment {
+  /**
+   * Resolves when the fence is taken: what `ready` tells of the inbox. Rejects when it cannot be: UNAVAILABLE, SCREEN_NOT_FOUND;
+   * or CONFLICT when a later connection holds the screen, and then this one was closed as REPLACED.
+   */
+  readonly ready: Promise<{ stream: string; epoch: string; state: StreamState }>;
+  /** Starts sending; called right after `ready` was emitted. */
+  open(): void;
+  /** The socket is gone. */
+  detach(): void;
+}
+
+/** What the gateway and other domains use of commands. */
+export interface Commands {
+  start(): Promise<void>;
+  /** Settles what is in flight: batches commit, receipts are written. */
+  stop(signal: AbortSignal): Promise<void>;
+  attachScreen(connection: ScreenConnection): ScreenAttachment;
+  currentEpoch(): Promise<string>;
+  /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
+  createInbox(tx: Queryable, screenId: string): Promise<number>;
+  /**
+   * Ends a screen's inbox, in the caller's transaction: what is pending becomes cancelled, nothing more is accepted, receipts of the
+   * connected screen are refused. The caller calls the answer after COMMIT: it tells the senders and stops the dispatcher.
+   */
+  cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
+  /** For other POSTs with an Idempotency-Key, in the transaction of their operation. */
+  readonly idempotency: IdempotencyManager;
+  routes: FastifyPluginAsync;
+  events: Events;
+}
