@@ -22,7 +22,7 @@ const steps = {
     return runNode('node_modules/dependency-cruiser/bin/dependency-cruise.mjs', [
       '--config',
       '.dependency-cruiser.mjs',
-      'packages',
+      ...['protocol', 'client', 'conformance', 'server', 'console'].map((name) => `packages/${name}/src`),
     ]);
   },
   'unused code and dependencies (knip)': () => runNode('node_modules/knip/bin/knip.js', []),
