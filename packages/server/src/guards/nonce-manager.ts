@@ -1,4 +1,4 @@
-import { BongsuError, NONCE_TTL_MS } from '@bongsu/protocol';
+import { NONCE_TTL_MS } from '@bongsu/protocol';
 import type { Clock } from '../platform/clock.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import { ExpiringMap } from '../platform/ephemeral/expiring-map.js';
@@ -25,12 +25,11 @@ export class NonceManager {
   }
 
   /**
-   * Binds a nonce to a command. The same pair again passes, because it is a retry.
-   * @throws REPLAY_DETECTED when the user has used the nonce for another command
+   * Binds a nonce to a command. False when the user has used it for another one: REPLAY_DETECTED, unless the ledger knows the
+   * command, which its caller asks first. The same pair again passes, because it is a retry.
    */
-  async registerNonce(userId: string, nonce: string, commandId: string): Promise<void> {
-    const bound = await this.#bind(`nonce:${userId}:${nonce}`, commandId);
-    if (bound !== commandId) throw new BongsuError('REPLAY_DETECTED');
+  async registerNonce(userId: string, nonce: string, commandId: string): Promise<boolean> {
+    return (await this.#bind(`nonce:${userId}:${nonce}`, commandId)) === commandId;
   }
 
   async #bind(key: string, commandId: string): Promise<string> {

@@ -25,11 +25,11 @@ async function audit(
   origin: Origin,
   change: Change,
 ): Promise<void> {
-  const ipPrefix = addressPrefix(origin.address);
+  const prefix = addressPrefix(origin.address);
   await deps.recordAudit(tx, {
     ...change,
     outcome: 'success',
-    actor: { ...actor, ...(ipPrefix === undefined ? {} : { ipPrefix }) },
+    actor: { ...actor, ...(prefix === undefined ? {} : { ipPrefix: prefix }) },
     ...(origin.requestId === undefined ? {} : { request: { id: origin.requestId } }),
   });
 }

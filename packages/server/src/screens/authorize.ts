@@ -102,7 +102,11 @@ export class ScreenRights {
   #onHint(event: BusEvent): void {
     if (event.publisher === this.deps.ephemeral.bus.publisher) return;
     const { screenId } = (event.type === 'message' ? event.message : {}) as { screenId?: unknown };
-    if (typeof screenId === 'string') return this.#forget(screenId);
+    if (typeof screenId === 'string') this.#forget(screenId);
+    else this.#forgetAll();
+  }
+
+  #forgetAll(): void {
     this.#cache.clear();
     this.#loads.clear();
   }

@@ -3,7 +3,7 @@ import { type Screen, ScreenSchema } from '@bongsu/protocol';
 import type { Queryable } from '../platform/database/database.js';
 import { prefixedId } from '../platform/ids.js';
 import { auditCall } from './audit.js';
-import type { Call, IdempotentOperations, ScreensContext } from './deps.js';
+import type { Call, ScreensContext } from './deps.js';
 import { insertScreen } from './store/screens.js';
 
 /**
@@ -16,11 +16,10 @@ export function createScreen(
   input: { name: string },
   idempotencyKey?: string,
 ): Promise<Screen> {
-  const { idempotency } = context;
   return context.database.transaction((tx) =>
-    idempotency && idempotencyKey !== undefined
-      ? createOnce(context, tx, call, input, { idempotency, key: idempotencyKey })
-      : addScreen(context, tx, call, input.name),
+    idempotencyKey === undefined
+      ? addScreen(context, tx, call, input.name)
+      : createOnce(context, tx, call, input, idempotencyKey),
   );
 }
 
@@ -29,14 +28,15 @@ async function createOnce(
   tx: Queryable,
   call: Call,
   input: { name: string },
-  { idempotency, key }: { idempotency: IdempotentOperations; key: string },
+  key: string,
 ): Promise<Screen> {
+  const { idempotency } = context;
   const scope = `screens:${call.user.userId}`;
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([input.name]))
     .digest();
   const known = await idempotency.register(tx, scope, key, fingerprint);
-  if (!known.registered) return ScreenSchema.parse(known.result);
+  if (known.status === 'known') return ScreenSchema.parse(known.result);
   const screen = await addScreen(context, tx, call, input.name);
   await idempotency.saveResult(tx, scope, key, screen);
   return screen;

@@ -1,4 +1,3 @@
-import type { Commands } from '../commands/index.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { RecordAudit } from '../platform/audit.js';
@@ -24,10 +23,20 @@ export interface ScreensDeps {
   push: Pick<Push, 'toUser' | 'closeScreen'>;
   identity: Pick<Identity, 'issueDeviceCredential' | 'revokeDevice' | 'deviceUsed'>;
   users: UserNames;
-  inbox: Pick<Commands, 'createInbox' | 'cancelInbox'>;
+  inbox: Inboxes;
   rateLimiter: Pick<RateLimiter, 'enforceLimit' | 'refund'>;
-  /** Without one an Idempotency-Key is ignored. */
-  idempotency?: IdempotentOperations;
+  idempotency: IdempotentOperations;
+}
+
+/** What screens use of commands. */
+export interface Inboxes {
+  /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
+  createInbox(tx: Queryable, screenId: string): Promise<number>;
+  /**
+   * Ends a screen's inbox, in the caller's transaction: what is pending becomes cancelled. The caller calls the answer after
+   * COMMIT: it tells the senders.
+   */
+  cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
 }
 
 export interface UserNames {
@@ -35,7 +44,7 @@ export interface UserNames {
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 
-/** What screens use of the IdempotencyManager. */
+/** What screens use of the IdempotencyManager of commands. */
 export interface IdempotentOperations {
   /**
    * Takes the key in the caller's transaction, or answers what was saved under it.
@@ -46,7 +55,7 @@ export interface IdempotentOperations {
     scope: string,
     key: string,
     fingerprint: Uint8Array,
-  ): Promise<{ registered: true } | { registered: false; result: unknown }>;
+  ): Promise<{ status: 'new' } | { status: 'known'; result: unknown }>;
   saveResult(tx: Queryable, scope: string, key: string, result: unknown): Promise<void>;
 }
 

@@ -51,10 +51,7 @@ export interface SendOptions {
 }
 
 /** The commands domain over a real database, with everything else in memory. */
-export function commandsHarness(
-  database: Database,
-  overrides: Partial<CommandsDeps> = {},
-): CommandsHarness {
+export function commandsHarness(database: Database, overrides: Partial<CommandsDeps> = {}): CommandsHarness {
   const screens = new Map<string, number>();
   const pushed: Pushed[] = [];
   const metrics = new Metrics();

@@ -97,7 +97,13 @@ export async function startIdentity(
     handshakeFailuresPerMinute: 1,
   };
   const http = await createHttp({
-    config: { corsOrigins: [], forceHttps: false, version: '0', consoleFolder: undefined },
+    config: {
+      corsOrigins: [],
+      forceHttps: 'false',
+      publicUrl: undefined,
+      version: '0',
+      consoleFolder: undefined,
+    },
     identity,
     apiRoutes: [identity.routes],
     rootRoutes: [identity.wellKnownRoutes],

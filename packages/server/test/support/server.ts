@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, inject } from 'vitest';
 import { type App, createApp, type Overrides } from '../../src/app.js';
 import { type Config, formatFault, loadConfig, withGeneratedSecrets } from '../../src/config.js';
+import { createPgliteFolder } from './pglite-databases.js';
 import { createPostgresDatabase } from './postgres-databases.js';
 
 export type Profile = 'embedded' | 'postgres';
@@ -30,13 +31,20 @@ export interface RunningServer {
 }
 
 /** Limits are lifted, since tests are faster than people; a test of limits sets its own. */
-const DEFAULTS = { PORT: '0', NODE_ENV: 'test', LOG_LEVEL: 'silent', DRAIN_SECONDS: '5', RATE_LIMIT_PER_MINUTE: '100000' };
+const DEFAULTS = {
+  PORT: '0',
+  NODE_ENV: 'test',
+  LOG_LEVEL: 'silent',
+  DRAIN_SECONDS: '5',
+  RATE_LIMIT_PER_MINUTE: '100000',
+};
 
 export async function makeStorage(profile: Profile): Promise<Storage> {
-  const folder = await mkdtemp(join(tmpdir(), 'bongsu-test-'));
+  const folder =
+    profile === 'embedded' ? await createPgliteFolder(true) : await mkdtemp(join(tmpdir(), 'bongsu-test-'));
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   if (profile === 'embedded') return { settings: { DATA_DIR: folder }, remove: removeFolder };
-  const fresh = await createPostgresDatabase(inject('postgresUrl'), false);
+  const fresh = await createPostgresDatabase(inject('postgresUrl'), true);
   return {
     settings: { DATA_DIR: folder, DATABASE_URL: fresh.url },
     remove: async () => {
@@ -52,20 +60,29 @@ export async function readConfig(settings: Record<string, string>): Promise<Conf
   return withGeneratedSecrets(loaded.settings);
 }
 
-export async function startOn(storage: Storage, options: Omit<ServerOptions, 'profile'> = {}): Promise<RunningServer> {
+export async function startOn(
+  storage: Storage,
+  options: Omit<ServerOptions, 'profile'> = {},
+): Promise<RunningServer> {
   const config = await readConfig({ ...storage.settings, ...options.settings });
   const app = createApp(config, options.overrides);
   await app.start();
   return { url: app.url, app, config, stop: () => app.stop() };
 }
 
-export type StartServer = (options?: Omit<ServerOptions, 'profile'>, storage?: Storage) => Promise<RunningServer>;
+export type StartServer = (
+  options?: Omit<ServerOptions, 'profile'>,
+  storage?: Storage,
+) => Promise<RunningServer>;
 
 /**
  * Runs the suite against real servers, once a profile. What a test starts is stopped after it, what `beforeAll` starts after
  * the suite; a server that does not stop fails it.
  */
-export function describeEachServer(title: string, suite: (start: StartServer, profile: Profile) => void): void {
+export function describeEachServer(
+  title: string,
+  suite: (start: StartServer, profile: Profile) => void,
+): void {
   for (const profile of ['embedded', 'postgres'] as const) {
     const absent = profile === 'postgres' && inject('postgresUrl') === '';
     describe.skipIf(absent)(`${title} (${profile})`, () => suite(starter(profile), profile));
