@@ -1,14 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import {
   type CommandsHarness,
   commandsHarness,
+  connectScreen,
+  emptyLedger,
+  FakeScreen,
   SENDER,
   triggerTo,
   userPrincipal,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import type { Database } from '../platform/database/database.js';
+import {
+  type Database,
+  DatabaseError,
+  type QueryOptions,
+  type SqlValue,
+} from '../platform/database/database.js';
 import type { ScreenGrant } from '../screens/index.js';
 import type { CommandsDeps } from './index.js';
 
@@ -25,8 +33,11 @@ describeEachDatabase('accepting', (open) => {
     await made.commands.start();
     return made;
   };
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyLedger(database);
     harness = await start();
     await harness.addScreen('scr_a');
   });
@@ -260,6 +271,30 @@ describeEachDatabase('accepting', (open) => {
       'select (select sum(last_seq) from streams)::int8 as last, (select count(*) from commands) as rows',
     );
     expect(sums).toEqual({ last: 360, rows: 360 });
+  });
+
+  it('[DL26] a COMMIT whose answer is lost is no refusal: the command is stored once and delivered', async () => {
+    let losses = 2;
+    const lossy: Database = Object.assign(Object.create(database), {
+      async query(text: string, parameters?: readonly SqlValue[], options?: QueryOptions) {
+        const rows = await database.query(text, parameters, options);
+        if (!text.includes('accept_commands') || losses === 0) return rows;
+        losses -= 1;
+        throw new DatabaseError('commit-unknown', 'The answer was lost');
+      },
+    });
+    const own = await another({ database: lossy });
+    const screen = new FakeScreen('scr_a', { answer: () => ({ status: 'executed' }) });
+    await connectScreen(own.commands, screen);
+    const commands = [triggerTo('scr_a'), triggerTo('scr_a')];
+    const answers = await Promise.all(commands.map((command) => own.send('trigger', command)));
+    expect(losses).toBe(0);
+    expect(answers).toMatchObject([
+      { seq: 1, duplicate: false },
+      { seq: 2, duplicate: false },
+    ]);
+    await screen.received(2);
+    expect(await seqsInOrder()).toEqual(commands.map(({ id }) => id));
   });
 
   it('[DL25] refuses with UNAVAILABLE once it is stopping', async () => {

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import {
   type CommandsHarness,
   commandsHarness,
   connectScreen,
+  emptyLedger,
   FakeScreen,
   SENDER,
+  type SentEntry,
   triggerTo,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
@@ -26,8 +28,11 @@ describeEachDatabase('delivering', (open) => {
     harnesses.push(made);
     return made;
   };
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyLedger(database);
     harness = await start();
     await harness.addScreen('scr_a');
   });
@@ -100,7 +105,7 @@ describeEachDatabase('delivering', (open) => {
   });
 
   it('[DL12] honours notify', async () => {
-    const answer = (entry: { notify?: string; data?: unknown }) =>
+    const answer = (entry: SentEntry['entry']) =>
       (entry.data as { fail?: boolean }).fail ? { status: 'failed', error: 'no' } : executed();
     const screen = new FakeScreen('scr_a', { answer });
     await connectScreen(harness.commands, screen);
@@ -299,10 +304,10 @@ describeEachDatabase('delivering', (open) => {
 
   it('[DL23] reads many returning screens by few statements', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `scr_${i}`);
-    for (const name of names) {
-      await harness.addScreen(name);
-      await harness.send('trigger', triggerTo(name));
-    }
+    await database.transaction(async (tx) => {
+      for (const name of names) harness.screens.set(name, await harness.commands.createInbox(tx, name));
+    });
+    await Promise.all(names.map((name) => harness.send('trigger', triggerTo(name))));
     const queries = vi.spyOn(database, 'query');
     const screens = names.map((name) => new FakeScreen(name));
     await Promise.all(screens.map((screen) => connectScreen(harness.commands, screen)));
