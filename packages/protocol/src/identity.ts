@@ -63,7 +63,7 @@ export const LoginSchema = z.object({
 });
 
 /** In cookie mode (header `x-bongsu-cookies: 1`) the token comes from the cookie and the body may be empty. */
-export const RefreshSchema = z.object({ refreshToken: z.string().max(512).optional() }).nullish();
+export const RefreshSchema = z.object({ refreshToken: z.string().max(4096).optional() }).nullish();
 
 export const SetupSchema = z.object({
   token: z.string().min(1).max(200),

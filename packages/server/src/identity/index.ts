@@ -1,14 +1,53 @@
+import { availableParallelism } from 'node:os';
 import type { ClosingKey, DeviceCredential } from '@bongsu/protocol';
 import type { FastifyPluginAsync } from 'fastify';
-import type { Queryable } from '../platform/database/database.js';
+import type { RecordAudit } from '../platform/audit.js';
+import type { Clock, DatabaseClock } from '../platform/clock.js';
+import type { Database, Queryable } from '../platform/database/database.js';
+import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
+import { authenticate } from './authenticate.js';
+import type { IdentityConfig } from './config.js';
+import type { Core } from './core.js';
+import { deriveKeys } from './derive.js';
+import { issueDeviceCredential, revokeDevice } from './device-credentials.js';
+import { identityEvents } from './events.js';
+import { createIdentityMetrics } from './identity-metrics.js';
+import { LiveSessions } from './live-sessions.js';
+import { ARGON2_COST, Passwords } from './passwords.js';
+import { People } from './people.js';
+import { RevocationFeed } from './revocation-feed.js';
+import { identityRoutes, wellKnownRoutes } from './routes.js';
+import { Sessions } from './sessions.js';
+import { ensureFirstAdmin, makeSetupToken } from './setup.js';
+import { SigningKeys } from './signing-keys.js';
+import { isScreenCredentialUsed } from './store/sessions.js';
+import { TokenManager } from './token-manager.js';
+
+import { usernames } from './usernames.js';
+
+export type { IdentityConfig } from './config.js';
+export type { PiiKey } from './pii.js';
+export type { JwtAlgorithm } from './signing-keys.js';
+export type { TokenManager } from './token-manager.js';
+export { WrongSecretError } from './wrong-secret.js';
 
 /** What the gateway and other domains use of identity. */
+/** Whose connections must end: those of a login, of a user or of a screen. */
+export interface Revoked {
+  sessionId?: string;
+  userId?: string;
+  screenId?: string;
+}
+
 export interface Identity {
+  /** Keys, the first administrator, the feed of ended logins. @throws WrongSecretError when a secret does not fit the database */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Access token → who it is. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED; UNAVAILABLE when SQL is away and needed */
+  /** Access token → who it is. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED; DatabaseError when SQL is away and needed */
   authenticate(token: string): Promise<Principal>;
   /** A new device login for a screen, and its first tokens; earlier ones of the screen end. In the caller's transaction. */
   issueDeviceCredential(tx: Queryable, screenId: string): Promise<DeviceCredential>;
@@ -17,13 +56,131 @@ export interface Identity {
   /** True once a device login has been used (refreshed, or its access token presented). Pairing answers the same until then. */
   deviceUsed(screenId: string): Promise<boolean>;
   /** Called after commit when a login, a user or a screen may no longer be connected. */
-  onRevoked(
-    listener: (who: { sessionId?: string; userId?: string; screenId?: string }, closing: ClosingKey) => void,
-  ): () => void;
-  /** The first-admin link's token, on an empty server without ADMIN_EMAIL. */
+  onRevoked(listener: (who: Revoked, closing: ClosingKey) => void): () => void;
+  /** A request, refresh or socket event of this login: it is not idle. Cheap; written at most once a minute. */
+  touch(sessionId: string): void;
+  /** The login that a refresh token of ours names, to count refreshes per login; undefined for any other text. No SQL. */
+  loginOfRefreshToken(token: string): string | undefined;
+  /** Display names by id, of those that exist. */
+  usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** The first-admin link's token, while there is no administrator; a new one at each call. */
   setupToken(): Promise<string | undefined>;
+  readonly tokens: TokenManager;
   routes: FastifyPluginAsync;
   /** `/.well-known/jwks.json` lives outside /api. */
   wellKnownRoutes: FastifyPluginAsync;
   events: Events;
+}
+
+export interface IdentityDeps {
+  config: IdentityConfig;
+  database: Database;
+  ephemeral: Pick<Ephemeral, 'bus'>;
+  databaseClock: DatabaseClock;
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  recordAudit: RecordAudit;
+}
+
+/** How long a person's former refresh token still answers with its successor: for racing tabs and lost answers. */
+const REFRESH_GRACE_MS = 10_000;
+/** One core is left to everything else, and one thread of libuv's four to files and names. */
+const MAX_HASHING = 3;
+const MAX_QUEUED_HASHES = 128;
+const PRUNE_MS = 3_600_000;
+
+export function createIdentity(deps: IdentityDeps): Identity {
+  const { core, keys, open } = compose(deps);
+  const { live, feed } = core;
+  const authenticateToken = (token: string) => authenticate(core, token);
+  let cancelPruning: (() => void) | undefined;
+  return {
+    async start() {
+      await keys.start();
+      await open();
+      await Promise.all([core.passwords.prepare(), feed.start()]);
+      await ensureFirstAdmin(core);
+      live.start();
+      cancelPruning = deps.clock.every(PRUNE_MS, () => prune(core));
+    },
+    async stop() {
+      cancelPruning?.();
+      await feed.stop();
+      await live.stop();
+    },
+    authenticate: authenticateToken,
+    issueDeviceCredential: (tx, screenId) => issueDeviceCredential(core, tx, screenId),
+    revokeDevice: (tx, screenId) => revokeDevice(core, tx, screenId, 'screen'),
+    deviceUsed: (screenId) => isScreenCredentialUsed(core.database, screenId),
+    onRevoked: (listener) => feed.listen(listener),
+    touch: (sessionId) => live.touch(sessionId),
+    loginOfRefreshToken: (token) => loginNamedBy(core.tokens, token),
+    usernames: (ids) => usernames(core, ids),
+    setupToken: () => makeSetupToken(core),
+    tokens: core.tokens,
+    routes: identityRoutes(core),
+    wellKnownRoutes: wellKnownRoutes(keys),
+    events: identityEvents({ authenticate: authenticateToken }),
+  };
+}
+
+function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): Promise<void> } {
+  const { config, database, databaseClock: now, clock, log, recordAudit, ephemeral } = deps;
+  const derived = deriveKeys(config.jwtSecret);
+  const keys = new SigningKeys({
+    algorithm: config.jwtAlgorithm,
+    derived,
+    database,
+    now,
+    clock,
+    recordAudit,
+  });
+  const graceMs = REFRESH_GRACE_MS;
+  const feedIsFresh = () => feed.isFresh();
+  const live = new LiveSessions({ database, clock, now, log, graceMs, feedIsFresh });
+  const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live });
+  const sessions = new Sessions({ database, derived, now, live, recordAudit, graceMs });
+  const { issuer, accessTokenMs } = config;
+  const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
+  const tokens = new TokenManager({ issuer, accessTokenMs, keys, derived, now, rotate });
+  const concurrency = Math.min(MAX_HASHING, Math.max(1, availableParallelism() - 1));
+  const pool = { cost: ARGON2_COST, concurrency, maxQueued: MAX_QUEUED_HASHES };
+  const passwords = new Passwords(pool, clock);
+  const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
+  let people: People | undefined;
+  const core: Core = {
+    config,
+    database,
+    now,
+    log,
+    metrics,
+    recordAudit,
+    passwords,
+    tokens,
+    live,
+    feed,
+    people() {
+      if (!people) throw new Error('identity has not started');
+      return people;
+    },
+  };
+  const open = async () => {
+    people = await People.open(database, config.piiKeys, now());
+  };
+  return { core, keys, open };
+}
+
+function prune(core: Core): void {
+  core.feed
+    .prune(core.now())
+    .catch((err: unknown) => core.log.warn({ err }, 'old revocations were not pruned'));
+}
+
+function loginNamedBy(tokens: TokenManager, token: string): string | undefined {
+  try {
+    return tokens.verifyRefreshToken(token).sessionId;
+  } catch {
+    return undefined;
+  }
 }

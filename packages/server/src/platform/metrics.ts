@@ -8,7 +8,10 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
   }
 
+  /** One counter a name: domains that count the same thing under different labels share it. */
   counter<Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) {
+    const known = this.#registry.getSingleMetric(name);
+    if (known instanceof Counter) return known as Counter<Label>;
     return new Counter<Label>({ name, help, labelNames, registers: [this.#registry] });
   }
 

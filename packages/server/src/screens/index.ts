@@ -1,5 +1,20 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Principal } from '../platform/principal.js';
+import { ScreenRights } from './authorize.js';
+import type { ScreenGrant, ScreensConfig, ScreensContext, ScreensDeps } from './deps.js';
+import { PAIRING_LIMITS } from './pairing-limits.js';
+import { ScreenPresence } from './presence.js';
+import { screenRoutes } from './routes.js';
+import { deletePairingsBefore } from './store/pairings.js';
+
+export type {
+  IdempotentOperations,
+  Inboxes,
+  ScreenGrant,
+  ScreensConfig,
+  ScreensDeps,
+  UserNames,
+} from './deps.js';
 
 /** What commands and the gateway use of screens. */
 export interface Screens {
@@ -15,13 +30,48 @@ export interface Screens {
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
   /** Who hears of a screen's coming and going: its owner and controllers. */
   watchers(screenId: string): Promise<string[]>;
-  /** A screen's socket took the fence, or the last one went. Updates presence and tells the watchers. */
+  /** A screen's socket took the fence, or the last one went. Updates presence and tells the watchers. Never rejects. */
   setOnline(screenId: string, online: boolean): Promise<void>;
   routes: FastifyPluginAsync;
 }
 
-export interface ScreenGrant {
-  screenId: string;
-  streamId: number;
-  role: 'owner' | 'controller' | 'admin';
+const SWEEP_PERIOD_MS = 60_000;
+
+/**
+ * Screens, who may command them, and pairing.
+ * @example const screens = createScreens(deps); await screens.start(); app.register(screens.routes, { prefix: '/api' })
+ */
+export function createScreens(
+  deps: ScreensDeps,
+  config: ScreensConfig = { pairing: PAIRING_LIMITS },
+): Screens {
+  const rights = new ScreenRights(deps);
+  const presence = new ScreenPresence(deps);
+  const context: ScreensContext = { ...deps, config, rights, presence };
+  let stopSweeping = () => {};
+  return {
+    async start() {
+      rights.start();
+      presence.start();
+      stopSweeping = deps.clock.every(SWEEP_PERIOD_MS, () => void sweepPairings(context));
+    },
+    async stop() {
+      stopSweeping();
+      await presence.stop();
+      rights.stop();
+    },
+    authorizeCommand: (principal, screenId) => rights.authorizeCommand(principal, screenId),
+    watchers: (screenId) => rights.watchers(screenId),
+    setOnline: (screenId, online) => presence.setOnline(screenId, online),
+    routes: screenRoutes(context),
+  };
+}
+
+/** Ended pairings stay as long again, so that their devices learn that they ended and claims can be repeated. */
+async function sweepPairings({ database, databaseClock, config, log }: ScreensContext): Promise<void> {
+  try {
+    await deletePairingsBefore(database, Math.floor(databaseClock()) - config.pairing.lifetimeMs);
+  } catch (error) {
+    log.warn({ err: error }, 'Ended pairings could not be removed');
+  }
 }

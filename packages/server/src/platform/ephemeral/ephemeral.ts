@@ -5,7 +5,10 @@
  */
 export interface Ephemeral {
   readonly kind: 'memory' | 'redis';
-  /** Adds `by` to the counter `key`, whose window starts with its first count. */
+  /**
+   * Adds `by` (1) to the counter `key`, whose window of `windowMs` starts with its first count; never below 0. A `by` of 0
+   * only looks, a negative one gives back; neither starts a window. One key under two windows is two counters.
+   */
   count(key: string, windowMs: number, by?: number): Promise<CounterState>;
   /** Forgets a counter. */
   resetCount(key: string, windowMs: number): Promise<void>;
@@ -40,8 +43,9 @@ export type BusEvent =
   | { type: 'gap'; publisher: string; after: number; next: number };
 
 /**
- * Hints to every subscriber in every process, this one included, numbered from 1 for each publisher and channel. In order
- * for one publisher; may be lost (then a `gap`), never duplicated. A subscriber that throws harms nobody else.
+ * Hints to every subscriber in every process, this one included, numbered from 1 for each publisher and channel; a
+ * subscription's first event is its baseline. In order for one publisher; may be lost (then a `gap`), never duplicated.
+ * Handlers never run inside `publish`, and treat the message as read-only. A subscriber that throws harms nobody else.
  */
 export interface Bus {
   /** This process's name on the bus: made anew at each start. */

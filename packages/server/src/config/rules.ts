@@ -1,0 +1,98 @@
+import type { ConfigFault } from './faults.js';
+import { infoOf, type SettingName, type Settings } from './schema.js';
+
+/** What rules see: settings with a fault of their own are absent, `given` tells what the user wrote. */
+export interface RuleInput {
+  settings: Partial<Settings>;
+  given: ReadonlySet<SettingName>;
+}
+
+const needs = (name: SettingName, message: string): ConfigFault => ({
+  name,
+  message,
+  example: infoOf(name).example,
+});
+
+function productionRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
+  if (settings.NODE_ENV !== 'production') return [];
+  return [
+    settings.CORS_ALLOW_ALL_ORIGINS === true && {
+      name: 'CORS_ALLOW_ALL_ORIGINS',
+      message: 'must not be true in production; list the origins in CORS_ORIGINS',
+    },
+    settings.DEBUG === true && { name: 'DEBUG', message: 'must not be true in production' },
+    !given.has('JWT_SECRET') && needs('JWT_SECRET', 'is required in production'),
+    // A generated key lives in one folder; in a database that outlives the folder, what it encrypted would be lost.
+    isPostgres(given) &&
+      !given.has('PII_KEYS') &&
+      needs('PII_KEYS', 'is required in production with PostgreSQL, and must be kept as long as its data'),
+  ];
+}
+
+function isPostgres(given: RuleInput['given']): boolean {
+  return given.has('DATABASE_URL') || given.has('DB_HOST');
+}
+
+function databaseRules({ given }: RuleInput): (ConfigFault | false)[] {
+  const details = (['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const).filter((name) =>
+    given.has(name),
+  );
+  return [
+    details.length > 0 &&
+      !isPostgres(given) &&
+      needs(
+        'DB_HOST',
+        `is required with ${details.join(', ')}; without it the embedded database would be used`,
+      ),
+  ];
+}
+
+function pairRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
+  const {
+    ACCESS_TOKEN_EXPIRE_MINUTES: access,
+    REFRESH_TOKEN_EXPIRE_DAYS: refresh,
+    LOG_FILE,
+    ERROR_LOG_FILE,
+  } = settings;
+  return [
+    given.has('ADMIN_EMAIL') &&
+      !given.has('ADMIN_PASSWORD') &&
+      needs('ADMIN_PASSWORD', 'is required with ADMIN_EMAIL'),
+    given.has('ADMIN_PASSWORD') &&
+      !given.has('ADMIN_EMAIL') &&
+      needs('ADMIN_EMAIL', 'is required with ADMIN_PASSWORD'),
+    settings.FORCE_HTTPS === 'true' &&
+      (!given.has('PUBLIC_URL') || settings.PUBLIC_URL?.startsWith('http:') === true) &&
+      needs('PUBLIC_URL', 'must be given and start with https:// with FORCE_HTTPS=true'),
+    access !== undefined &&
+      refresh !== undefined &&
+      access >= refresh * 1440 &&
+      needs('REFRESH_TOKEN_EXPIRE_DAYS', 'must be longer than ACCESS_TOKEN_EXPIRE_MINUTES'),
+    LOG_FILE !== undefined &&
+      LOG_FILE === ERROR_LOG_FILE &&
+      needs('ERROR_LOG_FILE', 'must not be the same file as LOG_FILE'),
+  ];
+}
+
+/** The rules that look at several settings at once. */
+export function checkRules(input: RuleInput): ConfigFault[] {
+  return [...productionRules(input), ...databaseRules(input), ...pairRules(input)].filter(
+    (fault) => fault !== false,
+  );
+}
+
+export function warnOfRisks({ settings, given }: RuleInput): string[] {
+  const warnings: string[] = [];
+  if (given.has('DATABASE_URL') && given.has('DB_HOST')) {
+    warnings.push('DB_HOST and its kin are not used, because DATABASE_URL is set.');
+  }
+  if (settings.TRUST_PROXY === true) {
+    warnings.push('TRUST_PROXY=true believes anybody who sends X-Forwarded-For; better name the proxies.');
+  }
+  if (settings.NODE_ENV === 'production' && !isPostgres(given) && !given.has('PII_KEYS')) {
+    warnings.push(
+      'PII_KEYS is generated into DATA_DIR: back it up with the data, which cannot be read without it.',
+    );
+  }
+  return warnings;
+}

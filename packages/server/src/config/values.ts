@@ -1,0 +1,178 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { Secret } from './secret.js';
+
+/** Every schema here reads the text of an environment variable. Messages never repeat the text: it may be a secret. */
+
+const TRUE = new Set(['true', '1', 'yes', 'on']);
+const FALSE = new Set(['false', '0', 'no', 'off']);
+
+/** What a `parse` throws to refuse a value; anything else that it throws is a bug. */
+class Refusal extends Error {}
+
+function parsed<T>(parse: (text: string) => T) {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      context.issues.push({ code: 'custom', message: error.message, input: text });
+      return z.NEVER;
+    }
+  });
+}
+
+function parseUrl(text: string, message: string): URL {
+  try {
+    return new URL(text);
+  } catch {
+    throw new Refusal(message);
+  }
+}
+
+export const boolean = () =>
+  parsed((text) => {
+    const word = text.toLowerCase();
+    if (TRUE.has(word)) return true;
+    if (FALSE.has(word)) return false;
+    throw new Refusal('must be true or false');
+  });
+
+export const integer = (min: number, max: number) =>
+  parsed((text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new Refusal(`must be a whole number from ${min} to ${max}`);
+  });
+
+export const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) =>
+  z.enum(words, { error: () => `must be one of ${words.join(', ')}` });
+
+/** Text of one line, without surrounding blanks. */
+export const line = (pattern = /^\S(.*\S)?$/, message = 'must be one line of text') =>
+  parsed((text) => {
+    if (pattern.test(text)) return text;
+    throw new Refusal(message);
+  });
+
+export const secretText = (minLength: number) =>
+  parsed((text) => {
+    if (text.length < minLength) throw new Refusal(`must have at least ${minLength} characters`);
+    return new Secret(text);
+  });
+
+/** Without a trailing slash, so that paths can be appended. */
+export const httpUrl = () =>
+  parsed((text) => {
+    const message = 'must be a URL that starts with http:// or https://, without a query';
+    const url = parseUrl(text, message);
+    if (!/^https?:$/.test(url.protocol) || url.search || url.hash || url.username) throw new Refusal(message);
+    return url.href.replace(/\/+$/, '');
+  });
+
+function origin(text: string): string {
+  if (text === '*') throw new Refusal('must name origins; for every origin there is CORS_ALLOW_ALL_ORIGINS');
+  const message = 'must be a list of origins such as https://app.example.com (no path), by commas or as JSON';
+  const url = parseUrl(text, message);
+  if (!/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search || url.hash || url.username) {
+    throw new Refusal(message);
+  }
+  return url.origin;
+}
+
+/** `https://a.example, https://b.example` or `["https://a.example"]`. */
+export const origins = () =>
+  parsed((text): readonly string[] => {
+    let items: unknown = text.split(',');
+    if (text.trimStart().startsWith('[')) {
+      try {
+        items = JSON.parse(text);
+      } catch {
+        throw new Refusal('must be a valid JSON list of origins');
+      }
+    }
+    return (items as unknown[])
+      .map((item) => String(item).trim())
+      .filter(Boolean)
+      .map(origin);
+  });
+
+const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/** `false`, `true`, a number of hops, or addresses and ranges by commas: what Fastify's `trustProxy` takes. */
+export const trustProxy = () =>
+  parsed((text): boolean | number | string[] => {
+    const word = text.toLowerCase();
+    if (word === 'true' || word === 'false') return word === 'true';
+    if (/^\d{1,2}$/.test(text)) return Number(text);
+    const items = text.split(',').map((item) => item.trim());
+    if (items.every((item) => PROXY_NAMES.has(item) || isAddressRange(item))) return items;
+    throw new Refusal('must be true, false, a number of hops, or addresses such as 10.0.0.0/8 by commas');
+  });
+
+/** `postgresql+driver://`, as other languages write it, is read as `postgresql://`. */
+export const databaseUrl = () =>
+  parsed((text) => {
+    const message = 'must be a URL such as postgresql://user:password@host:5432/name';
+    if (!/^postgres(ql)?(\+\w+)?:\/\//.test(text)) throw new Refusal(message);
+    const plain = text.replace(/^[^:]+:/, 'postgresql:');
+    parseUrl(plain, message);
+    return new Secret(plain);
+  });
+
+const SAMPLE =
+  /change.?me|your.?(\w+.)?(secret|key)|example|placeholder|secret.?key|password|0123456789|abcdefghij/i;
+
+function isRepeated(text: string): boolean {
+  return new Set(text).size < 10 || (text + text).indexOf(text, 1) <= text.length / 2;
+}
+
+/** At least 64 characters that nobody could guess. */
+export const signingSecret = () =>
+  parsed((text) => {
+    if (text.length < 64) throw new Refusal('must have at least 64 characters');
+    if (isRepeated(text)) throw new Refusal('must not repeat itself: make it by chance');
+    if (SAMPLE.test(text)) throw new Refusal('must not be a sample value: make it by chance');
+    return new Secret(text);
+  });
+
+export interface PiiKey {
+  readonly kid: string;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+}
+
+function piiKey(text: string): PiiKey {
+  const [, kid, encoded] = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})$/.exec(text) ?? [];
+  if (kid === undefined || encoded === undefined) {
+    throw new Refusal('must be kid:base64, several by commas, the active one first');
+  }
+  const key = Buffer.from(encoded, 'base64');
+  if (key.length !== 32) throw new Refusal('must hold keys of 32 bytes each, in base64');
+  if (new Set(key).size < 8) throw new Refusal('must not hold a key that repeats itself: make it by chance');
+  return { kid, key: new Uint8Array(key) };
+}
+
+/** `kid:base64[,kid:base64]`: the first encrypts, all decrypt. */
+export const piiKeys = () =>
+  parsed((text) => {
+    const keys = text.split(',').map((item) => piiKey(item.trim()));
+    if (new Set(keys.map(({ kid }) => kid)).size < keys.length)
+      throw new Refusal('must not name a kid twice');
+    return new Secret<readonly PiiKey[]>(keys);
+  });
+
+/** A schema of the protocol, for a setting that a person could as well type into the console. */
+export const checkedBy = <T>(schema: z.ZodType<T>, message: string) =>
+  parsed((text) => {
+    const result = schema.safeParse(text);
+    if (!result.success) throw new Refusal(message);
+    return result.data;
+  });

@@ -1,0 +1,137 @@
+import type { Entry, Receipt } from '@bongsu/protocol';
+import { CLOSINGS, type ClosingKey, sessionClosing } from '@bongsu/protocol';
+import type { Socket } from 'socket.io';
+import type { ScreenConnection } from '../commands/index.js';
+import type { Origin, Principal } from '../platform/principal.js';
+import type { EventContext } from '../platform/surface.js';
+import type { SocketData } from './authenticate.js';
+
+/** Events that a client may send before `ready`; they wait in order. More is not a client of ours. */
+const MAX_EARLY_EVENTS = 256;
+
+export interface ClientEvent {
+  name: string;
+  payload: unknown;
+  ack: ((answer: unknown) => void) | undefined;
+}
+
+/** One connected socket, between Socket.IO and the verbs. */
+export class Connection implements EventContext {
+  readonly #socket: Socket;
+  readonly #abort = new AbortController();
+  readonly #onPrincipal: (connection: Connection) => void;
+  #early: ClientEvent[] | undefined = [];
+
+  constructor(socket: Socket, onPrincipal: (connection: Connection) => void) {
+    this.#socket = socket;
+    this.#onPrincipal = onPrincipal;
+  }
+
+  get socketId(): string {
+    return this.#socket.id;
+  }
+
+  get #data(): SocketData {
+    return this.#socket.data as SocketData;
+  }
+
+  get principal(): Principal {
+    return this.#data.principal;
+  }
+
+  get origin(): Origin {
+    return this.#data.origin;
+  }
+
+  get handshake(): SocketData['handshake'] {
+    return this.#data.handshake;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get isConnected(): boolean {
+    return this.#socket.connected;
+  }
+
+  replacePrincipal(principal: Principal): void {
+    this.#data.principal = principal;
+    this.#onPrincipal(this);
+  }
+
+  /** True when the event must wait for `ready`. */
+  holdsBack(event: ClientEvent): boolean {
+    if (!this.#early) return false;
+    if (this.#early.length >= MAX_EARLY_EVENTS) this.close('SLOW_CONSUMER');
+    else this.#early.push(event);
+    return true;
+  }
+
+  /** Says `ready` and returns what came before it, in order. */
+  open(ready: object): ClientEvent[] {
+    this.#socket.emit('ready', ready);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    return early;
+  }
+
+  emit(event: string, payload: object): void {
+    this.#socket.emit(event, payload);
+  }
+
+  /**
+   * Says why, then closes as the code stands for: a final one disconnects, after which a stock client stays away;
+   * the others end the transport, after which it comes back.
+   */
+  close(key: ClosingKey, retryAfterMs?: number): void {
+    this.#socket.emit('session-closing', sessionClosing(key, retryAfterMs));
+    if (CLOSINGS[key].reconnect) this.#socket.conn.close();
+    else this.#socket.disconnect(true);
+  }
+
+  /** Ends the transport without a word: the refusal could be mended by another try. */
+  drop(): void {
+    this.#socket.conn.close();
+  }
+
+  closed(): void {
+    this.#abort.abort();
+    this.#early = undefined;
+  }
+
+  /** The dispatcher's view of a screen's socket. */
+  asScreen(screenId: string, connectedAt: number): ScreenConnection {
+    const { instanceId, window, ackTimeoutMs, resume } = this.handshake;
+    const seq = resume?.streams[`screen:${screenId}`];
+    return {
+      socketId: this.socketId,
+      screenId,
+      instanceId,
+      window,
+      ackTimeoutMs,
+      connectedAt,
+      resume: resume && seq !== undefined ? { epoch: resume.epoch, seq } : undefined,
+      isConnected: () => this.isConnected,
+      send: (event, entry, onReceipt) => sendEntry(this.#socket, event, entry as Entry, onReceipt),
+      close: (closing) => this.close(closing),
+    };
+  }
+}
+
+/** What Socket.IO keeps per socket for plain acks; not in its types, and the only way to forget one. */
+interface AckTable {
+  acks: Map<number, (receipt: Receipt) => void>;
+}
+
+/** A plain emit with a callback: without Socket.IO's own timeout, because a receipt counts as long as its socket lives. */
+function sendEntry(
+  socket: Socket,
+  event: string,
+  entry: Entry,
+  onReceipt: (receipt: unknown) => void,
+): () => void {
+  const ackId = socket.nsp._ids;
+  socket.emit(event, entry, onReceipt);
+  return () => (socket as unknown as AckTable).acks.delete(ackId);
+}

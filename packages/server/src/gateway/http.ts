@@ -1,0 +1,179 @@
+import { AuthenticationError, BongsuError, MAX_BODY_BYTES, RateLimitError } from '@bongsu/protocol';
+import cookie from '@fastify/cookie';
+import cors from '@fastify/cors';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { addressKey } from '../guards/address.js';
+import { securityHeaders } from '../guards/headers.js';
+import { rateLimitHeaders } from '../guards/limit.js';
+import type { RateLimiter } from '../guards/rate-limiter.js';
+import type { Identity } from '../identity/index.js';
+import { uuidv7 } from '../platform/ids.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { LimitScope } from '../platform/surface.js';
+import { bearerToken } from './authenticate.js';
+import type { Trust } from './client-address.js';
+import { serveConsole } from './console.js';
+import { apiDocs } from './openapi.js';
+import { failure, logRefusal, toBongsuError } from './reply.js';
+import { allows, limitKey } from './sockets.js';
+
+export interface HttpConfig {
+  corsOrigins: readonly string[] | true;
+  /** `auto` redirects what a trusted proxy marks as plain http, `true` every plain request. */
+  forceHttps: 'auto' | 'true' | 'false';
+  publicUrl: string | undefined;
+  version: string;
+  /** The built console; undefined serves none. */
+  consoleFolder: string | undefined;
+}
+
+export interface HttpDeps {
+  config: HttpConfig;
+  identity: Pick<Identity, 'authenticate' | 'touch'>;
+  /** Mounted below /api. */
+  apiRoutes: FastifyPluginAsync[];
+  /** Mounted at the root: JWKS, health, metrics, the console. */
+  rootRoutes: FastifyPluginAsync[];
+  limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst'>;
+  trust: Trust;
+  log: Log;
+  metrics: Metrics;
+}
+
+/** The HTTP surface: everything that holds for all routes attaches here, once. */
+export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    trustProxy: deps.trust,
+    genReqId: () => uuidv7(),
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 300 },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest('principal');
+  app.decorateRequest('origin');
+  app.setErrorHandler((error: FastifyError, request, reply) => refuse(deps, request, reply, error));
+  app.setNotFoundHandler((request, reply) => refuse(deps, request, reply, new BongsuError('NOT_FOUND')));
+  observe(app, deps.metrics);
+  await app.register(securityHeaders);
+  await app.register(cors, {
+    origin: deps.config.corsOrigins === true ? true : [...deps.config.corsOrigins],
+    credentials: true,
+    exposedHeaders: [
+      'RateLimit-Limit',
+      'RateLimit-Remaining',
+      'RateLimit-Reset',
+      'Retry-After',
+      'X-Request-Id',
+    ],
+  });
+  await app.register(cookie);
+  app.addHook('onRequest', (request, reply) => arrive(deps, request, reply));
+  await app.register(apiDocs(deps.config.version));
+  for (const routes of deps.rootRoutes) await app.register(routes);
+  for (const routes of deps.apiRoutes) await app.register(routes, { prefix: '/api' });
+  if (deps.config.consoleFolder) await serveConsole(app, deps.config.consoleFolder);
+  return app;
+}
+
+async function arrive(
+  deps: HttpDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  reply.header('x-request-id', request.id);
+  request.origin = {
+    address: request.ip,
+    userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
+    requestId: request.id,
+  };
+  const secure = secureUrl(deps.config, request);
+  if (secure !== undefined) return reply.redirect(secure, 308);
+  const { access = 'public', limit = 'general' } = request.routeOptions.config;
+  if (access === 'public') {
+    await count(deps, limit, `ip:${addressKey(request.ip)}`, reply);
+    return undefined;
+  }
+  request.principal = await authenticate(deps, request, limit, reply);
+  await count(deps, limit, limitKey(request.principal), reply);
+  if (!allows(access, request.principal)) throw new BongsuError('FORBIDDEN');
+  deps.identity.touch(request.principal.sessionId);
+  return undefined;
+}
+
+/** Where a plain request is sent instead, if it must be. Probes come from inside and are left alone. */
+function secureUrl({ forceHttps, publicUrl }: HttpConfig, request: FastifyRequest): string | undefined {
+  if (
+    forceHttps === 'false' ||
+    request.protocol !== 'http' ||
+    /^\/(api\/)?(health|metrics)/.test(request.url)
+  )
+    return undefined;
+  if (forceHttps === 'auto' && request.headers['x-forwarded-proto'] === undefined) return undefined;
+  return `${publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.host}`}${request.url}`;
+}
+
+/** A request that nobody vouches for is counted by its address, so that guessing tokens is limited too. */
+async function authenticate(deps: HttpDeps, request: FastifyRequest, limit: LimitScope, reply: FastifyReply) {
+  try {
+    const token = bearerToken(request.headers.authorization);
+    if (token === undefined) throw new AuthenticationError();
+    return await deps.identity.authenticate(token);
+  } catch (thrown) {
+    await count(deps, limit === 'refresh' ? limit : 'general', `ip:${addressKey(request.ip)}`, reply);
+    throw thrown;
+  }
+}
+
+async function count(deps: HttpDeps, scope: LimitScope, key: string, reply: FastifyReply): Promise<void> {
+  if (scope === 'none') return;
+  const result =
+    scope === 'command' ? deps.limiter.checkBurst(key) : await deps.limiter.checkLimit(scope, key);
+  reply.headers(rateLimitHeaders(result));
+  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
+}
+
+function refuse(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
+  const error = toBongsuError(thrown);
+  logRefusal(deps.log, error, {
+    requestId: request.id,
+    method: request.method,
+    route: request.routeOptions.url,
+  });
+  if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
+  // Past the route's response schemas: the envelope is the same for every route.
+  return reply
+    .status(error.status)
+    .type('application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(failure(error, request.id));
+}
+
+const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+function observe(app: FastifyInstance, metrics: Metrics): void {
+  const seconds = metrics.histogram(
+    'bongsu_http_request_seconds',
+    'HTTP requests by route and status.',
+    REQUEST_SECONDS,
+    ['method', 'route', 'status'],
+  );
+  app.addHook('onResponse', async (request, reply) => {
+    const labels = {
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: String(reply.statusCode),
+    };
+    seconds.observe(labels, reply.elapsedTime / 1000);
+  });
+}

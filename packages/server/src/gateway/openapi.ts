@@ -1,0 +1,35 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+
+/** OpenAPI 3.1 from the routes' own schemas at /api/openapi.json, and a local reader at /api/docs. */
+export const apiDocs = (version: string) =>
+  fp(async (app: FastifyInstance) => {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Bongsu',
+          version,
+          description: 'Rooms, signaling and guaranteed remote control of screens. Errors: docs/errors.md.',
+        },
+        components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+        security: [{ bearer: [] }],
+      },
+      transform: ({ schema, url, route, ...rest }) => {
+        const hidden = route.schema?.hide || url.startsWith('/api/docs') || url === '/api/openapi.json';
+        const open = (route.config as { access?: string } | undefined)?.access ?? 'public';
+        const transformed = jsonSchemaTransform({ schema, url, route, ...rest } as never);
+        const extra = open === 'public' ? { security: [] } : {};
+        return {
+          ...transformed,
+          schema: { ...transformed.schema, ...extra, ...(hidden ? { hide: true } : {}) },
+        } as never;
+      },
+      transformObject: jsonSchemaTransformObject,
+    });
+    await app.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: false });
+    app.get('/api/openapi.json', { config: { access: 'public', limit: 'none' } }, async () => app.swagger());
+  });

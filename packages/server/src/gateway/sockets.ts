@@ -1,0 +1,271 @@
+import { randomInt } from 'node:crypto';
+import type { Server as HttpServer } from 'node:http';
+import { AuthenticationError, BongsuError, MAX_FRAME_BYTES, parseInput, type Ready } from '@bongsu/protocol';
+import { Server, type Socket } from 'socket.io';
+import type { Commands, ScreenAttachment } from '../commands/index.js';
+import type { RateLimiter } from '../guards/rate-limiter.js';
+import type { Identity } from '../identity/index.js';
+import type { Clock, DatabaseClock } from '../platform/clock.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { Principal } from '../platform/principal.js';
+import type { Access, EventDefinition, Events } from '../platform/surface.js';
+import type { Screens } from '../screens/index.js';
+import { type Admit, admission } from './admission.js';
+import { authMiddleware } from './authenticate.js';
+import { clientAddress, type Trust } from './client-address.js';
+import { type ClientEvent, Connection } from './connection.js';
+import type { Connections } from './connections.js';
+import { ExpiryWatch } from './expiry-watch.js';
+import { failure, logRefusal, toBongsuError } from './reply.js';
+
+export interface SocketsConfig {
+  heartbeatIntervalMs: number;
+  heartbeatTimeoutMs: number;
+  corsOrigins: readonly string[] | true;
+}
+
+export interface SocketsDeps {
+  config: SocketsConfig;
+  server: HttpServer;
+  connections: Connections;
+  identity: Pick<Identity, 'authenticate' | 'touch'>;
+  commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
+  screens: Pick<Screens, 'setOnline'>;
+  events: Events;
+  limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure'>;
+  admit: Admit;
+  trust: Trust;
+  clock: Clock;
+  databaseClock: DatabaseClock;
+  log: Log;
+  metrics: Metrics;
+}
+
+/** `auth-expiring` comes this long before the access token ends, the cut this long after. */
+const EXPIRY_NOTICE_MS = 60_000;
+const EXPIRY_GRACE_MS = 30_000;
+/** An answer that never comes must not hold a half-open handshake for ever. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const DRAIN_RETRY_MS = 1000;
+
+interface AttachedScreen {
+  screenId: string;
+  attachment: ScreenAttachment;
+  detach(): void;
+}
+
+/** The Socket.IO surface: handshake, `ready`, events to verbs, closings. */
+export class Sockets {
+  readonly #deps: SocketsDeps;
+  readonly #io: Server;
+  readonly #expiries: ExpiryWatch<string>;
+
+  constructor(deps: SocketsDeps) {
+    this.#deps = deps;
+    this.#expiries = new ExpiryWatch(deps.clock, deps.databaseClock);
+    this.#io = new Server(deps.server, {
+      serveClient: false,
+      perMessageDeflate: false,
+      transports: ['websocket', 'polling'],
+      pingInterval: deps.config.heartbeatIntervalMs,
+      pingTimeout: deps.config.heartbeatTimeoutMs,
+      maxHttpBufferSize: MAX_FRAME_BYTES,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      cors: {
+        origin: deps.config.corsOrigins === true ? true : [...deps.config.corsOrigins],
+        credentials: true,
+      },
+      allowRequest: admission(deps.admit),
+    });
+    const namespace = this.#io.of('/');
+    // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
+    namespace._ids = randomInt(2 ** 45);
+    namespace.use(
+      authMiddleware({
+        identity: deps.identity,
+        limits: deps.limiter,
+        checkConnections: (principal) => this.#deps.connections.check(principal),
+        originOf: (socket) => this.#originOf(socket),
+        log: deps.log,
+      }),
+    );
+    namespace.on('connection', (socket) => this.#onConnection(socket));
+    deps.metrics.gauge('signaling_active_connections', 'Sockets connected to this node.', [], (gauge) =>
+      gauge.set(this.#deps.connections.size),
+    );
+  }
+
+  /** Tells every socket to move and ends its transport; new ones are the admission's business. */
+  async drain(): Promise<void> {
+    for (const connection of this.#deps.connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
+    await this.#deps.connections.empty();
+  }
+
+  async close(): Promise<void> {
+    this.#expiries.stop();
+    this.#io.disconnectSockets(true);
+    this.#io.engine.close();
+  }
+
+  #originOf(socket: Socket) {
+    return {
+      address: clientAddress(socket.request, this.#deps.trust),
+      userAgent: String(socket.request.headers['user-agent'] ?? '').slice(0, 300),
+    };
+  }
+
+  #onConnection(socket: Socket): void {
+    forgetRequest(socket);
+    const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
+    this.#deps.connections.add(connection);
+    const { principal } = connection;
+    const screen =
+      principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
+    socket.onAny((name: string, ...args: unknown[]) => this.#onEvent(connection, toClientEvent(name, args)));
+    socket.on('disconnect', () => this.#onDisconnect(connection, screen?.detach));
+    this.#watchExpiry(connection);
+    this.#makeReady(connection, screen).catch((thrown) => {
+      logRefusal(this.#deps.log, toBongsuError(thrown), { event: 'ready', socketId: socket.id });
+      connection.drop();
+    });
+  }
+
+  #attachScreen(connection: Connection, screenId: string): AttachedScreen {
+    const attachment = this.#deps.commands.attachScreen(
+      connection.asScreen(screenId, this.#deps.databaseClock()),
+    );
+    return { screenId, attachment, detach: () => attachment.detach() };
+  }
+
+  async #makeReady(connection: Connection, screen: AttachedScreen | undefined): Promise<void> {
+    const inbox = await screen?.attachment.ready;
+    const epoch = inbox?.epoch ?? (await this.#deps.commands.currentEpoch());
+    if (!connection.isConnected) return;
+    const { principal } = connection;
+    const ready: Ready = {
+      protocol: 1,
+      epoch,
+      serverTime: this.#deps.databaseClock(),
+      ...(principal.kind === 'user' ? { userId: principal.userId } : { screenId: principal.screenId }),
+      sessionId: principal.sessionId,
+      streams: inbox ? { [inbox.stream]: inbox.state } : {},
+    };
+    const early = connection.open(ready);
+    if (screen) {
+      screen.attachment.open();
+      this.#reportOnline(screen.screenId, true);
+    }
+    for (const event of early) this.#handle(connection, event);
+  }
+
+  #reportOnline(screenId: string, online: boolean): void {
+    this.#deps.screens.setOnline(screenId, online).catch((err: unknown) => {
+      this.#deps.log.warn({ err, screenId }, 'presence could not be told');
+    });
+  }
+
+  #onDisconnect(connection: Connection, detach: (() => void) | undefined): void {
+    connection.closed();
+    this.#deps.connections.remove(connection);
+    this.#expiries.delete(connection.socketId);
+    detach?.();
+    const { principal } = connection;
+    if (principal.kind === 'screen' && !this.#deps.connections.hasScreen(principal.screenId)) {
+      this.#reportOnline(principal.screenId, false);
+    }
+  }
+
+  #onEvent(connection: Connection, event: ClientEvent): void {
+    if (!connection.holdsBack(event)) this.#handle(connection, event);
+  }
+
+  /** Synchronous up to the verb, so that verbs see events in the order of their arrival. */
+  #handle(connection: Connection, event: ClientEvent): void {
+    try {
+      const definition = this.#definitionOf(event.name);
+      this.#checkAccess(connection.principal, definition.access, event.name);
+      const input = parseInput(definition.schema, event.payload);
+      this.#run(connection, definition, input).then(
+        (result) => event.ack?.({ success: true, ...result }),
+        (thrown) => this.#refuse(connection, event, thrown),
+      );
+    } catch (thrown) {
+      this.#refuse(connection, event, thrown);
+    }
+  }
+
+  #run(connection: Connection, definition: EventDefinition, input: unknown): Promise<object> {
+    this.#deps.identity.touch(connection.principal.sessionId);
+    // Commands are counted by their verb, in memory and at once: a wait here would shuffle their order.
+    if (definition.limit === 'command' || definition.limit === 'none')
+      return definition.handle(connection, input);
+    return this.#deps.limiter
+      .enforceLimit(definition.limit, limitKey(connection.principal))
+      .then(() => definition.handle(connection, input));
+  }
+
+  #definitionOf(name: string): EventDefinition {
+    const { events } = this.#deps;
+    const definition = Object.hasOwn(events, name) ? events[name] : undefined;
+    if (!definition) throw new BongsuError('NOT_FOUND');
+    return definition;
+  }
+
+  #checkAccess(principal: Principal, access: Exclude<Access, 'public'>, event: string): void {
+    if (event !== 'auth-refresh' && this.#deps.databaseClock() >= principal.expiresAt) {
+      throw new AuthenticationError('TOKEN_EXPIRED');
+    }
+    if (!allows(access, principal)) throw new BongsuError('FORBIDDEN');
+  }
+
+  #refuse(connection: Connection, event: ClientEvent, thrown: unknown): void {
+    const error = toBongsuError(thrown);
+    const { principal, socketId } = connection;
+    logRefusal(this.#deps.log, error, {
+      event: event.name.slice(0, 64),
+      socketId,
+      sessionId: principal.sessionId,
+    });
+    event.ack?.(failure(error));
+  }
+
+  #watchExpiry(connection: Connection): void {
+    const { expiresAt } = connection.principal;
+    const cut = () => connection.close('TOKEN_EXPIRED');
+    const warn = () => {
+      connection.emit('auth-expiring', { expiresAt });
+      this.#expiries.set(connection.socketId, expiresAt + EXPIRY_GRACE_MS, cut);
+    };
+    if (connection.isConnected) this.#expiries.set(connection.socketId, expiresAt - EXPIRY_NOTICE_MS, warn);
+  }
+}
+
+export function allows(access: Access, principal: Principal): boolean {
+  switch (access) {
+    case 'public':
+    case 'any':
+      return true;
+    case 'admin':
+      return principal.kind === 'user' && principal.role === 'admin';
+    default:
+      return principal.kind === access;
+  }
+}
+
+export function limitKey(principal: Principal): string {
+  return principal.kind === 'user' ? `user:${principal.userId}` : `screen:${principal.screenId}`;
+}
+
+function toClientEvent(name: string, args: unknown[]): ClientEvent {
+  const last = args.at(-1);
+  const ack = typeof last === 'function' ? (last as (answer: unknown) => void) : undefined;
+  return { name, payload: ack && args.length === 1 ? undefined : args[0], ack };
+}
+
+/** The upgrade request and its headers are the largest part of an idle connection, and everything needed was copied. */
+function forgetRequest(socket: Socket): void {
+  (socket.conn as unknown as { request: unknown }).request = null;
+  socket.handshake.headers = {};
+  socket.handshake.auth = {};
+}

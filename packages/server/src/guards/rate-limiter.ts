@@ -1,0 +1,139 @@
+import { RateLimitError } from '@bongsu/protocol';
+import type { Clock } from '../platform/clock.js';
+import type { CounterState, Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import { WindowCounters } from '../platform/ephemeral/window-counters.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import { addressKey } from './address.js';
+import type { Limit, LimitResult } from './limit.js';
+import { TokenBuckets } from './token-buckets.js';
+
+export interface RateLimiterConfig {
+  /** RATE_LIMIT_ENABLED: false allows everything. */
+  enabled: boolean;
+  /** RATE_LIMIT_PER_MINUTE: the limit of `checkLimit` when the caller names none. */
+  requestsPerMinute: number;
+  /** COMMAND_RATE_PER_MINUTE. */
+  commandsPerMinute: number;
+  /** HANDSHAKE_FAILURES_PER_MINUTE. */
+  handshakeFailuresPerMinute: number;
+}
+
+export interface RateLimiterDeps {
+  ephemeral: Pick<Ephemeral, 'count'>;
+  clock: Clock;
+  log: Log;
+  metrics: Pick<Metrics, 'counter'>;
+}
+
+const MINUTE_MS = 60_000;
+const MAX_KEYS = 100_000;
+/** Commands that may come at once however low the rate is. */
+const LEAST_BURST = 20;
+const COMMAND_SCOPE = 'command';
+const HANDSHAKE_SCOPE = 'handshake';
+
+/**
+ * Every limit of the server. `checkLimit` counts through Ephemeral, so over several nodes it is one limit; while
+ * Ephemeral fails it counts in this process. `checkBurst` is for the command path: synchronous, each node for itself.
+ * `scope` is a constant of the code (it labels bongsu_rate_limited_total), `key` whoever is counted.
+ */
+export class RateLimiter {
+  readonly #buckets: TokenBuckets;
+  readonly #fallback: WindowCounters;
+  readonly #limited;
+  #failing = false;
+
+  constructor(
+    private readonly deps: RateLimiterDeps,
+    private readonly config: RateLimiterConfig,
+  ) {
+    const burst = Math.max(LEAST_BURST, Math.ceil(config.commandsPerMinute / 60));
+    this.#buckets = new TokenBuckets({ perMinute: config.commandsPerMinute, burst, maxKeys: MAX_KEYS });
+    this.#fallback = new WindowCounters(deps.clock, MAX_KEYS);
+    this.#limited = deps.metrics.counter('bongsu_rate_limited_total', 'Calls refused by a rate limit', [
+      'scope',
+    ]);
+  }
+
+  /**
+   * Counts a call and says whether it may go on. Never throws.
+   * @example const result = await limiter.checkLimit('http', userId)
+   */
+  async checkLimit(scope: string, key: string, limit: Limit = this.#defaultLimit()): Promise<LimitResult> {
+    if (!this.config.enabled) return unlimited(limit);
+    return this.#judge(scope, limit, await this.#count(scope, key, limit, 1));
+  }
+
+  /** As `checkLimit`, but a refusal is thrown. @throws RateLimitError */
+  async enforceLimit(scope: string, key: string, limit?: Limit): Promise<void> {
+    const { allowed, retryAfterMs = 0 } = await this.checkLimit(scope, key, limit);
+    if (!allowed) throw new RateLimitError(retryAfterMs);
+  }
+
+  /**
+   * Takes a call back that turned out not to count, such as a right guess. Guesses are counted before they are looked
+   * at and given back afterwards, so that many at once are no way around the limit.
+   */
+  async refund(scope: string, key: string, limit: Limit): Promise<void> {
+    if (this.config.enabled) await this.#count(scope, key, limit, -1);
+  }
+
+  /**
+   * A command of `key` (a user): COMMAND_RATE_PER_MINUTE, with a burst of one second's worth or 20, whichever is more.
+   * @param now milliseconds of a clock that never goes back
+   */
+  checkBurst(key: string, now: number = this.deps.clock.monotonic()): LimitResult {
+    if (!this.config.enabled) return unlimited({ limit: this.config.commandsPerMinute, windowMs: MINUTE_MS });
+    const result = this.#buckets.take(key, now);
+    if (!result.allowed) this.#limited.inc({ scope: COMMAND_SCOPE });
+    return result;
+  }
+
+  /** Counts a refused or unauthenticated handshake. */
+  async recordFailure(ip: string): Promise<void> {
+    if (this.config.enabled) await this.#count(HANDSHAKE_SCOPE, addressKey(ip), this.#handshakeLimit(), 1);
+  }
+
+  /** To ask of a failed handshake: has the address used up its failures for this minute? Valid tokens pass all the same. */
+  async isBlocked(ip: string): Promise<boolean> {
+    if (!this.config.enabled) return false;
+    const limit = this.#handshakeLimit();
+    const { count } = await this.#count(HANDSHAKE_SCOPE, addressKey(ip), limit, 0);
+    if (count < limit.limit) return false;
+    this.#limited.inc({ scope: HANDSHAKE_SCOPE });
+    return true;
+  }
+
+  #judge(scope: string, { limit }: Limit, { count, resetMs }: CounterState): LimitResult {
+    if (count <= limit) return { allowed: true, limit, remaining: limit - count, resetMs };
+    this.#limited.inc({ scope });
+    return { allowed: false, limit, remaining: 0, resetMs, retryAfterMs: resetMs };
+  }
+
+  async #count(scope: string, key: string, { windowMs }: Limit, by: number): Promise<CounterState> {
+    const id = `limit:${scope}:${key}`;
+    try {
+      const state = await this.deps.ephemeral.count(id, windowMs, by);
+      this.#failing = false;
+      return state;
+    } catch (error) {
+      if (!this.#failing)
+        this.deps.log.warn({ err: error }, 'Rate limits count in this process only for now');
+      this.#failing = true;
+      return this.#fallback.count(id, windowMs, by);
+    }
+  }
+
+  #defaultLimit(): Limit {
+    return { limit: this.config.requestsPerMinute, windowMs: MINUTE_MS };
+  }
+
+  #handshakeLimit(): Limit {
+    return { limit: this.config.handshakeFailuresPerMinute, windowMs: MINUTE_MS };
+  }
+}
+
+function unlimited({ limit }: Limit): LimitResult {
+  return { allowed: true, limit, remaining: limit, resetMs: 0 };
+}

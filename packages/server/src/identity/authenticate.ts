@@ -1,0 +1,33 @@
+import { AuthenticationError } from '@bongsu/protocol';
+import type { Principal } from '../platform/principal.js';
+import type { Core } from './core.js';
+import { assertLive } from './liveness.js';
+import { markSessionUsed } from './store/sessions.js';
+
+/**
+ * Access token → who it is, as of now: the login lives, the user is active and their tokens are not voided. The one place
+ * where a token becomes a principal, for HTTP, the handshake and `auth-refresh`.
+ * @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED
+ */
+export async function authenticate(core: Core, token: string): Promise<Principal> {
+  const claims = await core.tokens.verifyAccessToken(token);
+  const { sessionId, expiresAt } = claims;
+  const session = await core.live.find(sessionId);
+  // A genuine token whose login is gone from SQL: it was deleted with its user or screen.
+  if (!session) throw new AuthenticationError('TOKEN_REVOKED');
+  assertLive(session, core.now());
+  const { row } = session;
+  core.live.touch(sessionId);
+  if (claims.kind === 'screen') {
+    if (row.screenId !== claims.screenId) throw new AuthenticationError();
+    if (!session.used) {
+      await markSessionUsed(core.database, sessionId, core.now());
+      session.used = true;
+    }
+    return { kind: 'screen', screenId: claims.screenId, sessionId, expiresAt };
+  }
+  const { userId, username, role, epoch } = row;
+  if (userId !== claims.userId || username === null || role === null) throw new AuthenticationError();
+  if (epoch !== claims.epoch) throw new AuthenticationError('TOKEN_REVOKED');
+  return { kind: 'user', userId, username, role, sessionId, expiresAt };
+}

@@ -1,0 +1,24 @@
+import type { PiiKey } from './pii.js';
+import type { JwtAlgorithm } from './signing-keys.js';
+
+/** The settings that identity reads. */
+export interface IdentityConfig {
+  /** `iss` of access tokens: PUBLIC_URL, or a fixed name; the same on every node. */
+  issuer: string;
+  jwtSecret: string;
+  jwtAlgorithm: JwtAlgorithm;
+  /** At least one; the first encrypts. */
+  piiKeys: readonly PiiKey[];
+  accessTokenMs: number;
+  /** How long a login lasts at most; never extended. */
+  refreshTokenMs: number;
+  /** A login without rememberMe ends after so long without a request, refresh or socket event. */
+  sessionIdleMs: number;
+  signup: 'open' | 'closed';
+  /** ADMIN_EMAIL (normalised) and ADMIN_PASSWORD. */
+  firstAdmin: { email: string; password: string } | undefined;
+  /** Origins besides the server's own whose pages may use cookies: PUBLIC_URL and CORS_ORIGINS. */
+  allowedOrigins: readonly string[];
+  /** Cookies are always Secure, and carry the __Host- prefix. */
+  production: boolean;
+}

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import type { DeviceCredential } from '@bongsu/protocol';
+import type { Queryable } from '../platform/database/database.js';
+import type { Core } from './core.js';
+import { hashRefreshToken } from './refresh-token.js';
+import { revocationOf } from './revoke.js';
+import { insertRevocation } from './store/revocations.js';
+import { insertSession, revokeScreenSessions } from './store/sessions.js';
+import type { Login } from './token-manager.js';
+
+/**
+ * A new device login for a screen, with the rights of that screen only. It never idles out. Earlier ones end when the
+ * caller's transaction commits; the caller's verb writes the audit row.
+ */
+export async function issueDeviceCredential(
+  core: Core,
+  tx: Queryable,
+  screenId: string,
+): Promise<DeviceCredential> {
+  await revokeDevice(core, tx, screenId, 'replaced');
+  const at = core.now();
+  const login: Login = {
+    kind: 'device',
+    sessionId: randomUUID(),
+    screenId,
+    acr: 'aal1',
+    amr: 'swk',
+    authTime: at,
+    expiresAt: null,
+  };
+  const { accessToken, refreshToken, expiresIn } = await core.tokens.generateTokenPair(login);
+  await insertSession(tx, {
+    id: login.sessionId,
+    kind: 'device',
+    userId: null,
+    screenId,
+    currentHash: hashRefreshToken(core.tokens.verifyRefreshToken(refreshToken)),
+    at,
+    idleMs: null,
+    expiresAt: null,
+    ipPrefix: null,
+    userAgent: null,
+  });
+  return { screenId, accessToken, refreshToken, expiresIn };
+}
+
+/** Ends every device login of a screen when the caller's transaction commits; until that is known SQL is asked each time. */
+export async function revokeDevice(
+  core: Core,
+  tx: Queryable,
+  screenId: string,
+  reason: string,
+): Promise<void> {
+  const ids = await revokeScreenSessions(tx, screenId, reason, core.now());
+  core.live.distrust(ids);
+  for (const id of ids) {
+    const { seq } = await insertRevocation(tx, revocationOf(core, 'session', id, reason));
+    core.feed.expect(seq);
+  }
+}

@@ -1,0 +1,175 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, DatabaseClock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+import type { Log } from '../platform/log.js';
+import { isIdle, type Liveness } from './liveness.js';
+import { findSession, type SessionRow, writeLastSeen } from './store/sessions.js';
+
+/** A login and its user, as every request needs them. */
+export interface LiveSession extends Liveness {
+  readonly row: SessionRow;
+  used: boolean;
+}
+
+export interface LiveSessionsDeps {
+  database: Database;
+  clock: Clock;
+  now: DatabaseClock;
+  log: Log;
+  /** Of a rotation; its nonce is erased after it. */
+  graceMs: number;
+  /** False when revocations of other processes may have been missed: then nothing cached is believed. */
+  feedIsFresh(): boolean;
+}
+
+const MAX_CACHED = 20_000;
+const CACHE_MS = 5 * 60_000;
+const FLUSH_MS = 5000;
+const SEEN_PERIOD_MS = 60_000;
+/** How long a login that somebody else's transaction may be ending is asked for in SQL each time. */
+const DISTRUST_MS = 60_000;
+
+/**
+ * Logins in memory, so that a request costs no SQL. Right because whatever ends a login also makes it be forgotten here:
+ * at once for what this process does, within seconds (the revocation feed) for the others.
+ */
+export class LiveSessions {
+  readonly #deps: LiveSessionsDeps;
+  readonly #cache: LRUCache<string, LiveSession>;
+  readonly #byUser = new Map<string, Set<string>>();
+  readonly #distrusted = new Map<string, number>();
+  /** Last written, and seen since then. */
+  readonly #written: LRUCache<string, number>;
+  readonly #seen = new Map<string, number>();
+  /** Rises whenever something is forgotten: what was read before must not be cached after. */
+  #version = 0;
+  #cancel: (() => void) | undefined;
+
+  constructor(deps: LiveSessionsDeps) {
+    this.#deps = deps;
+    const perf = { now: () => deps.clock.monotonic() };
+    this.#cache = new LRUCache({
+      max: MAX_CACHED,
+      ttl: CACHE_MS,
+      perf,
+      dispose: (session, id) => this.#unlink(session, id),
+    });
+    this.#written = new LRUCache({ max: 5 * MAX_CACHED, perf });
+  }
+
+  start(): void {
+    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.#flushQuietly());
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    await this.#flushQuietly();
+  }
+
+  /** The login as it is now, or undefined when there is none. Cached; an idle-looking one is read again first. */
+  async find(id: string): Promise<LiveSession | undefined> {
+    const cached = this.#deps.feedIsFresh() && !this.#isDistrusted(id) ? this.#cache.get(id) : undefined;
+    // Another process may have seen it more lately than this one.
+    if (cached && !isIdle(cached, this.#deps.now())) return cached;
+    return this.#load(id);
+  }
+
+  /** The login is in use. Costs no SQL here; what was seen is written every few seconds, a login at most once a minute. */
+  touch(id: string): void {
+    const now = this.#deps.now();
+    const cached = this.#cache.peek(id);
+    // A login that idled out stays ended, though its socket may not have heard of it yet.
+    if (cached && isIdle(cached, now)) return;
+    if (cached) cached.lastSeen = Math.max(cached.lastSeen, now);
+    const period = Math.min(SEEN_PERIOD_MS, (cached?.idleMs ?? SEEN_PERIOD_MS * 4) / 4);
+    const written = this.#written.get(id) ?? cached?.row.lastSeen ?? 0;
+    if (now - written >= period) this.#seen.set(id, now);
+  }
+
+  /** When this process saw the login last; 0 when it has not. */
+  lastSeenHere(id: string): number {
+    return Math.max(this.#cache.peek(id)?.lastSeen ?? 0, this.#seen.get(id) ?? 0);
+  }
+
+  /** Writes what was seen. */
+  async flush(): Promise<void> {
+    if (this.#seen.size === 0) return;
+    const seen = [...this.#seen];
+    this.#seen.clear();
+    try {
+      await writeLastSeen(this.#deps.database, seen, this.#deps.now() - this.#deps.graceMs);
+    } catch (error) {
+      for (const [id, at] of seen) if (!this.#seen.has(id)) this.#seen.set(id, at);
+      throw error;
+    }
+    for (const [id, at] of seen) this.#written.set(id, at);
+  }
+
+  forget(id: string): void {
+    this.#version += 1;
+    this.#cache.delete(id);
+  }
+
+  forgetUser(userId: string): void {
+    this.#version += 1;
+    for (const id of [...(this.#byUser.get(userId) ?? [])]) this.#cache.delete(id);
+  }
+
+  /** A transaction that is not ours to see the end of may be ending these. */
+  distrust(ids: readonly string[]): void {
+    const until = this.#deps.clock.monotonic() + DISTRUST_MS;
+    for (const id of ids) {
+      this.forget(id);
+      this.#distrusted.set(id, until);
+    }
+  }
+
+  /** What was distrusted is decided. */
+  settle(id: string): void {
+    this.forget(id);
+    this.#distrusted.delete(id);
+  }
+
+  async #load(id: string): Promise<LiveSession | undefined> {
+    const version = this.#version;
+    const row = await findSession(this.#deps.database, id);
+    if (!row) return undefined;
+    const { revokedAt, expiresAt, idleMs, status, usedAt } = row;
+    const lastSeen = Math.max(row.lastSeen, this.lastSeenHere(id));
+    const session = { row, revokedAt, expiresAt, idleMs, status, lastSeen, used: usedAt !== null };
+    if (version === this.#version && !this.#isDistrusted(id)) this.#keep(id, session);
+    return session;
+  }
+
+  #keep(id: string, session: LiveSession): void {
+    this.#cache.set(id, session);
+    const { userId } = session.row;
+    if (userId === null) return;
+    const ids = this.#byUser.get(userId) ?? new Set();
+    ids.add(id);
+    this.#byUser.set(userId, ids);
+  }
+
+  #unlink(session: LiveSession, id: string): void {
+    const { userId } = session.row;
+    const ids = userId === null ? undefined : this.#byUser.get(userId);
+    if (!ids || userId === null) return;
+    ids.delete(id);
+    if (ids.size === 0) this.#byUser.delete(userId);
+  }
+
+  #isDistrusted(id: string): boolean {
+    const until = this.#distrusted.get(id);
+    if (until === undefined) return false;
+    if (this.#deps.clock.monotonic() < until) return true;
+    this.#distrusted.delete(id);
+    return false;
+  }
+
+  /** Losing it ends no login that is in use: the next request writes it again. */
+  #flushQuietly(): Promise<void> {
+    return this.flush().catch((err: unknown) => {
+      this.#deps.log.warn({ err }, 'when logins were last seen could not be written');
+    });
+  }
+}

@@ -1,0 +1,25 @@
+import { AuthenticationError } from '@bongsu/protocol';
+import type { UserStatus } from './store/sessions.js';
+
+/** What decides whether a login still counts. */
+export interface Liveness {
+  revokedAt: number | null;
+  /** Null never ends by itself. */
+  expiresAt: number | null;
+  idleMs: number | null;
+  lastSeen: number;
+  /** Of the user; null for a device. */
+  status: UserStatus | null;
+}
+
+/** @throws TOKEN_REVOKED when somebody ended it, TOKEN_EXPIRED when it ended by itself */
+export function assertLive(login: Liveness, now: number): void {
+  if (login.revokedAt !== null) throw new AuthenticationError('TOKEN_REVOKED');
+  if (login.status !== null && login.status !== 'active') throw new AuthenticationError('TOKEN_REVOKED');
+  if (login.expiresAt !== null && now >= login.expiresAt) throw new AuthenticationError('TOKEN_EXPIRED');
+  if (isIdle(login, now)) throw new AuthenticationError('TOKEN_EXPIRED');
+}
+
+export function isIdle({ idleMs, lastSeen }: Liveness, now: number): boolean {
+  return idleMs !== null && now - lastSeen >= idleMs;
+}

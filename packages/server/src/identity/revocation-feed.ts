@@ -1,0 +1,157 @@
+import type { ClosingKey } from '@bongsu/protocol';
+import type { Clock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+import type { Bus } from '../platform/ephemeral/ephemeral.js';
+import type { Log } from '../platform/log.js';
+import type { LiveSessions } from './live-sessions.js';
+import {
+  deleteOldRevocations,
+  findRevocationsAfter,
+  highestRevocation,
+  type Revocation,
+} from './store/revocations.js';
+
+export interface Revoked {
+  sessionId?: string;
+  userId?: string;
+}
+
+export type RevokedListener = (who: Revoked, closing: ClosingKey) => void;
+
+export interface RevocationFeedDeps {
+  database: Database;
+  bus: Bus;
+  clock: Clock;
+  log: Log;
+  live: Pick<LiveSessions, 'settle' | 'forgetUser'>;
+}
+
+const CHANNEL = 'identity.revocations';
+const POLL_MS = 2500;
+const STALE_MS = 10_000;
+/** A transaction commits after its number was taken: numbers this young are read again, in case one comes late. */
+const OVERLAP_MS = 30_000;
+const OVERLAP_ROWS = 1000;
+const FIRST_LOOK_MS = 10;
+
+/**
+ * Ends what was revoked in this process: at once for its own transactions, by a hint over the bus or by the next poll of
+ * SQL for everybody else's. The poll alone is enough for all to hear within five seconds.
+ */
+export class RevocationFeed {
+  readonly #deps: RevocationFeedDeps;
+  readonly #listeners = new Set<RevokedListener>();
+  readonly #seen = new Set<number>();
+  readonly #cancels: (() => void)[] = [];
+  /** Everything up to here was seen or will never come. */
+  #floor = 0;
+  #highest = 0;
+  #mark = { seq: 0, at: 0 };
+  #freshAt = Number.NEGATIVE_INFINITY;
+  #poll: Promise<void> | undefined;
+
+  constructor(deps: RevocationFeedDeps) {
+    this.#deps = deps;
+  }
+
+  /** Nothing is cached yet, so what is there already concerns nobody; only later numbers and late ones do. */
+  async start(): Promise<void> {
+    const { database, clock, bus } = this.#deps;
+    const highest = await highestRevocation(database);
+    this.#floor = Math.max(0, highest - OVERLAP_ROWS);
+    for (const { seq } of await findRevocationsAfter(database, this.#floor)) this.#seen.add(seq);
+    this.#highest = highest;
+    this.#freshAt = clock.monotonic();
+    this.#mark = { seq: highest, at: this.#freshAt };
+    this.#cancels.push(
+      clock.every(POLL_MS, () => this.#pollQuietly()),
+      bus.subscribe(CHANNEL, () => this.#pollQuietly()),
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const cancel of this.#cancels.splice(0)) cancel();
+    await this.#poll?.catch(() => undefined);
+  }
+
+  listen(listener: RevokedListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** False when SQL has not answered for so long that others may have revoked what is cached here. */
+  isFresh(): boolean {
+    return this.#deps.clock.monotonic() - this.#freshAt <= STALE_MS;
+  }
+
+  /** This process's own transaction has committed. */
+  committed(revocations: readonly Revocation[]): void {
+    if (revocations.length === 0) return;
+    for (const revocation of revocations) this.#apply(revocation);
+    this.#deps.bus.publish(CHANNEL, {});
+  }
+
+  /** A transaction whose end is not ours to see has taken this number: looks for it soon, then ever more rarely. */
+  expect(seq: number, delayMs = FIRST_LOOK_MS): void {
+    if (delayMs > POLL_MS) return;
+    this.#deps.clock.after(delayMs, () => {
+      if (this.#seen.has(seq)) return;
+      this.poll().then(
+        () => (this.#seen.has(seq) ? this.#deps.bus.publish(CHANNEL, {}) : this.expect(seq, delayMs * 2)),
+        () => this.expect(seq, delayMs * 2),
+      );
+    });
+  }
+
+  /** Reads what is new; callers at one time share one reading. */
+  poll(): Promise<void> {
+    this.#poll ??= this.#read().finally(() => {
+      this.#poll = undefined;
+    });
+    return this.#poll;
+  }
+
+  async prune(now: number): Promise<void> {
+    await deleteOldRevocations(this.#deps.database, now);
+  }
+
+  async #read(): Promise<void> {
+    const asked = this.#deps.clock.monotonic();
+    const rows = await findRevocationsAfter(this.#deps.database, this.#floor);
+    for (const row of rows) this.#apply(row);
+    this.#freshAt = asked;
+    if (asked - this.#mark.at < OVERLAP_MS) return;
+    this.#floor = this.#mark.seq;
+    this.#mark = { seq: this.#highest, at: asked };
+    for (const seq of this.#seen) if (seq <= this.#floor) this.#seen.delete(seq);
+  }
+
+  #apply(revocation: Revocation): void {
+    if (this.#seen.has(revocation.seq)) return;
+    this.#seen.add(revocation.seq);
+    this.#highest = Math.max(this.#highest, revocation.seq);
+    const { kind, id } = revocation;
+    if (kind === 'session') this.#deps.live.settle(id);
+    if (kind === 'user') this.#deps.live.forgetUser(id);
+    if (kind !== 'key')
+      this.#tell(kind === 'session' ? { sessionId: id } : { userId: id }, closingOf(revocation));
+  }
+
+  #tell(who: Revoked, closing: ClosingKey): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(who, closing);
+      } catch (err) {
+        this.#deps.log.error({ err, ...who }, 'a listener for ended logins failed');
+      }
+    }
+  }
+
+  #pollQuietly(): void {
+    this.poll().catch((err: unknown) => this.#deps.log.warn({ err }, 'ended logins could not be read'));
+  }
+}
+
+function closingOf({ reason }: Revocation): ClosingKey {
+  return reason === 'disabled' ? 'ACCOUNT_DISABLED' : 'TOKEN_REVOKED';
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { AuthenticationError } from '@bongsu/protocol';
+import type { AuditEvent, RecordAudit } from '../platform/audit.js';
+import type { DatabaseClock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+import type { Origin } from '../platform/principal.js';
+import { auditOrigin } from './audit-origin.js';
+import type { DerivedKeys } from './derive.js';
+import type { LiveSessions } from './live-sessions.js';
+import { assertLive } from './liveness.js';
+import { hashRefreshToken, type RefreshParts, sameHash, successorOf } from './refresh-token.js';
+import { findSession, rotateSession, type SessionRow } from './store/sessions.js';
+import type { Login, Rotation } from './token-manager.js';
+
+export interface SessionsDeps {
+  database: Database;
+  derived: Pick<DerivedKeys, 'refreshSuccessor'>;
+  now: DatabaseClock;
+  live: Pick<LiveSessions, 'lastSeenHere' | 'touch'>;
+  recordAudit: RecordAudit;
+  /** How long a person's former token still answers with the same successor. */
+  graceMs: number;
+}
+
+/** A lost compare-and-set is read again; the second reading finds the winner's successor or the end of the login. */
+const MAX_READINGS = 3;
+
+/** Rotation of refresh tokens: one successor for each token, whoever asks and however often. */
+export class Sessions {
+  readonly #deps: SessionsDeps;
+
+  constructor(deps: SessionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED */
+  async rotate(presented: RefreshParts, origin: Origin): Promise<Rotation> {
+    const hash = hashRefreshToken(presented);
+    for (let reading = 0; reading < MAX_READINGS; reading += 1) {
+      const row = await this.#find(presented.sessionId);
+      if (sameHash(hash, row.currentHash)) {
+        const successor = await this.#advance(row, presented, hash, origin);
+        if (successor) return rotation(row, successor);
+      } else if (row.rotationNonce && sameHash(hash, row.previousHash) && this.#inGrace(row)) {
+        return rotation(row, successorOf(this.#deps.derived, presented, row.rotationNonce));
+      } else {
+        await this.#deps.recordAudit(this.#deps.database, staleToken(row, presented, origin));
+        throw new AuthenticationError();
+      }
+    }
+    throw new AuthenticationError();
+  }
+
+  async #find(id: string): Promise<SessionRow> {
+    const row = await findSession(this.#deps.database, id);
+    if (!row) throw new AuthenticationError();
+    const lastSeen = Math.max(row.lastSeen, this.#deps.live.lastSeenHere(id));
+    assertLive({ ...row, lastSeen }, this.#deps.now());
+    return row;
+  }
+
+  /** Undefined when another request was first. */
+  async #advance(
+    row: SessionRow,
+    presented: RefreshParts,
+    hash: Uint8Array,
+    origin: Origin,
+  ): Promise<RefreshParts | undefined> {
+    const nonce = new Uint8Array(randomBytes(16));
+    const successor = successorOf(this.#deps.derived, presented, nonce);
+    const at = this.#deps.now();
+    const change = { id: row.id, from: hash, to: hashRefreshToken(successor), nonce, at };
+    const won = await this.#deps.database.transaction(async (tx) => {
+      if (!(await rotateSession(tx, change))) return false;
+      await this.#deps.recordAudit(tx, {
+        action: 'session_renewed',
+        outcome: 'success',
+        actor: { ...actorOf(row), ...auditOrigin(origin).actor },
+        ...auditOrigin(origin).request,
+      });
+      return true;
+    });
+    if (won) this.#deps.live.touch(row.id);
+    return won ? successor : undefined;
+  }
+
+  /**
+   * A device has nobody who could sign it in again: a lost answer must not end it, however long ago. Its former token
+   * therefore counts until the successor is presented, which is when it stops being the former one.
+   */
+  #inGrace(row: SessionRow): boolean {
+    if (row.kind === 'device') return true;
+    return row.rotatedAt !== null && this.#deps.now() - row.rotatedAt <= this.#deps.graceMs;
+  }
+}
+
+function rotation(row: SessionRow, successor: RefreshParts): Rotation {
+  return { login: loginOf(row), successor, idles: row.idleMs !== null };
+}
+
+export function loginOf(row: SessionRow): Login {
+  const { id: sessionId, acr, amr, authTime } = row;
+  if (row.screenId !== null) {
+    return { kind: 'device', sessionId, screenId: row.screenId, acr, amr, authTime, expiresAt: null };
+  }
+  const { userId, role, epoch, expiresAt } = row;
+  // The table's constraint and the join say so; the types cannot.
+  if (userId === null || role === null || epoch === null) throw new AuthenticationError();
+  return { kind: 'user', sessionId, userId, role, epoch, acr, amr, authTime, expiresAt };
+}
+
+export function actorOf(row: SessionRow): AuditEvent['actor'] {
+  return row.screenId === null
+    ? { type: 'user', ref: row.userId ?? '', sid: row.id }
+    : { type: 'screen', ref: row.screenId, sid: row.id };
+}
+
+/** A genuine token that was already replaced: a copy, or a client that lost an answer long ago. */
+function staleToken(row: SessionRow, presented: RefreshParts, origin: Origin): AuditEvent {
+  return {
+    action: 'authn_token_reuse',
+    outcome: 'failure',
+    actor: { type: 'anonymous', ...auditOrigin(origin).actor },
+    target: { type: 'session', ref: row.id },
+    ...auditOrigin(origin).request,
+    data: { generation: presented.generation, current: row.generation },
+  };
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { User } from '@bongsu/protocol';
+import { addressPrefix } from '../guards/address.js';
+import type { AuditEvent } from '../platform/audit.js';
+import type { Queryable } from '../platform/database/database.js';
+import type { Origin } from '../platform/principal.js';
+import { auditOrigin } from './audit-origin.js';
+import type { Core } from './core.js';
+import { toUser } from './people.js';
+import { hashRefreshToken } from './refresh-token.js';
+import { insertSession } from './store/sessions.js';
+import type { UserRow } from './store/users.js';
+import type { IssuedPair, Login } from './token-manager.js';
+
+/** Tokens, and how long a cookie with the refresh token may live. */
+export interface IssuedLogin {
+  pair: IssuedPair;
+  login: Login;
+  /** Without rememberMe: the cookie ends with the browser. */
+  idles: boolean;
+}
+
+export interface SignedInLogin extends IssuedLogin {
+  user: User;
+}
+
+const MAX_USER_AGENT = 300;
+
+/** A new login of a person whose identity was just proven, in the transaction of the proof. */
+export async function openLogin(
+  core: Core,
+  tx: Queryable,
+  user: UserRow,
+  email: string,
+  how: { rememberMe: boolean; origin: Origin },
+): Promise<SignedInLogin> {
+  const at = core.now();
+  const { sessionIdleMs, refreshTokenMs } = core.config;
+  const { id: userId, role, epoch } = user;
+  const login: Login = {
+    kind: 'user',
+    sessionId: randomUUID(),
+    userId,
+    role,
+    epoch,
+    acr: 'aal1',
+    amr: 'pwd',
+    authTime: at,
+    expiresAt: at + refreshTokenMs,
+  };
+  const pair = await core.tokens.generateTokenPair(login);
+  await insertSession(tx, {
+    id: login.sessionId,
+    kind: 'user',
+    userId,
+    screenId: null,
+    currentHash: hashRefreshToken(core.tokens.verifyRefreshToken(pair.refreshToken)),
+    at,
+    idleMs: how.rememberMe ? null : sessionIdleMs,
+    expiresAt: login.expiresAt,
+    ipPrefix: addressPrefix(how.origin.address) ?? null,
+    userAgent: how.origin.userAgent.slice(0, MAX_USER_AGENT) || null,
+  });
+  return { user: toUser(user, email), pair, login, idles: !how.rememberMe };
+}
+
+/** An event of a person acting for themselves. */
+export function ownEvent(
+  action: string,
+  who: { userId: string; sessionId?: string | undefined },
+  origin: Origin,
+): AuditEvent {
+  const sid = who.sessionId === undefined ? {} : { sid: who.sessionId };
+  return {
+    action,
+    outcome: 'success',
+    actor: { type: 'user', ref: who.userId, ...sid, ...auditOrigin(origin).actor },
+    ...auditOrigin(origin).request,
+  };
+}
+
+/** An event of somebody who is not signed in. `userId`: whom it concerns, where that is known. */
+export function anonymousFailure(
+  action: string,
+  reason: string,
+  origin: Origin,
+  userId?: string,
+): AuditEvent {
+  return {
+    action,
+    outcome: 'failure',
+    reason,
+    actor: { type: 'anonymous', ...auditOrigin(origin).actor },
+    ...(userId === undefined ? {} : { target: { type: 'user', ref: userId } }),
+    ...auditOrigin(origin).request,
+  };
+}

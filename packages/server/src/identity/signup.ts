@@ -1,0 +1,41 @@
+import { BongsuError } from '@bongsu/protocol';
+import type { Origin } from '../platform/principal.js';
+import { asConflict, createAccount } from './accounts.js';
+import type { Core } from './core.js';
+import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
+import { findCredentials } from './store/users.js';
+
+export interface SignupInput {
+  /** Normalised. */
+  email: string;
+  password: string;
+  username: string;
+}
+
+/** @throws FORBIDDEN when sign-up is closed, CONFLICT for a taken address, BUSY */
+export async function signup(core: Core, input: SignupInput, origin: Origin): Promise<SignedInLogin> {
+  if (core.config.signup === 'closed') throw new BongsuError('FORBIDDEN');
+  const { email, username } = input;
+  const taken = await findCredentials(core.database, core.people().indexOf(email));
+  if (taken) return refuseTaken(core, origin, taken.id);
+  const passwordHash = await core.passwords.hash(input.password);
+  try {
+    return await core.database.transaction(async (tx) => {
+      const account = { email, username, passwordHash, role: 'user', signedIn: true } as const;
+      const user = await createAccount(core, tx, account);
+      const signedIn = await openLogin(core, tx, user, email, { rememberMe: false, origin });
+      const { sessionId } = signedIn.login;
+      await core.recordAudit(tx, ownEvent('user_created', { userId: user.id, sessionId }, origin));
+      return signedIn;
+    });
+  } catch (thrown) {
+    const error = asConflict(thrown);
+    if (error !== thrown) return refuseTaken(core, origin);
+    throw error;
+  }
+}
+
+async function refuseTaken(core: Core, origin: Origin, userId?: string): Promise<never> {
+  await core.recordAudit(core.database, anonymousFailure('user_created', 'address-taken', origin, userId));
+  throw new BongsuError('CONFLICT');
+}

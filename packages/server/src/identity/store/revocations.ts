@@ -1,0 +1,44 @@
+import type { Queryable } from '../../platform/database/database.js';
+
+/** That a login, a user's tokens or a signing key count no longer. */
+export interface Revocation {
+  seq: number;
+  kind: 'session' | 'user' | 'key';
+  id: string;
+  reason: string;
+}
+
+export interface NewRevocation extends Omit<Revocation, 'seq'> {
+  at: number;
+  /** Milliseconds: when the last token that it concerns has expired by itself. */
+  until: number;
+}
+
+const COLUMNS = 'seq, kind, id, reason';
+
+export async function insertRevocation(tx: Queryable, revocation: NewRevocation): Promise<Revocation> {
+  const { kind, id, reason, at, until } = revocation;
+  const [row] = await tx.query<{ seq: number }>(
+    'insert into revocations (kind, id, reason, at, until) values ($1, $2, $3, $4, $5) returning seq',
+    [kind, id, reason, at, until],
+  );
+  if (!row) throw new Error('INSERT … RETURNING gave no row');
+  return { seq: row.seq, kind, id, reason };
+}
+
+export function findRevocationsAfter(db: Queryable, seq: number): Promise<Revocation[]> {
+  return db.query<Revocation>(`select ${COLUMNS} from revocations where seq > $1 order by seq`, [seq], {
+    name: 'identity-revocations',
+  });
+}
+
+export async function highestRevocation(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ seq: number }>(
+    'select coalesce(max(seq), 0)::bigint as seq from revocations',
+  );
+  return row?.seq ?? 0;
+}
+
+export async function deleteOldRevocations(db: Queryable, now: number): Promise<void> {
+  await db.query('delete from revocations where until < $1', [now]);
+}

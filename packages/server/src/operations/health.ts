@@ -1,0 +1,72 @@
+import type { Health } from '@bongsu/protocol';
+import type { Database } from '../platform/database/database.js';
+import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
+
+type Check = Health['checks'][string];
+type HealthStatus = Health['status'];
+
+/** A check that takes longer counts as failed: a probe must answer while the database hangs. */
+const CHECK_TIMEOUT_MS = 1500;
+
+export interface HealthDeps {
+  database: Pick<Database, 'ping'>;
+  ephemeral: Pick<Ephemeral, 'health'>;
+  version: string;
+  node: string;
+  connections(): number;
+  /** Seconds since the start. */
+  uptimeSeconds(): number;
+}
+
+/** Answers for /health and its probes. Without SQL nothing can be accepted: unavailable. Without Redis: degraded. */
+export class HealthReporter {
+  readonly #deps: HealthDeps;
+  #draining = true;
+
+  constructor(deps: HealthDeps) {
+    this.#deps = deps;
+  }
+
+  /** From start-up's end until the stop begins. */
+  setReady(ready: boolean): void {
+    this.#draining = !ready;
+  }
+
+  get ready(): boolean {
+    return !this.#draining;
+  }
+
+  async report(): Promise<Health> {
+    const checks = {
+      database: await this.#database(),
+      ephemeral: this.#deps.ephemeral.health() satisfies Check,
+    };
+    const { rss, heapUsed } = process.memoryUsage();
+    return {
+      status: worst(Object.values(checks).map((check) => check.status)),
+      version: this.#deps.version,
+      node: this.#deps.node,
+      uptime: this.#deps.uptimeSeconds(),
+      memory: { rss, heapUsed },
+      connections: this.#deps.connections(),
+      checks,
+    };
+  }
+
+  async #database(): Promise<Check> {
+    try {
+      await this.#deps.database.ping({
+        timeoutMs: CHECK_TIMEOUT_MS,
+        signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
+      });
+      return { status: 'ok' };
+    } catch {
+      return { status: 'unavailable', message: 'The database does not answer.' };
+    }
+  }
+}
+
+function worst(statuses: HealthStatus[]): HealthStatus {
+  if (statuses.includes('unavailable')) return 'unavailable';
+  return statuses.includes('degraded') ? 'degraded' : 'ok';
+}

@@ -1,0 +1,68 @@
+import type { Clock } from '../clock.js';
+import type { Presence } from './ephemeral.js';
+import { ExpiringMap } from './expiring-map.js';
+
+interface Member {
+  readonly group: string;
+  readonly member: string;
+  readonly value: string;
+}
+
+/** Who is where, in one process: one bounded map of all members, and an index by group. */
+export class MemoryPresence implements Presence {
+  readonly #groups = new Map<string, Map<string, string>>();
+  readonly #members: ExpiringMap<Member>;
+
+  constructor(clock: Pick<Clock, 'monotonic'>, maxMembers: number) {
+    this.#members = new ExpiringMap(clock, maxMembers, (_key, member) => this.#leave(member));
+  }
+
+  async set(group: string, member: string, value: string, ttlMs: number): Promise<void> {
+    this.#members.set(memberKey(group, member), { group, member, value }, ttlMs);
+    const members = this.#groups.get(group) ?? new Map<string, string>();
+    members.set(member, value);
+    this.#groups.set(group, members);
+  }
+
+  async remove(group: string, member: string): Promise<void> {
+    this.#members.delete(memberKey(group, member));
+  }
+
+  async list(group: string): Promise<Map<string, string>> {
+    this.sweep();
+    return new Map(this.#groups.get(group));
+  }
+
+  async count(group: string): Promise<number> {
+    this.sweep();
+    return this.#groups.get(group)?.size ?? 0;
+  }
+
+  sweep(): void {
+    this.#members.sweep();
+  }
+
+  clear(): void {
+    this.#members.clear();
+    this.#groups.clear();
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  get evicted(): number {
+    return this.#members.evicted;
+  }
+
+  #leave({ group, member }: Member): void {
+    const members = this.#groups.get(group);
+    members?.delete(member);
+    if (members?.size === 0) this.#groups.delete(group);
+  }
+}
+
+/** Unambiguous whatever the names contain. */
+function memberKey(group: string, member: string): string {
+  return `${group.length}:${group}${member}`;
+}

@@ -1,0 +1,138 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+import type { BusEvent, Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
+import type { ScreenGrant, ScreenRole } from './deps.js';
+import { findRights, type RightsRow } from './store/screens.js';
+
+interface Rights {
+  streamId: number;
+  ownerId: string;
+  controllers: ReadonlySet<string>;
+}
+
+export interface ScreenRightsDeps {
+  clock: Pick<Clock, 'monotonic'>;
+  database: Database;
+  ephemeral: Pick<Ephemeral, 'bus'>;
+  metrics: Metrics;
+}
+
+const MAX_CACHED = 10_000;
+/** How long another node may go on with old rights when the hint of a change is lost and no gap shows it. */
+const MAX_AGE_MS = 10_000;
+const CHANNEL = 'screen-rights';
+const CACHE = { cache: 'screen_rights' };
+
+/**
+ * Who may do what with a screen, cached for the command path. Changes on this node show as soon as their verb answers;
+ * other nodes hear of them on the bus.
+ */
+export class ScreenRights {
+  readonly #cache: LRUCache<string, Rights>;
+  readonly #loads = new Map<string, Promise<Rights | undefined>>();
+  readonly #hits;
+  readonly #misses;
+  #unsubscribe = () => {};
+
+  constructor(private readonly deps: ScreenRightsDeps) {
+    const { clock, metrics } = deps;
+    const perf = { now: () => clock.monotonic() };
+    this.#cache = new LRUCache({ max: MAX_CACHED, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
+    this.#hits = metrics.counter('bongsu_cache_hits_total', 'Look-ups that a cache answered', ['cache']);
+    this.#misses = metrics.counter('bongsu_cache_misses_total', 'Look-ups that a cache could not answer', [
+      'cache',
+    ]);
+  }
+
+  start(): void {
+    this.#unsubscribe = this.deps.ephemeral.bus.subscribe(CHANNEL, (event) => this.#onHint(event));
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+  }
+
+  /** See `Screens.authorizeCommand`. */
+  authorizeCommand(
+    principal: Principal,
+    screenId: string,
+  ): ScreenGrant | undefined | Promise<ScreenGrant | undefined> {
+    if (principal.kind !== 'user') return undefined;
+    const cached = this.#cache.get(screenId);
+    if (cached) {
+      this.#hits.inc(CACHE);
+      return grant(principal, screenId, cached);
+    }
+    this.#misses.inc(CACHE);
+    return this.#load(screenId).then((rights) => rights && grant(principal, screenId, rights));
+  }
+
+  /** Owner and controllers; none for a screen that does not exist. */
+  async watchers(screenId: string): Promise<string[]> {
+    const rights = this.#cache.get(screenId) ?? (await this.#load(screenId));
+    return rights ? [rights.ownerId, ...rights.controllers] : [];
+  }
+
+  /** Called after the commit of a change. */
+  changed(screenId: string): void {
+    this.#forget(screenId);
+    this.deps.ephemeral.bus.publish(CHANNEL, { screenId });
+  }
+
+  #load(screenId: string): Promise<Rights | undefined> {
+    const known = this.#loads.get(screenId);
+    if (known) return known;
+    const load: Promise<Rights | undefined> = findRights(this.deps.database, screenId)
+      .then((row) => {
+        const rights = row && toRights(row);
+        // A change since the load began has put it out of the list; what was read then must not be kept.
+        if (rights && this.#loads.get(screenId) === load) this.#cache.set(screenId, rights);
+        return rights;
+      })
+      .finally(() => {
+        if (this.#loads.get(screenId) === load) this.#loads.delete(screenId);
+      });
+    this.#loads.set(screenId, load);
+    return load;
+  }
+
+  #onHint(event: BusEvent): void {
+    if (event.publisher === this.deps.ephemeral.bus.publisher) return;
+    const { screenId } = (event.type === 'message' ? event.message : {}) as { screenId?: unknown };
+    if (typeof screenId === 'string') this.#forget(screenId);
+    else this.#forgetAll();
+  }
+
+  #forgetAll(): void {
+    this.#cache.clear();
+    this.#loads.clear();
+  }
+
+  #forget(screenId: string): void {
+    this.#cache.delete(screenId);
+    this.#loads.delete(screenId);
+  }
+}
+
+function toRights(row: RightsRow): Rights {
+  return { streamId: row.streamId, ownerId: row.ownerId, controllers: new Set(row.controllers) };
+}
+
+function grant(user: UserPrincipal, screenId: string, rights: Rights): ScreenGrant | undefined {
+  const role = roleOf(user, rights.ownerId, (userId) => rights.controllers.has(userId));
+  return role && { screenId, streamId: rights.streamId, role };
+}
+
+/** What somebody is to a screen, or undefined: then it does not exist for them. */
+export function roleOf(
+  user: UserPrincipal,
+  ownerId: string,
+  isController: (userId: string) => boolean,
+): ScreenRole | undefined {
+  if (user.userId === ownerId) return 'owner';
+  if (user.role === 'admin') return 'admin';
+  return isController(user.userId) ? 'controller' : undefined;
+}

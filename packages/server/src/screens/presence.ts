@@ -1,0 +1,155 @@
+import type { Clock, DatabaseClock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { Log } from '../platform/log.js';
+import type { Push } from '../platform/push.js';
+import { listRights, touchConnected } from './store/screens.js';
+
+export interface ScreenPresenceDeps {
+  database: Database;
+  ephemeral: Pick<Ephemeral, 'bus' | 'presence'>;
+  databaseClock: DatabaseClock;
+  clock: Clock;
+  log: Log;
+  push: Pick<Push, 'toUser'>;
+}
+
+/** Ends by itself when the node dies. */
+const TTL_MS = 30_000;
+const RENEW_MS = 10_000;
+
+interface Change {
+  online: boolean;
+  /** Milliseconds, database clock. */
+  at: number;
+}
+
+/**
+ * Which screens are connected, on any node. Each node is a member of the group of every screen it holds. Changes are
+ * written in batches: when a fleet comes back, what came while a batch was under way makes the next one.
+ */
+export class ScreenPresence {
+  readonly #local = new Set<string>();
+  #changes = new Map<string, Change>();
+  /** The batch under way, and the one that collects. */
+  #writing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #stopRenewing = () => {};
+
+  constructor(private readonly deps: ScreenPresenceDeps) {}
+
+  start(): void {
+    this.#stopRenewing = this.deps.clock.every(RENEW_MS, () => void this.#renew());
+  }
+
+  /** Writes what is collected, then leaves all groups, so that no screen looks online on a node that is gone. */
+  async stop(): Promise<void> {
+    this.#stopRenewing();
+    await (this.#next ?? this.#writing);
+    const { bus, presence } = this.deps.ephemeral;
+    const left = [...this.#local].map((id) => presence.remove(groupOf(id), bus.publisher));
+    this.#local.clear();
+    await Promise.allSettled(left);
+  }
+
+  /** Resolves when it is written and told. Never rejects: presence is a courtesy, and what failed is logged. */
+  setOnline(screenId: string, online: boolean): Promise<void> {
+    if (online) this.#local.add(screenId);
+    else this.#local.delete(screenId);
+    this.#changes.set(screenId, { online, at: Math.floor(this.deps.databaseClock()) });
+    if (this.#next) return this.#next;
+    if (!this.#writing) return this.#flush();
+    this.#next = this.#writing.then(() => this.#flush());
+    return this.#next;
+  }
+
+  /** Those of `screenIds` that are online. While Ephemeral fails: those on this node. */
+  async onlineOf(screenIds: readonly string[]): Promise<Set<string>> {
+    const online = await Promise.all(screenIds.map((id) => this.#isOnline(id)));
+    return new Set(screenIds.filter((_, i) => online[i]));
+  }
+
+  async #isOnline(screenId: string): Promise<boolean> {
+    if (this.#local.has(screenId)) return true;
+    try {
+      return (await this.deps.ephemeral.presence.count(groupOf(screenId))) > 0;
+    } catch {
+      return false;
+    }
+  }
+
+  #flush(): Promise<void> {
+    const changes = this.#changes;
+    this.#changes = new Map();
+    this.#next = undefined;
+    const writing = this.#write(changes)
+      .catch((error: unknown) => {
+        this.deps.log.warn(
+          { err: error, screens: changes.size },
+          'The coming and going of screens was not told',
+        );
+      })
+      .finally(() => {
+        if (this.#writing === writing) this.#writing = undefined;
+      });
+    this.#writing = writing;
+    return writing;
+  }
+
+  async #write(changes: ReadonlyMap<string, Change>): Promise<void> {
+    const { database, push } = this.deps;
+    // First, because what is below may fail while the database is away.
+    const told = await this.#enterGroups(changes);
+    const came = [...changes].filter(([, { online }]) => online);
+    if (came.length > 0) {
+      await touchConnected(
+        database,
+        came.map(([id]) => id),
+        came.map(([, { at }]) => at),
+      );
+    }
+    if (told.length === 0) return;
+    for (const { screenId, ownerId, controllers } of await listRights(database, told)) {
+      const change = changes.get(screenId);
+      if (!change) continue;
+      for (const userId of [ownerId, ...controllers])
+        push.toUser(userId, 'screen-status', { screenId, ...change });
+    }
+  }
+
+  /** Answers the screens whose state changed for the watchers: one that left here may be held by another node. */
+  async #enterGroups(changes: ReadonlyMap<string, Change>): Promise<string[]> {
+    const moves = [...changes].map(async ([id, { online }]) =>
+      (await this.#enterGroup(id, online)) ? [id] : [],
+    );
+    return (await Promise.all(moves)).flat();
+  }
+
+  async #enterGroup(screenId: string, online: boolean): Promise<boolean> {
+    const { bus, presence } = this.deps.ephemeral;
+    const group = groupOf(screenId);
+    try {
+      const before = await presence.list(group);
+      if (online) await presence.set(group, bus.publisher, '', TTL_MS);
+      else await presence.remove(group, bus.publisher);
+      const held = before.delete(bus.publisher);
+      return before.size === 0 && held !== online;
+    } catch (error) {
+      this.deps.log.warn({ err: error, screenId }, 'Presence could not be written');
+      return true;
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { bus, presence } = this.deps.ephemeral;
+    const renewals = [...this.#local].map((id) => presence.set(groupOf(id), bus.publisher, '', TTL_MS));
+    const failed = (await Promise.allSettled(renewals)).filter((result) => result.status === 'rejected');
+    if (failed.length > 0) {
+      this.deps.log.warn({ err: failed[0]?.reason, screens: failed.length }, 'Presence was not renewed');
+    }
+  }
+}
+
+function groupOf(screenId: string): string {
+  return `screen:${screenId}`;
+}
