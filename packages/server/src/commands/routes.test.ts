@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type BongsuError, inputError } from '@bongsu/protocol';
+import { BongsuError } from '@bongsu/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
 import {
   hasZodFastifySchemaValidationErrors,
@@ -78,7 +78,7 @@ describeEachDatabase('commands over HTTP', (open) => {
     return { status: response.statusCode, body: response.json() };
   };
 
-  it('[DL1] [MSG3] answers 202 with the ack’s fields; id and timestamp may be left out', async () => {
+  it('[DL24] [DL25] [MSG3] answers 202 with the ack’s fields; id and timestamp may be left out', async () => {
     const { status, body } = await post('/screens/scr_a/trigger', { action: 'show', data: [1] });
     expect(status).toBe(202);
     expect(body).toEqual({
@@ -96,7 +96,7 @@ describeEachDatabase('commands over HTTP', (open) => {
     });
   });
 
-  it('[DL29] [MSG1] the Idempotency-Key is the id; what is no UUID becomes one of sender and key', async () => {
+  it('[DL25] [MSG1] the Idempotency-Key is the id; what is no UUID becomes one of sender and key', async () => {
     const id = randomUUID();
     const named = await post('/screens/scr_a/trigger', { action: 'show' }, id.toUpperCase());
     expect(named.body).toMatchObject({ id, duplicate: false });
@@ -112,7 +112,7 @@ describeEachDatabase('commands over HTTP', (open) => {
     expect(foreign.body.id).not.toBe(first.body.id);
   });
 
-  it('[DL29] refuses a header and a body that name different ids', async () => {
+  it('[DL25] refuses a header and a body that name different ids', async () => {
     const refused = { status: 400, body: { code: 'VALIDATION_ERROR' } };
     const id = randomUUID();
     expect(await post('/screens/scr_a/trigger', { id, action: 'show' }, randomUUID())).toEqual(refused);
@@ -121,7 +121,7 @@ describeEachDatabase('commands over HTTP', (open) => {
     expect(await post('/screens/scr_a/trigger', { action: 'show' }, 'x'.repeat(256))).toEqual(refused);
   });
 
-  it('[DL8] [DL9] answers refusals by their codes', async () => {
+  it('[DL9] [DL12] answers refusals by their codes', async () => {
     const stale = await post('/screens/scr_a/trigger', { action: 'show', timestamp: Date.now() - 400_000 });
     expect(stale).toEqual({ status: 400, body: { code: 'REQUEST_EXPIRED' } });
     const unknown = await post('/screens/scr_none/navigate', { url: '/menu' });
@@ -130,7 +130,7 @@ describeEachDatabase('commands over HTTP', (open) => {
     expect(evil).toEqual({ status: 400, body: { code: 'VALIDATION_ERROR' } });
   });
 
-  it('[DL30] tells what became of a command, to its sender, the screen’s owner and admins', async () => {
+  it('[DL22] [DL23] tells what became of a command, to its sender, the screen’s owner and admins', async () => {
     const { body: accepted } = await post('/screens/scr_a/trigger', { action: 'show' });
     const path = `/commands/${accepted.id}`;
     expect(await get(path)).toEqual({
@@ -176,7 +176,7 @@ describeEachDatabase('commands over HTTP', (open) => {
     expect(await get(`${path}?senderId=${SENDER}`)).toMatchObject({ status: 200 });
   });
 
-  it('[DL30] the status event answers in the order asked, unknown ids too', async () => {
+  it('[DL22] [DL23] the status event answers in the order asked, unknown ids too', async () => {
     const command = triggerTo('scr_a');
     await harness.send('trigger', command);
     const unknown = randomUUID();

@@ -107,7 +107,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
 export async function emptyLedger(database: Database): Promise<void> {
   await database.exec(
     `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency
-     restart identity`,
+     restart identity cascade`,
   );
 }
 
