@@ -1,7 +1,7 @@
+import { addressPrefix } from '../guards/address.js';
 import type { AuditEvent, RecordAudit } from '../platform/audit.js';
 import type { DatabaseClock } from '../platform/clock.js';
 import { uuidv7 } from '../platform/ids.js';
-import { ipPrefix } from '../platform/ip-prefix.js';
 import { insertAuditRow } from './store.js';
 
 /** Of the stored event; a reader refuses versions that it does not know. */
@@ -46,8 +46,8 @@ export function storedEvent(event: AuditEvent, at: number, service: string): obj
 }
 
 /** Cut here once more, so that no caller can store a whole address by mistake. */
-function actorOf({ ipPrefix: address, ...actor }: AuditEvent['actor']): object {
-  const prefix = address === undefined ? undefined : ipPrefix(address);
+function actorOf({ ipPrefix, ...actor }: AuditEvent['actor']): object {
+  const prefix = ipPrefix?.includes('/') ? ipPrefix : addressPrefix(ipPrefix ?? '');
   return { ...actor, ...(prefix === undefined ? {} : { ip_prefix: prefix }) };
 }
 

@@ -39,7 +39,7 @@ export interface AcceptorDeps {
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
   /** Counts one command of a user, in memory and at once. */
-  limit(userId: string): { allowed: boolean; retryAfterMs: number };
+  limit(userId: string): { allowed: boolean; retryAfterMs?: number };
   /** False when the nonce was used with another command. */
   registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
   count(type: string, outcome: string): void;
@@ -147,7 +147,7 @@ export class Acceptor {
 
   /** @throws RATE_LIMIT */
   checkLimit(userId: string): void {
-    const { allowed, retryAfterMs } = this.#deps.limit(userId);
+    const { allowed, retryAfterMs = 0 } = this.#deps.limit(userId);
     if (!allowed) throw new BongsuError('RATE_LIMIT', { retryAfterMs: Math.max(1, Math.ceil(retryAfterMs)) });
   }
 

@@ -32,6 +32,8 @@ export class Dispatcher {
   readonly #replacements = new Replacements();
   /** By stream; more than one while a connection takes over from another. */
   readonly #sessions = new Map<string, ScreenSession[]>();
+  /** Screens whose last connection here still writes its receipts: a new fence would refuse them. */
+  readonly #leaving = new Map<string, Promise<void>>();
   #stopping = false;
   #stopTimer: (() => void) | undefined;
   #checkingHeads = false;
@@ -93,6 +95,7 @@ export class Dispatcher {
 
   async #takeFence(session: ScreenSession): Promise<FenceAnswer> {
     const { screenId, instanceId, connectedAt } = session.connection;
+    await this.#leaving.get(screenId);
     const answer = await this.#batches.fences.add({ screenId, instanceId, connectedAt });
     if (answer === 'rival') {
       session.close('REPLACED_BY_SELF');
@@ -132,7 +135,14 @@ export class Dispatcher {
         : [],
     };
     // What cannot be released is overtaken: the next connection opened later.
-    this.#write(settlement).catch(() => undefined);
+    const released = this.#write(settlement).then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#leaving.set(session.screenId, released);
+    void released.then(() => {
+      if (this.#leaving.get(session.screenId) === released) this.#leaving.delete(session.screenId);
+    });
   }
 
   async #write(settlement: Settlement) {

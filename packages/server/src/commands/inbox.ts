@@ -36,6 +36,7 @@ export class Inbox {
   #decided = 0;
   #last = 0;
   #head = 0;
+  #headWhenRead = 0;
   #resumed = 0;
   #buffer: InboxEntry[] = [];
   #bufferedBytes = 0;
@@ -93,8 +94,8 @@ export class Inbox {
   page(entries: readonly InboxEntry[]): void {
     if (this.#phase === 'closed') return;
     this.#reading = false;
-    // A head that no read can find must not be looked for without end.
-    if (entries.length === 0) this.#head = this.#last;
+    // A head that no read finds must not be looked for without end; one that came meanwhile must.
+    if (entries.length === 0 && this.#head === this.#headWhenRead) this.#head = this.#last;
     for (const entry of entries) {
       if (entry.seq > this.#last && !this.#push(entry)) break;
     }
@@ -160,6 +161,7 @@ export class Inbox {
     const wanted = this.#head > this.#last && this.#buffer.length < LOW_WATER;
     if (!wanted || this.#reading || this.#phase === 'closed' || this.#phase === 'attaching') return;
     this.#reading = true;
+    this.#headWhenRead = this.#head;
     this.#effects.read(this.#last);
   }
 

@@ -50,7 +50,7 @@ export interface CommandsDeps {
   /** The present names of senders, for `from` of entries read from the ledger. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Counts one command of a user by COMMAND_RATE_PER_MINUTE, in memory and at once. HTTP calls were counted by the gateway. */
-  limit(userId: string): { allowed: boolean; retryAfterMs: number };
+  limit(userId: string): { allowed: boolean; retryAfterMs?: number };
   /** False when the nonce was used with another command in the last 10 min. */
   registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
   /** This process: its name and the uuid made at its start. */

@@ -52,7 +52,7 @@ function refusePolling(request: IncomingMessage, refusal: Refusal): void {
 }
 
 /** True when a browser's page of another site asks: its Origin is neither this host nor on the list. */
-export function foreignOrigin(request: IncomingMessage, allowed: (origin: string) => boolean): boolean {
+function foreignOrigin(request: IncomingMessage, allowed: (origin: string) => boolean): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return false;
   if (allowed(origin)) return false;
@@ -61,4 +61,21 @@ export function foreignOrigin(request: IncomingMessage, allowed: (origin: string
   } catch {
     return true;
   }
+}
+
+export interface AdmissionPolicy {
+  /** True while the server stops or starts. */
+  isDraining(): boolean;
+  allowsOrigin(origin: string): boolean;
+}
+
+const RETRY_SECONDS = 1;
+
+export function createAdmit({ isDraining, allowsOrigin }: AdmissionPolicy): Admit {
+  return (request) => {
+    if (isDraining())
+      return { status: 503, message: 'This server is going away.', retryAfterSeconds: RETRY_SECONDS };
+    if (foreignOrigin(request, allowsOrigin)) return { status: 403, message: 'This origin is not allowed.' };
+    return undefined;
+  };
 }

@@ -27,8 +27,9 @@ import { allows, limitKey } from './sockets.js';
 
 export interface HttpConfig {
   corsOrigins: readonly string[] | true;
-  /** Redirect what a trusted proxy marks as plain http. */
-  forceHttps: boolean;
+  /** `auto` redirects what a trusted proxy marks as plain http, `true` every plain request. */
+  forceHttps: 'auto' | 'true' | 'false';
+  publicUrl: string | undefined;
   version: string;
   /** The built console; undefined serves none. */
   consoleFolder: string | undefined;
@@ -41,7 +42,7 @@ export interface HttpDeps {
   apiRoutes: FastifyPluginAsync[];
   /** Mounted at the root: JWKS, health, metrics, the console. */
   rootRoutes: FastifyPluginAsync[];
-  limiter: Pick<RateLimiter, 'checkLimit'>;
+  limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst'>;
   trust: Trust;
   log: Log;
   metrics: Metrics;
@@ -55,6 +56,11 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     trustProxy: deps.trust,
     genReqId: () => uuidv7(),
     forceCloseConnections: true,
+    // A "__proto__" key is data like any other: nothing here merges a body into an object.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    // A path that cannot be decoded never reaches a route's handlers.
+    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
     routerOptions: { maxParamLength: 300 },
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -96,9 +102,8 @@ async function arrive(
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
     requestId: request.id,
   };
-  if (deps.config.forceHttps && request.headers['x-forwarded-proto'] && request.protocol === 'http') {
-    return reply.redirect(`https://${request.host}${request.url}`, 308);
-  }
+  const secure = secureUrl(deps.config, request);
+  if (secure !== undefined) return reply.redirect(secure, 308);
   const { access = 'public', limit = 'general' } = request.routeOptions.config;
   if (access === 'public') {
     await count(deps, limit, `ip:${addressKey(request.ip)}`, reply);
@@ -109,6 +114,18 @@ async function arrive(
   if (!allows(access, request.principal)) throw new BongsuError('FORBIDDEN');
   deps.identity.touch(request.principal.sessionId);
   return undefined;
+}
+
+/** Where a plain request is sent instead, if it must be. Probes come from inside and are left alone. */
+function secureUrl({ forceHttps, publicUrl }: HttpConfig, request: FastifyRequest): string | undefined {
+  if (
+    forceHttps === 'false' ||
+    request.protocol !== 'http' ||
+    /^\/(api\/)?(health|metrics)/.test(request.url)
+  )
+    return undefined;
+  if (forceHttps === 'auto' && request.headers['x-forwarded-proto'] === undefined) return undefined;
+  return `${publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.host}`}${request.url}`;
 }
 
 /** A request that nobody vouches for is counted by its address, so that guessing tokens is limited too. */
@@ -124,9 +141,9 @@ async function authenticate(deps: HttpDeps, request: FastifyRequest, limit: Limi
 }
 
 async function count(deps: HttpDeps, scope: LimitScope, key: string, reply: FastifyReply): Promise<void> {
-  // Commands are counted by their verb, for both surfaces alike.
-  if (scope === 'none' || scope === 'command') return;
-  const result = await deps.limiter.checkLimit(scope, key);
+  if (scope === 'none') return;
+  const result =
+    scope === 'command' ? deps.limiter.checkBurst(key) : await deps.limiter.checkLimit(scope, key);
   reply.headers(rateLimitHeaders(result));
   if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
 }

@@ -27,6 +27,8 @@ import { SigningKeys } from './signing-keys.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
 import { TokenManager } from './token-manager.js';
 
+import { usernames } from './usernames.js';
+
 export type { IdentityConfig } from './config.js';
 export type { PiiKey } from './pii.js';
 export type { JwtAlgorithm } from './signing-keys.js';
@@ -34,6 +36,13 @@ export type { TokenManager } from './token-manager.js';
 export { WrongSecretError } from './wrong-secret.js';
 
 /** What the gateway and other domains use of identity. */
+/** Whose connections must end: those of a login, of a user or of a screen. */
+export interface Revoked {
+  sessionId?: string;
+  userId?: string;
+  screenId?: string;
+}
+
 export interface Identity {
   /** Keys, the first administrator, the feed of ended logins. @throws WrongSecretError when a secret does not fit the database */
   start(): Promise<void>;
@@ -47,13 +56,13 @@ export interface Identity {
   /** True once a device login has been used (refreshed, or its access token presented). Pairing answers the same until then. */
   deviceUsed(screenId: string): Promise<boolean>;
   /** Called after commit when a login, a user or a screen may no longer be connected. */
-  onRevoked(
-    listener: (who: { sessionId?: string; userId?: string; screenId?: string }, closing: ClosingKey) => void,
-  ): () => void;
+  onRevoked(listener: (who: Revoked, closing: ClosingKey) => void): () => void;
   /** A request, refresh or socket event of this login: it is not idle. Cheap; written at most once a minute. */
   touch(sessionId: string): void;
   /** The login that a refresh token of ours names, to count refreshes per login; undefined for any other text. No SQL. */
   loginOfRefreshToken(token: string): string | undefined;
+  /** Display names by id, of those that exist. */
+  usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** The first-admin link's token, while there is no administrator; a new one at each call. */
   setupToken(): Promise<string | undefined>;
   readonly tokens: TokenManager;
@@ -107,6 +116,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     onRevoked: (listener) => feed.listen(listener),
     touch: (sessionId) => live.touch(sessionId),
     loginOfRefreshToken: (token) => loginNamedBy(core.tokens, token),
+    usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,
     routes: identityRoutes(core),

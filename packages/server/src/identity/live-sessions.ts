@@ -58,12 +58,12 @@ export class LiveSessions {
   }
 
   start(): void {
-    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => this.#flushQuietly());
+    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.#flushQuietly());
   }
 
   async stop(): Promise<void> {
     this.#cancel?.();
-    await this.flush();
+    await this.#flushQuietly();
   }
 
   /** The login as it is now, or undefined when there is none. Cached; an idle-looking one is read again first. */
@@ -166,8 +166,9 @@ export class LiveSessions {
     return false;
   }
 
-  #flushQuietly(): void {
-    this.flush().catch((err: unknown) => {
+  /** Losing it ends no login that is in use: the next request writes it again. */
+  #flushQuietly(): Promise<void> {
+    return this.flush().catch((err: unknown) => {
       this.#deps.log.warn({ err }, 'when logins were last seen could not be written');
     });
   }

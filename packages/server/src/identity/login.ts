@@ -65,8 +65,9 @@ async function open(
   return core.database.transaction(async (tx) => {
     const user = await lockCredentials(tx, found.id, passwordHash);
     if (!user) return undefined;
-    await recordLogin(tx, user.id, core.now(), rehashed);
-    const signedIn = await openLogin(core, tx, user, email, { rememberMe, origin });
+    const lastLogin = core.now();
+    await recordLogin(tx, user.id, lastLogin, rehashed);
+    const signedIn = await openLogin(core, tx, { ...user, lastLogin }, email, { rememberMe, origin });
     const { sessionId } = signedIn.login;
     await core.recordAudit(tx, ownEvent('authn_login_success', { userId: user.id, sessionId }, origin));
     return signedIn;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { User } from '@bongsu/protocol';
+import { addressPrefix } from '../guards/address.js';
 import type { AuditEvent } from '../platform/audit.js';
 import type { Queryable } from '../platform/database/database.js';
-import { ipPrefix } from '../platform/ip-prefix.js';
 import type { Origin } from '../platform/principal.js';
 import { auditOrigin } from './audit-origin.js';
 import type { Core } from './core.js';
@@ -58,10 +58,10 @@ export async function openLogin(
     at,
     idleMs: how.rememberMe ? null : sessionIdleMs,
     expiresAt: login.expiresAt,
-    ipPrefix: ipPrefix(how.origin.address) ?? null,
+    ipPrefix: addressPrefix(how.origin.address) ?? null,
     userAgent: how.origin.userAgent.slice(0, MAX_USER_AGENT) || null,
   });
-  return { user: toUser({ ...user, lastLogin: at }, email), pair, login, idles: !how.rememberMe };
+  return { user: toUser(user, email), pair, login, idles: !how.rememberMe };
 }
 
 /** An event of a person acting for themselves. */

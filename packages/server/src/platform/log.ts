@@ -7,3 +7,13 @@ export interface Log {
   fatal(context: object, message: string): void;
   child(context: object): Log;
 }
+
+/** Logs nothing. */
+export const silentLog: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  fatal() {},
+  child: () => silentLog,
+};

@@ -124,3 +124,13 @@ export async function renameUser(tx: Queryable, id: string, username: string): P
 export async function hasAdmin(db: Queryable): Promise<boolean> {
   return (await db.query(`select 1 from users where role = 'admin' limit 1`)).length > 0;
 }
+
+/** Display names by id, of those that exist. */
+export async function findUsernames(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<{ id: string; username: string }[]> {
+  return db.query('select id, username from users where id = any($1::uuid[])', [ids], {
+    name: 'find_usernames',
+  });
+}

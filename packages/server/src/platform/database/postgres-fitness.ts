@@ -1,25 +1,26 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { DatabaseError } from './database.js';
 
 const OLDEST_VERSION = 150_000;
+const DEADLINE_MS = 10_000;
 
 /** @throws DatabaseError `content` for a server that is too old or behind a pooler, `readonly` for a standby */
-export async function refuseUnfitServer(pool: pg.Pool): Promise<void> {
-  const first = await pool.connect();
+export async function refuseUnfitServer(config: pg.ClientConfig): Promise<void> {
+  // Not of the pool, which may be of one connection only.
+  const first = new pg.Client({ ...config, query_timeout: DEADLINE_MS });
+  const second = new pg.Client({ ...config, query_timeout: DEADLINE_MS });
+  const clients = [first, second];
+  for (const client of clients) client.on('error', () => {});
   try {
+    await Promise.all(clients.map((client) => client.connect()));
     await refuseOldOrReadOnly(first);
-    const second = await pool.connect();
-    try {
-      await refuseTransactionPooler(first, second);
-    } finally {
-      second.release();
-    }
+    await refuseTransactionPooler(first, second);
   } finally {
-    first.release();
+    await Promise.all(clients.map((client) => client.end()));
   }
 }
 
-async function refuseOldOrReadOnly(client: pg.PoolClient): Promise<void> {
+async function refuseOldOrReadOnly(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ version: number; readonly: boolean }>(
     `select current_setting('server_version_num')::int as version,
             pg_is_in_recovery() or current_setting('transaction_read_only')::bool as readonly`,
@@ -37,13 +38,12 @@ async function refuseOldOrReadOnly(client: pg.PoolClient): Promise<void> {
  * Two open sessions cannot share a backend, unless a pooler deals backends out per transaction; then session locks
  * and prepared statements do not hold what they promise.
  */
-async function refuseTransactionPooler(first: pg.PoolClient, second: pg.PoolClient): Promise<void> {
+async function refuseTransactionPooler(first: pg.ClientBase, second: pg.ClientBase): Promise<void> {
   const before = await backendOf(first);
   await second.query('begin');
   try {
     const meanwhile = await backendOf(second);
-    const after = await backendOf(first);
-    if (meanwhile === before || after !== before) {
+    if (meanwhile === before || (await backendOf(first)) !== before) {
       throw new DatabaseError(
         'content',
         'The database connection goes through a pooler in transaction mode (PgBouncer?): ' +
@@ -55,7 +55,7 @@ async function refuseTransactionPooler(first: pg.PoolClient, second: pg.PoolClie
   }
 }
 
-async function backendOf(client: pg.PoolClient): Promise<number> {
+async function backendOf(client: pg.ClientBase): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
   return rows[0]?.pid ?? 0;
 }

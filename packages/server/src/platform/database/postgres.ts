@@ -63,7 +63,7 @@ export async function openPostgres(config: PostgresConfig, deps: DatabaseDeps): 
   });
   try {
     await reach(database, config.startTimeoutMs ?? START_TIMEOUT_MS, deps);
-    await refuseUnfitServer(pool);
+    await refuseUnfitServer(client);
     await database.start();
     return database;
   } catch (error) {

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { freePort, start, stop, until } from './processes.mjs';
+
+/** A PostgreSQL of our own in a temporary folder, with fsync on as anybody would run it. */
+export async function startPostgres({ core } = {}) {
+  const binaries = findBinaries();
+  const owner = serverUser();
+  const folder = mkdtempSync(join(tmpdir(), 'bongsu-bench-postgres-'));
+  if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid);
+  const data = join(folder, 'data');
+  execFileSync(
+    join(binaries, 'initdb'),
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C'],
+    { ...owner, cwd: folder, stdio: 'ignore' },
+  );
+  const port = await freePort();
+  const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: 200 };
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const child = start(join(binaries, 'postgres'), ['-D', data, ...args], {
+    core,
+    ...owner,
+    cwd: folder,
+    stdio: 'ignore',
+  });
+  const url = (database) => `postgresql://postgres@127.0.0.1:${port}/${database}`;
+  await until('PostgreSQL answers', () =>
+    query(url('postgres'), 'select 1').then(
+      () => true,
+      () => false,
+    ),
+  );
+  let databases = 0;
+  return {
+    version: (await query(url('postgres'), 'show server_version')).rows[0].server_version,
+    async freshDatabase() {
+      databases += 1;
+      const name = `bench_${databases}`;
+      await query(url('postgres'), `create database ${name}`);
+      return { url: url(name), drop: () => query(url('postgres'), `drop database ${name} with (force)`) };
+    },
+    async stop() {
+      await stop(child, 'SIGINT');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function query(connectionString, text) {
+  const client = new pg.Client({ connectionString });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await client.query(text);
+  } finally {
+    await client.end();
+  }
+}
+
+function findBinaries() {
+  let versions = [];
+  try {
+    versions = readdirSync('/usr/lib/postgresql').sort((a, b) => Number(b) - Number(a));
+  } catch {}
+  const [newest] = versions;
+  if (newest === undefined) throw new Error('No PostgreSQL server binaries under /usr/lib/postgresql');
+  return `/usr/lib/postgresql/${newest}/bin`;
+}
+
+/** PostgreSQL refuses root. */
+function serverUser() {
+  if (process.getuid?.() !== 0) return {};
+  const id = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+
+const own = new Set();
+process.once('exit', () => {
+  for (const child of own) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+
+/** A child that ends with this process at the latest, pinned to one core where `core` is given. */
+export function start(command, args, { core, ...options } = {}) {
+  const pinned = core !== undefined && canPin();
+  const child = pinned
+    ? spawn('taskset', ['-c', String(core), command, ...args], options)
+    : spawn(command, args, options);
+  own.add(child);
+  child.once('exit', () => own.delete(child));
+  return child;
+}
+
+export async function stop(child, signal = 'SIGTERM') {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}
+
+export function canPin() {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => exists(join(folder, 'taskset')));
+}
+
+/** Seconds of CPU that a process, all its threads included, has used. */
+export async function cpuSeconds(pid) {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13);
+  return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+}
+/** USER_HZ is 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+export async function residentMiB(pid) {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+}
+
+export async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+/** Resolves when `check` is true. @throws naming `what` after `timeoutMs`. */
+export async function until(what, check, timeoutMs = 30_000, everyMs = 5) {
+  const giveUpAt = performance.now() + timeoutMs;
+  while (!(await check())) {
+    if (performance.now() > giveUpAt) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+function exists(path) {
+  try {
+    accessSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

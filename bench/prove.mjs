@@ -1,0 +1,48 @@
+// npm run prove -- NAME [--seed N] [--kills N] [--profile embedded|postgres] [--out FILE]
+import { readdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { provenance } from './lib/machine.mjs';
+
+const proofs = readdirSync(new URL('./proofs/', import.meta.url));
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' },
+    kills: { type: 'string' },
+    profile: { type: 'string', multiple: true },
+    out: { type: 'string' },
+  },
+});
+const [name = ''] = positionals;
+if (!proofs.includes(name)) {
+  console.error(`Which proof? One of: ${proofs.join(', ')}`);
+  process.exit(2);
+}
+
+const { prove, description } = await import(`./proofs/${name}/index.mjs`);
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+const log = (line) => console.error(line);
+log(`${name}: ${description}\nseed ${seed}`);
+const startedAt = performance.now();
+const { passed, figures } = await prove({
+  seed,
+  log,
+  ...(values.kills === undefined ? {} : { kills: Number(values.kills) }),
+  ...(values.profile === undefined ? {} : { profiles: values.profile }),
+});
+const report = {
+  proof: name,
+  description,
+  passed,
+  command: `npm run prove -- ${process.argv.slice(2).join(' ')}`,
+  seed,
+  seconds: Math.round((performance.now() - startedAt) / 1000),
+  ...provenance(),
+  figures,
+};
+const out = values.out ?? fileURLToPath(new URL(`../docs/proofs/${name}.json`, import.meta.url));
+writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
+console.log(JSON.stringify(report, null, 2));
+log(passed ? `passed; written to ${out}` : `FAILED; written to ${out}`);
+process.exit(passed ? 0 : 1);

@@ -1,0 +1,52 @@
+// npm run bench [-- NAME] [--seconds N] [--rounds N] [--cpu-prof FOLDER] [--out FILE]
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { provenance } from './lib/machine.mjs';
+import { canPin } from './lib/processes.mjs';
+import { topOfProfile } from './lib/profile.mjs';
+
+const BENCHES = ['accept', 'execute'];
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string' },
+    rounds: { type: 'string' },
+    'cpu-prof': { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+const names = positionals.length > 0 ? positionals : BENCHES;
+const unknown = names.find((name) => !BENCHES.includes(name));
+if (unknown !== undefined) {
+  console.error(`There is no bench "${unknown}". One of: ${BENCHES.join(', ')}`);
+  process.exit(2);
+}
+
+const count = (text) => (text === undefined ? undefined : Number(text));
+for (const name of names) {
+  const { run, description } = await import(`./${name}.mjs`);
+  console.error(`${name}: ${description}`);
+  if (!canPin()) console.error('no taskset here: the server is not pinned to a core of its own');
+  const { table, ...figures } = await run({
+    seconds: count(values.seconds),
+    rounds: count(values.rounds),
+    cpuProfile: values['cpu-prof'],
+    log: (line) => console.error(line),
+  });
+  console.table(table);
+  console.table(figures.median);
+  if (values['cpu-prof'] !== undefined) console.table(topOfProfile(values['cpu-prof']));
+  const report = {
+    bench: name,
+    description,
+    command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
+    pinned: canPin(),
+    ...provenance(),
+    ...figures,
+  };
+  const out = values.out ?? fileURLToPath(new URL(`results/${name}.json`, import.meta.url));
+  mkdirSync(new URL('results/', import.meta.url), { recursive: true });
+  writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
+  console.error(`written to ${out}`);
+}

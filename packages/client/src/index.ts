@@ -1,0 +1,15 @@
+export { BongsuError } from '@bongsu/protocol';
+export * from './client.js';
+export { type Clock, systemClock } from './clock.js';
+export type { ConnectionState, StateChange } from './connection.js';
+export { CommandError } from './errors.js';
+export type { Fetch, RequestOptions } from './http.js';
+export { indexedDbStore } from './indexed-db-store.js';
+export type { Policy } from './offset-rule.js';
+export type { Outcome } from './outcomes.js';
+export { type PairOptions, pair } from './pairing.js';
+export * from './screen.js';
+export { memoryStore, type ScreenStore } from './screen-store.js';
+export type { Locks, TabChannel } from './tabs.js';
+export * from './token-manager.js';
+export * from './token-storage.js';

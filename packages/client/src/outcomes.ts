@@ -1,0 +1,127 @@
+import type { Command, CommandOrUnknown, CommandState, CommandStatus } from '@bongsu/protocol';
+import { BongsuError } from '@bongsu/protocol';
+
+/** How a command ended. */
+export interface Outcome {
+  id: string;
+  /** `partial`: the screens of a room ended differently. */
+  status: Exclude<CommandState, 'accepted'>;
+  /** The last status of each screen: one for a screen target. */
+  deliveries: CommandStatus[];
+}
+
+interface Tracked {
+  /** How many screens must end; unknown before the ack. */
+  screens: number | undefined;
+  final: Map<string, CommandStatus>;
+  promise: Promise<Outcome>;
+  resolve(outcome: Outcome): void;
+  reject(error: BongsuError): void;
+}
+
+const MAX_TRACKED = 10_000;
+
+/** Learns how commands end, from `command-status` events and, for what those missed, from `status` answers. */
+export class Outcomes {
+  private readonly tracked = new Map<string, Tracked>();
+
+  /** Begins before the first transmission: a status may arrive before the ack. */
+  track(id: string): void {
+    if (this.tracked.has(id)) return;
+    const { promise, resolve, reject } = withResolvers<Outcome>();
+    // Who does not ask for the outcome is not told of its failure either.
+    promise.catch(() => {});
+    this.tracked.set(id, { screens: undefined, final: new Map(), promise, resolve, reject });
+    this.forgetOldest();
+  }
+
+  /** The command was accepted for so many screens; the promise of its end. */
+  accepted(id: string, screens: number): Promise<Outcome> {
+    this.track(id);
+    const tracked = this.tracked.get(id) as Tracked;
+    tracked.screens = screens;
+    this.settleIfComplete(id, tracked);
+    return tracked.promise;
+  }
+
+  forget(id: string, error: BongsuError): void {
+    this.tracked.get(id)?.reject(error);
+    this.tracked.delete(id);
+  }
+
+  forgetAll(error: BongsuError): void {
+    for (const id of [...this.tracked.keys()]) this.forget(id, error);
+  }
+
+  /** The accepted commands that have not ended, oldest first. */
+  open(): string[] {
+    return [...this.tracked].filter(([, { screens }]) => screens !== undefined).map(([id]) => id);
+  }
+
+  onStatus(status: CommandStatus): void {
+    const tracked = this.tracked.get(status.id);
+    if (!tracked || status.status === 'retrying') return;
+    tracked.final.set(status.screenId, status);
+    this.settleIfComplete(status.id, tracked);
+  }
+
+  onAnswer(item: CommandOrUnknown): void {
+    const tracked = this.tracked.get(item.id);
+    if (!tracked || item.status === 'accepted') return;
+    // Accepted, yet no longer known: it is past retention, and nobody can tell any more.
+    if (item.status === 'unknown') this.forget(item.id, new BongsuError('NOT_FOUND'));
+    else this.settle(item.id, tracked, { id: item.id, status: item.status, deliveries: deliveriesOf(item) });
+  }
+
+  private settleIfComplete(id: string, tracked: Tracked): void {
+    if (tracked.screens === undefined || tracked.final.size < tracked.screens) return;
+    const deliveries = [...tracked.final.values()];
+    this.settle(id, tracked, { id, status: commonStatus(deliveries), deliveries });
+  }
+
+  private settle(id: string, tracked: Tracked, outcome: Outcome): void {
+    this.tracked.delete(id);
+    tracked.resolve(outcome);
+  }
+
+  private forgetOldest(): void {
+    if (this.tracked.size <= MAX_TRACKED) return;
+    const [oldest] = this.tracked.keys();
+    if (oldest !== undefined) this.forget(oldest, new BongsuError('BUSY'));
+  }
+}
+
+function commonStatus(deliveries: CommandStatus[]): Outcome['status'] {
+  const statuses = new Set(deliveries.map(({ status }) => status));
+  const [only] = statuses;
+  if (statuses.size > 1) return 'partial';
+  return only === undefined || only === 'retrying' ? 'executed' : only;
+}
+
+function deliveriesOf({ id, acceptedAt, deliveries }: Command): CommandStatus[] {
+  return deliveries.flatMap(({ screenId, status, attempts, executedAt, error, reason }) =>
+    status === 'pending'
+      ? []
+      : [
+          {
+            id,
+            screenId,
+            status,
+            attempt: attempts,
+            at: executedAt ?? acceptedAt,
+            ...(error === null ? {} : { error }),
+            ...(reason === undefined ? {} : { reason }),
+          },
+        ],
+  );
+}
+
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => {};
+  let reject: (reason: unknown) => void = () => {};
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}

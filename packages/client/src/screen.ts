@@ -1,0 +1,278 @@
+import {
+  BongsuError,
+  type DeviceCredential,
+  type Entry,
+  type NavigateEntry,
+  type Ready,
+  type Receipt,
+  type SessionClosing,
+  type TriggerEntry,
+} from '@bongsu/protocol';
+import { type Clock, systemClock } from './clock.js';
+import { Connection, type ConnectionState, type StateChange } from './connection.js';
+import { Emitter } from './emitter.js';
+import { EntryRunner } from './entry-runner.js';
+import { toBongsuError } from './errors.js';
+import type { Fetch } from './http.js';
+import type { Policy } from './offset-rule.js';
+import { pair } from './pairing.js';
+import type { ScreenStore } from './screen-store.js';
+import { browserLocks, type Locks } from './tabs.js';
+import { ClientTokenManager } from './token-manager.js';
+import type { StoredTokens, TokenStorage } from './token-storage.js';
+
+/** `standby`: another tab is this screen. `pairing`: a code is shown. The others as in ConnectionState. */
+export type ScreenState = ConnectionState | 'standby' | 'pairing';
+export type ScreenStateChange = Omit<StateChange, 'state'> & { state: ScreenState };
+
+export interface HandlerContext {
+  /** Aborted by `close()`. */
+  signal: AbortSignal;
+}
+
+export interface ScreenOptions {
+  /** The server, e.g. "https://bongsu.example.org". */
+  url: string | URL;
+  /** Where Socket.IO is mounted. Default "/socket.io". */
+  path?: string;
+  /** Keeps the credential and the place: `indexedDbStore`, `fileStore`, or `memoryStore` for tests. */
+  store: ScreenStore;
+  /**
+   * Does what a trigger asks for; awaited, one entry at a time. To throw means it failed: it is tried again, with
+   * pauses, unless the error has `retryable: false`. Without it triggers fail.
+   */
+  onTrigger?: (entry: TriggerEntry, context: HandlerContext) => unknown;
+  /** Shows a page; as onTrigger. */
+  onNavigate?: (entry: NavigateEntry, context: HandlerContext) => unknown;
+  /** Shows a pairing code while the store holds no credential. Without it such a screen closes with AUTH_ERROR. */
+  onCode?: (pairing: { code: string; expiresInMs: number }) => void;
+  /** A credential got otherwise (POST /api/screens/:id/credentials); replaces the stored one of another screen. */
+  credential?: DeviceCredential;
+  /**
+   * What becomes of an entry that was begun when the process died: `at-least-once` (default) runs it again,
+   * `at-most-once` reports it as failed ("interrupted").
+   */
+  policy?: Policy;
+  /** How long the server waits for a receipt, for slow screens: 1,000–600,000 ms. Default: the server's. */
+  ackTimeoutMs?: number;
+  clock?: Clock;
+  random?: () => number;
+  fetch?: Fetch;
+  /** Default `navigator.locks`, where there is one. */
+  locks?: Locks;
+}
+
+export interface ScreenEvents {
+  state: ScreenStateChange;
+  ready: Ready;
+  /** An entry was answered, by running it or as a repeat. */
+  receipt: { entry: Entry; receipt: Receipt };
+  'session-closing': SessionClosing;
+  /** The store failed to write; the screen goes on, with less to stand on after a crash. */
+  'store-fault': { error: unknown };
+}
+
+const CREDENTIAL = 'credential';
+
+type StoredCredential = StoredTokens & { screenId: string };
+
+/** A paired screen. Made by `screen`. */
+export class Screen extends Emitter<ScreenEvents> {
+  state: ScreenState = 'connecting';
+  /** Known once paired. */
+  screenId: string | undefined;
+  private readonly stop = new AbortController();
+  private readonly finished: Promise<void>;
+  private readonly clock: Clock;
+
+  constructor(private readonly options: ScreenOptions) {
+    super();
+    this.clock = options.clock ?? systemClock;
+    // Later, so that the caller can attach listeners first.
+    this.finished = Promise.resolve().then(() => this.main());
+  }
+
+  /** Disconnects for good. Resolves once the running handler has ended and its place is stored. */
+  async close(): Promise<void> {
+    this.stop.abort(new BongsuError('UNAVAILABLE', { details: { reason: 'closed' } }));
+    await this.finished;
+  }
+
+  private async main(): Promise<void> {
+    let end: Omit<StateChange, 'state'> = {};
+    try {
+      end = await this.alone(() => this.sessions());
+    } catch (error) {
+      if (!this.stop.signal.aborted) end = { error: toBongsuError(error) };
+    }
+    this.setState({ ...end, state: 'closed' });
+  }
+
+  /** Of all tabs with this store, one at a time. */
+  private alone<T>(task: () => Promise<T>): Promise<T> {
+    const { store, locks = browserLocks() } = this.options;
+    if (!locks || store.name === undefined) return task();
+    const { signal } = this.stop;
+    let waiting = true;
+    // Only a turn that does not come at once is worth telling.
+    const cancel = this.clock.after(STANDBY_AFTER_MS, () => {
+      if (waiting && !signal.aborted) this.setState({ state: 'standby' });
+    });
+    return locks
+      .request(`bongsu-screen:${store.name}`, { signal }, () => {
+        waiting = false;
+        cancel();
+        return task();
+      })
+      .finally(cancel);
+  }
+
+  /** Session after session: when the server ended the credential, a screen that can show a code pairs anew. */
+  private async sessions(): Promise<Omit<StateChange, 'state'>> {
+    const { store, credential, onCode } = this.options;
+    if (credential) await this.take(credential);
+    for (;;) {
+      let stored = (await store.get(CREDENTIAL)) as StoredCredential | undefined;
+      if (!stored) {
+        if (!onCode) return { error: new BongsuError('AUTH_ERROR') };
+        stored = await this.pair(onCode);
+      }
+      this.screenId = stored.screenId;
+      const end = await this.session(stored.screenId);
+      if (this.stop.signal.aborted) return {};
+      if (!onCode || (await store.get(CREDENTIAL)) !== undefined) return end;
+    }
+  }
+
+  private async pair(onCode: NonNullable<ScreenOptions['onCode']>): Promise<StoredCredential> {
+    const { url, fetch } = this.options;
+    this.setState({ state: 'pairing' });
+    const credential = await pair({
+      url,
+      onCode,
+      signal: this.stop.signal,
+      clock: this.clock,
+      ...(fetch ? { fetch } : {}),
+    });
+    return this.save(credential);
+  }
+
+  private async take(credential: DeviceCredential): Promise<void> {
+    const stored = (await this.options.store.get(CREDENTIAL)) as StoredCredential | undefined;
+    // The stored one is further on in its rotation than the one it was made from.
+    if (stored?.screenId !== credential.screenId) await this.save(credential);
+  }
+
+  private async save(credential: DeviceCredential): Promise<StoredCredential> {
+    const { screenId, accessToken, refreshToken, expiresIn } = credential;
+    const stored = { screenId, accessToken, refreshToken, expiresAt: this.clock.now() + expiresIn * 1000 };
+    await this.options.store.set(CREDENTIAL, stored);
+    return stored;
+  }
+
+  /** One connection, until it is closed for good. */
+  private async session(screenId: string): Promise<Omit<StateChange, 'state'>> {
+    const { url, path, policy = 'at-least-once', ackTimeoutMs, random = Math.random, store } = this.options;
+    const { clock } = this;
+    const runner = new EntryRunner({
+      store,
+      stream: `screen:${screenId}`,
+      policy,
+      handle: (entry) => this.handle(entry),
+      onReceipt: (entry, receipt) => this.emit('receipt', { entry, receipt }),
+      onStoreFault: (error) => this.emit('store-fault', { error }),
+    });
+    await runner.load();
+    const tokens = this.tokens(screenId);
+    const connection = new Connection({
+      url,
+      path,
+      tokens,
+      clock,
+      random,
+      handshake: async () => ({
+        ...(runner.resume ? { resume: runner.resume } : {}),
+        ...(ackTimeoutMs === undefined ? {} : { ackTimeoutMs }),
+      }),
+    });
+    try {
+      const end = await this.follow(connection, runner);
+      await runner.idle();
+      // The server may have ended the credential itself: asking for a new token tells, and clears it.
+      if (end.error?.status === 401) await tokens.refresh().catch(() => {});
+      return end;
+    } finally {
+      tokens.close();
+    }
+  }
+
+  private follow(connection: Connection, runner: EntryRunner): Promise<Omit<StateChange, 'state'>> {
+    const { signal } = this.stop;
+    connection.on('link', (link) => {
+      link.on('trigger', (entry, answer) => runner.take(link, entry, answer));
+      link.on('navigate', (entry, answer) => runner.take(link, entry, answer));
+    });
+    connection.on('ready', ({ ready, link }) => {
+      runner.begin(link, ready);
+      this.emit('ready', ready);
+    });
+    connection.on('session-closing', (closing) => this.emit('session-closing', closing));
+    return new Promise((resolve) => {
+      connection.on('state', (change) => {
+        if (change.state === 'closed') resolve(change);
+        else this.setState(change);
+      });
+      signal.addEventListener('abort', () => connection.close(), { once: true });
+      if (signal.aborted) connection.close();
+      else connection.start();
+    });
+  }
+
+  private async handle(entry: Entry): Promise<void> {
+    const { onTrigger, onNavigate } = this.options;
+    const context = { signal: this.stop.signal };
+    if (entry.type === 'trigger' && onTrigger) await onTrigger(entry, context);
+    else if (entry.type === 'navigate' && onNavigate) await onNavigate(entry, context);
+    else throw Object.assign(new Error(`This screen takes no ${entry.type}.`), { retryable: false });
+  }
+
+  private tokens(screenId: string): ClientTokenManager {
+    const { url, fetch, store, locks } = this.options;
+    const storage: TokenStorage = {
+      ...(store.name === undefined ? {} : { name: store.name }),
+      load: async () => (await store.get(CREDENTIAL)) as StoredCredential | undefined,
+      save: (tokens) => store.set(CREDENTIAL, { ...tokens, screenId } satisfies StoredCredential),
+      clear: () => store.delete(CREDENTIAL),
+    };
+    return new ClientTokenManager({
+      url,
+      storage,
+      clock: this.clock,
+      ...(fetch ? { fetch } : {}),
+      ...(locks ? { locks } : {}),
+    });
+  }
+
+  private setState(change: ScreenStateChange): void {
+    this.state = change.state;
+    this.emit('state', change);
+  }
+}
+
+const STANDBY_AFTER_MS = 100;
+
+/**
+ * Runs a screen: pairs if it must, connects, and does what it is sent, each entry once and in order, across
+ * reconnects and restarts. Returns at once.
+ * @example
+ * const lobby = screen({
+ *   url: 'https://bongsu.example.org',
+ *   store: indexedDbStore('lobby'),
+ *   onCode: ({ code }) => show(`Type ${code} into the console`),
+ *   onTrigger: ({ action, data }) => perform(action, data),
+ *   onNavigate: ({ url }) => open(url),
+ * });
+ */
+export function screen(options: ScreenOptions): Screen {
+  return new Screen(options);
+}

@@ -1,0 +1,51 @@
+import { unref } from './clock.js';
+
+/** The part of `navigator.locks` that is used; the type keeps tests and Node honest. */
+export interface Locks {
+  request<T>(
+    name: string,
+    options: { ifAvailable?: boolean; signal?: AbortSignal },
+    task: (lock: unknown) => Promise<T>,
+  ): Promise<T>;
+}
+
+/** What one tab tells the others. */
+export interface TabChannel {
+  post(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+  close(): void;
+}
+
+export function browserLocks(): Locks | undefined {
+  const { navigator } = globalThis as { navigator?: { locks?: Locks } };
+  return navigator?.locks;
+}
+
+export function openChannel(name: string): TabChannel | undefined {
+  if (typeof BroadcastChannel !== 'function') return undefined;
+  const channel = new BroadcastChannel(name);
+  // In Node a channel would keep the process alive.
+  unref(channel);
+  return {
+    post: (message) => channel.postMessage(message),
+    onMessage: (listener) =>
+      channel.addEventListener('message', (event: MessageEvent) => listener(event.data)),
+    close: () => channel.close(),
+  };
+}
+
+/**
+ * Runs `task` while no other tab runs one of the same name. `waited` says that another tab was in front, and
+ * so may have done the work already. Without locks (older Node) it just runs.
+ */
+export async function exclusively<T>(
+  locks: Locks | undefined,
+  name: string,
+  task: (waited: boolean) => Promise<T>,
+): Promise<T> {
+  if (!locks) return task(false);
+  const first = await locks.request(name, { ifAvailable: true }, async (lock) =>
+    lock ? { value: await task(false) } : undefined,
+  );
+  return first ? first.value : locks.request(name, {}, () => task(true));
+}

@@ -1,0 +1,196 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { BongsuError } from '@bongsu/protocol';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Client, connect } from '../src/client.js';
+import { systemClock } from '../src/clock.js';
+import { Connection, type StateChange } from '../src/connection.js';
+import type { TokenSource } from '../src/token-manager.js';
+import { next } from './support/events.js';
+import { FakeClock } from './support/fake-clock.js';
+import { ScriptedServer } from './support/scripted-server.js';
+
+const PLAN = [100, 150, 225, 337.5, 506.25, 759.375, 1000, 1000];
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function server(): Promise<ScriptedServer> {
+  const made = await new ScriptedServer().start();
+  cleanups.push(() => made.stop());
+  return made;
+}
+
+function client(url: string, options: object = {}): Client {
+  const made = connect({ url, token: 't', random: () => 0.5, ...options });
+  cleanups.push(() => made.close());
+  return made;
+}
+
+const isOffline = ({ state }: StateChange) => state === 'offline';
+const isClosed = ({ state }: StateChange) => state === 'closed';
+
+describe('reconnection', () => {
+  it('[STB4] waits 100, 150, 225 … 1000 ms, endlessly', async () => {
+    const clock = new FakeClock();
+    const tokens: TokenSource = {
+      getToken: () => Promise.reject(new BongsuError('UNAVAILABLE')),
+      refresh: () => Promise.reject(new BongsuError('UNAVAILABLE')),
+      on: () => () => {},
+    };
+    const url = 'http://127.0.0.1:9';
+    const connection = new Connection({ url, tokens, clock, random: () => 0.5 });
+    cleanups.push(() => connection.close());
+    const waits: unknown[] = [];
+    let offline = next(connection, 'state', isOffline);
+    connection.start();
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      const { retryInMs = 0 } = await offline;
+      waits.push(retryInMs);
+      offline = next(connection, 'state', isOffline);
+      // Not a millisecond early.
+      clock.advance(retryInMs - 0.001);
+      expect(connection.state).toBe('offline');
+      clock.advance(0.001);
+    }
+    expect(waits.slice(0, 8)).toEqual(PLAN);
+    expect(new Set(waits.slice(8))).toEqual(new Set([1000]));
+  });
+
+  it('[STB4] really tries again at those times while the server is away', async () => {
+    const listener = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => listener.close());
+    const { port } = listener.address() as AddressInfo;
+    const tries: { planned: number; waited: number }[] = [];
+    const made = client(`http://127.0.0.1:${port}`);
+    let offlineAt = 0;
+    let planned = 0;
+    const enough = new Promise<void>((resolve) => {
+      made.on('state', ({ state, retryInMs = 0 }) => {
+        if (state === 'offline') [offlineAt, planned] = [performance.now(), retryInMs];
+        else if (state === 'connecting' && planned) {
+          tries.push({ planned, waited: performance.now() - offlineAt });
+          if (tries.length === 5) resolve();
+        }
+      });
+    });
+    await enough;
+    expect(tries.map((attempt) => attempt.planned)).toEqual(PLAN.slice(0, 5));
+    // Timers fire up to a millisecond early by this clock, and as late as the machine likes.
+    for (const { planned, waited } of tries) expect(waited).toBeGreaterThan(planned - 2);
+  });
+
+  it('[STB4] comes back after a cut and after a restart, and begins its plan anew', async () => {
+    const live = await server();
+    const made = client(live.url);
+    await made.online();
+    for (let round = 0; round < 2; round += 1) {
+      const offline = next(made, 'state', isOffline);
+      const back = next(made, 'ready');
+      live.cut();
+      expect((await offline).retryInMs).toBe(100);
+      await back;
+    }
+    const lost = next(made, 'state', isOffline);
+    await live.stop();
+    expect((await lost).retryInMs).toBe(100);
+    expect((await next(made, 'state', isOffline)).retryInMs).toBe(150);
+    const back = next(made, 'ready');
+    await live.start();
+    await back;
+    expect(made.state).toBe('online');
+    // One client object is one instance, whatever its sockets.
+    expect(new Set(live.handshakes.map(({ instanceId }) => instanceId)).size).toBe(1);
+  });
+
+  it('[STB3] drops a connection on which the heartbeat fell silent, and reconnects', async () => {
+    const live = await server();
+    live.heartbeat = { pingInterval: 200, pingTimeout: 100 };
+    await live.restart();
+    const made = client(live.url);
+    await made.online();
+    const offline = next(made, 'state', isOffline);
+    const back = next(made, 'ready');
+    live.silence();
+    expect((await offline).error?.details).toEqual({ reason: 'ping timeout' });
+    await back;
+  });
+
+  it('[STB4] waits as long as the server asks before it closes', async () => {
+    const live = await server();
+    live.onLink = (link) => {
+      if (live.handshakes.length > 1) return;
+      const closing = { code: 'DRAINING', reason: 'away', reconnect: true, retryAfterMs: 300 };
+      link.emit('session-closing', closing);
+      link.conn.close();
+    };
+    const made = client(live.url);
+    const { retryInMs, closing } = await next(made, 'state', isOffline);
+    expect(closing?.code).toBe('DRAINING');
+    expect(retryInMs).toBe(400);
+    await next(made, 'ready');
+  });
+
+  it('[CL6] stays away after a final closing, and says why', async () => {
+    const live = await server();
+    live.onLink = (link) => {
+      link.emit('session-closing', { code: 'TOKEN_REVOKED', reason: 'gone', reconnect: false });
+      link.disconnect(true);
+    };
+    const made = client(live.url);
+    const { error, closing } = await next(made, 'state', isClosed);
+    expect([error?.code, closing?.code]).toEqual(['TOKEN_REVOKED', 'TOKEN_REVOKED']);
+    await expect(made.trigger({ screenId: 's' }, 'go')).rejects.toMatchObject({ definite: true });
+    await expect(made.online()).rejects.toThrow(BongsuError);
+    expect(live.handshakes).toHaveLength(1);
+  });
+
+  it('[CL6] takes a refused handshake as final, a fixed token’s expiry too', async () => {
+    for (const code of ['AUTH_ERROR', 'UNSUPPORTED_VERSION', 'TOKEN_EXPIRED']) {
+      const live = await server();
+      live.admit = () => ({ code, message: code, retryable: false });
+      const { error } = await next(client(live.url), 'state', isClosed);
+      expect(error?.code).toBe(code);
+      expect(live.handshakes).toHaveLength(1);
+    }
+  });
+
+  it('[CL6] gets a newer token after TOKEN_EXPIRED and connects again', async () => {
+    const live = await server();
+    live.admit = ({ token }) => (token === 'old' ? { code: 'TOKEN_EXPIRED', retryable: false } : undefined);
+    const given = ['old', 'old', 'new'];
+    const made = client(live.url, { token: async () => given.shift() ?? 'new' });
+    await made.online();
+    expect(live.handshakes.map(({ token }) => token)).toEqual(['old', 'new']);
+  });
+
+  it('[CL6] gives up on a token that is expired however new', async () => {
+    const live = await server();
+    live.admit = () => ({ code: 'TOKEN_EXPIRED', retryable: false });
+    const made = client(live.url, { token: () => 'new' });
+    expect((await next(made, 'state', isClosed)).error?.code).toBe('TOKEN_EXPIRED');
+    expect(live.handshakes).toHaveLength(4);
+  });
+
+  it('[CL6] goes over polling where websockets are blocked', async () => {
+    const live = await server();
+    live.blockWebSockets = true;
+    const made = client(live.url);
+    await made.online();
+    expect(live.transports).toContain('polling');
+  });
+
+  it('[CL6] does not keep trying once closed', async () => {
+    const live = await server();
+    const clock = { ...systemClock };
+    const made = client(live.url, { clock });
+    await made.online();
+    const states: string[] = [];
+    made.on('state', ({ state }) => states.push(state));
+    made.close();
+    made.close();
+    expect(states).toEqual(['closed']);
+  });
+});

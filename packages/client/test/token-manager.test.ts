@@ -1,0 +1,320 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { connect } from '../src/client.js';
+import { openChannel } from '../src/tabs.js';
+import { ClientTokenManager, type ClientTokenManagerOptions } from '../src/token-manager.js';
+import { memoryTokenStorage, type TokenStorage } from '../src/token-storage.js';
+import { next } from './support/events.js';
+import { FakeClock } from './support/fake-clock.js';
+import { TabLocks } from './support/locks.js';
+import { failure, type HttpReply, ScriptedServer } from './support/scripted-server.js';
+
+const credentials = { email: 'a@example.org', password: 'correct horse' };
+const user = {
+  userId: 'u',
+  username: 'U',
+  email: 'a@example.org',
+  role: 'user',
+  createdAt: 0,
+  lastLoginAt: null,
+};
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function manager(url: string, options: Partial<ClientTokenManagerOptions> = {}): ClientTokenManager {
+  const made = new ClientTokenManager({ url, ...options });
+  cleanups.push(() => made.close());
+  return made;
+}
+
+/** Issues access-1, refresh-1, access-2 …; a refresh token works once. */
+async function issuer() {
+  const server = await new ScriptedServer().start();
+  cleanups.push(() => server.stop());
+  let issued = 0;
+  const state = {
+    refresh: undefined as (() => HttpReply | undefined) | undefined,
+    resource: (): HttpReply => ({}),
+  };
+  const pair = () => {
+    issued += 1;
+    return { accessToken: `access-${issued}`, refreshToken: `refresh-${issued}`, expiresIn: 900 };
+  };
+  server.onHttp = ({ path, headers, body }) => {
+    const withCookies = headers['x-bongsu-cookies'] === '1';
+    const issue = (extra: object): HttpReply => {
+      const { refreshToken, ...tokens } = pair();
+      return { body: { ...tokens, ...(withCookies ? {} : { refreshToken }), ...extra } };
+    };
+    if (path === '/api/auth/login' || path === '/api/auth/signup') return issue({ user });
+    if (path === '/api/auth/logout') return { body: { success: true } };
+    if (path !== '/api/auth/refresh') return state.resource();
+    const scripted = state.refresh?.();
+    if (scripted) return scripted;
+    if (withCookies)
+      return body === undefined ? issue({}) : { status: 400, body: failure('VALIDATION_ERROR') };
+    if (body?.refreshToken === `refresh-${issued}`) return issue({});
+    return { status: 401, body: failure('TOKEN_REVOKED') };
+  };
+  const refreshes = () => server.calls.filter(({ path }) => path === '/api/auth/refresh').length;
+  return { server, state, refreshes, url: server.url };
+}
+
+describe('ClientTokenManager', () => {
+  it('[TOK4] logs in and gives the Authorization header', async () => {
+    const { url } = await issuer();
+    const tokens = manager(url);
+    expect(tokens.signedIn).toBe(false);
+    expect((await tokens.login(credentials)).user.userId).toBe('u');
+    expect(await tokens.getAuthorizationHeader()).toBe('Bearer access-1');
+    expect(tokens.signedIn).toBe(true);
+  });
+
+  it('[TOK4] refreshes by itself before expiry', async () => {
+    const { url, refreshes } = await issuer();
+    const clock = new FakeClock();
+    const tokens = manager(url, { clock });
+    await tokens.login(credentials);
+    clock.advance(779_000);
+    expect(refreshes()).toBe(0);
+    const renewed = next(tokens, 'tokens');
+    clock.advance(2_000);
+    expect((await renewed).accessToken).toBe('access-2');
+    expect(clock.now()).toBeLessThan(1_000_000 + 900_000);
+  });
+
+  it('[TOK4] notices on use that time passed while it slept', async () => {
+    const { url } = await issuer();
+    const clock = new FakeClock();
+    const tokens = manager(url, { clock });
+    await tokens.login(credentials);
+    clock.time += 3_600_000;
+    expect(await tokens.getToken()).toBe('access-2');
+  });
+
+  it('[TOK4] shares one flight among concurrent calls', async () => {
+    const { url, refreshes } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    const all = await Promise.all([tokens.refresh(), tokens.refresh(), tokens.refresh()]);
+    expect(new Set(all)).toEqual(new Set(['access-2']));
+    expect(refreshes()).toBe(1);
+  });
+
+  it('[TOK4] shares one flight across tabs with cookies, and tells the others', async () => {
+    const { url, refreshes } = await issuer();
+    const locks = new TabLocks();
+    const tab = () => manager(url, { cookies: true, locks, channel: openChannel });
+    const tabs = [tab(), tab(), tab()];
+    const got = await Promise.all(tabs.map((one) => one.refresh()));
+    expect(new Set(got)).toEqual(new Set(['access-1']));
+    expect(refreshes()).toBe(1);
+    const [first, second] = tabs as [ClientTokenManager, ClientTokenManager];
+    const heard = next(second, 'tokens');
+    await first.refresh();
+    expect((await heard).accessToken).toBe('access-2');
+    const out = next(second, 'signed-out');
+    await first.logout();
+    await out;
+    expect(second.signedIn).toBe(false);
+  });
+
+  it('[TOK4] shares one flight across tabs with one storage', async () => {
+    const { url, refreshes } = await issuer();
+    const locks = new TabLocks();
+    const storage: TokenStorage = { ...memoryTokenStorage(), name: `device-${url}` };
+    const tab = () => manager(url, { storage, locks, channel: () => undefined });
+    const [first, second] = [tab(), tab()];
+    await first.login(credentials);
+    expect(await second.getToken()).toBe('access-1');
+    expect(await Promise.all([first.refresh(), second.refresh()])).toEqual(['access-2', 'access-2']);
+    expect(refreshes()).toBe(1);
+  });
+
+  it('[TOK4] in cookie mode sends the header and no token, and stores nothing', async () => {
+    const { url, server } = await issuer();
+    const storage = memoryTokenStorage();
+    const tokens = manager(url, { cookies: true, storage });
+    await tokens.login(credentials);
+    await tokens.refresh();
+    const refresh = server.calls.at(-1);
+    expect([refresh?.headers['x-bongsu-cookies'], refresh?.body]).toEqual(['1', undefined]);
+    expect(await storage.load()).toBeUndefined();
+  });
+
+  it('[TOK4] has the new refresh token stored before anybody can use the new access token', async () => {
+    const { url } = await issuer();
+    const inner = memoryTokenStorage();
+    const stored: string[] = [];
+    const storage: TokenStorage = {
+      ...inner,
+      save: async (given) => {
+        await new Promise(setImmediate);
+        await inner.save(given);
+        stored.push(given.refreshToken);
+      },
+    };
+    const tokens = manager(url, { storage });
+    const seen: string[][] = [];
+    tokens.on('tokens', () => seen.push([...stored]));
+    await tokens.login(credentials);
+    await tokens.refresh();
+    expect(seen).toEqual([['refresh-1'], ['refresh-1', 'refresh-2']]);
+    // A restart goes on from what is stored, without spending it.
+    expect(await manager(url, { storage }).getToken()).toBe('access-2');
+  });
+
+  it('[TOK4] only a refusal of the server ends the login', async () => {
+    const { url, state } = await issuer();
+    const storage = memoryTokenStorage();
+    const tokens = manager(url, { storage });
+    await tokens.login(credentials);
+    const passing: HttpReply[] = [
+      { status: 500, body: failure('INTERNAL_ERROR') },
+      { status: 503, body: 'gateway down' },
+      { status: 403, body: '<html>proxy</html>' },
+      { status: 401, body: '' },
+    ];
+    for (const reply of passing) {
+      state.refresh = () => reply;
+      await expect(tokens.refresh()).rejects.toMatchObject({ retryable: true });
+      expect(await tokens.getToken()).toBe('access-1');
+      expect((await storage.load())?.refreshToken).toBe('refresh-1');
+    }
+    const out = next(tokens, 'signed-out');
+    state.refresh = () => ({ status: 401, body: failure('TOKEN_REVOKED') });
+    await expect(tokens.refresh()).rejects.toMatchObject({ code: 'TOKEN_REVOKED' });
+    expect((await out).error?.code).toBe('TOKEN_REVOKED');
+    expect(await storage.load()).toBeUndefined();
+    await expect(tokens.getToken()).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+  });
+
+  it('[TOK4] survives a server that is out of reach, and tries again by itself', async () => {
+    const { url, server } = await issuer();
+    const clock = new FakeClock();
+    const tokens = manager(url, { clock });
+    await tokens.login(credentials);
+    clock.time += 800_000;
+    await server.stop();
+    await expect(tokens.refresh()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await server.start();
+    const renewed = next(tokens, 'tokens');
+    clock.advance(1_000);
+    await renewed;
+    expect(await tokens.getToken()).toBe('access-2');
+  });
+
+  it('[TOK4] honours retryAfterMs and Retry-After', async () => {
+    const { url, state, refreshes } = await issuer();
+    const clock = new FakeClock();
+    const tokens = manager(url, { clock });
+    await tokens.login(credentials);
+    clock.time += 800_000;
+    state.refresh = () => ({ status: 429, body: 'slow down', headers: { 'retry-after': '7' } });
+    const refusal = { code: 'RATE_LIMIT', retryAfterMs: 7000 };
+    await expect(tokens.refresh()).rejects.toMatchObject(refusal);
+    await expect(tokens.refresh()).rejects.toMatchObject(refusal);
+    clock.advance(6_999);
+    expect(refreshes()).toBe(1);
+    state.refresh = undefined;
+    const renewed = next(tokens, 'tokens');
+    clock.advance(1);
+    await renewed;
+  });
+
+  it('[TOK4] fetch retries once after TOKEN_EXPIRED, and only then', async () => {
+    const { url, state, server } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    const answer = (authorized: boolean, code: string): HttpReply =>
+      authorized ? { body: { fine: true } } : { status: 401, body: failure(code) };
+    let code = 'TOKEN_EXPIRED';
+    state.resource = () => answer(server.calls.at(-1)?.headers.authorization === 'Bearer access-2', code);
+    expect(await tokens.request('/api/screens', { body: { name: 'x' } })).toEqual({ fine: true });
+    expect(server.calls.at(-1)?.body).toEqual({ name: 'x' });
+    state.resource = () => answer(false, code);
+    expect((await tokens.fetch('/api/screens')).status).toBe(401);
+    code = 'MFA_REQUIRED';
+    const before = server.calls.length;
+    await expect(tokens.request('/api/screens')).rejects.toMatchObject({ code });
+    expect(server.calls.length).toBe(before + 1);
+  });
+
+  it('[TOK4] never shows the token to another origin', async () => {
+    const { url } = await issuer();
+    const other = await new ScriptedServer().start();
+    cleanups.push(() => other.stop());
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    await tokens.fetch(`${other.url}/x`);
+    expect(other.calls[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it('[TOK4] tells the live socket of each new token', async () => {
+    const { url, server } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    const told = new Promise<string>((resolve) => {
+      server.onLink = (link) => link.on('auth-refresh', ({ token }) => resolve(token));
+    });
+    const client = connect({ url, tokens });
+    cleanups.push(() => client.close());
+    await client.online();
+    await tokens.refresh();
+    expect(await told).toBe('access-2');
+    expect(server.handshakes).toHaveLength(1);
+  });
+
+  it('[TOK4] takes a connection of its own when the socket refuses the new token', async () => {
+    const { url, server } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    server.onLink = (link) => link.on('auth-refresh', (_, ack) => ack?.(failure('FORBIDDEN')));
+    const client = connect({ url, tokens, random: () => 0.5 });
+    cleanups.push(() => client.close());
+    await client.online();
+    const back = next(client, 'ready');
+    await tokens.refresh();
+    await back;
+    expect(server.handshakes.map(({ token }) => token)).toEqual(['access-1', 'access-2']);
+  });
+
+  it('[TOK4] renews before the server’s warning ends, without dropping the socket', async () => {
+    const { url, server } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    const renewed = new Promise<string>((resolve) => {
+      server.onLink = (link) => {
+        link.on('auth-refresh', ({ token }, ack) => {
+          ack?.({ success: true, expiresAt: 1 });
+          resolve(token);
+        });
+        link.emit('auth-expiring', { expiresAt: 1 });
+      };
+    });
+    const client = connect({ url, tokens });
+    cleanups.push(() => client.close());
+    expect(await renewed).toBe('access-2');
+    expect(server.handshakes.map(({ token }) => token)).toEqual(['access-1']);
+    expect(client.state).toBe('online');
+    const closed = next(client, 'state', ({ state }) => state === 'closed');
+    await tokens.logout();
+    expect((await closed).error?.code).toBe('AUTH_ERROR');
+  });
+
+  it('[TOK4] a logout during a refresh is not undone by it', async () => {
+    const { url, state } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    let loggedOut: Promise<void> | undefined;
+    state.refresh = () => {
+      loggedOut = tokens.logout();
+      return undefined;
+    };
+    await expect(tokens.refresh()).rejects.toThrow();
+    await loggedOut;
+    expect(tokens.signedIn).toBe(false);
+    await expect(tokens.getToken()).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+  });
+});

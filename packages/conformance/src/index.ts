@@ -1,0 +1,71 @@
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { acceptingRules } from './rules/accepting.js';
+import { badInputRules } from './rules/bad-input.js';
+import { deliveringRules } from './rules/delivering.js';
+import { envelopeRules } from './rules/envelope.js';
+import { handshakeRules } from './rules/handshake.js';
+import { httpCommandRules } from './rules/http-commands.js';
+import { httpSurfaceRules } from './rules/http-surface.js';
+import { identityRules } from './rules/identity.js';
+import { limitRules } from './rules/limits.js';
+import { pairingRules } from './rules/pairing.js';
+import { screenRules } from './rules/screens.js';
+import { socketRules } from './rules/sockets.js';
+import { statusRules } from './rules/status.js';
+import { tokenRules } from './rules/tokens.js';
+import { type GetWorld, World } from './support/world.js';
+import type { Target } from './target.js';
+
+export type { HttpAnswer, HttpCall } from './support/http.js';
+export { comparable, expectBody, expectFailure, HttpClient } from './support/http.js';
+export { operations } from './support/openapi.js';
+export { expectAccepted, expectRefused, nextEvent, Sockets, StockScreen, send } from './support/sockets.js';
+export { type Account, type Device, navigate, trigger, World } from './support/world.js';
+export type { Target } from './target.js';
+
+type Rules = (world: GetWorld) => void;
+
+/**
+ * All rules of docs/protocol.md but those of the limits, against a running server. Its rate limits must be lifted (the suite
+ * makes hundreds of requests a minute from one address), and sign-up open.
+ * @example conformanceSuite(async () => ({ url: 'http://127.0.0.1:3000' }))
+ */
+export function conformanceSuite(target: () => Promise<Target>): void {
+  suite(target, {
+    'identity [ID]': identityRules,
+    'tokens [ID]': tokenRules,
+    'handshake [SK]': handshakeRules,
+    'sockets [SK]': socketRules,
+    'accepting [DL]': acceptingRules,
+    'commands over HTTP [DL]': httpCommandRules,
+    'delivering [DL]': deliveringRules,
+    'status [DL]': statusRules,
+    'screens [SC]': screenRules,
+    'pairing [SC]': pairingRules,
+    'envelope [ER]': envelopeRules,
+    'bad input [ER]': badInputRules,
+    'HTTP surface [HT]': httpSurfaceRules,
+  });
+}
+
+/** The rules of the limits, against a server with the default limits that nothing else uses meanwhile. */
+export function limitsConformanceSuite(target: () => Promise<Target>): void {
+  suite(target, { 'limits [HT]': limitRules });
+}
+
+function suite(target: () => Promise<Target>, families: Record<string, Rules>): void {
+  let world: World | undefined;
+  beforeAll(async () => {
+    world = new World(await target());
+  }, 120_000);
+  afterEach(() => world?.sockets.closeAll());
+  afterAll(() => world?.sockets.closeAll());
+  for (const [name, rules] of Object.entries(families)) {
+    describe(name, () =>
+      rules(() => {
+        if (!world) throw new Error('the target did not start');
+        return world;
+      }),
+    );
+  }
+}

@@ -1,0 +1,67 @@
+import { v4 } from 'uuid';
+import { expect, it } from 'vitest';
+import { expectFailure, type HttpAnswer } from '../support/http.js';
+import { send } from '../support/sockets.js';
+import type { GetWorld } from '../support/world.js';
+
+const MOST = 2000;
+
+export function limitRules(world: GetWorld): void {
+  it('[HT9] past the limit a user is RATE_LIMIT, and others are not', async () => {
+    const busy = await world().person('owner');
+    const calm = await world().person('stranger');
+    let answer: HttpAnswer | undefined;
+    let passed = 0;
+    while (passed < MOST) {
+      answer = await world().http.get('/api/users/me', busy.accessToken);
+      if (answer.status !== 200) break;
+      passed += 1;
+    }
+    if (!answer) throw new Error('nothing was asked');
+    expect(passed).toBeGreaterThan(10);
+    const error = expectFailure(answer, 429, 'RATE_LIMIT');
+    expect(error.retryable).toBe(true);
+    expect(error.retryAfterMs).toBeGreaterThan(0);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(answer.headers.get('ratelimit-remaining')).toBe('0');
+    expect((await world().http.get('/api/users/me', calm.accessToken)).status).toBe(200);
+  });
+
+  it('[HT12] health, metrics and pages are never limited', async () => {
+    const { accessToken } = await world().person('owner');
+    const pages = (await world().http.get('/')).status === 200 ? ['/'] : [];
+    for (const path of ['/api/health', '/metrics', '/.well-known/jwks.json', ...pages]) {
+      for (let n = 0; n < 150; n += 1) {
+        expect((await world().http.get(path, accessToken)).status, path).not.toBe(429);
+      }
+    }
+  });
+
+  it('[SK18] past the limit of failures a bad token ends the transport and a good one passes', async () => {
+    const { accessToken } = await world().person('stranger');
+    let refusals = 0;
+    let closed = false;
+    while (!closed && refusals < 100) {
+      closed = await endsWithoutRefusal({ token: `bad.${v4()}.token` });
+      if (!closed) refusals += 1;
+    }
+    expect(closed).toBe(true);
+    expect(refusals).toBeGreaterThan(0);
+    const { socket } = await world().sockets.connect({ token: accessToken });
+    expect(await send(socket, 'status', { ids: [v4()] })).toMatchObject({ success: true });
+  });
+
+  /** True when the transport went without a `connect_error` that says why. */
+  function endsWithoutRefusal(auth: Record<string, unknown>): Promise<boolean> {
+    const socket = world().sockets.make(auth);
+    return new Promise((resolve) => {
+      socket.once('connect_error', (error: Error & { data?: unknown }) => resolve(error.data === undefined));
+      // A refused client closes by itself ("forced close") just before it tells of the refusal.
+      socket.io.on('close', (reason) => reason !== 'forced close' && resolve(true));
+      socket.connect();
+    }).then((ended) => {
+      socket.disconnect();
+      return ended as boolean;
+    });
+  }
+}

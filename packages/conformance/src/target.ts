@@ -1,0 +1,11 @@
+/** A running Bongsu, and what the suite may know of it. Everything optional unlocks rules that cannot be seen without it. */
+export interface Target {
+  /** e.g. "http://127.0.0.1:3000", no trailing slash. */
+  url: string;
+  /** Where sign-up is closed: an administrator's login, with which nothing but signing in is done. */
+  login?: { email: string; password: string };
+  /** A correctly signed access token past its end. */
+  expiredToken?: string;
+  /** An origin of CORS_ORIGINS. */
+  allowedOrigin?: string;
+}

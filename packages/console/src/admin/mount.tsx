@@ -1,0 +1,59 @@
+import '../styles/mantine.css';
+import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { I18nextProvider } from 'react-i18next';
+import { isAway } from '../api/problem.js';
+import { createServices } from '../api/services.js';
+import { createI18n } from '../i18n/i18n.js';
+import { createAdminRouter } from './router.js';
+import { ServicesProvider } from './services.js';
+import { theme } from './theme.js';
+
+/** Shared with public/color-scheme.js, which reads it before the first paint. */
+const colorSchemeManager = localStorageColorSchemeManager({ key: 'bongsu-color-scheme' });
+
+/** Starts the administration in `root`. */
+export function mountAdmin(root: HTMLElement): void {
+  const i18n = createI18n();
+  const services = createServices();
+  const { session, live } = services;
+  const queryClient = new QueryClient({ defaultOptions: { queries: { retry: worthAnotherTry } } });
+  const router = createAdminRouter({ session, queryClient });
+  // Signing in or out changes what every route may show.
+  let signedIn: string | undefined;
+  session.subscribe(() => {
+    const now = session.user?.userId;
+    if (now === signedIn) return;
+    signedIn = now;
+    if (now) live.open();
+    else live.close();
+    queryClient.clear();
+    void router.invalidate();
+  });
+  createRoot(root).render(
+    <StrictMode>
+      <I18nextProvider i18n={i18n}>
+        <MantineProvider
+          theme={theme}
+          defaultColorScheme="auto"
+          colorSchemeManager={colorSchemeManager}
+          withCssVariables={false}
+          withGlobalClasses={false}
+        >
+          <QueryClientProvider client={queryClient}>
+            <ServicesProvider services={services}>
+              <RouterProvider router={router} />
+            </ServicesProvider>
+          </QueryClientProvider>
+        </MantineProvider>
+      </I18nextProvider>
+    </StrictMode>,
+  );
+}
+
+function worthAnotherTry(failures: number, error: Error): boolean {
+  return failures < 3 && isAway(error);
+}

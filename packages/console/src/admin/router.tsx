@@ -1,0 +1,117 @@
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from '@tanstack/react-router';
+import type { Session } from '../api/session.js';
+import { NotFoundPage } from '../pages/not-found/not-found-page.js';
+import { RouteProblem } from './route-problem.js';
+import { Shell } from './shell.js';
+
+export interface RouterContext {
+  session: Session;
+  queryClient: QueryClient;
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const root = createRootRouteWithContext<RouterContext>()({
+  notFoundComponent: NotFoundPage,
+  errorComponent: RouteProblem,
+});
+
+/** Everything behind it needs a signed-in user. */
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  component: Shell,
+  beforeLoad: async ({ context, location }) => {
+    if (await context.session.restore()) return;
+    throw redirect({ to: '/sign-in', search: { next: location.href } });
+  },
+});
+
+/** Pages for those who are not signed in; others go on to where they wanted. */
+const signedOut = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-out',
+  validateSearch: (search): { next?: string } => {
+    const next = text(search.next);
+    // Only our own paths: a link to the sign-in page must not send people elsewhere.
+    return next && /^\/(?![/\\])/.test(next) ? { next } : {};
+  },
+  beforeLoad: async ({ context, search }) => {
+    if (await context.session.restore()) throw redirect({ href: search.next ?? '/screens' });
+  },
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/screens' });
+  },
+});
+
+const signIn = createRoute({
+  getParentRoute: () => signedOut,
+  path: '/sign-in',
+  component: lazyRouteComponent(() => import('../pages/sign-in/sign-in-page.js'), 'SignInPage'),
+});
+const signUp = createRoute({
+  getParentRoute: () => signedOut,
+  path: '/sign-up',
+  component: lazyRouteComponent(() => import('../pages/sign-up/sign-up-page.js'), 'SignUpPage'),
+});
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('../pages/setup/setup-page.js'), 'SetupPage'),
+});
+const screens = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/screens',
+  component: lazyRouteComponent(() => import('../pages/screens/screens-page.js'), 'ScreensPage'),
+});
+const screenDetail = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/screens/$screenId',
+  component: lazyRouteComponent(
+    () => import('../pages/screen-detail/screen-detail-page.js'),
+    'ScreenDetailPage',
+  ),
+});
+const tryIt = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/try',
+  validateSearch: (search): { screen?: string } => {
+    const screen = text(search.screen);
+    return screen ? { screen } : {};
+  },
+  component: lazyRouteComponent(() => import('../pages/try-it/try-it-page.js'), 'TryItPage'),
+});
+const profile = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/profile',
+  component: lazyRouteComponent(() => import('../pages/profile/profile-page.js'), 'ProfilePage'),
+});
+
+const routeTree = root.addChildren([
+  home,
+  setup,
+  signedOut.addChildren([signIn, signUp]),
+  signedIn.addChildren([screens, screenDetail, tryIt, profile]),
+]);
+
+export function createAdminRouter(context: RouterContext) {
+  return createRouter({ routeTree, context, defaultPreload: 'intent', scrollRestoration: true });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createAdminRouter>;
+  }
+}

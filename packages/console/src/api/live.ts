@@ -1,0 +1,95 @@
+import { type AcceptedCommand, type Client, connect, type TokenSource } from '@bongsu/client';
+import type { CommandStatus } from '@bongsu/protocol';
+
+export type LinkState = 'connecting' | 'online' | 'offline';
+
+/** A command as the Try it page makes it. */
+export type Draft = { screenId: string; displayIndex?: number } & (
+  | { type: 'trigger'; action: string; data?: unknown }
+  | { type: 'navigate'; url: string }
+);
+
+interface LiveEvents {
+  /** `state` changed. */
+  state: undefined;
+  /** The socket is ready: what was missed meanwhile must be read again. */
+  ready: undefined;
+  'screen-status': { screenId: string; online: boolean };
+  'command-status': CommandStatus;
+}
+
+/** The page's one socket, opened and closed with the login; listeners stay over both. */
+export class Live {
+  #client: Client | undefined;
+  #state: LinkState = 'offline';
+  readonly #listeners = new Map<keyof LiveEvents, Set<(value: never) => void>>();
+
+  constructor(private readonly tokens: TokenSource) {}
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  on<Name extends keyof LiveEvents>(event: Name, listener: (value: LiveEvents[Name]) => void): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  open(): void {
+    if (this.#client) return;
+    const client = connect({ url: location.origin, tokens: this.tokens });
+    this.#client = client;
+    client.on('state', ({ state, error }) => {
+      this.#setState(state === 'closed' ? 'offline' : state);
+      if (state === 'closed' && error?.status === 401) this.#reopen(client);
+    });
+    client.on('ready', () => this.#emit('ready', undefined));
+    client.on('screen-status', (status) => this.#emit('screen-status', status));
+    client.on('command-status', (status) => this.#emit('command-status', status));
+    this.#setState('connecting');
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  /**
+   * Resolves when the command is accepted; `.executed` tells how it ended. `id`: to send the same command again.
+   * @throws CommandError
+   */
+  send(draft: Draft, id?: string): Promise<AcceptedCommand> {
+    this.open();
+    const client = this.#client as Client;
+    const { screenId, displayIndex } = draft;
+    const options = {
+      ...(displayIndex === undefined ? {} : { displayIndex }),
+      ...(id === undefined ? {} : { id }),
+    };
+    return draft.type === 'trigger'
+      ? client.trigger({ screenId }, draft.action, draft.data, options)
+      : client.navigate({ screenId }, draft.url, options);
+  }
+
+  /** Closed for good by the server: either the login is over, which asking for a new token shows, or a new token helps. */
+  #reopen(closed: Client): void {
+    if (this.#client !== closed) return;
+    this.#client = undefined;
+    this.tokens.refresh().then(
+      () => this.open(),
+      () => {},
+    );
+  }
+
+  #setState(state: LinkState): void {
+    this.#state = state;
+    this.#emit('state', undefined);
+  }
+
+  #emit<Name extends keyof LiveEvents>(event: Name, value: LiveEvents[Name]): void {
+    for (const listener of this.#listeners.get(event) ?? [])
+      (listener as (value: LiveEvents[Name]) => void)(value);
+  }
+}

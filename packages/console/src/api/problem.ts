@@ -1,0 +1,42 @@
+import { BongsuError, ERRORS, type ErrorCode } from '@bongsu/protocol';
+
+/** What the console shows of a failure: one of the server's codes, or the network's own. */
+type ProblemCode = ErrorCode | 'NETWORK';
+
+export interface Problem {
+  code: ProblemCode;
+  /** Milliseconds until another try makes sense. */
+  retryAfterMs: number | undefined;
+  /** Which field is wrong and why, where the server said so. */
+  faults: { path: string; message: string }[];
+}
+
+/** Anything thrown as a problem that can be shown. What is no error of the protocol is a fault of this page. */
+export function toProblem(error: unknown): Problem {
+  if (!(error instanceof BongsuError)) return { code: 'INTERNAL_ERROR', retryAfterMs: undefined, faults: [] };
+  const { code, retryAfterMs, details } = error;
+  return { code: isUnanswered(error) ? 'NETWORK' : code, retryAfterMs, faults: faultsOf(details) };
+}
+
+/** True when trying the same again later may work. */
+export function isAway(error: unknown): boolean {
+  return error instanceof BongsuError && ERRORS[error.code].retryable;
+}
+
+/** The SDK keeps what fetch threw as the cause; an UNAVAILABLE that the server said has none. */
+function isUnanswered(error: BongsuError): boolean {
+  return error.code === 'UNAVAILABLE' && error.cause !== undefined;
+}
+
+function faultsOf(details: unknown): Problem['faults'] {
+  if (!Array.isArray(details)) return [];
+  return details.flatMap((item: unknown) =>
+    isRecord(item) && typeof item.message === 'string'
+      ? [{ path: String(item.path ?? ''), message: item.message }]
+      : [],
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

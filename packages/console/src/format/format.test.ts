@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { ago, deviceName, jsonText, latency, pairingCode, seconds } from './format.js';
+
+describe('format', () => {
+  it('[USR1] shows latencies with as many digits as a person can use', () => {
+    expect(latency(4.23, 'en')).toBe('4.2 ms');
+    expect(latency(87.6, 'en')).toBe('88 ms');
+    expect(latency(1834, 'en')).toBe('1.8 sec');
+    expect(latency(61_000, 'en')).toBe('61 sec');
+    expect(latency(-3, 'en')).toBe('0 ms');
+  });
+
+  it('[SEC3] rounds a wait up, so that nobody tries again too early', () => {
+    expect(seconds(11_001, 'en')).toBe('12 sec');
+    expect(seconds(1, 'en')).toBe('1 sec');
+  });
+
+  it('[USR1] tells how long ago in the largest unit, and never of the future', () => {
+    const now = 1_700_000_000_000;
+    expect(ago(now - 59_000, now, 'en')).toBe('now');
+    expect(ago(now - 5 * 60_000, now, 'en')).toBe('5 minutes ago');
+    expect(ago(now - 26 * 3_600_000, now, 'en')).toBe('yesterday');
+    expect(ago(now + 60_000, now, 'en')).toBe('now');
+  });
+
+  it('[MSG3] shows short data on one line and changes nothing in it', () => {
+    expect(jsonText({ volume: 0.8 })).toBe('{ "volume": 0.8 }');
+    expect(jsonText({ text: 'a\n  b' })).toBe('{ "text": "a\\n  b" }');
+    const long = { list: Array.from({ length: 30 }, (_, index) => index) };
+    expect(JSON.parse(jsonText(long))).toEqual(long);
+    expect(jsonText(long)).toContain('\n');
+  });
+
+  it('[USR1] makes the code of the screen out of whatever was typed', () => {
+    expect(pairingCode('abcd2345')).toBe('ABCD-2345');
+    expect(pairingCode(' abcd - 2345 ')).toBe('ABCD-2345');
+    expect(pairingCode('abc')).toBe('ABC');
+    expect(pairingCode('ABCD-2345-TOO-LONG')).toBe('ABCD-2345');
+  });
+
+  it('[USR1] names a device out of its user agent, or nothing at all', () => {
+    const chrome = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36';
+    expect(deviceName(chrome)).toEqual({ browser: 'Chrome', system: 'Linux' });
+    expect(deviceName(`${chrome} Edg/140.0.0.0`)).toEqual({ browser: 'Edge', system: 'Linux' });
+    const tv =
+      'Mozilla/5.0 (Linux; Tizen 6.0) AppleWebKit/537.36 SamsungBrowser/2.0 Chrome/76 TV Safari/537.36';
+    expect(deviceName(tv)).toEqual({ browser: 'Samsung Internet', system: 'Tizen' });
+    expect(deviceName('curl/8.5.0')).toBeUndefined();
+  });
+});

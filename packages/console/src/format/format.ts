@@ -1,0 +1,84 @@
+/** "12 s", at least one second, rounded up so that nobody tries too early. */
+export function seconds(ms: number, language: string): string {
+  return new Intl.NumberFormat(language, { style: 'unit', unit: 'second', unitDisplay: 'short' }).format(
+    Math.max(1, Math.ceil(ms / 1000)),
+  );
+}
+
+/** "4.2 ms", "87 ms", "1.8 s": as many digits as a person can use. */
+export function latency(ms: number, language: string): string {
+  const [value, unit] = ms < 1000 ? ([ms, 'millisecond'] as const) : ([ms / 1000, 'second'] as const);
+  return new Intl.NumberFormat(language, {
+    style: 'unit',
+    unit,
+    unitDisplay: 'short',
+    maximumFractionDigits: value < 10 ? 1 : 0,
+  }).format(Math.max(0, value));
+}
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+];
+
+/** "5 minutes ago", "now" within the first minute; a clock that is behind shows "now" rather than the future. */
+export function ago(at: number, now: number, language: string): string {
+  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  const elapsedMs = Math.max(0, now - at);
+  const step = STEPS.find(([, stepMs]) => elapsedMs >= stepMs);
+  return step ? format.format(-Math.floor(elapsedMs / step[1]), step[0]) : format.format(0, 'second');
+}
+
+/** "14:03:22" in the reader's own time. */
+export function clockTime(at: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(
+    at,
+  );
+}
+
+const ONE_LINE_CHARACTERS = 64;
+
+/** JSON for reading: on one line while that is short. */
+export function jsonText(value: unknown): string {
+  const lines = JSON.stringify(value, null, 2);
+  const line = lines.replace(/\n */g, ' ');
+  // Within a text JSON escapes line breaks, so those found here are only layout.
+  return line.length <= ONE_LINE_CHARACTERS ? line : lines;
+}
+
+/** What somebody typed as a pairing code, as the screen shows it: "abcd2345" → "ABCD-2345". */
+export function pairingCode(typed: string): string {
+  const plain = typed
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '')
+    .slice(0, 8);
+  return plain.length > 4 ? `${plain.slice(0, 4)}-${plain.slice(4)}` : plain;
+}
+
+/** "Chrome on Windows" out of a user agent; the whole text where it is none we know. */
+export function deviceName(userAgent: string): { browser: string; system: string } | undefined {
+  const browser = BROWSERS.find(([, pattern]) => pattern.test(userAgent))?.[0];
+  const system = SYSTEMS.find(([, pattern]) => pattern.test(userAgent))?.[0];
+  return browser && system ? { browser, system } : undefined;
+}
+
+/** Order matters: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari. */
+const BROWSERS: [string, RegExp][] = [
+  ['Edge', /Edg\//],
+  ['Opera', /OPR\//],
+  ['Samsung Internet', /SamsungBrowser\//],
+  ['Firefox', /Firefox\//],
+  ['Chrome', /Chrom(e|ium)\//],
+  ['Safari', /Safari\//],
+];
+const SYSTEMS: [string, RegExp][] = [
+  ['Android', /Android/],
+  ['iOS', /iPhone|iPad/],
+  ['Windows', /Windows/],
+  ['macOS', /Mac OS X/],
+  ['ChromeOS', /CrOS/],
+  ['webOS', /Web0S|webOS/],
+  ['Tizen', /Tizen/],
+  ['Linux', /Linux/],
+];

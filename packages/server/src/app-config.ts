@@ -1,0 +1,92 @@
+import { hostname } from 'node:os';
+import type { CommandsConfig } from './commands/index.js';
+import type { Config } from './config.js';
+import type { HttpConfig } from './gateway/http.js';
+import type { SocketsConfig } from './gateway/sockets.js';
+import type { RateLimiterConfig } from './guards/rate-limiter.js';
+import type { IdentityConfig } from './identity/index.js';
+import type { PostgresConfig } from './platform/database/postgres.js';
+
+// Settings as people write them → the slice of each part, in its own names and units.
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** host:port; where any free port is taken, the process tells two nodes of one machine apart. */
+export function nodeName({ NODE_NAME, HOST, PORT }: Config): string {
+  return NODE_NAME ?? (PORT === 0 ? `${hostname()}:pid-${process.pid}` : `${HOST}:${PORT}`);
+}
+
+export function postgresConfig(config: Config, url: string, node: string): PostgresConfig {
+  return {
+    url,
+    poolMax: config.DB_POOL_MAX,
+    poolIdleMs: config.DB_POOL_IDLE_SECONDS * SECOND_MS,
+    poolConnectMs: config.DB_POOL_CONNECT_SECONDS * SECOND_MS,
+    applicationName: `${config.SERVICE_NAME} ${node}`.slice(0, 63),
+  };
+}
+
+/** Every origin, or the listed ones. */
+export function corsOrigins(config: Config): readonly string[] | true {
+  return config.CORS_ALLOW_ALL_ORIGINS ? true : config.CORS_ORIGINS;
+}
+
+export function identityConfig(config: Config): IdentityConfig {
+  const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = config;
+  return {
+    issuer: config.PUBLIC_URL ?? 'bongsu',
+    jwtSecret: config.JWT_SECRET.reveal(),
+    jwtAlgorithm: config.JWT_ALG,
+    piiKeys: config.PII_KEYS.reveal(),
+    accessTokenMs: config.ACCESS_TOKEN_EXPIRE_MINUTES * MINUTE_MS,
+    refreshTokenMs: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_MS,
+    sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
+    signup: config.SIGNUP,
+    firstAdmin:
+      email !== undefined && password !== undefined ? { email, password: password.reveal() } : undefined,
+    allowedOrigins: [
+      ...config.CORS_ORIGINS,
+      ...(config.PUBLIC_URL ? [new URL(config.PUBLIC_URL).origin] : []),
+    ],
+    production: config.NODE_ENV === 'production',
+  };
+}
+
+export function limiterConfig(config: Config): RateLimiterConfig {
+  return {
+    enabled: config.RATE_LIMIT_ENABLED,
+    requestsPerMinute: config.RATE_LIMIT_PER_MINUTE,
+    commandsPerMinute: config.COMMAND_RATE_PER_MINUTE,
+    handshakeFailuresPerMinute: config.HANDSHAKE_FAILURES_PER_MINUTE,
+  };
+}
+
+export function commandsConfig(config: Config): CommandsConfig {
+  return {
+    retentionMs: config.COMMAND_RETENTION_HOURS * HOUR_MS,
+    maxPendingPerScreen: config.MAX_PENDING_PER_SCREEN,
+    batchSize: config.BATCH_SIZE,
+    batchMaxWaitMs: config.BATCH_MAX_WAIT_MS,
+  };
+}
+
+export function httpConfig(config: Config, version: string, consoleFolder: string | undefined): HttpConfig {
+  return {
+    corsOrigins: corsOrigins(config),
+    forceHttps: config.FORCE_HTTPS,
+    publicUrl: config.PUBLIC_URL,
+    version,
+    consoleFolder,
+  };
+}
+
+export function socketsConfig(config: Config): SocketsConfig {
+  return {
+    heartbeatIntervalMs: config.HEARTBEAT_INTERVAL_MS,
+    heartbeatTimeoutMs: config.HEARTBEAT_TIMEOUT_MS,
+    corsOrigins: corsOrigins(config),
+  };
+}

@@ -1,0 +1,306 @@
+import { randomUUID } from 'node:crypto';
+import type { ClosingKey } from '@bongsu/protocol';
+import type { FastifyInstance } from 'fastify';
+import {
+  commandsConfig,
+  corsOrigins,
+  httpConfig,
+  identityConfig,
+  limiterConfig,
+  nodeName,
+  socketsConfig,
+} from './app-config.js';
+import { createRecordAudit } from './audit/record.js';
+import { type Commands, createCommands } from './commands/index.js';
+import type { Config } from './config.js';
+import { createAdmit } from './gateway/admission.js';
+import { compileTrust, type Trust } from './gateway/client-address.js';
+import { Connections } from './gateway/connections.js';
+import { consoleFolder } from './gateway/console.js';
+import { createHttp } from './gateway/http.js';
+import { Sockets } from './gateway/sockets.js';
+import { NonceManager } from './guards/nonce-manager.js';
+import { RateLimiter } from './guards/rate-limiter.js';
+import { createIdentity, type Identity, type Revoked } from './identity/index.js';
+import { Lifecycle } from './lifecycle.js';
+import { openDatabase } from './open-database.js';
+import { HealthReporter } from './operations/health.js';
+import { healthRoutes, metricsRoutes } from './operations/routes.js';
+import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
+import { readBootId } from './platform/database/boot.js';
+import { databaseClock } from './platform/database/clock-offset.js';
+import type { Database } from './platform/database/database.js';
+import { renewEpochIfNeeded } from './platform/database/epoch.js';
+import { migrate } from './platform/database/migrate.js';
+import { readMigrations } from './platform/database/migration-files.js';
+import { keepNode } from './platform/database/node-keeper.js';
+import { MemoryEphemeral } from './platform/ephemeral/memory.js';
+import { type Log, silentLog } from './platform/log.js';
+import { Metrics } from './platform/metrics.js';
+import { createScreens, type Screens } from './screens/index.js';
+import { readVersion } from './version.js';
+
+/** What tests and the command line may replace. */
+export interface Overrides {
+  clock?: Clock;
+  log?: Log;
+}
+
+export interface App {
+  /** Opens storage, migrates, listens. @throws whatever kept it from starting; what was started is undone then */
+  start(): Promise<void>;
+  /** Graceful, in reverse order, bounded by DRAIN_SECONDS; one promise for all callers. @throws StopError */
+  stop(reason?: string): Promise<void>;
+  /** Where it listens, once started. */
+  readonly url: string;
+  /** Settles with the reason when the process can no longer do its work and should end with code 1. */
+  readonly fatal: Promise<unknown>;
+  /** The one-time link that makes the first administrator; undefined when there is one. */
+  setupLink(): Promise<string | undefined>;
+}
+
+/** @example const app = createApp(config); await app.start(); … await app.stop() */
+export function createApp(config: Config, overrides: Overrides = {}): App {
+  return new BongsuApp(config, overrides.clock ?? systemClock, overrides.log ?? silentLog);
+}
+
+/** What every domain is built from. */
+interface Core {
+  node: { name: string; incarnation: string };
+  clock: Clock;
+  databaseClock: DatabaseClock;
+  log: Log;
+  metrics: Metrics;
+  database: Database;
+  ephemeral: MemoryEphemeral;
+  limiter: RateLimiter;
+  connections: Connections;
+}
+
+interface Domains {
+  identity: Identity;
+  screens: Screens;
+  commands: Commands;
+}
+
+class BongsuApp implements App {
+  readonly #config: Config;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #lifecycle: Lifecycle;
+  readonly fatal: Promise<unknown>;
+  #fail: (reason: unknown) => void = () => undefined;
+  #url: string | undefined;
+  #identity: Identity | undefined;
+
+  constructor(config: Config, clock: Clock, log: Log) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#log = log;
+    this.#lifecycle = new Lifecycle({ clock, log });
+    this.fatal = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+  }
+
+  get url(): string {
+    if (this.#url === undefined) throw new Error('The server has not started.');
+    return this.#url;
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.#lifecycle.stop(this.#deadlineMs).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async stop(reason = 'asked to'): Promise<void> {
+    this.#log.info({ reason }, 'Stopping');
+    await this.#lifecycle.stop(this.#deadlineMs);
+    this.#log.info({}, 'Stopped');
+  }
+
+  async setupLink(): Promise<string | undefined> {
+    const token = await this.#identity?.setupToken();
+    return token === undefined ? undefined : `${this.#config.PUBLIC_URL ?? this.url}/setup#token=${token}`;
+  }
+
+  get #deadlineMs(): number {
+    return this.#config.DRAIN_SECONDS * 1000;
+  }
+
+  /** Top to bottom is the order of the start; the stop goes from the bottom up. */
+  async #start(): Promise<void> {
+    const core = await this.#openCore();
+    const domains = await this.#startDomains(core);
+    await this.#startGateway(core, domains);
+    this.#log.info({ url: this.#url, node: core.node.name, database: core.database.kind }, 'Ready');
+  }
+
+  async #openCore(): Promise<Core> {
+    const deps = { clock: this.#clock, log: this.#log, metrics: new Metrics() };
+    const node = { name: nodeName(this.#config), incarnation: randomUUID() };
+    const database = await this.#openDatabase(node);
+    const ephemeral = await this.#lifecycle.step(
+      'ephemeral',
+      () => new MemoryEphemeral(this.#clock, this.#log),
+      (opened) => opened.close(),
+    );
+    return {
+      ...deps,
+      node,
+      database,
+      ephemeral,
+      databaseClock: databaseClock(database, this.#clock),
+      limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
+      connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER),
+    };
+  }
+
+  async #openDatabase(node: Core['node']): Promise<Database> {
+    const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
+    const { database, uncleanStop } = await this.#lifecycle.step(
+      'database',
+      () => openDatabase(this.#config, node.name, deps),
+      (opened) => opened.database.close(),
+    );
+    await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
+    await this.#lifecycle.step(
+      'node name',
+      () => keepNode({ ...node, singleNode: true }, { ...deps, database }),
+      (kept) => kept.release(),
+    );
+    await this.#lifecycle.step('epoch', async () =>
+      renewEpochIfNeeded(database, { uncleanStop, bootId: await readBootId() }),
+    );
+    return database;
+  }
+
+  async #startDomains(core: Core): Promise<Domains> {
+    const recordAudit = createRecordAudit({ now: core.databaseClock, service: this.#config.SERVICE_NAME });
+    const identity = createIdentity({ ...core, recordAudit, config: identityConfig(this.#config) });
+    const nonces = new NonceManager(core);
+    const commands = createCommands({
+      ...core,
+      config: commandsConfig(this.#config),
+      push: core.connections,
+      // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
+      authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
+      usernames: (ids) => identity.usernames(ids),
+      limit: (userId) => core.limiter.checkBurst(`user:${userId}`),
+      registerNonce: (userId, nonce, commandId) => nonces.registerNonce(userId, nonce, commandId),
+    });
+    const screens = createScreens({
+      ...core,
+      recordAudit,
+      push: core.connections,
+      identity,
+      users: identity,
+      inbox: commands,
+      rateLimiter: core.limiter,
+      idempotency: commands.idempotency,
+    });
+    this.#identity = await this.#lifecycle.step(
+      'identity',
+      () => started(identity),
+      (it) => it.stop(),
+    );
+    await this.#lifecycle.step(
+      'screens',
+      () => started(screens),
+      (it) => it.stop(),
+    );
+    await this.#lifecycle.step(
+      'commands',
+      () => started(commands),
+      (it, signal) => it.stop(signal),
+    );
+    return { identity, screens, commands };
+  }
+
+  async #startGateway(core: Core, domains: Domains): Promise<void> {
+    const { identity, screens, commands } = domains;
+    const health = this.#createHealth(core);
+    const trust = compileTrust(this.#config.TRUST_PROXY);
+    const http = await this.#createHttp(core, domains, health, trust);
+    const origins = corsOrigins(this.#config);
+    const sockets = new Sockets({
+      ...core,
+      config: socketsConfig(this.#config),
+      server: http.server,
+      identity,
+      commands,
+      screens,
+      events: { ...identity.events, ...commands.events },
+      admit: createAdmit({
+        isDraining: () => !health.ready,
+        allowsOrigin: (origin) => origins === true || origins.includes(origin),
+      }),
+      trust,
+    });
+    identity.onRevoked((who, closing) => closeAll(core.connections, who, closing));
+    await this.#lifecycle.step(
+      'http',
+      () => this.#listen(http),
+      () => http.close(),
+    );
+    await this.#lifecycle.step(
+      'sockets',
+      () => sockets,
+      (it) => it.drain().then(() => it.close()),
+    );
+    // Undone before the sockets: what was accepted is acked on them, and receipts under way are written.
+    await this.#lifecycle.step(
+      'commands under way',
+      () => commands,
+      (it, signal) => it.stop(signal),
+    );
+    await this.#lifecycle.step(
+      'readiness',
+      () => health.setReady(true),
+      () => health.setReady(false),
+    );
+  }
+
+  #createHealth(core: Core): HealthReporter {
+    const startedAt = this.#clock.monotonic();
+    return new HealthReporter({
+      ...core,
+      version: readVersion(),
+      node: core.node.name,
+      connections: () => core.connections.size,
+      uptimeSeconds: () => (this.#clock.monotonic() - startedAt) / 1000,
+    });
+  }
+
+  #createHttp(core: Core, { identity, screens, commands }: Domains, health: HealthReporter, trust: Trust) {
+    const operations = { health, metrics: core.metrics, metricsToken: this.#config.METRICS_TOKEN?.reveal() };
+    return createHttp({
+      ...core,
+      config: httpConfig(this.#config, readVersion(), consoleFolder()),
+      identity,
+      rootRoutes: [identity.wellKnownRoutes, healthRoutes(operations), metricsRoutes(operations)],
+      apiRoutes: [identity.routes, screens.routes, commands.routes, healthRoutes(operations)],
+      trust,
+    });
+  }
+
+  async #listen(http: FastifyInstance): Promise<void> {
+    const { HOST: host, PORT: port } = this.#config;
+    this.#url = await http.listen({ host, port });
+  }
+}
+
+async function started<Part extends { start(): Promise<void> }>(part: Part): Promise<Part> {
+  await part.start();
+  return part;
+}
+
+function closeAll(connections: Connections, who: Revoked, closing: ClosingKey): void {
+  if (who.sessionId !== undefined) connections.closeSession(who.sessionId, closing);
+  if (who.userId !== undefined) connections.closeUser(who.userId, closing);
+  if (who.screenId !== undefined) connections.closeScreen(who.screenId, closing);
+}

@@ -1,0 +1,325 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import {
+  type CommandsHarness,
+  commandsHarness,
+  connectScreen,
+  FakeScreen,
+  SENDER,
+  triggerTo,
+} from '../../test/support/commands.js';
+import { describeEachDatabase } from '../../test/support/databases.js';
+import { type Clock, systemClock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+
+const executed = () => ({ status: 'executed' });
+
+describeEachDatabase('delivering', (open) => {
+  let database: Database;
+  let harness: CommandsHarness;
+  const harnesses: CommandsHarness[] = [];
+
+  const start = async (overrides = {}) => {
+    const made = commandsHarness(database, overrides);
+    made.screens.set('scr_a', 1);
+    await made.commands.start();
+    harnesses.push(made);
+    return made;
+  };
+  beforeEach(async () => {
+    database = await open();
+    harness = await start();
+    await harness.addScreen('scr_a');
+  });
+  afterEach(async () => {
+    for (const made of harnesses.splice(0)) await made.commands.stop(AbortSignal.timeout(1000));
+  });
+
+  const accept = async (count: number, fields: object = {}) => {
+    const ids: string[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const command = triggerTo('scr_a', { data: { i }, ...fields });
+      await harness.send('trigger', command);
+      ids.push(command.id);
+    }
+    return ids;
+  };
+  const session = async () => {
+    const [row] = await database.query<{ acked_seq: number; fence: number; node: string | null }>(
+      "select acked_seq, fence, node from screen_sessions where screen_id = 'scr_a'",
+    );
+    return row;
+  };
+  const statuses = async () => {
+    const rows = await database.query<{ status: string }>('select status from deliveries order by seq');
+    return rows.map((row) => row.status);
+  };
+  const acked = (seq: number) => vi.waitFor(async () => expect((await session())?.acked_seq).toBe(seq));
+
+  it('[DL10] [MSG3] delivers what waited for an offline screen in order, one at a time', async () => {
+    const ids = await accept(70);
+    const screen = new FakeScreen('scr_a');
+    const { ready } = await connectScreen(harness.commands, screen);
+    expect(ready.state).toEqual({ lastSeq: 70, acked: 0, recovered: true });
+    const [first] = await screen.received(1);
+    expect(first?.entry).toEqual({
+      id: ids[0],
+      type: 'trigger',
+      stream: 'screen:scr_a',
+      seq: 1,
+      prev: 0,
+      epoch: ready.epoch,
+      attempt: 1,
+      acceptedAt: expect.any(Number),
+      from: { userId: SENDER, username: 'Ada' },
+      action: 'show',
+      data: { i: 0 },
+    });
+    await acked(0);
+    expect(screen.sent).toHaveLength(1);
+    screen.answer = executed;
+    first?.receipt(executed());
+    await screen.received(70);
+    expect(screen.sent.map(({ entry }) => entry.id)).toEqual(ids);
+    await acked(70);
+    expect(await statuses()).toEqual(Array(70).fill('executed'));
+  });
+
+  it('[DL11] [MSG3] delivers a new command at once and tells its sender when it was executed', async () => {
+    const screen = new FakeScreen('scr_a', { answer: executed });
+    await connectScreen(harness.commands, screen);
+    const [id] = await accept(1);
+    await screen.received(1);
+    await vi.waitFor(() => expect(harness.pushed).toHaveLength(1));
+    expect(harness.pushed[0]).toMatchObject({
+      userId: SENDER,
+      event: 'command-status',
+      payload: { id, screenId: 'scr_a', status: 'executed', attempt: 1 },
+    });
+    expect(await statuses()).toEqual(['executed']);
+  });
+
+  it('[DL12] honours notify', async () => {
+    const answer = (entry: { notify?: string; data?: unknown }) =>
+      (entry.data as { fail?: boolean }).fail ? { status: 'failed', error: 'no' } : executed();
+    const screen = new FakeScreen('scr_a', { answer });
+    await connectScreen(harness.commands, screen);
+    await accept(1, { notify: 'none' });
+    const [final] = await accept(1, { notify: 'final' });
+    await accept(1, { notify: 'final', data: { fail: true } });
+    await screen.received(3);
+    await vi.waitFor(async () =>
+      expect(await database.query('select last_error from attempts')).toEqual([{ last_error: 'no' }]),
+    );
+    expect(harness.pushed.map(({ payload }) => payload.id)).toEqual([final]);
+  });
+
+  it('[DL13] stands at a failed entry until the next connection, and says so', async () => {
+    const [id] = await accept(2);
+    const screen = new FakeScreen('scr_a', { answer: () => ({ status: 'failed', error: 'no signal' }) });
+    const attached = await connectScreen(harness.commands, screen);
+    await screen.received(1);
+    await vi.waitFor(() => expect(harness.pushed).toHaveLength(1));
+    expect(harness.pushed[0]?.payload).toEqual({
+      id,
+      screenId: 'scr_a',
+      status: 'retrying',
+      attempt: 1,
+      error: 'no signal',
+      at: expect.any(Number),
+    });
+    expect(screen.sent).toHaveLength(1);
+    attached.detach();
+    const next = new FakeScreen('scr_a', { answer: executed });
+    await connectScreen(harness.commands, next);
+    await next.received(2);
+    expect(next.sent.map(({ entry }) => [entry.seq, entry.attempt])).toEqual([
+      [1, 2],
+      [2, 1],
+    ]);
+    await acked(2);
+    expect(await database.query('select * from attempts')).toEqual([]);
+    expect(await database.query('select attempts from deliveries order by seq')).toEqual([
+      { attempts: 2 },
+      { attempts: 1 },
+    ]);
+  });
+
+  it('[DL14] a restart changes nothing: a new instance delivers what is unsettled, in order', async () => {
+    const ids = await accept(5);
+    const screen = new FakeScreen('scr_a');
+    const attached = await connectScreen(harness.commands, screen);
+    (await screen.received(1))[0]?.receipt(executed());
+    await acked(1);
+    await screen.received(2);
+    // Nothing is told to the old instance, as with kill -9.
+    const successor = await start();
+    const again = new FakeScreen('scr_a', { answer: executed });
+    await connectScreen(successor.commands, again);
+    await again.received(4);
+    expect(again.sent.map(({ entry }) => entry.id)).toEqual(ids.slice(1));
+    await acked(5);
+    attached.detach();
+  });
+
+  it('[DL15] refuses the receipts of an overtaken connection and closes it', async () => {
+    await accept(1);
+    const older = new FakeScreen('scr_a', { instanceId: randomUUID() });
+    await connectScreen(harness.commands, older);
+    await older.received(1);
+    const other = await start();
+    const newer = new FakeScreen('scr_a', { instanceId: randomUUID() });
+    await connectScreen(other.commands, newer);
+    await newer.received(1);
+    older.sent[0]?.receipt(executed());
+    expect(await older.closed()).toBe('REPLACED_BY_OTHER');
+    expect(await statuses()).toEqual([]);
+    newer.sent[0]?.receipt(executed());
+    await acked(1);
+  });
+
+  it('[DL16] on one node the newer connection closes the older; the same instance may come back', async () => {
+    const instanceId = randomUUID();
+    const older = new FakeScreen('scr_a', { instanceId });
+    await connectScreen(harness.commands, older);
+    const newer = new FakeScreen('scr_a', { instanceId });
+    await connectScreen(harness.commands, newer);
+    expect(older.closings).toEqual(['REPLACED_BY_SELF']);
+    expect(newer.closings).toEqual([]);
+  });
+
+  it('[DL17] refuses the fence to a connection that opened before the holder', async () => {
+    const holder = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 2000 });
+    await connectScreen(harness.commands, holder);
+    const late = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 1000 });
+    await expect(connectScreen(harness.commands, late)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(late.closings).toEqual(['REPLACED_BY_OTHER']);
+    expect(holder.closings).toEqual([]);
+  });
+
+  it('[DL18] expires what is over before anything later is sent, and commits that first', async () => {
+    let now = Date.now();
+    const own = await start({ databaseClock: () => now });
+    const old = triggerTo('scr_a', { ttlMs: 1000 });
+    await own.send('trigger', old);
+    await own.send('trigger', triggerTo('scr_a', { ttlMs: 1000 }));
+    const fresh = triggerTo('scr_a');
+    await own.send('trigger', fresh);
+    now += 2000;
+    const screen = new FakeScreen('scr_a', { answer: executed });
+    await connectScreen(own.commands, screen);
+    await screen.received(1);
+    expect(await statuses()).toEqual(expect.arrayContaining(['expired', 'expired']));
+    expect(screen.sent.map(({ entry }) => entry.id)).toEqual([fresh.id]);
+    await acked(3);
+    expect(await statuses()).toEqual(['expired', 'expired', 'executed']);
+    expect(own.pushed.map(({ payload }) => payload.status)).toEqual(['expired', 'expired', 'executed']);
+  });
+
+  it('[DL19] counts garbage as a failed attempt and ignores a receipt that names another entry', async () => {
+    const [id] = await accept(1);
+    const screen = new FakeScreen('scr_a', { answer: () => 'done' });
+    const attached = await connectScreen(harness.commands, screen);
+    await vi.waitFor(() => expect(harness.pushed[0]?.payload).toMatchObject({ id, status: 'retrying' }));
+    attached.detach();
+    const next = new FakeScreen('scr_a', {
+      answer: () => ({ status: 'executed', stream: 'screen:scr_a', seq: 9 }),
+    });
+    await connectScreen(harness.commands, next);
+    await next.received(1);
+    const release = await connectScreen(harness.commands, new FakeScreen('scr_a'));
+    release.detach();
+    await vi.waitFor(async () => expect((await session())?.node).toBeNull());
+    expect(await statuses()).toEqual([]);
+  });
+
+  it('[DL20] takes a resume offset of this epoch as a receipt, and no other', async () => {
+    await accept(3);
+    const epoch = await harness.commands.currentEpoch();
+    const attach = async (resume: { epoch: string; seq: number }) => {
+      const screen = new FakeScreen('scr_a', { resume });
+      const attached = await connectScreen(harness.commands, screen);
+      await screen.received(1);
+      attached.detach();
+      return { state: attached.ready.state, first: screen.sent[0]?.entry.seq };
+    };
+    expect(await attach({ epoch: 'other', seq: 2 })).toEqual({
+      state: { lastSeq: 3, acked: 0, recovered: false, reason: 'epoch' },
+      first: 1,
+    });
+    expect(await attach({ epoch, seq: 4 })).toEqual({
+      state: { lastSeq: 3, acked: 0, recovered: false, reason: 'ahead' },
+      first: 1,
+    });
+    expect(await attach({ epoch, seq: 2 })).toEqual({
+      state: { lastSeq: 3, acked: 0, recovered: true },
+      first: 3,
+    });
+    await acked(2);
+    expect(await statuses()).toEqual(['executed', 'executed']);
+  });
+
+  it('[DL21] finds commits that no hint told of', async () => {
+    const screen = new FakeScreen('scr_a');
+    const periodic: (() => void)[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      every(_periodMs, task) {
+        periodic.push(task);
+        return () => {};
+      },
+    };
+    const deaf = await start({ clock });
+    await connectScreen(deaf.commands, screen);
+    const [id] = await accept(1);
+    for (const task of periodic) task();
+    const [first] = await screen.received(1);
+    expect(first?.entry.id).toBe(id);
+  });
+
+  it('[DL22] cancels what is pending when the screen is deleted, and takes nothing more', async () => {
+    const screen = new FakeScreen('scr_a');
+    await connectScreen(harness.commands, screen);
+    const [first, second] = await accept(2);
+    await screen.received(1);
+    const told = await database.transaction((tx) => harness.commands.cancelInbox(tx, 1, Date.now()));
+    screen.sent[0]?.receipt(executed());
+    await expect(harness.send('trigger', triggerTo('scr_a'))).rejects.toMatchObject({
+      code: 'SCREEN_NOT_FOUND',
+    });
+    told();
+    expect(harness.pushed.map(({ payload }) => [payload.id, payload.status])).toEqual([
+      [first, 'cancelled'],
+      [second, 'cancelled'],
+    ]);
+    expect(await statuses()).toEqual(['cancelled', 'cancelled']);
+    const again = connectScreen(harness.commands, new FakeScreen('scr_a'));
+    await expect(again).rejects.toMatchObject({ code: 'SCREEN_NOT_FOUND' });
+  });
+
+  it('[DL23] reads many returning screens by few statements', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `scr_${i}`);
+    for (const name of names) {
+      await harness.addScreen(name);
+      await harness.send('trigger', triggerTo(name));
+    }
+    const queries = vi.spyOn(database, 'query');
+    const screens = names.map((name) => new FakeScreen(name));
+    await Promise.all(screens.map((screen) => connectScreen(harness.commands, screen)));
+    await Promise.all(screens.map((screen) => screen.received(1)));
+    expect(queries.mock.calls.length).toBeLessThan(10);
+  });
+
+  it('[DL24] counts a connection that ended with an entry in flight as an attempt', async () => {
+    await accept(1);
+    const screen = new FakeScreen('scr_a');
+    const attached = await connectScreen(harness.commands, screen);
+    await screen.received(1);
+    attached.detach();
+    const next = new FakeScreen('scr_a');
+    await connectScreen(harness.commands, next);
+    expect((await next.received(1))[0]?.entry.attempt).toBe(2);
+    screen.sent[0]?.receipt(executed());
+    expect(await statuses()).toEqual([]);
+  });
+});

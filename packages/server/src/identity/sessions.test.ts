@@ -1,0 +1,385 @@
+import { randomUUID } from 'node:crypto';
+import type { ClosingKey } from '@bongsu/protocol';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describeEachDatabase } from '../../test/support/databases.js';
+import {
+  DAY_MS,
+  emptyIdentity,
+  MINUTE_MS,
+  MovableTime,
+  PASSWORD,
+  startIdentity,
+  type TestIdentity,
+} from '../../test/support/identity.js';
+import type { Database } from '../platform/database/database.js';
+import type { Revoked } from './revocation-feed.js';
+
+describeEachDatabase('logins', (open) => {
+  let database: Database;
+  let server: TestIdentity;
+
+  beforeAll(async () => {
+    database = await open();
+  });
+  beforeEach(async () => {
+    await emptyIdentity(database);
+    server = await startIdentity(database);
+  });
+  afterEach(() => server.stop());
+
+  const refresh = (refreshToken: string, on = server) => on.post('/auth/refresh', { refreshToken });
+  const code = async (answer: Promise<{ status: number; body: { error: { code: string } } }>) => {
+    const { status, body } = await answer;
+    return `${status} ${body.error?.code ?? 'none'}`;
+  };
+  const logIn = async (email: string, rememberMe = false) => {
+    const { body } = await server.post('/auth/login', { email, password: PASSWORD, rememberMe });
+    return body as unknown as { accessToken: string; refreshToken: string };
+  };
+  const nextRevoked = (on = server): Promise<[Revoked, ClosingKey]> =>
+    new Promise((resolve) => {
+      const stop = on.identity.onRevoked((who, closing) => {
+        stop();
+        resolve([who, closing]);
+      });
+    });
+
+  describe('refresh', () => {
+    it('[TOK3] rotates the refresh token and gives a pair that works', async () => {
+      const { refreshToken } = await server.signUp();
+      const { status, body } = await refresh(refreshToken);
+      expect(status).toBe(200);
+      expect(Object.keys(body).sort()).toEqual(['accessToken', 'expiresIn', 'refreshToken']);
+      expect(body.refreshToken).not.toBe(refreshToken);
+      expect((await server.get('/api/users/me', String(body.accessToken))).status).toBe(200);
+      expect((await refresh(String(body.refreshToken))).status).toBe(200);
+    });
+
+    it('[TOK3] 20 at once get one successor and make one generation', async () => {
+      const { refreshToken } = await server.signUp();
+      const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(refreshToken)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(new Set(answers.map(({ body }) => body.refreshToken)).size).toBe(1);
+      const [row] = await database.query<{ generation: number }>('select generation from sessions');
+      expect(row?.generation).toBe(1);
+    });
+
+    it('[TOK3] two processes at once give the same successor', async () => {
+      const other = await startIdentity(database);
+      const { refreshToken } = await server.signUp();
+      const answers = await Promise.all([refresh(refreshToken), refresh(refreshToken, other)]);
+      expect(answers[0]?.body.refreshToken).toBe(answers[1]?.body.refreshToken);
+      await other.stop();
+    });
+
+    it('[TOK3] a retry within the grace answers the same, again and again without stretching it', async () => {
+      const { refreshToken } = await server.signUp();
+      const first = await refresh(refreshToken);
+      server.time.advance(4000);
+      expect((await refresh(refreshToken)).body.refreshToken).toBe(first.body.refreshToken);
+      server.time.advance(4000);
+      expect((await refresh(refreshToken)).body.refreshToken).toBe(first.body.refreshToken);
+      server.time.advance(4000);
+      expect(await code(refresh(refreshToken))).toBe('401 AUTH_ERROR');
+      expect((await refresh(String(first.body.refreshToken))).status).toBe(200);
+    });
+
+    it('[TOK3] a token two generations old is AUTH_ERROR at once', async () => {
+      const { refreshToken } = await server.signUp();
+      const second = String((await refresh(refreshToken)).body.refreshToken);
+      await refresh(second);
+      expect(await code(refresh(refreshToken))).toBe('401 AUTH_ERROR');
+      const [row] = await database.query<{ event: { action: string; severity_id: number } }>(
+        `select event from audit_outbox order by seq desc limit 1`,
+      );
+      expect(row?.event).toMatchObject({ action: 'authn_token_reuse', severity_id: 4 });
+    });
+
+    it('[TOK3] works after a restart, with a new TokenManager', async () => {
+      const { refreshToken, accessToken } = await server.signUp();
+      await server.stop();
+      server = await startIdentity(database);
+      expect((await server.get('/api/users/me', accessToken)).status).toBe(200);
+      expect((await refresh(refreshToken)).status).toBe(200);
+    });
+
+    it('[TOK3] what is no refresh token is AUTH_ERROR', async () => {
+      const { accessToken, refreshToken } = await server.signUp();
+      const altered = refreshToken.slice(0, -2) + (refreshToken.endsWith('AA') ? 'BB' : 'AA');
+      for (const bad of ['nonsense', '', accessToken, altered]) {
+        expect(await code(refresh(bad))).toBe('401 AUTH_ERROR');
+      }
+      expect(await code(server.post('/auth/refresh'))).toBe('401 AUTH_ERROR');
+      expect(await code(server.post('/auth/refresh', {}))).toBe('401 AUTH_ERROR');
+      expect(await code(server.get('/api/users/me', refreshToken))).toBe('401 AUTH_ERROR');
+      expect(await code(server.post('/auth/refresh', { refreshToken: 7 }))).toBe('400 VALIDATION_ERROR');
+    });
+
+    it('[TOK3] the database holds hashes only', async () => {
+      const { refreshToken } = await server.signUp();
+      const next = String((await refresh(refreshToken)).body.refreshToken);
+      const [row] = await database.query<{ text: string }>(
+        `select (select string_agg(s::text, '') from sessions s) || (select string_agg(a::text, '') from audit_outbox a) as text`,
+      );
+      for (const token of [refreshToken, next]) {
+        const secret = server.identity.tokens.verifyRefreshToken(token).secret;
+        expect(row?.text).not.toContain(Buffer.from(secret).toString('hex'));
+        expect(row?.text).not.toContain(token.slice(4));
+      }
+    });
+
+    it('[USR3] the absolute end is never extended', async () => {
+      const { user } = await server.signUp();
+      let { refreshToken } = await logIn(user.email, true);
+      for (let day = 0; day < 29; day += 1) {
+        server.time.advance(DAY_MS);
+        refreshToken = String((await refresh(refreshToken)).body.refreshToken);
+      }
+      server.time.advance(DAY_MS + 1);
+      expect(await code(refresh(refreshToken))).toBe('401 TOKEN_EXPIRED');
+    });
+
+    it('[USR3] without rememberMe a login ends when idle; any use keeps it', async () => {
+      const { refreshToken, user, accessToken } = await server.signUp();
+      const remembered = await logIn(user.email, true);
+      const [touched] = await Promise.all([logIn(user.email)]);
+      const session = server.identity.tokens.verifyRefreshToken(touched.refreshToken).sessionId;
+      server.time.advance(10 * MINUTE_MS);
+      await server.get('/api/users/me', accessToken);
+      server.time.advance(18 * MINUTE_MS);
+      server.identity.touch(session);
+      server.time.advance(15 * MINUTE_MS);
+      expect(await code(refresh(refreshToken))).toBe('401 TOKEN_EXPIRED');
+      expect((await refresh(touched.refreshToken)).status).toBe(200);
+      expect((await refresh(remembered.refreshToken)).status).toBe(200);
+    });
+
+    it('[USR3] use is written to SQL, so that another process knows of it; a login that idled out stays ended', async () => {
+      const { refreshToken, user } = await server.signUp();
+      const second = await logIn(user.email);
+      const sessionOf = (token: string) => server.identity.tokens.verifyRefreshToken(token).sessionId;
+      server.time.advance(20 * MINUTE_MS);
+      server.identity.touch(sessionOf(refreshToken));
+      server.time.advance(20 * MINUTE_MS);
+      server.identity.touch(sessionOf(second.refreshToken));
+      await server.stop();
+      server = await startIdentity(database, {}, { time: server.time });
+      expect((await refresh(refreshToken)).status).toBe(200);
+      expect(await code(refresh(second.refreshToken))).toBe('401 TOKEN_EXPIRED');
+    });
+  });
+
+  describe('logout', () => {
+    it('[TOK3] ends refresh and access tokens at once, and tells who must be cut', async () => {
+      const { accessToken, refreshToken } = await server.signUp();
+      const { sessionId } = server.identity.tokens.verifyRefreshToken(refreshToken);
+      expect((await server.get('/api/users/me', accessToken)).status).toBe(200);
+      const revoked = nextRevoked();
+      const { status, body } = await server.post('/auth/logout', { refreshToken });
+      expect([status, body]).toEqual([200, { success: true }]);
+      expect(await code(server.get('/api/users/me', accessToken))).toBe('401 TOKEN_REVOKED');
+      expect(await code(refresh(refreshToken))).toBe('401 TOKEN_REVOKED');
+      expect(await revoked).toEqual([{ sessionId }, 'TOKEN_REVOKED']);
+    });
+
+    it('[TOK3] twice is no fault, a forged token is; other logins stay', async () => {
+      const { refreshToken, user } = await server.signUp();
+      const other = await logIn(user.email);
+      await server.post('/auth/logout', { refreshToken });
+      expect((await server.post('/auth/logout', { refreshToken })).status).toBe(200);
+      expect(await code(server.post('/auth/logout', { refreshToken: 'brt_forged' }))).toBe('401 AUTH_ERROR');
+      expect(await code(server.post('/auth/logout'))).toBe('401 AUTH_ERROR');
+      expect((await server.get('/api/users/me', other.accessToken)).status).toBe(200);
+    });
+
+    it('[TOK3] takes an access token too', async () => {
+      const { accessToken } = await server.signUp();
+      const headers = { authorization: `Bearer ${accessToken}` };
+      expect((await server.post('/auth/logout', undefined, headers)).status).toBe(200);
+      expect(await code(server.get('/api/users/me', accessToken))).toBe('401 TOKEN_REVOKED');
+    });
+
+    it('[TOK3] a refresh that races it leaves no live token', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const { refreshToken } = await server.signUp();
+        const [raced] = await Promise.all([
+          refresh(refreshToken),
+          server.post('/auth/logout', { refreshToken }),
+        ]);
+        const latest = String(raced?.body.refreshToken ?? refreshToken);
+        expect(await code(refresh(latest))).toBe('401 TOKEN_REVOKED');
+      }
+    });
+
+    it('[SIG1] another process hears of it from SQL and forgets what it had cached', async () => {
+      const other = await startIdentity(database);
+      const { accessToken, refreshToken } = await server.signUp();
+      expect((await other.get('/api/users/me', accessToken)).status).toBe(200);
+      const heard = nextRevoked(other);
+      await server.post('/auth/logout', { refreshToken });
+      await heard;
+      expect(await code(other.get('/api/users/me', accessToken))).toBe('401 TOKEN_REVOKED');
+      await other.stop();
+    });
+
+    it('[SIG1] a disabled user is out: tokens, refresh and log-in', async () => {
+      const { accessToken, refreshToken, user } = await server.signUp();
+      await database.query(`update users set status = 'disabled' where id = $1`, [user.userId]);
+      const revoked = nextRevoked();
+      await database.query(
+        `insert into revocations (kind, id, reason, at, until) values ('user', $1, 'disabled', 0, 9000000000000)`,
+        [user.userId],
+      );
+      expect(await revoked).toEqual([{ userId: user.userId }, 'ACCOUNT_DISABLED']);
+      expect(await code(server.get('/api/users/me', accessToken))).toBe('401 TOKEN_REVOKED');
+      expect(await code(refresh(refreshToken))).toBe('401 TOKEN_REVOKED');
+      expect(await code(server.post('/auth/login', { email: user.email, password: PASSWORD }))).toBe(
+        '401 AUTH_ERROR',
+      );
+    });
+
+    it('[SIG1] a higher epoch voids all earlier access tokens of a user', async () => {
+      const { accessToken, user } = await server.signUp();
+      await database.query('update users set epoch = epoch + 1 where id = $1', [user.userId]);
+      expect(await code(server.get('/api/users/me', accessToken))).toBe('401 TOKEN_REVOKED');
+    });
+  });
+
+  describe('device logins', () => {
+    const issue = (screenId: string) =>
+      database.transaction((tx) => server.identity.issueDeviceCredential(tx, screenId));
+
+    it('[TOK5] authenticate as their one screen, and count as used from then on', async () => {
+      const { accessToken, expiresIn } = await issue('scr_a');
+      expect(expiresIn).toBeGreaterThan(0);
+      expect(await server.identity.deviceUsed('scr_a')).toBe(false);
+      expect(await server.identity.authenticate(accessToken)).toMatchObject({
+        kind: 'screen',
+        screenId: 'scr_a',
+      });
+      expect(await server.identity.deviceUsed('scr_a')).toBe(true);
+      expect(await code(server.get('/api/users/me', accessToken))).toBe('403 FORBIDDEN');
+    });
+
+    it('[TOK3] a lost answer can be asked for again, however late, until the successor was used', async () => {
+      const { refreshToken } = await issue('scr_a');
+      const lost = await refresh(refreshToken);
+      expect(await server.identity.deviceUsed('scr_a')).toBe(true);
+      server.time.advance(40 * DAY_MS);
+      const again = await refresh(refreshToken);
+      expect(again.body.refreshToken).toBe(lost.body.refreshToken);
+      expect((await server.get('/api/users/me', String(again.body.accessToken))).status).toBe(403);
+      await refresh(String(again.body.refreshToken));
+      expect(await code(refresh(refreshToken))).toBe('401 AUTH_ERROR');
+    });
+
+    it('[TOK3] neither idle nor end by age', async () => {
+      const { refreshToken } = await issue('scr_a');
+      server.time.advance(400 * DAY_MS);
+      const { status, body } = await refresh(refreshToken);
+      expect(status).toBe(200);
+      expect(await server.identity.authenticate(String(body.accessToken))).toMatchObject({
+        screenId: 'scr_a',
+      });
+    });
+
+    it('[TOK3] a new credential ends the earlier one', async () => {
+      const first = await issue('scr_a');
+      await server.identity.authenticate(first.accessToken);
+      const revoked = nextRevoked();
+      const second = await issue('scr_a');
+      await expect(server.identity.authenticate(first.accessToken)).rejects.toMatchObject({
+        code: 'TOKEN_REVOKED',
+      });
+      expect(await code(refresh(first.refreshToken))).toBe('401 TOKEN_REVOKED');
+      expect((await revoked)[0]).toHaveProperty('sessionId');
+      expect(await server.identity.authenticate(second.accessToken)).toMatchObject({ screenId: 'scr_a' });
+    });
+
+    it('[TOK3] a revocation counts from the commit on, and not at all when rolled back', async () => {
+      const { accessToken } = await issue('scr_a');
+      await server.identity.authenticate(accessToken);
+      const rolledBack = database.transaction(async (tx) => {
+        await server.identity.revokeDevice(tx, 'scr_a');
+        throw new Error('the verb failed');
+      });
+      await expect(rolledBack).rejects.toThrow('the verb failed');
+      expect(await server.identity.authenticate(accessToken)).toMatchObject({ screenId: 'scr_a' });
+      const revoked = nextRevoked();
+      await database.transaction((tx) => server.identity.revokeDevice(tx, 'scr_a'));
+      await expect(server.identity.authenticate(accessToken)).rejects.toMatchObject({
+        code: 'TOKEN_REVOKED',
+      });
+      expect((await revoked)[1]).toBe('TOKEN_REVOKED');
+    });
+  });
+
+  describe('auth-refresh', () => {
+    const ask = async (from: string, to: string) => {
+      let principal = await server.identity.authenticate(from);
+      const event = server.identity.events['auth-refresh'];
+      const context = {
+        socketId: randomUUID(),
+        get principal() {
+          return principal;
+        },
+        origin: { address: '203.0.113.1', userAgent: '' },
+        signal: new AbortController().signal,
+        replacePrincipal(next: typeof principal) {
+          principal = next;
+        },
+      };
+      const answer = await event?.handle(context, { token: to });
+      return { answer, principal };
+    };
+
+    it('[TOK2] takes a newer token of the same login', async () => {
+      const { accessToken, refreshToken } = await server.signUp();
+      server.time.advance(MINUTE_MS);
+      const newer = String((await refresh(refreshToken)).body.accessToken);
+      const { answer, principal } = await ask(accessToken, newer);
+      expect(answer).toEqual({ expiresAt: server.identity.tokens.getExpiryTime(newer) });
+      expect(principal.expiresAt).toBe(server.identity.tokens.getExpiryTime(newer));
+    });
+
+    it('[TOK2] refuses another user, another login and a device', async () => {
+      const { accessToken, user } = await server.signUp();
+      const stranger = await server.signUp();
+      const otherLogin = await logIn(user.email);
+      const device = await database.transaction((tx) => server.identity.issueDeviceCredential(tx, 'scr_a'));
+      for (const token of [stranger.accessToken, otherLogin.accessToken, device.accessToken, 'forged']) {
+        await expect(ask(accessToken, token)).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+      }
+    });
+  });
+
+  it('[PRF3] a thousand authentications of one login cost one reading', async () => {
+    const { accessToken } = await server.signUp();
+    let readings = 0;
+    const query = database.query.bind(database);
+    database.query = (text, ...rest) => {
+      if (text.includes('from sessions')) readings += 1;
+      return query(text, ...rest);
+    };
+    for (let i = 0; i < 1000; i += 1) await server.identity.authenticate(accessToken);
+    database.query = query;
+    expect(readings).toBe(1);
+  });
+
+  it('[STB5] while SQL does not answer for long, nothing cached is believed', async () => {
+    const { ManualClock } = await import('../../test/support/manual-clock.js');
+    const clock = new ManualClock();
+    const frozen = await startIdentity(database, {}, { clock, time: new MovableTime() });
+    const { accessToken } = await frozen.signUp();
+    await frozen.identity.authenticate(accessToken);
+    await database.query(`update sessions set revoked_at = 1`);
+    expect(await frozen.identity.authenticate(accessToken)).toBeDefined();
+    const query = database.query.bind(database);
+    database.query = (text, ...rest) =>
+      text.includes('from revocations') ? Promise.reject(new Error('away')) : query(text, ...rest);
+    clock.advance(11_000);
+    await expect(frozen.identity.authenticate(accessToken)).rejects.toMatchObject({ code: 'TOKEN_REVOKED' });
+    database.query = query;
+    await frozen.stop();
+  });
+});

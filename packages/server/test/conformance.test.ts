@@ -1,0 +1,34 @@
+import { conformanceSuite, limitsConformanceSuite, World } from '@bongsu/conformance';
+import { describeEachServer } from './support/server.js';
+import { SkewedClock } from './support/skewed-clock.js';
+
+const ORIGIN = 'https://console.example.com';
+const HOUR_MS = 3_600_000;
+
+/** The suite is faster than people; what it shows of limits it shows on a server that has them. */
+const LIFTED = {
+  CORS_ORIGINS: ORIGIN,
+  RATE_LIMIT_PER_MINUTE: '100000',
+  COMMAND_RATE_PER_MINUTE: '1000000',
+  HANDSHAKE_FAILURES_PER_MINUTE: '100000',
+};
+const BY_DEFAULT = {
+  RATE_LIMIT_PER_MINUTE: '100',
+  COMMAND_RATE_PER_MINUTE: '6000',
+  HANDSHAKE_FAILURES_PER_MINUTE: '10',
+};
+
+describeEachServer('conformance', (start) => {
+  conformanceSuite(async () => {
+    const clock = new SkewedClock();
+    const { url } = await start({ settings: LIFTED, overrides: { clock } });
+    clock.skewMs = -HOUR_MS;
+    const { accessToken: expiredToken } = await new World({ url }).signUp();
+    clock.skewMs = 0;
+    return { url, allowedOrigin: ORIGIN, expiredToken };
+  });
+});
+
+describeEachServer('conformance of the limits', (start) => {
+  limitsConformanceSuite(async () => ({ url: (await start({ settings: BY_DEFAULT })).url }));
+});

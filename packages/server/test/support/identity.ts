@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import type { SignedIn } from '@bongsu/protocol';
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { createRecordAudit } from '../../src/audit/record.js';
+import { createHttp } from '../../src/gateway/http.js';
+import { RateLimiter } from '../../src/guards/rate-limiter.js';
+import { createIdentity, type Identity, type IdentityConfig } from '../../src/identity/index.js';
+import type { Clock } from '../../src/platform/clock.js';
+import { systemClock } from '../../src/platform/clock.js';
+import type { Database } from '../../src/platform/database/database.js';
+import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
+import { Metrics } from '../../src/platform/metrics.js';
+import { type LogLine, memoryLog } from './memory-log.js';
+
+export const MINUTE_MS = 60_000;
+export const DAY_MS = 86_400_000;
+export const SECRET = randomBytes(48).toString('base64');
+export const PII_KEYS = [{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }];
+
+export const IDENTITY_DEFAULTS: IdentityConfig = {
+  issuer: 'https://bongsu.test',
+  jwtSecret: SECRET,
+  jwtAlgorithm: 'EdDSA',
+  piiKeys: PII_KEYS,
+  accessTokenMs: 15 * MINUTE_MS,
+  refreshTokenMs: 30 * DAY_MS,
+  sessionIdleMs: 30 * MINUTE_MS,
+  signup: 'open',
+  firstAdmin: undefined,
+  allowedOrigins: ['https://bongsu.test'],
+  production: false,
+};
+
+/** The database's clock, moved by a test. */
+export class MovableTime {
+  offsetMs = 0;
+  now = (): number => Date.now() + this.offsetMs;
+  advance(ms: number): void {
+    this.offsetMs += ms;
+  }
+}
+
+/** As if nobody had ever started here: cheaper than a fresh database for each test. */
+export async function emptyIdentity(database: Database): Promise<void> {
+  await database.exec(
+    'truncate users, sessions, subject_keys, data_keys, signing_keys, revocations, setup_tokens, audit_outbox cascade',
+  );
+}
+
+export interface TestIdentity {
+  identity: Identity;
+  time: MovableTime;
+  http: FastifyInstance;
+  lines: LogLine[];
+  metrics: Metrics;
+  /** POST with a JSON body. */
+  post(url: string, body?: object, headers?: Record<string, string>): Promise<Answer>;
+  get(url: string, accessToken?: string): Promise<Answer>;
+  signUp(email?: string): Promise<SignedIn & { refreshToken: string }>;
+  stop(): Promise<void>;
+}
+
+export interface Answer {
+  status: number;
+  body: Record<string, unknown> & { error: { code: string; retryAfterMs?: number } };
+  headers: Record<string, unknown>;
+  cookies: { name: string; value: string; [attribute: string]: unknown }[];
+}
+
+export const PASSWORD = 'correct horse battery';
+
+/** Identity under the real HTTP surface, on the given database. Several on one database are several processes. */
+export async function startIdentity(
+  database: Database,
+  config: Partial<IdentityConfig> = {},
+  { time = new MovableTime(), clock = systemClock }: { time?: MovableTime; clock?: Clock } = {},
+): Promise<TestIdentity> {
+  const log = memoryLog();
+  const metrics = new Metrics();
+  const ephemeral = new MemoryEphemeral(systemClock, log);
+  const recordAudit = createRecordAudit({ now: time.now, service: 'bongsu-test' });
+  const identity = createIdentity({
+    config: { ...IDENTITY_DEFAULTS, ...config },
+    database,
+    ephemeral,
+    databaseClock: time.now,
+    clock,
+    log,
+    metrics,
+    recordAudit,
+  });
+  await identity.start();
+  const unlimited = {
+    enabled: false,
+    requestsPerMinute: 1,
+    commandsPerMinute: 1,
+    handshakeFailuresPerMinute: 1,
+  };
+  const http = await createHttp({
+    config: {
+      corsOrigins: [],
+      forceHttps: 'false',
+      publicUrl: undefined,
+      version: '0',
+      consoleFolder: undefined,
+    },
+    identity,
+    apiRoutes: [identity.routes],
+    rootRoutes: [identity.wellKnownRoutes],
+    limiter: new RateLimiter({ ephemeral, clock, log, metrics }, unlimited),
+    trust: () => true,
+    log,
+    metrics,
+  });
+  const send = async (options: InjectOptions): Promise<Answer> => {
+    const response = await http.inject(options);
+    return {
+      status: response.statusCode,
+      body: response.json(),
+      headers: response.headers,
+      cookies: response.cookies,
+    };
+  };
+  const post: TestIdentity['post'] = (url, body, headers = {}) =>
+    send({ method: 'POST', url: `/api${url}`, headers, ...(body ? { payload: body } : {}) });
+  return {
+    identity,
+    time,
+    http,
+    lines: log.lines,
+    metrics,
+    post,
+    get: (url, token) =>
+      send({ method: 'GET', url, headers: token ? { authorization: `Bearer ${token}` } : {} }),
+    signUp: async (email = `${randomBytes(6).toString('hex')}@example.com`) => {
+      const { status, body } = await post('/auth/signup', { email, password: PASSWORD, username: 'Ada' });
+      if (status !== 201) throw new Error(`sign-up answered ${status}`);
+      return body as unknown as SignedIn & { refreshToken: string };
+    },
+    stop: async () => {
+      await http.close();
+      await identity.stop();
+      await ephemeral.close();
+    },
+  };
+}

@@ -1,0 +1,235 @@
+import { type Account, type HttpAnswer, trigger, type World } from '@bongsu/conformance';
+import { PairingSchema } from '@bongsu/protocol';
+
+interface Ids {
+  /** Of nothing. */
+  uuid: string;
+  other: string;
+}
+
+export interface Case {
+  success: (world: World) => Promise<{ answer: HttpAnswer; status: number }>;
+  /** By code. `none` marks a route that refuses nobody. */
+  refusals: Record<string, (world: World, ids: Ids) => Promise<HttpAnswer>>;
+}
+
+type Ask = (world: World, owner: Account, screenId: string) => Promise<HttpAnswer>;
+
+const asOwner = async (world: World) => (await world.person('owner')).accessToken;
+const newPerson = (email: string) => ({ email, password: 'a very good password', username: 'Somebody' });
+
+/** A route below one screen of the caller: its success, and that no login and no screen are refused. */
+function ofScreen(method: string, rest: string, status: number, body?: unknown): Case {
+  const call = (world: World, token: string | undefined, screenId: string) =>
+    world.http.call(method, `/api/screens/${screenId}${rest}`, {
+      token,
+      ...(body === undefined ? {} : { body }),
+    });
+  const ask: Ask = (world, owner, screenId) => call(world, owner.accessToken, screenId);
+  return {
+    success: async (world) => {
+      const owner = await world.person('owner');
+      const { screenId } = await world.createScreen(owner);
+      return { answer: await ask(world, owner, screenId), status };
+    },
+    refusals: {
+      AUTH_ERROR: (world) => call(world, undefined, 'x'),
+      SCREEN_NOT_FOUND: async (world) => call(world, await asOwner(world), 'no-such-screen'),
+    },
+  };
+}
+
+function controllers(method: string): Case {
+  const path = (screenId: string, userId: string) => `/api/screens/${screenId}/controllers/${userId}`;
+  return {
+    success: async (world) => {
+      const owner = await world.person('owner');
+      const helper = await world.person('stranger');
+      const { screenId } = await world.createScreen(owner);
+      const token = owner.accessToken;
+      const answer = await world.http.call(method, path(screenId, helper.userId), { token });
+      return { answer, status: 200 };
+    },
+    refusals: {
+      SCREEN_NOT_FOUND: async (world, { uuid }) =>
+        world.http.call(method, path('no-such-screen', uuid), { token: await asOwner(world) }),
+      VALIDATION_ERROR: async (world) =>
+        world.http.call(method, path('x', 'no-uuid'), { token: await asOwner(world) }),
+    },
+  };
+}
+
+const open = (path: string, status = 200): Case => ({
+  success: async (world) => ({ answer: await world.http.get(path), status }),
+  refusals: { NOT_FOUND: (world) => world.http.get(`/api${path.replace(/^\/api/, '')}/nothing`) },
+});
+
+async function pairing(world: World) {
+  return PairingSchema.parse((await world.http.post('/api/screens/pairings', {})).body);
+}
+
+const auth: Record<string, Case> = {
+  'POST /api/auth/signup': {
+    success: async (world) => {
+      const answer = await world.http.post('/api/auth/signup', newPerson(`a${Date.now()}@example.com`));
+      return { answer, status: 201 };
+    },
+    refusals: {
+      VALIDATION_ERROR: (world) => world.http.post('/api/auth/signup', newPerson('nobody')),
+      CONFLICT: async (world) =>
+        world.http.post('/api/auth/signup', newPerson((await world.person('owner')).email)),
+    },
+  },
+  'POST /api/auth/login': {
+    success: async (world) => {
+      const { email, password } = await world.person('traveller');
+      return { answer: await world.http.post('/api/auth/login', { email, password }), status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world) =>
+        world.http.post('/api/auth/login', { email: 'no@example.com', password: 'whatever it is' }),
+      VALIDATION_ERROR: (world) => world.http.post('/api/auth/login', {}),
+    },
+  },
+  'GET /api/auth/setup': open('/api/auth/setup'),
+  'POST /api/auth/setup': {
+    // Its success needs the token that only the operator sees: identity's own suite shows it.
+    success: async (world) => ({ answer: await world.http.get('/api/auth/setup'), status: 200 }),
+    refusals: {
+      AUTH_ERROR: (world) =>
+        world.http.post('/api/auth/setup', { token: 'guessed', ...newPerson('admin@example.com') }),
+      VALIDATION_ERROR: (world) => world.http.post('/api/auth/setup', {}),
+    },
+  },
+  'POST /api/auth/refresh': {
+    success: async (world) => {
+      const { refreshToken } = await world.logIn(await world.person('traveller'));
+      return { answer: await world.http.post('/api/auth/refresh', { refreshToken }), status: 200 };
+    },
+    refusals: { AUTH_ERROR: (world) => world.http.post('/api/auth/refresh', { refreshToken: 'made up' }) },
+  },
+  'POST /api/auth/logout': {
+    success: async (world) => {
+      const { refreshToken } = await world.logIn(await world.person('traveller'));
+      return { answer: await world.http.post('/api/auth/logout', { refreshToken }), status: 200 };
+    },
+    refusals: {
+      VALIDATION_ERROR: (world) => world.http.post('/api/auth/logout', { refreshToken: 7 }),
+    },
+  },
+  'GET /api/users/me': {
+    success: async (world) => ({
+      answer: await world.http.get('/api/users/me', await asOwner(world)),
+      status: 200,
+    }),
+    refusals: { AUTH_ERROR: (world) => world.http.get('/api/users/me') },
+  },
+  'PATCH /api/users/me': {
+    success: async (world) => {
+      const call = { token: await asOwner(world), body: { username: 'Another name' } };
+      return { answer: await world.http.call('PATCH', '/api/users/me', call), status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world) => world.http.call('PATCH', '/api/users/me', { body: { username: 'Mallory' } }),
+      VALIDATION_ERROR: async (world) =>
+        world.http.call('PATCH', '/api/users/me', { token: await asOwner(world), body: { username: 'x' } }),
+    },
+  },
+};
+
+const screens: Record<string, Case> = {
+  'POST /api/screens': {
+    success: async (world) => ({
+      answer: await world.http.post('/api/screens', { name: 'Bar' }, await asOwner(world)),
+      status: 201,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.post('/api/screens', { name: 'Bar' }),
+      VALIDATION_ERROR: async (world) => world.http.post('/api/screens', {}, await asOwner(world)),
+    },
+  },
+  'GET /api/screens': {
+    success: async (world) => ({
+      answer: await world.http.get('/api/screens', await asOwner(world)),
+      status: 200,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.get('/api/screens'),
+      VALIDATION_ERROR: async (world) => world.http.get('/api/screens?limit=0', await asOwner(world)),
+      FORBIDDEN: async (world) => world.http.get('/api/screens?all=true', await asOwner(world)),
+    },
+  },
+  'GET /api/screens/{id}': ofScreen('GET', '', 200),
+  'PATCH /api/screens/{id}': ofScreen('PATCH', '', 200, { name: 'Front desk' }),
+  'DELETE /api/screens/{id}': ofScreen('DELETE', '', 204),
+  'POST /api/screens/{id}/credentials': ofScreen('POST', '/credentials', 200, {}),
+  'PUT /api/screens/{id}/controllers/{userId}': controllers('PUT'),
+  'DELETE /api/screens/{id}/controllers/{userId}': controllers('DELETE'),
+  'POST /api/screens/pairings': {
+    success: async (world) => ({ answer: await world.http.post('/api/screens/pairings', {}), status: 200 }),
+    refusals: {
+      VALIDATION_ERROR: (world) => world.http.call('POST', '/api/screens/pairings', { raw: '{' }),
+    },
+  },
+  'POST /api/screens/pairings/claim': {
+    success: async (world) => {
+      const { code } = await pairing(world);
+      const body = { code, name: 'Kiosk' };
+      const answer = await world.http.post('/api/screens/pairings/claim', body, await asOwner(world));
+      return { answer, status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world) => world.http.post('/api/screens/pairings/claim', { code: 'AAAA-AAAA', name: 'x' }),
+      NOT_FOUND: async (world) =>
+        world.http.post(
+          '/api/screens/pairings/claim',
+          { code: 'AAAA-AAAA', name: 'x' },
+          await asOwner(world),
+        ),
+    },
+  },
+  'POST /api/screens/pairings/{id}/token': {
+    success: async (world) => {
+      const { pairingId, pairingSecret } = await pairing(world);
+      const path = `/api/screens/pairings/${pairingId}/token`;
+      return { answer: await world.http.post(path, { pairingSecret }), status: 202 };
+    },
+    refusals: {
+      NOT_FOUND: (world, { uuid }) =>
+        world.http.post(`/api/screens/pairings/${uuid}/token`, { pairingSecret: 'x' }),
+    },
+  },
+};
+
+const commands: Record<string, Case> = {
+  'POST /api/screens/{id}/trigger': ofScreen('POST', '/trigger', 202, { action: 'show' }),
+  'POST /api/screens/{id}/navigate': ofScreen('POST', '/navigate', 202, { url: '/menu' }),
+  'GET /api/commands/{id}': {
+    success: async (world) => {
+      const owner = await world.person('owner');
+      const { screenId } = await world.createScreen(owner);
+      const { id, action } = trigger(screenId);
+      const headers = { 'idempotency-key': id };
+      await world.http.post(`/api/screens/${screenId}/trigger`, { action }, owner.accessToken, headers);
+      return { answer: await world.http.get(`/api/commands/${id}`, owner.accessToken), status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world, { uuid }) => world.http.get(`/api/commands/${uuid}`),
+      NOT_FOUND: async (world, { uuid }) => world.http.get(`/api/commands/${uuid}`, await asOwner(world)),
+    },
+  },
+};
+
+/** One entry a documented operation: a new route without one fails the suite. */
+export const cases: Record<string, Case> = {
+  ...auth,
+  ...screens,
+  ...commands,
+  'GET /.well-known/jwks.json': open('/.well-known/jwks.json'),
+  'GET /health': open('/health'),
+  'GET /health/live': open('/health/live'),
+  'GET /health/ready': open('/health/ready'),
+  'GET /api/health': open('/api/health'),
+  'GET /api/health/live': open('/api/health/live'),
+  'GET /api/health/ready': open('/api/health/ready'),
+};

@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
+const START_DEADLINE_MS = 90_000;
+const PROBE_PAUSE_MS = 100;
+
+/** The built server as users start it, in a process that can be killed. */
+export class ServerProcess {
+  private child: ChildProcess | undefined;
+  private output = '';
+
+  private constructor(
+    readonly url: string,
+    private readonly dataDir: string,
+  ) {}
+
+  static async prepare(): Promise<ServerProcess> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'bongsu-journey-'));
+    return new ServerProcess(`http://127.0.0.1:${await freePort()}`, dataDir);
+  }
+
+  /** Resolves when the server is ready. @throws with its output when it ends before */
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [bin, 'serve'], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: this.dataDir,
+        NODE_ENV: 'development',
+        HOST: '127.0.0.1',
+        PORT: new URL(this.url).port,
+        DATA_DIR: this.dataDir,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk) => {
+        this.output += chunk;
+      });
+    }
+    const deadline = Date.now() + START_DEADLINE_MS;
+    while (!(await this.isReady())) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`The server did not get ready:\n${this.output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, PROBE_PAUSE_MS));
+    }
+  }
+
+  /** kill -9: no handler of the server runs. */
+  async kill(): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (!child || child.exitCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  private async isReady(): Promise<boolean> {
+    const answer = await fetch(`${this.url}/api/health/ready`).catch(() => undefined);
+    return answer?.ok === true;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
