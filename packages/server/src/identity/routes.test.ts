@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import {
   type Answer,
+  emptyIdentity,
   MINUTE_MS,
   PASSWORD,
   startIdentity,
@@ -15,8 +16,11 @@ describeEachDatabase('cookie mode', (open) => {
   let database: Database;
   let server: TestIdentity;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyIdentity(database);
     server = await startIdentity(database);
   });
   afterEach(() => server.stop());

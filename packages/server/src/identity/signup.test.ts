@@ -1,14 +1,23 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { PASSWORD, SECRET, startIdentity, type TestIdentity } from '../../test/support/identity.js';
+import {
+  emptyIdentity,
+  PASSWORD,
+  SECRET,
+  startIdentity,
+  type TestIdentity,
+} from '../../test/support/identity.js';
 import type { Database } from '../platform/database/database.js';
 
 describeEachDatabase('accounts', (open) => {
   let database: Database;
   let server: TestIdentity;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyIdentity(database);
     server = await startIdentity(database);
   });
   afterEach(() => server.stop());

@@ -135,7 +135,6 @@ export async function screensHarness(
       corsOrigins: [],
       forceHttps: 'false',
       publicUrl: undefined,
-      consoleFolder: undefined,
       version: '0',
       consoleFolder: undefined,
     },
