@@ -25,29 +25,33 @@ function fromDatabase(error: DatabaseError): BongsuError {
   return new BongsuError('INTERNAL_ERROR', { cause: error });
 }
 
+/** How fastify-type-provider-zod hands on an issue: without its path, code and message, which it names otherwise. */
+interface ZodFault {
+  keyword?: string;
+  instancePath?: string;
+  message?: string;
+  params?: object;
+}
+
+function issueOf(
+  { keyword, instancePath = '', message = 'is not valid', params }: ZodFault,
+  context: string,
+) {
+  const path = instancePath.split('/').filter((part) => part !== '');
+  const whole = path.length > 0 ? path : [context];
+  return { ...params, code: keyword ?? 'custom', path: whole, message } as ZodError['issues'][number];
+}
+
 /** Fastify's own refusals by their stable codes, and validation by the Zod issues that the type provider attaches. */
 function fromFastify(thrown: unknown): BongsuError | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const { code, statusCode, validation, validationContext } = thrown as Error & {
     code?: string;
     statusCode?: number;
-    validation?: {
-      instancePath?: string;
-      message?: string;
-      params?: { issue?: ZodError['issues'][number] };
-    }[];
+    validation?: ZodFault[];
     validationContext?: string;
   };
-  if (validation) {
-    const issues = validation.flatMap((item) => (item.params?.issue ? [item.params.issue] : []));
-    if (issues.length > 0) return inputError(issues);
-    return new ValidationError(
-      validation.map((item) => ({
-        path: (item.instancePath ?? '').replaceAll('/', '.').replace(/^\./, '') || (validationContext ?? ''),
-        message: item.message ?? 'is not valid',
-      })),
-    );
-  }
+  if (validation) return inputError(validation.map((fault) => issueOf(fault, validationContext ?? '')));
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new BongsuError('PAYLOAD_TOO_LARGE', { cause: thrown });
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ValidationError([{ path: 'content-type', message: 'must be application/json' }], {
