@@ -56,6 +56,11 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     trustProxy: deps.trust,
     genReqId: () => uuidv7(),
     forceCloseConnections: true,
+    // A "__proto__" key is data like any other: nothing here merges a body into an object.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    // A path that cannot be decoded never reaches a route's handlers.
+    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
     routerOptions: { maxParamLength: 300 },
   });
   app.setValidatorCompiler(validatorCompiler);
