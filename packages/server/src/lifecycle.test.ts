@@ -7,6 +7,19 @@ let clock: ManualClock;
 let lifecycle: Lifecycle;
 let events: string[];
 const never = () => new Promise<void>(() => {});
+/** A step whose undo never ends, and when that has begun. */
+function hanging(onAbort = () => {}) {
+  let enter = () => {};
+  const entered = new Promise<void>((resolve) => {
+    enter = resolve;
+  });
+  const undo = (_: unknown, signal: AbortSignal) => {
+    signal.addEventListener('abort', onAbort);
+    enter();
+    return never();
+  };
+  return { entered, undo };
+}
 const record = (name: string) => () => {
   events.push(name);
 };
@@ -39,9 +52,11 @@ describe('stop', () => {
 
   it('[SIG10] names the step that hung and goes on with the others', async () => {
     await lifecycle.step('database', () => {}, record('database'));
-    await lifecycle.step('gateway', () => {}, never);
+    const { entered, undo } = hanging();
+    await lifecycle.step('gateway', () => {}, undo);
     const stopped = lifecycle.stop(1000).catch((error: unknown) => error);
-    await clock.advance(1000);
+    await entered;
+    clock.advance(1000);
     const error = await stopped;
     expect(error).toBeInstanceOf(StopError);
     expect(error).toMatchObject({ hung: ['gateway'], message: expect.stringContaining('"gateway"') });
@@ -49,16 +64,11 @@ describe('stop', () => {
   });
 
   it('[SIG10] tells a step that its time is over', async () => {
-    await lifecycle.step(
-      'gateway',
-      () => {},
-      (_, signal) => {
-        signal.addEventListener('abort', record('aborted'));
-        return never();
-      },
-    );
+    const { entered, undo } = hanging(record('aborted'));
+    await lifecycle.step('gateway', () => {}, undo);
     const stopped = lifecycle.stop(1000).catch(() => {});
-    await clock.advance(1000);
+    await entered;
+    clock.advance(1000);
     await stopped;
     expect(events).toEqual(['aborted']);
   });

@@ -131,6 +131,6 @@ async function settle(
 async function greet(app: App, terminal: Terminal): Promise<void> {
   const setupLink = await app.setupLink();
   terminal.err(`\n  Bongsu is ready:  ${app.url}`);
-  if (setupLink) terminal.err(`  Make the first administrator (the link works once):  ${setupLink}`);
+  if (setupLink) terminal.err(`  First administrator (the link works once):  ${setupLink}`);
   terminal.err('  Stop it with Ctrl-C.\n');
 }
