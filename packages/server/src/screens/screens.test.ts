@@ -302,6 +302,37 @@ describeEachDatabase('screens', (open) => {
     expect(other.body.screen.screenId).not.toBe(answers[0]?.body.screen.screenId);
   });
 
+  test('[SCR15] every route says in OpenAPI what it takes, answers and refuses', async () => {
+    const { body } = await harness.call(undefined, 'GET', '/openapi.json');
+    const paths = body.paths as Record<
+      string,
+      Record<string, { summary: string; description: string; responses: object }>
+    >;
+    const routes = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, route]) => ({ name: `${method} ${path}`, ...route })),
+    );
+    const statuses = Object.fromEntries(
+      routes.map(({ name, responses }) => [name, Object.keys(responses).join(' ')]),
+    );
+    expect(statuses).toEqual({
+      'get /api/screens': '200 400 401 403 429 503',
+      'post /api/screens': '201 400 401 409 429 503',
+      'get /api/screens/{id}': '200 400 401 404 429 503',
+      'patch /api/screens/{id}': '200 400 401 403 404 429 503',
+      'delete /api/screens/{id}': '204 400 401 403 404 429 503',
+      'put /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 409 429 503',
+      'delete /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 429 503',
+      'post /api/screens/{id}/credentials': '200 400 401 403 404 429 503',
+      'post /api/screens/pairings': '200 429 503',
+      'post /api/screens/pairings/claim': '200 400 401 404 429 503',
+      'post /api/screens/pairings/{id}/token': '200 202 400 404 410 429 503',
+    });
+    for (const { summary, description } of routes) {
+      expect(summary.length).toBeGreaterThan(10);
+      expect(description).toMatch(/^Errors: [A-Z_, ]+\.$/);
+    }
+  });
+
   test('[SCR14] every change leaves one audit row with who, what and no whole address, and a refused one none', async () => {
     const person = harness.person();
     const from = '198.51.100.77';
