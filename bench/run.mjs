@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { provenance } from './lib/machine.mjs';
 import { canPin } from './lib/processes.mjs';
+import { topOfProfile } from './lib/profile.mjs';
 
 const BENCHES = ['accept', 'execute'];
 const { positionals, values } = parseArgs({
@@ -35,6 +36,7 @@ for (const name of names) {
   });
   console.table(table);
   console.table(figures.median);
+  if (values['cpu-prof'] !== undefined) console.table(topOfProfile(values['cpu-prof']));
   const report = {
     bench: name,
     description,

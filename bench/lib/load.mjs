@@ -1,11 +1,13 @@
 // The load, a process of its own: raw frames over ws, each controller with a fixed number of commands in flight, closed loop.
-// Options as JSON in argv; reports over IPC: {measuring}, then {measured: figures}. A command is done at its ack, or, with `execute`,
+// Options come as the first IPC message (100 tokens are too long for argv); reports over IPC: {measuring}, then {measured: figures}. A command is done at its ack, or, with `execute`,
 // at its `command-status`.
+import { once } from 'node:events';
 import { idMaker } from './ids.mjs';
 import { percentile, round } from './statistics.mjs';
 import { Wire } from './wire.mjs';
 
-const { url, people, inFlight, warmUpSeconds, seconds, execute } = JSON.parse(process.argv[2]);
+const [options] = await once(process, 'message');
+const { url, people, inFlight, warmUpSeconds, seconds, execute } = options;
 const newId = idMaker();
 const DATA = '{"table":4,"order":"4711","lines":["kimchi jjigae","barley tea"]}';
 

@@ -61,10 +61,11 @@ export async function measureBare({ controllers, load, relay = false }) {
 
 /** Drives the load from its own process and reads the server's CPU over exactly the measured time. */
 async function measure({ url, pid }, options) {
-  const child = start(process.execPath, [LOAD, JSON.stringify({ url, ...options })], {
+  const child = start(process.execPath, [LOAD], {
     core: CORES.others,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  child.send({ url, ...options });
   let before = 0;
   const patienceMs = 1000 * (options.warmUpSeconds + options.seconds + 60);
   const figures = await new Promise((resolve, reject) => {

@@ -21,7 +21,7 @@ export function launchChromium(): Promise<Browser> {
 /** Two people's windows: a browser context each, so that they share no cookie and no storage. */
 export async function openWindow(browser: Browser, faults: string[]): Promise<Page> {
   const context = await browser.newContext({
-    viewport: { width: 1000, height: 800 },
+    viewport: { width: 1000, height: 860 },
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
@@ -41,9 +41,9 @@ export async function photograph(page: Page, name: string): Promise<void> {
 /** Both windows side by side in one picture, as somebody with two monitors sees them. */
 export async function photographBoth(browser: Browser, pages: Page[], name: string): Promise<void> {
   const pictures = await Promise.all(pages.map((page) => page.screenshot()));
-  const desk = await browser.newPage({ viewport: { width: 2080, height: 860 } });
+  const desk = await browser.newPage({ viewport: { width: 2080, height: 920 } });
   const images = pictures.map(
-    (picture) => `<img src="data:image/png;base64,${picture.toString('base64')}" width="1000" height="800">`,
+    (picture) => `<img src="data:image/png;base64,${picture.toString('base64')}" width="1000" height="860">`,
   );
   await desk.setContent(`<style>body{margin:0;padding:30px;display:flex;gap:20px;background:#71808e}
     img{border-radius:12px;box-shadow:0 12px 40px rgb(0 0 0/35%)}</style>${images.join('')}`);

@@ -136,6 +136,7 @@ function report() {
   reporting = true;
   setImmediate(() => {
     reporting = false;
+    if (!process.connected) return;
     const sum = (count) => controllers.reduce((total, controller) => total + count(controller), 0);
     process.send({
       accepted: sum(({ accepted }) => accepted),

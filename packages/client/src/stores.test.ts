@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import 'fake-indexeddb/auto';
@@ -70,6 +79,17 @@ describe('fileStore', () => {
     expect(await store.get('place')).toEqual({ done: 1 });
     await store.set('place', { done: 2 });
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ version: 1, values: { place: { done: 2 } } });
+  });
+
+  it('[CL5] puts a new file in place of the old one, which is never written to', async () => {
+    const path = newPath();
+    const store = fileStore(path);
+    await store.set('place', { done: 1 });
+    const old = openSync(path, 'r');
+    await store.set('place', { done: 2 });
+    expect(readFileSync(old, 'utf8')).toContain('{"done":1}');
+    closeSync(old);
+    expect(await fileStore(path).get('place')).toEqual({ done: 2 });
   });
 
   it('[CL5] is readable by its owner only, and leaves nothing beside it', async () => {

@@ -251,7 +251,36 @@ describe('ClientTokenManager', () => {
     expect(other.calls[0]?.headers.authorization).toBeUndefined();
   });
 
-  it('[TOK4] re-authenticates the live socket without dropping it', async () => {
+  it('[TOK4] tells the live socket of each new token', async () => {
+    const { url, server } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    const told = new Promise<string>((resolve) => {
+      server.onLink = (link) => link.on('auth-refresh', ({ token }) => resolve(token));
+    });
+    const client = connect({ url, tokens });
+    cleanups.push(() => client.close());
+    await client.online();
+    await tokens.refresh();
+    expect(await told).toBe('access-2');
+    expect(server.handshakes).toHaveLength(1);
+  });
+
+  it('[TOK4] takes a connection of its own when the socket refuses the new token', async () => {
+    const { url, server } = await issuer();
+    const tokens = manager(url);
+    await tokens.login(credentials);
+    server.onLink = (link) => link.on('auth-refresh', (_, ack) => ack?.(failure('FORBIDDEN')));
+    const client = connect({ url, tokens, random: () => 0.5 });
+    cleanups.push(() => client.close());
+    await client.online();
+    const back = next(client, 'ready');
+    await tokens.refresh();
+    await back;
+    expect(server.handshakes.map(({ token }) => token)).toEqual(['access-1', 'access-2']);
+  });
+
+  it('[TOK4] renews before the server’s warning ends, without dropping the socket', async () => {
     const { url, server } = await issuer();
     const tokens = manager(url);
     await tokens.login(credentials);

@@ -100,8 +100,9 @@ export class ScriptedServer {
   /** The connections stay open, and nothing comes over them any more. */
   silence(): void {
     for (const link of this.io?.sockets.sockets.values() ?? []) {
-      // What the network would swallow.
+      // What the network would swallow, our own farewell too.
       link.conn.transport.send = () => {};
+      link.conn.transport.close = () => {};
     }
   }
 

@@ -41,7 +41,10 @@ export class Live {
     if (this.#client) return;
     const client = connect({ url: location.origin, tokens: this.tokens });
     this.#client = client;
-    client.on('state', ({ state }) => this.#setState(state === 'closed' ? 'offline' : state));
+    client.on('state', ({ state, error }) => {
+      this.#setState(state === 'closed' ? 'offline' : state);
+      if (state === 'closed' && error?.status === 401) this.#reopen(client);
+    });
     client.on('ready', () => this.#emit('ready', undefined));
     client.on('screen-status', (status) => this.#emit('screen-status', status));
     client.on('command-status', (status) => this.#emit('command-status', status));
@@ -68,6 +71,16 @@ export class Live {
     return draft.type === 'trigger'
       ? client.trigger({ screenId }, draft.action, draft.data, options)
       : client.navigate({ screenId }, draft.url, options);
+  }
+
+  /** Closed for good by the server: either the login is over, which asking for a new token shows, or a new token helps. */
+  #reopen(closed: Client): void {
+    if (this.#client !== closed) return;
+    this.#client = undefined;
+    this.tokens.refresh().then(
+      () => this.open(),
+      () => {},
+    );
   }
 
   #setState(state: LinkState): void {

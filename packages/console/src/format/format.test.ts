@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, deviceName, latency, pairingCode, seconds } from './format.js';
+import { ago, deviceName, jsonText, latency, pairingCode, seconds } from './format.js';
 
 describe('format', () => {
   it('[USR1] shows latencies with as many digits as a person can use', () => {
@@ -21,6 +21,14 @@ describe('format', () => {
     expect(ago(now - 5 * 60_000, now, 'en')).toBe('5 minutes ago');
     expect(ago(now - 26 * 3_600_000, now, 'en')).toBe('yesterday');
     expect(ago(now + 60_000, now, 'en')).toBe('now');
+  });
+
+  it('[MSG3] shows short data on one line and changes nothing in it', () => {
+    expect(jsonText({ volume: 0.8 })).toBe('{ "volume": 0.8 }');
+    expect(jsonText({ text: 'a\n  b' })).toBe('{ "text": "a\\n  b" }');
+    const long = { list: Array.from({ length: 30 }, (_, index) => index) };
+    expect(JSON.parse(jsonText(long))).toEqual(long);
+    expect(jsonText(long)).toContain('\n');
   });
 
   it('[USR1] makes the code of the screen out of whatever was typed', () => {

@@ -37,6 +37,16 @@ export function clockTime(at: number, language: string): string {
   );
 }
 
+const ONE_LINE_CHARACTERS = 64;
+
+/** JSON for reading: on one line while that is short. */
+export function jsonText(value: unknown): string {
+  const lines = JSON.stringify(value, null, 2);
+  const line = lines.replace(/\n */g, ' ');
+  // Within a text JSON escapes line breaks, so those found here are only layout.
+  return line.length <= ONE_LINE_CHARACTERS ? line : lines;
+}
+
 /** What somebody typed as a pairing code, as the screen shows it: "abcd2345" → "ABCD-2345". */
 export function pairingCode(typed: string): string {
   const plain = typed

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../platform/ensure-folder.js';
 import { randomToken } from '../platform/ids.js';
 import { type SettingName, type Settings, SettingsSchema } from './schema.js';
 
@@ -51,7 +52,7 @@ async function readOrCreate(folder: string, setting: Generated): Promise<string>
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureFolder(folder);
   await createOnce(path, make());
   return readFile(path, 'utf8');
 }

@@ -1,14 +1,26 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { PASSWORD, SECRET, startIdentity, type TestIdentity } from '../../test/support/identity.js';
+import {
+  emptyIdentity,
+  PASSWORD,
+  SECRET,
+  startIdentity,
+  type TestIdentity,
+} from '../../test/support/identity.js';
 import type { Database } from '../platform/database/database.js';
+
+// Password hashing is slow on purpose, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 describeEachDatabase('accounts', (open) => {
   let database: Database;
   let server: TestIdentity;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyIdentity(database);
     server = await startIdentity(database);
   });
   afterEach(() => server.stop());

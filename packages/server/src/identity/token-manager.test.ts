@@ -1,8 +1,9 @@
 import { createHmac, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import {
+  emptyIdentity,
   MINUTE_MS,
   MovableTime,
   SECRET,
@@ -15,6 +16,9 @@ import type { Database } from '../platform/database/database.js';
 import { deriveKeys } from './derive.js';
 import { type JwtAlgorithm, SigningKeys } from './signing-keys.js';
 import { type Login, TokenManager } from './token-manager.js';
+
+// Password hashing is slow on purpose, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const ISSUER = 'https://bongsu.test';
 const ORIGIN = { address: '203.0.113.9', userAgent: 'test' };
@@ -37,8 +41,11 @@ describeEachDatabase('TokenManager', (open) => {
   let database: Database;
   let time: MovableTime;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyIdentity(database);
     time = new MovableTime();
   });
 
@@ -283,17 +290,24 @@ describeEachDatabase('TokenManager', (open) => {
 });
 
 describeEachDatabase('TokenManager over a server', (open) => {
+  let database: Database;
   let server: TestIdentity;
 
+  beforeAll(async () => {
+    database = await open();
+  });
+  beforeEach(() => emptyIdentity(database));
+  afterEach(() => server.stop());
+
   async function start(config: Parameters<typeof startIdentity>[1] = {}) {
-    server = await startIdentity(await open(), config);
+    server = await startIdentity(database, config);
     return server;
   }
 
   it.each(['EdDSA', 'ES256'] as const)(
     '[TOK1] the JWKS verifies a token with plain jose: %s',
     async (jwtAlgorithm) => {
-      const { get, signUp, stop } = await start({ jwtAlgorithm });
+      const { get, signUp } = await start({ jwtAlgorithm });
       const { accessToken, user } = await signUp();
       const { body, headers } = await get('/.well-known/jwks.json');
       const jwks = body as unknown as Parameters<typeof createLocalJWKSet>[0];
@@ -302,25 +316,22 @@ describeEachDatabase('TokenManager over a server', (open) => {
       expect(jwks.keys[0]).toMatchObject({ alg: jwtAlgorithm, use: 'sig', kid: expect.any(String) });
       const { payload } = await jwtVerify(accessToken, createLocalJWKSet(jwks), { audience: 'bongsu' });
       expect(payload.sub).toBe(user.userId);
-      await stop();
     },
   );
 
   it('[TOK1] HS256 publishes no key', async () => {
-    const { get, signUp, stop } = await start({ jwtAlgorithm: 'HS256' });
+    const { get, signUp } = await start({ jwtAlgorithm: 'HS256' });
     const { accessToken } = await signUp();
     expect((await get('/.well-known/jwks.json')).body).toEqual({ keys: [] });
     expect((await get('/api/users/me', accessToken)).status).toBe(200);
-    await stop();
   });
 
   it('[TOK1] refreshAccessToken rotates and gives a pair that works', async () => {
-    const { identity, signUp, get, stop } = await start();
+    const { identity, signUp, get } = await start();
     const { refreshToken } = await signUp();
     const pair = await identity.tokens.refreshAccessToken(refreshToken, ORIGIN);
     expect(pair.refreshToken).not.toBe(refreshToken);
     expect(identity.tokens.verifyRefreshToken(pair.refreshToken).generation).toBe(1);
     expect((await get('/api/users/me', pair.accessToken)).status).toBe(200);
-    await stop();
   });
 });

@@ -131,7 +131,13 @@ export async function screensHarness(
   await commands.start();
   await screens.start();
   const http = await createHttp({
-    config: { corsOrigins: [], forceHttps: false, version: '0', consoleFolder: undefined },
+    config: {
+      corsOrigins: [],
+      forceHttps: 'false',
+      publicUrl: undefined,
+      version: '0',
+      consoleFolder: undefined,
+    },
     identity: { authenticate: async (token) => found(people.get(token)), touch: () => {} },
     apiRoutes: [screens.routes],
     rootRoutes: [],

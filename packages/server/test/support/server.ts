@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, inject } from 'vitest';
 import { type App, createApp, type Overrides } from '../../src/app.js';
 import { type Config, formatFault, loadConfig, withGeneratedSecrets } from '../../src/config.js';
+import { createPgliteFolder } from './pglite-databases.js';
 import { createPostgresDatabase } from './postgres-databases.js';
 
 export type Profile = 'embedded' | 'postgres';
@@ -39,10 +40,11 @@ const DEFAULTS = {
 };
 
 export async function makeStorage(profile: Profile): Promise<Storage> {
-  const folder = await mkdtemp(join(tmpdir(), 'bongsu-test-'));
+  const folder =
+    profile === 'embedded' ? await createPgliteFolder(true) : await mkdtemp(join(tmpdir(), 'bongsu-test-'));
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   if (profile === 'embedded') return { settings: { DATA_DIR: folder }, remove: removeFolder };
-  const fresh = await createPostgresDatabase(inject('postgresUrl'), false);
+  const fresh = await createPostgresDatabase(inject('postgresUrl'), true);
   return {
     settings: { DATA_DIR: folder, DATABASE_URL: fresh.url },
     remove: async () => {

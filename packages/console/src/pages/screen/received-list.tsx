@@ -1,5 +1,5 @@
 import { useTranslation } from 'react-i18next';
-import { clockTime } from '../../format/format.js';
+import { clockTime, jsonText } from '../../format/format.js';
 import type { Received } from './screen-model.js';
 import styles from './screen-page.module.css';
 
@@ -27,7 +27,7 @@ export function ReceivedList({ received }: { received: Received[] }) {
               {entry.displayIndex === undefined ? '' : ` ${t('wall.display', { index: entry.displayIndex })}`}
             </span>
             {entry.type === 'trigger' && entry.data !== undefined ? (
-              <pre className={styles.data}>{JSON.stringify(entry.data, null, 2)}</pre>
+              <pre className={styles.data}>{jsonText(entry.data)}</pre>
             ) : null}
           </li>
         ))}

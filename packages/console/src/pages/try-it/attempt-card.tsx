@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ProblemNote } from '../../components/problem-note.js';
-import { clockTime } from '../../format/format.js';
+import { clockTime, jsonText } from '../../format/format.js';
 import type { Attempt } from './attempt.js';
 import { RelayLine } from './relay-line.js';
 import styles from './try-it-page.module.css';
@@ -26,7 +26,7 @@ export function AttemptCard({ attempt, onRepeat }: { attempt: Attempt; onRepeat(
           {clockTime(attempt.pressedAt, i18n.language)}
         </time>
       </header>
-      {data === undefined ? null : <pre className={styles.payload}>{JSON.stringify(data, null, 2)}</pre>}
+      {data === undefined ? null : <pre className={styles.payload}>{jsonText(data)}</pre>}
       <RelayLine attempt={attempt} />
       {accepted?.duplicate ? (
         <p className={styles.note}>

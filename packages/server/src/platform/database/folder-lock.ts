@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Clock, sleep } from '../clock.js';
 import { readBootId, readStartTime } from './boot.js';
 
@@ -20,6 +20,8 @@ export interface FolderLock {
   /** What an owner left that did not stop cleanly. */
   readonly leftBy: FolderOwner | undefined;
   release(): Promise<void>;
+  /** Stops caring for it but leaves it there, so that the next owner sees that the stop was not clean. */
+  leave(): void;
 }
 
 /** `in-use`: by a live process, see `owner`. `unusable`: cannot be made or written. `version`: of another PostgreSQL. */
@@ -40,6 +42,7 @@ const HEARTBEAT_MS = 5_000;
 /** An owner in another container or machine cannot be looked up: its heartbeat tells whether it lives. */
 const SILENT_MS = 15_000;
 const PAUSE_MS = 500;
+const TAKEOVER_PAUSE_MS = 20;
 
 export async function readOwner(folder: string): Promise<FolderOwner | undefined> {
   const text = await readFile(join(folder, LOCK_FILE), 'utf8').catch(() => undefined);
@@ -99,18 +102,18 @@ export async function lockFolder(
 async function take(folder: string, draft: string, clock: Clock): Promise<FolderOwner | undefined> {
   const path = join(folder, LOCK_FILE);
   const giveUpAt = clock.monotonic() + SILENT_MS + PAUSE_MS;
-  let leftBy: FolderOwner | undefined;
   for (;;) {
     try {
       await link(draft, path);
-      return leftBy;
+      return undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const owner = await readOwner(folder);
     if (!owner) continue;
     if (!(await isAlive(folder, owner))) {
-      if (await removeStale(path, owner)) leftBy = owner;
+      if (await replaceStale(path, draft, owner)) return owner;
+      await sleep(clock, TAKEOVER_PAUSE_MS);
     } else if (owner.host === hostname() || clock.monotonic() > giveUpAt) {
       throw inUse(folder, owner);
     } else {
@@ -127,21 +130,26 @@ function inUse(folder: string, owner: FolderOwner): DataFolderError {
   );
 }
 
-/** Of several that find a stale lock one removes it; a lock that somebody took meanwhile is put back. */
-async function removeStale(path: string, owner: FolderOwner): Promise<boolean> {
-  const aside = `${path}.${randomUUID()}`;
+/** Stale locks are removed under a guard only: of two that found one, the later would remove the lock of the earlier. */
+async function replaceStale(path: string, draft: string, owner: FolderOwner): Promise<boolean> {
+  const guard = `${path}.takeover`;
   try {
-    await rename(path, aside);
+    await link(draft, guard);
   } catch {
+    const left = await stat(guard).catch(() => undefined);
+    if (left && Date.now() - left.ctimeMs > SILENT_MS) await rm(guard, { force: true });
     return false;
   }
   try {
-    const found = await readFile(aside, 'utf8');
-    if (found === JSON.stringify(owner) || owner.pid === 0) return true;
-    await link(aside, path).catch(() => undefined);
+    const present = await readOwner(dirname(path));
+    if (JSON.stringify(present) !== JSON.stringify(owner)) return false;
+    await rm(path, { force: true });
+    await link(draft, path);
+    return true;
+  } catch {
     return false;
   } finally {
-    await rm(aside, { force: true });
+    await rm(guard, { force: true });
   }
 }
 
@@ -168,6 +176,7 @@ function keep(folder: string, owner: FolderOwner, leftBy: FolderOwner | undefine
   });
   return {
     leftBy,
+    leave: stop,
     async release() {
       stop();
       const present = await readOwner(folder);

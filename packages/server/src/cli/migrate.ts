@@ -1,0 +1,76 @@
+import { withGeneratedSecrets } from '../config.js';
+import { openDatabase } from '../open-database.js';
+import { systemClock } from '../platform/clock.js';
+import type { Database } from '../platform/database/database.js';
+import { migrate, migrationStatus } from '../platform/database/migrate.js';
+import { readMigrations } from '../platform/database/migration-files.js';
+import type { Log } from '../platform/log.js';
+import type { CommonOptions } from './command-line.js';
+import { explainError } from './explain.js';
+import { readSettings } from './settings.js';
+import type { ExitCode, Terminal } from './terminal.js';
+
+/** `--json`: {applied: how many}. */
+export function migrateUp(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  return withDatabase(terminal, options, async (database, log) => {
+    const applied = await migrate(database, await readMigrations(), { clock: systemClock, log });
+    const sentence = applied === 0 ? 'The database is up to date.' : `Applied ${applied} migrations.`;
+    terminal.out(options.json ? JSON.stringify({ applied }) : sentence);
+  });
+}
+
+/** `--json`: {applied: [{number, name, appliedAt}], pending: [{number, name}]}. */
+export function showMigrations(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  return withDatabase(terminal, options, async (database) => {
+    const status = await migrationStatus(database, await readMigrations());
+    if (options.json) return terminal.out(JSON.stringify(status, null, 2));
+    for (const { name, appliedAt } of status.applied) {
+      terminal.out(`applied  ${name}  ${new Date(appliedAt).toISOString()}`);
+    }
+    for (const { name } of status.pending) terminal.out(`pending  ${name}`);
+  });
+}
+
+async function withDatabase(
+  terminal: Terminal,
+  options: CommonOptions,
+  work: (database: Database, log: Log) => Promise<void>,
+): Promise<ExitCode> {
+  const loaded = readSettings(terminal);
+  if (!loaded) return 2;
+  const log = progressLog(terminal, options.quiet === true);
+  try {
+    const config = await withGeneratedSecrets(loaded.settings);
+    const onFatal = (error: Error) => log.fatal({}, error.message);
+    const { database } = await openDatabase(config, 'bongsu migrate', { clock: systemClock, log, onFatal });
+    try {
+      await work(database, log);
+    } finally {
+      await database.close();
+    }
+    return 0;
+  } catch (error) {
+    const line =
+      explainError(error, loaded.settings) ?? (error instanceof Error ? error.message : String(error));
+    terminal.err(`bongsu: ${line}`);
+    return 1;
+  }
+}
+
+/** Progress of a short command: sentences on stderr, not a server's log. */
+function progressLog(terminal: Terminal, quiet: boolean): Log {
+  const write = (context: object, message: string) => {
+    const details = Object.values(context).filter((value) => typeof value === 'string');
+    terminal.err([`${message}`, ...details].join(': '));
+  };
+  const progress = quiet ? () => {} : write;
+  const log: Log = {
+    debug: () => {},
+    info: progress,
+    warn: write,
+    error: write,
+    fatal: write,
+    child: () => log,
+  };
+  return log;
+}

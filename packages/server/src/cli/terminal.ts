@@ -1,0 +1,16 @@
+import type { Environment } from '../config.js';
+
+/** 0: done. 1: failed, by what the surroundings lack or by a fault of ours. 2: bad use or bad settings. */
+export type ExitCode = 0 | 1 | 2;
+
+/** All that a command may touch of the process; main.ts makes it. Data goes to `out`, progress and errors to `err`. */
+export interface Terminal {
+  readonly env: Environment;
+  readonly isTty: boolean;
+  out(line: string): void;
+  err(line: string): void;
+  /** SIGTERM and SIGINT. */
+  onSignal(listener: (signal: string) => void): void;
+  onUncaught(listener: (error: unknown, origin: string) => void): void;
+  exit(code: ExitCode): never;
+}

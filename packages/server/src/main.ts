@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { runCommandLine } from './cli/command-line.js';
+import type { Terminal } from './cli/terminal.js';
+import type { Environment } from './config.js';
+
+/** What is set in the environment wins over the file `.env` of the working directory. */
+function readEnvironment(): Environment {
+  try {
+    return { ...parseEnv(readFileSync('.env', 'utf8')), ...process.env };
+  } catch {
+    return process.env;
+  }
+}
+
+function openTerminal(): Terminal {
+  return {
+    env: readEnvironment(),
+    isTty: process.stdout.isTTY === true,
+    out: (text) => process.stdout.write(`${text}\n`),
+    err: (text) => process.stderr.write(`${text}\n`),
+    onSignal: (listener) => {
+      process.on('SIGTERM', listener);
+      process.on('SIGINT', listener);
+    },
+    onUncaught: (listener) => {
+      process.on('uncaughtException', listener);
+      process.on('unhandledRejection', (reason) => listener(reason, 'unhandledRejection'));
+    },
+    exit: (code) => process.exit(code),
+  };
+}
+
+const LONG_MS = 2 ** 30;
+
+/** Runs one command and ends the process when that is `serve`; else leaves its exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  // Timers of the Clock do not keep the process, so a command that waits by one would end with it.
+  const keepAlive = setInterval(() => {}, LONG_MS);
+  try {
+    process.exitCode = await runCommandLine(args, openTerminal());
+  } finally {
+    clearInterval(keepAlive);
+  }
+}

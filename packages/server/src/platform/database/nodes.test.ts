@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { describeEachDatabase, describePostgres } from '../../../test/support/databases.js';
+import { silentLog, testDeps } from '../../../test/support/deps.js';
+import { fastClock } from '../../../test/support/fast-clock.js';
+import type { Database } from './database.js';
+import { type ClaimedNode, claimNode, type NodeClaim, NodeRefused } from './nodes.js';
+
+describeEachDatabase('claimNode', (open) => {
+  let database: Database;
+  const claimed: ClaimedNode[] = [];
+  beforeAll(async () => {
+    database = await open();
+  });
+  afterEach(async () => {
+    await Promise.all(claimed.splice(0).map((node) => node.release()));
+  });
+  const claim = async (options: Partial<NodeClaim> = {}, clock = fastClock(100)) => {
+    const node = await claimNode(
+      { name: 'a', incarnation: randomUUID(), singleNode: false, ...options },
+      { database, clock, log: silentLog, onLost: () => {} },
+    );
+    claimed.push(node);
+    return node;
+  };
+
+  it('[DEP1] holds the name and writes its row with a lease by the database clock', async () => {
+    const incarnation = randomUUID();
+    const node = await claim({ incarnation, region: 'eu' }, testDeps().clock);
+    const [row] = await database.query<{ lease_until: number }>('select * from nodes');
+    expect(row).toMatchObject({ name: 'a', incarnation, region: 'eu' });
+    const inMs = (row?.lease_until ?? 0) - Date.now();
+    expect(inMs).toBeGreaterThan(0);
+    expect(inMs).toBeLessThan(16_000);
+    expect(node.leaseIsLive()).toBe(true);
+    await node.release();
+    expect(node.leaseIsLive()).toBe(false);
+    await expect(database.query('select lease_until from nodes')).resolves.toEqual([{ lease_until: 0 }]);
+  });
+
+  it('[DEP1] refuses a name that stays held, and gives it when it is let go in time', async () => {
+    const first = await claim();
+    await expect(claim()).rejects.toThrow(NodeRefused);
+    const waiting = claim({}, fastClock(1));
+    await first.release();
+    await expect(waiting).resolves.toMatchObject({ name: 'a' });
+  });
+
+  it('[DEP1] refuses a second live node without Redis, whichever of the two has none', async () => {
+    const alone = await claim({ name: 'alone', singleNode: true });
+    await expect(claim({ name: 'second', singleNode: true })).rejects.toThrow(/Without Redis only one node/);
+    await expect(claim({ name: 'third' })).rejects.toThrow(/Without Redis only one node/);
+    await alone.release();
+    const clustered = await claim({ name: 'fourth' });
+    await claim({ name: 'fifth' });
+    await expect(claim({ name: 'alone', singleNode: true })).rejects.toThrow(/Without Redis only one node/);
+    await clustered.release();
+  });
+});
+
+describePostgres('claimNode', (open) => {
+  it('[DEP1] names the holder, and tells it when its connection is lost', async () => {
+    const database = await open();
+    let lost = () => {};
+    const losing = new Promise<void>((resolve) => {
+      lost = resolve;
+    });
+    const deps = { database, clock: fastClock(100), log: silentLog, onLost: lost };
+    const first = await claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, deps);
+    const second = claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, deps);
+    await expect(second).rejects.toThrow(/"node-7" is held by "bongsu node-7" at 127\.0\.0\.1/);
+    await database.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bongsu node-7'",
+    );
+    await losing;
+    expect(first.leaseIsLive()).toBe(false);
+    const third = await claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, deps);
+    await third.release();
+  });
+});

@@ -1,0 +1,155 @@
+import { type Clock, sleep } from '../clock.js';
+import type { Log } from '../log.js';
+import type { Database, HeldLock, Queryable } from './database.js';
+
+export interface NodeClaim {
+  /** NODE_NAME: one live process a name. */
+  name: string;
+  /** UUID of this start. */
+  incarnation: string;
+  region?: string | undefined;
+  /** True without Redis: then no other node may live on this database. */
+  singleNode: boolean;
+}
+
+export interface ClaimedNode {
+  readonly name: string;
+  readonly incarnation: string;
+  /** By the monotonic clock: false when the lease could not be renewed for its 15 s. */
+  leaseIsLive(): boolean;
+  release(): Promise<void>;
+}
+
+export interface NodeDeps {
+  database: Database;
+  clock: Clock;
+  log: Log;
+  /** The connection that held the name is gone: another process may have it by now, so this one should stop. */
+  onLost: () => void;
+}
+
+/** Another process has the name, or runs where only one may. */
+export class NodeRefused extends Error {
+  override readonly name = 'NodeRefused';
+}
+
+const PATIENCE_MS = 15_000;
+const PAUSE_MS = 250;
+const LEASE_MS = 15_000;
+const RENEWAL_MS = 5_000;
+const SINGLE_NODE_LOCK = 'bongsu:single-node';
+
+const lockOf = (name: string) => `bongsu:node:${name}`;
+
+/**
+ * Takes the node's name, on a connection of its own, so that the name is free at once when this process dies.
+ * @throws NodeRefused when the name is still held after 15 s, or by the single-node rule @throws DatabaseError
+ */
+export async function claimNode(claim: NodeClaim, deps: NodeDeps): Promise<ClaimedNode> {
+  const giveUpAt = deps.clock.monotonic() + PATIENCE_MS;
+  const locks: HeldLock[] = [];
+  const take = async (lock: string, refusal: (holder: string) => string) => {
+    locks.push(await waitForLock(lock, `bongsu ${claim.name}`, giveUpAt, refusal, deps));
+  };
+  try {
+    await take(lockOf(claim.name), (holder) => `The node name "${claim.name}" is held by ${holder}`);
+    await take(SINGLE_NODE_LOCK, (holder) => `${ONLY_ONE}, and ${holder} lives on this database`);
+    if (claim.singleNode) await refuseBesideOthers(claim.name, giveUpAt, deps);
+    // The others only look whether somebody keeps it.
+    else await locks.pop()?.release();
+    return await keep(claim, locks, deps);
+  } catch (error) {
+    await Promise.all(locks.map((lock) => lock.release()));
+    throw error;
+  }
+}
+
+const ONLY_ONE = 'Without Redis only one node may run';
+
+async function waitForLock(
+  lock: string,
+  note: string,
+  giveUpAt: number,
+  refusal: (holder: string) => string,
+  { database, clock, log }: NodeDeps,
+): Promise<HeldLock> {
+  for (let tries = 1; ; tries += 1) {
+    const held = await database.tryLock(lock, note);
+    if (held) return held;
+    if (tries === 1) log.info({ lock }, 'Waiting for another process to let go of a lock');
+    if (clock.monotonic() + PAUSE_MS > giveUpAt) {
+      throw new NodeRefused(refusal(await describeHolder(database, lock)));
+    }
+    await sleep(clock, PAUSE_MS);
+  }
+}
+
+async function refuseBesideOthers(own: string, giveUpAt: number, deps: NodeDeps): Promise<void> {
+  const others = await deps.database.query<{ name: string }>('select name from nodes where name <> $1', [
+    own,
+  ]);
+  for (const { name } of others) {
+    const refusal = (holder: string) => `${ONLY_ONE}, and ${holder} lives on this database`;
+    const free = await waitForLock(lockOf(name), `bongsu ${own}`, giveUpAt, refusal, deps);
+    await free.release();
+  }
+}
+
+async function describeHolder(database: Queryable, lock: string): Promise<string> {
+  const [holder] = await database.query<{ application: string; address: string | null; pid: number }>(
+    `select a.application_name as application, host(a.client_addr) as address, a.pid
+     from pg_locks l join pg_stat_activity a on a.pid = l.pid
+     where l.locktype = 'advisory' and l.granted
+       and ((l.classid::int8 << 32) | l.objid::int8) = hashtextextended($1, 0)`,
+    [lock],
+  );
+  if (!holder) return 'another process';
+  return `"${holder.application}" at ${holder.address ?? 'this machine'} (backend ${holder.pid})`;
+}
+
+async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promise<ClaimedNode> {
+  const { database, clock, log } = deps;
+  let leaseEndsAt = 0;
+  let released = false;
+  const renew = async () => {
+    const startedAt = clock.monotonic();
+    await writeNode(database, claim, Math.round(startedAt + database.clockOffsetMs() + LEASE_MS));
+    leaseEndsAt = startedAt + LEASE_MS;
+  };
+  await renew();
+  const stop = clock.every(RENEWAL_MS, () => {
+    renew().catch((error: unknown) => log.warn({ err: error }, "The node's lease could not be renewed"));
+  });
+  void Promise.race(locks.map((lock) => lock.lost)).then(() => {
+    if (released) return;
+    leaseEndsAt = 0;
+    stop();
+    deps.onLost();
+  });
+  return {
+    name: claim.name,
+    incarnation: claim.incarnation,
+    leaseIsLive: () => clock.monotonic() < leaseEndsAt,
+    async release() {
+      released = true;
+      stop();
+      leaseEndsAt = 0;
+      await database
+        .query('update nodes set lease_until = 0 where name = $1 and incarnation = $2', [
+          claim.name,
+          claim.incarnation,
+        ])
+        .catch(() => undefined);
+      await Promise.all(locks.map((lock) => lock.release()));
+    },
+  };
+}
+
+async function writeNode(database: Queryable, claim: NodeClaim, leaseUntil: number): Promise<void> {
+  await database.query(
+    `insert into nodes (name, incarnation, lease_until, region) values ($1, $2, $3, $4)
+     on conflict (name) do update
+     set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region`,
+    [claim.name, claim.incarnation, leaseUntil, claim.region ?? null],
+  );
+}
