@@ -62,11 +62,6 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     // A path that cannot be decoded never reaches a route's handlers.
     frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
     routerOptions: { maxParamLength: 300 },
-    // Plain data, as everywhere: bodies are read by schemas and never merged into anything.
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
-    // What Fastify refuses before a route is found, such as a URL with a broken escape.
-    frameworkErrors: (error, request, reply) => void refuse(deps, request, reply, error),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
