@@ -206,6 +206,21 @@ describeEachDatabase('accepting', (open) => {
     expect(await seqsInOrder()).toEqual([]);
   });
 
+  it('[DL12] a gate that cannot ask the database refuses with UNAVAILABLE and lets the next one pass', async () => {
+    const away = new DatabaseError('commit-unknown', 'The connection was lost');
+    let isAway = true;
+    const own = await another({
+      authorize: async (_principal, screenId) => {
+        if (isAway) throw away;
+        return { screenId, streamId: harness.screens.get(screenId) ?? 0, role: 'owner' };
+      },
+    });
+    const refused = own.send('trigger', triggerTo('scr_a'));
+    await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+    isAway = false;
+    await expect(own.send('trigger', triggerTo('scr_a'))).resolves.toMatchObject({ seq: 1 });
+  });
+
   it('[DL50] keeps the time to live: what was asked, else the smaller of 24 h and the retention', async () => {
     const hour = 3_600_000;
     const own = await another({
