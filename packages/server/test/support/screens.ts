@@ -98,6 +98,7 @@ export async function screensHarness(
     log,
     metrics,
     recordAudit,
+    limiter: rateLimiter,
   });
   await identity.start();
   const commands = createCommands({
