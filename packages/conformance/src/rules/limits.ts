@@ -56,8 +56,8 @@ export function limitRules(world: GetWorld): void {
     const socket = world().sockets.make(auth);
     return new Promise((resolve) => {
       socket.once('connect_error', (error: Error & { data?: unknown }) => resolve(error.data === undefined));
-      // A refusal closes too, and says so first on the manager: what it says of itself must come before this.
-      socket.io.once('close', () => setImmediate(() => resolve(true)));
+      // A refused client closes by itself ("forced close") just before it tells of the refusal.
+      socket.io.on('close', (reason) => reason !== 'forced close' && resolve(true));
       socket.connect();
     }).then((ended) => {
       socket.disconnect();

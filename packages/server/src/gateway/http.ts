@@ -56,12 +56,12 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     trustProxy: deps.trust,
     genReqId: () => uuidv7(),
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: 300 },
-    // Plain data, as everywhere: bodies are read by schemas and never merged into anything.
+    // A "__proto__" key is data like any other: nothing here merges a body into an object.
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
-    // What Fastify refuses before a route is found, such as a URL with a broken escape.
-    frameworkErrors: (error, request, reply) => void refuse(deps, request, reply, error),
+    // A path that cannot be decoded never reaches a route's handlers.
+    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
+    routerOptions: { maxParamLength: 300 },
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

@@ -1,4 +1,4 @@
-import { BongsuError, type Failure, inputError, ValidationError } from '@bongsu/protocol';
+import { BongsuError, type Failure, type InputIssue, inputError, ValidationError } from '@bongsu/protocol';
 import { ZodError } from 'zod';
 import { DatabaseError, type DatabaseFault } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
@@ -25,33 +25,35 @@ function fromDatabase(error: DatabaseError): BongsuError {
   return new BongsuError('INTERNAL_ERROR', { cause: error });
 }
 
-/** How fastify-type-provider-zod hands on an issue: without its path, code and message, which it names otherwise. */
-interface ZodFault {
-  keyword?: string;
-  instancePath?: string;
-  message?: string;
-  params?: object;
+/** What Fastify and its type provider throw, as far as it matters here. */
+interface FastifyFault {
+  code: string;
+  statusCode: number;
+  /** Zod's issues, spread over the fields of an AJV error (fastify-type-provider-zod, createValidationError). */
+  validation: {
+    keyword: string;
+    instancePath: string;
+    message?: string;
+    params?: { params?: Record<string, unknown> };
+  }[];
 }
 
-function issueOf(
-  { keyword, instancePath = '', message = 'is not valid', params }: ZodFault,
-  context: string,
-) {
+function toIssue({ keyword, instancePath, message, params }: FastifyFault['validation'][number]): InputIssue {
   const path = instancePath.split('/').filter((part) => part !== '');
-  const whole = path.length > 0 ? path : [context];
-  return { ...params, code: keyword ?? 'custom', path: whole, message } as ZodError['issues'][number];
+  return {
+    code: keyword,
+    path,
+    message: message ?? 'is not valid',
+    ...(params?.params ? { params: params.params } : {}),
+  };
 }
 
-/** Fastify's own refusals by their stable codes, and validation by the Zod issues that the type provider attaches. */
+/** Fastify's own refusals by their stable codes. */
 function fromFastify(thrown: unknown): BongsuError | undefined {
   if (!(thrown instanceof Error)) return undefined;
-  const { code, statusCode, validation, validationContext } = thrown as Error & {
-    code?: string;
-    statusCode?: number;
-    validation?: ZodFault[];
-    validationContext?: string;
-  };
-  if (validation) return inputError(validation.map((fault) => issueOf(fault, validationContext ?? '')));
+  const { code, statusCode, validation } = thrown as Error &
+    Partial<Pick<FastifyFault, 'code' | 'statusCode' | 'validation'>>;
+  if (validation) return inputError(validation.map(toIssue));
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new BongsuError('PAYLOAD_TOO_LARGE', { cause: thrown });
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ValidationError([{ path: 'content-type', message: 'must be application/json' }], {

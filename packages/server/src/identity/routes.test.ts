@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import {
   type Answer,
@@ -9,6 +9,9 @@ import {
   type TestIdentity,
 } from '../../test/support/identity.js';
 import type { Database } from '../platform/database/database.js';
+
+// Password hashing is slow on purpose, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const OWN = { 'x-bongsu-cookies': '1', 'sec-fetch-site': 'same-origin' };
 

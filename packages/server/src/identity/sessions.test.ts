@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClosingKey } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import {
   DAY_MS,
@@ -13,6 +13,9 @@ import {
 } from '../../test/support/identity.js';
 import type { Database } from '../platform/database/database.js';
 import type { Revoked } from './revocation-feed.js';
+
+// Password hashing is slow on purpose, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 describeEachDatabase('logins', (open) => {
   let database: Database;

@@ -1,6 +1,6 @@
 import { createHmac, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import {
   emptyIdentity,
@@ -16,6 +16,9 @@ import type { Database } from '../platform/database/database.js';
 import { deriveKeys } from './derive.js';
 import { type JwtAlgorithm, SigningKeys } from './signing-keys.js';
 import { type Login, TokenManager } from './token-manager.js';
+
+// Password hashing is slow on purpose, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const ISSUER = 'https://bongsu.test';
 const ORIGIN = { address: '203.0.113.9', userAgent: 'test' };

@@ -14,7 +14,7 @@ const NOT_FOUND = { status: 404, code: 'NOT_FOUND' };
 const CLOSED = { status: 410, code: 'PAIRING_CLOSED' };
 const LIMITED = { status: 429, code: 'RATE_LIMIT' };
 
-describeEachDatabase('pairing', (open) => {
+describeEachDatabase('pairing', (open, profile) => {
   let harness: ScreensHarness;
   let lastAddress = 0;
   /** Limits count by address and by person, so every test takes its own. */
@@ -177,20 +177,49 @@ describeEachDatabase('pairing', (open) => {
     expect(errorOf(await claim(person, pairing.code))).toEqual(NOT_FOUND);
   });
 
-  test('[SCR6] deleting and redeeming at once never block each other for good', async () => {
+  test('[SCR6] deleting and redeeming at once leave no login behind', async () => {
     const person = harness.person();
     for (let i = 0; i < 5; i += 1) {
       const pairing = await harness.startPairing(address());
       const { screenId } = (await claim(person, pairing.code)).body.screen;
-      const [deleted, polled] = await Promise.all([
-        harness.call(person, 'DELETE', `/screens/${screenId}`),
-        poll(pairing),
-      ]);
-      expect(deleted.status).toBe(204);
-      expect([200, 404, 410]).toContain(polled.status);
-      expect(errorOf(await poll(pairing))).toEqual(NOT_FOUND);
+      await expectDeleted(harness.call(person, 'DELETE', `/screens/${screenId}`), poll(pairing));
     }
   });
+
+  test.runIf(profile === 'postgres')('[SCR6] nor does a deletion that overtakes a redemption', async () => {
+    const person = harness.person();
+    const pairing = await harness.startPairing(address());
+    const { screenId } = (await claim(person, pairing.code)).body.screen;
+    const { database } = harness;
+    const waiting = async () => {
+      const rows = await database.query(
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return rows.length;
+    };
+    // Whoever holds the pairing's row decides when the redemption goes on, so that the deletion has begun by then.
+    const both = await database.transaction(async (tx) => {
+      await tx.query('select 1 from pairings where id = $1 for update', [pairing.pairingId]);
+      const polled = poll(pairing);
+      await expect.poll(waiting).toBe(1);
+      const deleted = harness.call(person, 'DELETE', `/screens/${screenId}`);
+      await expect.poll(waiting).toBe(2);
+      return { polled, deleted };
+    });
+    await expectDeleted(both.deleted, both.polled);
+    expect((await both.polled).status).toBe(200);
+  });
+
+  /** Whichever came first, the screen is gone, and what the device may have got is worth nothing. */
+  const expectDeleted = async (deletion: Promise<Answer>, polling: Promise<Answer>) => {
+    const [deleted, polled] = await Promise.all([deletion, polling]);
+    expect(deleted.status).toBe(204);
+    expect([200, 404, 410]).toContain(polled.status);
+    if (polled.status !== 200) return;
+    await expect(harness.identity.authenticate(String(polled.body.accessToken))).rejects.toMatchObject({
+      code: 'TOKEN_REVOKED',
+    });
+  };
 
   test('[SCR11] [SEC3] ten wrong codes a minute stop a person from any address, right codes included', async () => {
     const person = harness.person();
