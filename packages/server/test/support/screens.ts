@@ -97,6 +97,7 @@ export async function screensHarness(
     log,
     metrics,
     recordAudit,
+    limiter: rateLimiter,
   });
   await identity.start();
   const commands = createCommands({
