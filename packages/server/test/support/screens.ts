@@ -138,7 +138,7 @@ export async function screensHarness(
       version: '0',
       consoleFolder: undefined,
     },
-    identity: { authenticate: async (token) => found(people.get(token)), touch: () => {} },
+    identity: { authenticate: async (token) => found(people.get(token)) },
     apiRoutes: [screens.routes],
     rootRoutes: [],
     limiter: rateLimiter,
