@@ -206,7 +206,22 @@ describeEachDatabase('accepting', (open) => {
     expect(await seqsInOrder()).toEqual([]);
   });
 
-  it('[DL50] keeps the time to live: what was asked, else the smaller of 24 h and the retention', async () => {
+  it('[DL12] a gate that cannot ask the database refuses with UNAVAILABLE and lets the next one pass', async () => {
+    const away = new DatabaseError('commit-unknown', 'The connection was lost');
+    let isAway = true;
+    const own = await another({
+      authorize: async (_principal, screenId) => {
+        if (isAway) throw away;
+        return { screenId, streamId: harness.screens.get(screenId) ?? 0, role: 'owner' };
+      },
+    });
+    const refused = own.send('trigger', triggerTo('scr_a'));
+    await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+    isAway = false;
+    await expect(own.send('trigger', triggerTo('scr_a'))).resolves.toMatchObject({ seq: 1 });
+  });
+
+  it('[DL42] keeps the time to live: what was asked, else the smaller of 24 h and the retention', async () => {
     const hour = 3_600_000;
     const own = await another({
       config: { retentionMs: 2 * hour, maxPendingPerScreen: 10, batchSize: 50, batchMaxWaitMs: 1000 },
@@ -217,7 +232,7 @@ describeEachDatabase('accepting', (open) => {
     expect(rows).toEqual([{ ttl: 2 * hour }, { ttl: 500 }]);
   });
 
-  it('[DL41] answers BUSY for what is over MAX_PENDING_PER_SCREEN, inside one batch too', async () => {
+  it('[DL33] answers BUSY for what is over MAX_PENDING_PER_SCREEN, inside one batch too', async () => {
     await harness.addScreen('scr_b');
     const own = await another({
       config: { retentionMs: 1000, maxPendingPerScreen: 3, batchSize: 50, batchMaxWaitMs: 1000 },
@@ -253,7 +268,7 @@ describeEachDatabase('accepting', (open) => {
     ]);
   });
 
-  it('[DL40] batches over shuffled streams from several processes never block each other for good', async () => {
+  it('[DL32] batches over shuffled streams from several processes never block each other for good', async () => {
     const screens = Array.from({ length: 12 }, (_, i) => `scr_${i}`);
     for (const screen of screens) await harness.addScreen(screen);
     const all = [harness, await another({}), await another({})];
@@ -273,7 +288,7 @@ describeEachDatabase('accepting', (open) => {
     expect(sums).toEqual({ last: 360, rows: 360 });
   });
 
-  it('[DL47] a COMMIT whose answer is lost is no refusal: the command is stored once and delivered', async () => {
+  it('[DL39] a COMMIT whose answer is lost is no refusal: the command is stored once and delivered', async () => {
     let losses = 2;
     const lossy: Database = Object.assign(Object.create(database), {
       async query(text: string, parameters?: readonly SqlValue[], options?: QueryOptions) {
@@ -297,7 +312,7 @@ describeEachDatabase('accepting', (open) => {
     expect(await seqsInOrder()).toEqual(commands.map(({ id }) => id));
   });
 
-  it('[DL46] refuses with UNAVAILABLE once it is stopping', async () => {
+  it('[DL38] refuses with UNAVAILABLE once it is stopping', async () => {
     const waiting = harness.send('trigger', triggerTo('scr_a'));
     await harness.commands.stop(AbortSignal.timeout(1000));
     await expect(waiting).resolves.toMatchObject({ status: 'accepted' });

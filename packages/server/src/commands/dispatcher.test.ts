@@ -167,7 +167,7 @@ describeEachDatabase('delivering', (open) => {
     attached.detach();
   });
 
-  it('[DL42] refuses the receipts of an overtaken connection and closes it', async () => {
+  it('[DL34] refuses the receipts of an overtaken connection and closes it', async () => {
     await accept(1);
     const older = new FakeScreen('scr_a', { instanceId: randomUUID() });
     await connectScreen(harness.commands, older);
@@ -183,7 +183,7 @@ describeEachDatabase('delivering', (open) => {
     await acked(1);
   });
 
-  it('[DL43] on one node the newer connection closes the older; the same instance may come back', async () => {
+  it('[DL35] on one node the newer connection closes the older; the same instance may come back', async () => {
     const instanceId = randomUUID();
     const older = new FakeScreen('scr_a', { instanceId });
     await connectScreen(harness.commands, older);
@@ -193,7 +193,7 @@ describeEachDatabase('delivering', (open) => {
     expect(newer.closings).toEqual([]);
   });
 
-  it('[DL43] refuses the fence to a connection that opened before the holder', async () => {
+  it('[DL35] refuses the fence to a connection that opened before the holder', async () => {
     const holder = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 2000 });
     await connectScreen(harness.commands, holder);
     const late = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 1000 });
@@ -264,7 +264,7 @@ describeEachDatabase('delivering', (open) => {
     expect(await statuses()).toEqual(['executed', 'executed']);
   });
 
-  it('[DL44] finds commits that no hint told of', async () => {
+  it('[DL36] finds commits that no hint told of', async () => {
     const screen = new FakeScreen('scr_a');
     const periodic: (() => void)[] = [];
     const clock: Clock = {
@@ -302,7 +302,7 @@ describeEachDatabase('delivering', (open) => {
     await expect(again).rejects.toMatchObject({ code: 'SCREEN_NOT_FOUND' });
   });
 
-  it('[DL45] reads many returning screens by few statements', async () => {
+  it('[DL37] reads many returning screens by few statements', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `scr_${i}`);
     await database.transaction(async (tx) => {
       for (const name of names) harness.screens.set(name, await harness.commands.createInbox(tx, name));

@@ -52,7 +52,7 @@ describe('the inbox of a connected screen', () => {
     expect(inbox.receipt(4, { status: 'executed' })).toBe(false);
   });
 
-  it('[DL44] a hint across a gap is read, not sent', () => {
+  it('[DL36] a hint across a gap is read, not sent', () => {
     const { inbox, taken } = recorded();
     inbox.hint(entry(1));
     inbox.start(0, 0, 0);
@@ -68,7 +68,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken().filter((action) => action.startsWith('emit'))).toEqual(['emit 2', 'emit 3', 'emit 4']);
   });
 
-  it('[DL44] a page that was read too early does not hide what was told meanwhile', () => {
+  it('[DL36] a page that was read too early does not hide what was told meanwhile', () => {
     const { inbox, taken } = recorded();
     inbox.start(0, 0, 0);
     inbox.open();
@@ -124,7 +124,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken()).toEqual([]);
   });
 
-  it('[DL49] bounds what it keeps for a screen that does not answer', () => {
+  it('[DL41] bounds what it keeps for a screen that does not answer', () => {
     const { inbox } = recorded();
     inbox.start(0, 0, 0);
     inbox.open();

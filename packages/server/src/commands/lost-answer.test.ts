@@ -28,7 +28,7 @@ describePostgres('accepting through a network that fails', (_open, serverUrl) =>
   });
 
   it.each([{ forward: true }, { forward: false }])(
-    '[DL47] a connection lost with a batch on its way is no refusal, whether it was stored or not ($forward)',
+    '[DL39] a connection lost with a batch on its way is no refusal, whether it was stored or not ($forward)',
     async ({ forward }) => {
       const harness = commandsHarness(database);
       await harness.commands.start();
@@ -50,7 +50,7 @@ describePostgres('accepting through a network that fails', (_open, serverUrl) =>
     },
   );
 
-  it('[DL47] receipts wait for a database that is away and are written when it is back', async () => {
+  it('[DL39] receipts wait for a database that is away and are written when it is back', async () => {
     const harness = commandsHarness(database);
     await harness.commands.start();
     await harness.addScreen('scr_away');

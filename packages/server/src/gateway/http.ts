@@ -37,7 +37,7 @@ export interface HttpConfig {
 
 export interface HttpDeps {
   config: HttpConfig;
-  identity: Pick<Identity, 'authenticate' | 'touch'>;
+  identity: Pick<Identity, 'authenticate'>;
   /** Mounted below /api. */
   apiRoutes: FastifyPluginAsync[];
   /** Mounted at the root: JWKS, health, metrics, the console. */
@@ -112,7 +112,6 @@ async function arrive(
   request.principal = await authenticate(deps, request, limit, reply);
   await count(deps, limit, limitKey(request.principal), reply);
   if (!allows(access, request.principal)) throw new BongsuError('FORBIDDEN');
-  deps.identity.touch(request.principal.sessionId);
   return undefined;
 }
 

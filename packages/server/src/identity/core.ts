@@ -1,3 +1,4 @@
+import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { RecordAudit } from '../platform/audit.js';
 import type { DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
@@ -18,6 +19,7 @@ export interface Core {
   log: Log;
   metrics: IdentityMetrics;
   recordAudit: RecordAudit;
+  limiter: Pick<RateLimiter, 'checkLimit'>;
   passwords: Passwords;
   tokens: TokenManager;
   live: LiveSessions;

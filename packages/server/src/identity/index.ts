@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { ClosingKey, DeviceCredential } from '@bongsu/protocol';
 import type { FastifyPluginAsync } from 'fastify';
+import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { RecordAudit } from '../platform/audit.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database, Queryable } from '../platform/database/database.js';
@@ -59,8 +60,6 @@ export interface Identity {
   onRevoked(listener: (who: Revoked, closing: ClosingKey) => void): () => void;
   /** A request, refresh or socket event of this login: it is not idle. Cheap; written at most once a minute. */
   touch(sessionId: string): void;
-  /** The login that a refresh token of ours names, to count refreshes per login; undefined for any other text. No SQL. */
-  loginOfRefreshToken(token: string): string | undefined;
   /** Display names by id, of those that exist. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** The first-admin link's token, while there is no administrator; a new one at each call. */
@@ -81,6 +80,8 @@ export interface IdentityDeps {
   log: Log;
   metrics: Metrics;
   recordAudit: RecordAudit;
+  /** Counts refreshes by login. */
+  limiter: Pick<RateLimiter, 'checkLimit'>;
 }
 
 /** How long a person's former refresh token still answers with its successor: for racing tabs and lost answers. */
@@ -115,7 +116,6 @@ export function createIdentity(deps: IdentityDeps): Identity {
     deviceUsed: (screenId) => isScreenCredentialUsed(core.database, screenId),
     onRevoked: (listener) => feed.listen(listener),
     touch: (sessionId) => live.touch(sessionId),
-    loginOfRefreshToken: (token) => loginNamedBy(core.tokens, token),
     usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,
@@ -156,6 +156,7 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     log,
     metrics,
     recordAudit,
+    limiter: deps.limiter,
     passwords,
     tokens,
     live,
@@ -175,12 +176,4 @@ function prune(core: Core): void {
   core.feed
     .prune(core.now())
     .catch((err: unknown) => core.log.warn({ err }, 'old revocations were not pruned'));
-}
-
-function loginNamedBy(tokens: TokenManager, token: string): string | undefined {
-  try {
-    return tokens.verifyRefreshToken(token).sessionId;
-  } catch {
-    return undefined;
-  }
 }

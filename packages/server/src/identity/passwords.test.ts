@@ -23,6 +23,17 @@ describe('Passwords', () => {
     expect(await cheap().verify('anything', null)).toBe(false);
   });
 
+  it('[USR1] an unknown address takes its turn in the pool like a known one', async () => {
+    const passwords = cheap(1, 0);
+    await passwords.prepare();
+    const hash = await passwords.hash('correct horse');
+    for (const known of [hash, undefined]) {
+      const first = passwords.hash('another');
+      await expect(passwords.verify('correct horse', known)).rejects.toMatchObject({ code: 'BUSY' });
+      await first;
+    }
+  });
+
   it('[USR1] a flood is told when to come back, and everybody in the queue is served', async () => {
     const passwords = cheap(1, 3);
     const attempts = await Promise.allSettled(

@@ -4,6 +4,7 @@ import {
   ErrorResponseSchema,
   JwksSchema,
   LoginSchema,
+  RateLimitError,
   RefreshSchema,
   SetupSchema,
   SignedInSchema,
@@ -15,6 +16,8 @@ import {
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { addressKey } from '../guards/address.js';
+import { rateLimitHeaders } from '../guards/limit.js';
 import type { UserPrincipal } from '../platform/principal.js';
 import { asksForCookies, assertOwnSite, COOKIE_MODE_HEADER, refreshCookie } from './cookie-mode.js';
 import type { Core } from './core.js';
@@ -115,18 +118,27 @@ function signInRoutes(app: FastifyInstance, core: Core): void {
 
 function tokenRoutes(app: FastifyInstance, core: Core): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const codes = ['VALIDATION_ERROR', 'AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'CSRF_ERROR'];
+  const codes = [
+    'VALIDATION_ERROR',
+    'AUTH_ERROR',
+    'TOKEN_EXPIRED',
+    'TOKEN_REVOKED',
+    'CSRF_ERROR',
+    'RATE_LIMIT',
+  ];
   typed.post(
     '/auth/refresh',
     {
-      config: { access: 'public', limit: 'refresh' },
+      // Counted below, by login: a hundred screens behind one address may all come back at once.
+      config: { access: 'public', limit: 'none' },
       schema: describe('Rotate the refresh token and get a new access token', codes, {
         body: RefreshSchema,
-        response: { 200: TokenPairSchema, ...refusals(400, 401, 403) },
+        response: { 200: TokenPairSchema, ...refusals(400, 401, 403, 429) },
       }),
     },
     async (request, reply) => {
       const token = presentedToken(core, request, request.body?.refreshToken);
+      await countRefresh(core, request, reply, token);
       if (token === undefined) throw new AuthenticationError();
       return issued(core, request, reply, await refreshOrClear(core, request, reply, token));
     },
@@ -248,6 +260,30 @@ function presentedToken(core: Core, request: FastifyRequest, inBody: string | un
   return inBody;
 }
 
+/** A genuine token by the login it names, anything else by its address. @throws RATE_LIMIT */
+async function countRefresh(
+  core: Core,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  token: string | undefined,
+): Promise<void> {
+  const login = token === undefined ? undefined : loginNamedBy(core, token);
+  const result =
+    login === undefined
+      ? await core.limiter.checkLimit('general', `ip:${addressKey(request.ip)}`)
+      : await core.limiter.checkLimit('refresh', `login:${login}`);
+  reply.headers(rateLimitHeaders(result));
+  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
+}
+
+function loginNamedBy(core: Core, token: string): string | undefined {
+  try {
+    return core.tokens.verifyRefreshToken(token).sessionId;
+  } catch {
+    return undefined;
+  }
+}
+
 /** By refresh token, else by access token; a browser whose cookie is gone or spoilt is signed out already. */
 async function loginToEnd(
   core: Core,
@@ -255,11 +291,7 @@ async function loginToEnd(
   token: string | undefined,
 ): Promise<string | undefined> {
   if (isCookieMode(request)) {
-    try {
-      return token === undefined ? undefined : core.tokens.verifyRefreshToken(token).sessionId;
-    } catch {
-      return undefined;
-    }
+    return token === undefined ? undefined : loginNamedBy(core, token);
   }
   if (token !== undefined) return core.tokens.verifyRefreshToken(token).sessionId;
   const [, bearer] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];

@@ -11,13 +11,14 @@ import {
   startIdentity,
   type TestIdentity,
 } from '../../test/support/identity.js';
+import { ManualClock } from '../../test/support/manual-clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Revoked } from './revocation-feed.js';
 
 // Password hashing is slow on purpose, and a machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-describeEachDatabase('logins', (open) => {
+describeEachDatabase('logins', (open, profile) => {
   let database: Database;
   let server: TestIdentity;
 
@@ -116,6 +117,21 @@ describeEachDatabase('logins', (open) => {
       expect(await code(server.post('/auth/refresh', {}))).toBe('401 AUTH_ERROR');
       expect(await code(server.get('/api/users/me', refreshToken))).toBe('401 AUTH_ERROR');
       expect(await code(server.post('/auth/refresh', { refreshToken: 7 }))).toBe('400 VALIDATION_ERROR');
+    });
+
+    it('[SEC3] is counted by login, and what is no token of ours by address', async () => {
+      const limited = await startIdentity(database, {}, { requestsPerMinute: 3 });
+      const logins = await Promise.all([1, 2].map(() => server.signUp()));
+      for (const { refreshToken } of logins) {
+        for (let i = 0; i < 3; i += 1) expect((await refresh(refreshToken, limited)).status).toBe(200);
+        const { headers, ...refused } = await refresh(refreshToken, limited);
+        expect(await code(Promise.resolve(refused))).toBe('429 RATE_LIMIT');
+        expect(headers).toMatchObject({ 'ratelimit-limit': '3', 'ratelimit-remaining': '0' });
+        expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+      }
+      for (let i = 0; i < 3; i += 1) expect(await code(refresh('forged', limited))).toBe('401 AUTH_ERROR');
+      expect(await code(refresh('forged', limited))).toBe('429 RATE_LIMIT');
+      await limited.stop();
     });
 
     it('[TOK3] the database holds hashes only', async () => {
@@ -317,6 +333,23 @@ describeEachDatabase('logins', (open) => {
     });
   });
 
+  // PGlite has one connection: nobody reads while a transaction is open.
+  it.runIf(profile === 'postgres')(
+    '[TOK3] whoever looks while a revocation is not yet committed does not go on believing what was there',
+    async () => {
+      const still = await startIdentity(database, {}, { clock: new ManualClock() });
+      const issued = await database.transaction((tx) => still.identity.issueDeviceCredential(tx, 'scr_a'));
+      await still.identity.authenticate(issued.accessToken);
+      await database.transaction(async (tx) => {
+        await still.identity.revokeDevice(tx, 'scr_a');
+        await still.identity.authenticate(issued.accessToken);
+      });
+      const after = still.identity.authenticate(issued.accessToken);
+      await expect(after).rejects.toMatchObject({ code: 'TOKEN_REVOKED' });
+      await still.stop();
+    },
+  );
+
   describe('auth-refresh', () => {
     const ask = async (from: string, to: string) => {
       let principal = await server.identity.authenticate(from);
@@ -370,7 +403,6 @@ describeEachDatabase('logins', (open) => {
   });
 
   it('[STB5] while SQL does not answer for long, nothing cached is believed', async () => {
-    const { ManualClock } = await import('../../test/support/manual-clock.js');
     const clock = new ManualClock();
     const frozen = await startIdentity(database, {}, { clock, time: new MovableTime() });
     const { accessToken } = await frozen.signUp();

@@ -73,12 +73,25 @@ export const PASSWORD = 'correct horse battery';
 export async function startIdentity(
   database: Database,
   config: Partial<IdentityConfig> = {},
-  { time = new MovableTime(), clock = systemClock }: { time?: MovableTime; clock?: Clock } = {},
+  {
+    time = new MovableTime(),
+    clock = systemClock,
+    requestsPerMinute,
+  }: { time?: MovableTime; clock?: Clock /** None without it. */; requestsPerMinute?: number } = {},
 ): Promise<TestIdentity> {
   const log = memoryLog();
   const metrics = new Metrics();
   const ephemeral = new MemoryEphemeral(systemClock, log);
   const recordAudit = createRecordAudit({ now: time.now, service: 'bongsu-test' });
+  const limiter = new RateLimiter(
+    { ephemeral, clock, log, metrics },
+    {
+      enabled: requestsPerMinute !== undefined,
+      requestsPerMinute: requestsPerMinute ?? 1,
+      commandsPerMinute: 1,
+      handshakeFailuresPerMinute: 1,
+    },
+  );
   const identity = createIdentity({
     config: { ...IDENTITY_DEFAULTS, ...config },
     database,
@@ -88,14 +101,9 @@ export async function startIdentity(
     log,
     metrics,
     recordAudit,
+    limiter,
   });
   await identity.start();
-  const unlimited = {
-    enabled: false,
-    requestsPerMinute: 1,
-    commandsPerMinute: 1,
-    handshakeFailuresPerMinute: 1,
-  };
   const http = await createHttp({
     config: {
       corsOrigins: [],
@@ -107,7 +115,7 @@ export async function startIdentity(
     identity,
     apiRoutes: [identity.routes],
     rootRoutes: [identity.wellKnownRoutes],
-    limiter: new RateLimiter({ ephemeral, clock, log, metrics }, unlimited),
+    limiter,
     trust: () => true,
     log,
     metrics,
