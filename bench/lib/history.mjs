@@ -21,6 +21,6 @@ export function readHistory(path) {
     .map((line) => JSON.parse(line));
 }
 
-export function appendRecord(path, record) {
+function appendRecord(path, record) {
   appendFileSync(path, `${JSON.stringify({ ...record, at: monotonicMs() })}\n`);
 }

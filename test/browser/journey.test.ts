@@ -114,7 +114,7 @@ describe('the journey', () => {
     await sendTrigger('welcome');
     await attempt(0).getByText('Executed', { exact: true }).waitFor();
     await wall.getByText('"volume": 0.8').waitFor();
-    expect(await executed()).toEqual(['welcome']);
+    await expect.poll(executed).toEqual(['welcome']);
     await photographBoth(browser, [desk, wall], '4-two-windows-light');
   });
 
@@ -124,7 +124,7 @@ describe('the journey', () => {
     // Whatever the screen was sent for it would have come before this one.
     await sendTrigger('after');
     await attempt(0).getByText('Executed', { exact: true }).waitFor();
-    expect(await executed()).toEqual(['welcome', 'after']);
+    await expect.poll(executed).toEqual(['welcome', 'after']);
   });
 
   it('[MSG3] navigate shows another site in a frame', async () => {
@@ -157,7 +157,7 @@ describe('the journey', () => {
     for (const [index] of steps.entries()) {
       await attempt(index).getByText('Executed', { exact: true }).waitFor();
     }
-    expect(await executed()).toEqual(steps);
+    await expect.poll(executed).toEqual(steps);
   });
 
   it('[STB4] windows that stayed open through a kill come back by themselves', async () => {
@@ -168,7 +168,7 @@ describe('the journey', () => {
     await desk.getByText('Live', { exact: true }).waitFor();
     await sendTrigger('back');
     await attempt(0).getByText('Executed', { exact: true }).waitFor();
-    expect(await executed()).toEqual(['step.1', 'step.2', 'step.3', 'step.4', 'step.5', 'back']);
+    await expect.poll(executed).toEqual(['step.1', 'step.2', 'step.3', 'step.4', 'step.5', 'back']);
     for (const page of [desk, wall]) await page.emulateMedia({ colorScheme: 'dark' });
     await desk.evaluate(() => scrollTo(0, 0));
     await photographBoth(browser, [desk, wall], '8-two-windows-dark');

@@ -50,7 +50,9 @@ async function proveProfile({ profile, seed, kills, log }) {
   let kept = true;
   try {
     await run.setUp();
-    while (run.counted.length < kills && run.tries < kills * TRIES_PER_KILL) await run.cycle();
+    while (run.unfinished === undefined && run.counted.length < kills && run.tries < kills * TRIES_PER_KILL) {
+      await run.cycle();
+    }
     const result = await run.judge();
     kept = result.violations > 0;
     return result;
@@ -66,6 +68,8 @@ class Run {
   counted = [];
   discounted = {};
   tries = 0;
+  /** Why the last cycle did not converge: then the history so far is judged, which names what is missing. */
+  unfinished;
   /** The last report of each process. */
   controllers = [];
   screens = [];
@@ -208,7 +212,10 @@ class Run {
     this.server = await serve(this.settings);
     await this.allOnline();
     const back = monotonicMs();
-    await this.converged();
+    await this.converged().catch((error) => {
+      this.log(error.message);
+      this.unfinished = error.message.split('\n')[0];
+    });
     this.record({ since, at, back, done: monotonicMs() });
   }
 
@@ -267,6 +274,7 @@ class Run {
     const transmissions = controllers.filter(({ kind }) => kind === 'invoke').length;
     return {
       violations: violationsOf(verdict),
+      ...(this.unfinished === undefined ? {} : { unfinished: this.unfinished }),
       verdict: Object.fromEntries(Object.entries(verdict).map(([name, ids]) => [name, ids.length])),
       examples: Object.values(verdict).flat().slice(0, 5),
       kills: this.counted.length,
@@ -302,6 +310,7 @@ class Run {
     for (const { kind, id, transmission } of records) {
       if (kind === 'ok') senderOf.set(id, transmission.split(':')[0]);
     }
+    if (this.unfinished !== undefined) return [];
     let open = [...senderOf.keys()];
     const said = new Map();
     await this.wait(

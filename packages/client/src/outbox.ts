@@ -17,7 +17,7 @@ export type CommandEvent = 'trigger' | 'navigate';
 export type Draft = Record<string, unknown>;
 
 /** Puts one command on the wire, and calls back with its ack. */
-export type Transmit = (
+type Transmit = (
   event: CommandEvent,
   payload: Draft & { id: string; timestamp: number },
   onAnswer: (answer: Answer<Accepted>) => void,

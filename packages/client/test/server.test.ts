@@ -140,7 +140,7 @@ describeEachServer('the SDK', (start, profile) => {
     expect(accepted.map(({ seq }) => seq)).toEqual([2, 3, 4]);
     expect(ran).toEqual([1, 2, 3, 4]);
     await device.close();
-    const waiting = await client.trigger(target, 'while away');
+    const waiting = await client.trigger(target, 'while-away');
     // As after a reboot of the device: nothing but the file.
     const restarted = screen({ url: server.url, store, onTrigger });
     cleanups.push(() => restarted.close());

@@ -109,18 +109,24 @@ export function json(maxBytes: number) {
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  throw inputError(result.error.issues);
+  throw inputError(result.error.issues as InputIssue[]);
+}
+
+/** The part of a Zod issue that an error is made of. */
+export interface InputIssue {
+  code?: string | undefined;
+  path: readonly PropertyKey[];
+  message: string;
+  params?: Record<string, unknown> | undefined;
 }
 
 /** The error for a list of Zod issues. */
-export function inputError(issues: readonly z.core.$ZodIssue[]): BongsuError {
+export function inputError(issues: readonly InputIssue[]): BongsuError {
   const faults: Fault[] = issues.map((issue) => ({
     path: issue.path.map(String).join('.'),
     message: issue.message,
   }));
-  const tooLarge = issues.some(
-    (issue) => issue.code === 'custom' && issue.params?.errorCode === 'PAYLOAD_TOO_LARGE',
-  );
+  const tooLarge = issues.some((issue) => issue.params?.errorCode === 'PAYLOAD_TOO_LARGE');
   return tooLarge ? new BongsuError('PAYLOAD_TOO_LARGE', { details: faults }) : new ValidationError(faults);
 }
 

@@ -1,5 +1,5 @@
 -- works-with: 0001
--- Screens, who may command them, and how a device becomes one (docs/protocol.md, rules SCR).
+-- Screens, who may command them, and how a device becomes one (docs/protocol.md, rules SC).
 -- Times are int8 milliseconds of the database's clock. People are named by id only.
 
 create table screens (

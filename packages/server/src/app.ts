@@ -8,7 +8,6 @@ import {
   identityConfig,
   limiterConfig,
   nodeName,
-  postgresConfig,
   socketsConfig,
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
@@ -24,15 +23,17 @@ import { NonceManager } from './guards/nonce-manager.js';
 import { RateLimiter } from './guards/rate-limiter.js';
 import { createIdentity, type Identity, type Revoked } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
+import { openDatabase } from './open-database.js';
 import { HealthReporter } from './operations/health.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
 import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
+import { readBootId } from './platform/database/boot.js';
 import { databaseClock } from './platform/database/clock-offset.js';
 import type { Database } from './platform/database/database.js';
+import { renewEpochIfNeeded } from './platform/database/epoch.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
-import { openPglite } from './platform/database/pglite.js';
-import { openPostgres } from './platform/database/postgres.js';
+import { keepNode } from './platform/database/node-keeper.js';
 import { MemoryEphemeral } from './platform/ephemeral/memory.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
@@ -142,7 +143,7 @@ class BongsuApp implements App {
   async #openCore(): Promise<Core> {
     const deps = { clock: this.#clock, log: this.#log, metrics: new Metrics() };
     const node = { name: nodeName(this.#config), incarnation: randomUUID() };
-    const database = await this.#openDatabase(node.name);
+    const database = await this.#openDatabase(node);
     const ephemeral = await this.#lifecycle.step(
       'ephemeral',
       () => new MemoryEphemeral(this.#clock, this.#log),
@@ -159,22 +160,22 @@ class BongsuApp implements App {
     };
   }
 
-  async #openDatabase(node: string): Promise<Database> {
-    const deps = { clock: this.#clock, log: this.#log };
-    const database = await this.#lifecycle.step(
+  async #openDatabase(node: Core['node']): Promise<Database> {
+    const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
+    const { database, uncleanStop } = await this.#lifecycle.step(
       'database',
-      () => this.#connect(node),
-      (opened) => opened.close(),
+      () => openDatabase(this.#config, node.name, deps),
+      (opened) => opened.database.close(),
     );
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
-    return database;
-  }
-
-  async #connect(node: string): Promise<Database> {
-    const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
-    const url = this.#config.DATABASE_URL?.reveal();
-    if (url !== undefined) return openPostgres(postgresConfig(this.#config, url, node), deps);
-    const { database } = await openPglite({ dataDir: this.#config.DATA_DIR, nodeName: node }, deps);
+    await this.#lifecycle.step(
+      'node name',
+      () => keepNode({ ...node, singleNode: true }, { ...deps, database }),
+      (kept) => kept.release(),
+    );
+    await this.#lifecycle.step('epoch', async () =>
+      renewEpochIfNeeded(database, { uncleanStop, bootId: await readBootId() }),
+    );
     return database;
   }
 

@@ -10,8 +10,6 @@ export type { Environment } from './config/environment.js';
 export { type ConfigFault, formatFault } from './config/faults.js';
 export { type Config, GeneratedSecretError, withGeneratedSecrets } from './config/generated-secrets.js';
 export type { SettingName, Settings } from './config/schema.js';
-export { Secret } from './config/secret.js';
-export type { PiiKey } from './config/values.js';
 
 /** Where each setting came from: `default`, or the name of the variable (`BONGSU_PORT`, `JWT_SECRET_FILE`). */
 export type Sources = Readonly<Record<SettingName, string>>;

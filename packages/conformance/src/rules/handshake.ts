@@ -1,7 +1,7 @@
 import { v4 } from 'uuid';
 import { expect, it } from 'vitest';
-import { nextEvent, send } from '../support/sockets.js';
-import type { GetWorld } from '../support/world.js';
+import { expectAccepted, nextEvent, send } from '../support/sockets.js';
+import { type GetWorld, trigger } from '../support/world.js';
 
 export function handshakeRules(world: GetWorld): void {
   const token = async () => (await world().person('owner')).accessToken;
@@ -77,16 +77,14 @@ export function handshakeRules(world: GetWorld): void {
     });
   });
 
-  it('[SK7] events sent before ready are answered, in order', async () => {
-    const socket = world().sockets.make({ token: await token() });
-    const answers: Promise<unknown>[] = [];
-    const order: number[] = [];
-    for (const n of [0, 1, 2]) {
-      answers.push(send(socket, 'status', { ids: [v4()] }).then(() => order.push(n)));
-    }
+  it('[SK7] events sent before ready wait and are handled in order', async () => {
+    const owner = await world().person('owner');
+    const { screenId } = await world().createScreen(owner);
+    const socket = world().sockets.make({ token: owner.accessToken });
+    const answers = [0, 1, 2].map((n) => send(socket, 'trigger', trigger(screenId, { data: n })));
     socket.connect();
-    await Promise.all(answers);
-    expect(order).toEqual([0, 1, 2]);
+    const seqs = (await Promise.all(answers)).map((answer) => expectAccepted(answer).seq);
+    expect(seqs).toEqual([1, 2, 3]);
   });
 
   it.each([[['polling']], [['polling', 'websocket']], [['websocket']]])(

@@ -56,7 +56,8 @@ export function limitRules(world: GetWorld): void {
     const socket = world().sockets.make(auth);
     return new Promise((resolve) => {
       socket.once('connect_error', (error: Error & { data?: unknown }) => resolve(error.data === undefined));
-      socket.io.once('close', () => resolve(true));
+      // A refused client closes by itself ("forced close") just before it tells of the refusal.
+      socket.io.on('close', (reason) => reason !== 'forced close' && resolve(true));
       socket.connect();
     }).then((ended) => {
       socket.disconnect();

@@ -42,7 +42,7 @@ async function withDatabase(
   try {
     const config = await withGeneratedSecrets(loaded.settings);
     const onFatal = (error: Error) => log.fatal({}, error.message);
-    const database = await openDatabase(config, 'bongsu migrate', { clock: systemClock, log, onFatal });
+    const { database } = await openDatabase(config, 'bongsu migrate', { clock: systemClock, log, onFatal });
     try {
       await work(database, log);
     } finally {

@@ -56,16 +56,16 @@ async function run(config: Config, terminal: Terminal, output: LogOutput): Promi
     if (!ending.asked) throw error;
   }
   if (!ending.asked && config.NODE_ENV !== 'production') await greet(app, terminal);
-  const { reason, exitCode } = await ending.promise;
-  const isClean = await stop(app, config, terminal, log, reason);
+  const { exitCode, stopping } = await ending.promise;
+  const isClean = await settle(stopping, config, terminal, log);
   // Handles that somebody forgot must not keep the process.
   output.flush();
   terminal.exit(isClean ? exitCode : 1);
 }
 
 interface End {
-  reason: string;
   exitCode: ExitCode;
+  stopping: Promise<void>;
 }
 
 function watchForEnd(app: App, terminal: Terminal, { log, flush }: LogOutput) {
@@ -76,11 +76,13 @@ function watchForEnd(app: App, terminal: Terminal, { log, flush }: LogOutput) {
   const ending = { promise, asked: false };
   let askedAt = 0;
   const end = (reason: string, exitCode: ExitCode) => {
-    if (!ending.asked) askedAt = performance.now();
+    if (ending.asked) return;
+    askedAt = performance.now();
     ending.asked = true;
-    resolve({ reason, exitCode });
-    // A start that is under way gives up.
-    app.stop(reason).catch(() => {});
+    // At once, so that a start under way gives up.
+    const stopping = app.stop(reason);
+    stopping.catch(() => {});
+    resolve({ exitCode, stopping });
   };
   terminal.onSignal((signal) => {
     if (ending.asked && performance.now() - askedAt > SAME_SIGNAL_MS) {
@@ -101,13 +103,12 @@ function watchForEnd(app: App, terminal: Terminal, { log, flush }: LogOutput) {
   return ending;
 }
 
-/** Whether it was clean. Ends the process when the stop itself never returns. */
-async function stop(
-  app: App,
+/** Whether the stop was clean. Ends the process when it never returns. */
+async function settle(
+  stopping: Promise<void>,
   config: Config,
   terminal: Terminal,
   log: Log,
-  reason: string,
 ): Promise<boolean> {
   const backstop = setTimeout(
     () => {
@@ -117,7 +118,7 @@ async function stop(
     config.DRAIN_SECONDS * 1000 + STOP_GRACE_MS,
   );
   try {
-    await app.stop(reason);
+    await stopping;
     return true;
   } catch (error) {
     log.error({ err: error }, 'The stop was not clean');
@@ -130,6 +131,6 @@ async function stop(
 async function greet(app: App, terminal: Terminal): Promise<void> {
   const setupLink = await app.setupLink();
   terminal.err(`\n  Bongsu is ready:  ${app.url}`);
-  if (setupLink) terminal.err(`  Make the first administrator (the link works once):  ${setupLink}`);
+  if (setupLink) terminal.err(`  First administrator (the link works once):  ${setupLink}`);
   terminal.err('  Stop it with Ctrl-C.\n');
 }

@@ -1,14 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import {
   type CommandsHarness,
   commandsHarness,
+  connectScreen,
+  emptyLedger,
+  FakeScreen,
   SENDER,
   triggerTo,
   userPrincipal,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import type { Database } from '../platform/database/database.js';
+import {
+  type Database,
+  DatabaseError,
+  type QueryOptions,
+  type SqlValue,
+} from '../platform/database/database.js';
 import type { ScreenGrant } from '../screens/index.js';
 import type { CommandsDeps } from './index.js';
 
@@ -25,8 +33,11 @@ describeEachDatabase('accepting', (open) => {
     await made.commands.start();
     return made;
   };
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyLedger(database);
     harness = await start();
     await harness.addScreen('scr_a');
   });
@@ -46,7 +57,7 @@ describeEachDatabase('accepting', (open) => {
     return made;
   };
 
-  it('[DL1] [MSG3] [MSG4] answers accepted when the command is stored, numbered from 1', async () => {
+  it('[DL1] [DL2] [MSG3] [MSG4] answers accepted when the command is stored, numbered from 1', async () => {
     const command = triggerTo('scr_a', { data: { n: 1 } });
     const answer = await harness.send('trigger', command);
     expect(answer).toEqual({
@@ -63,7 +74,7 @@ describeEachDatabase('accepting', (open) => {
     expect(await harness.send('navigate', fields)).toMatchObject({ seq: 2 });
   });
 
-  it('[DL2] [MSG1] stores 50 copies sent at once only once, and answers all alike', async () => {
+  it('[DL4] [DL7] [MSG1] stores 50 copies sent at once only once, and answers all alike', async () => {
     const command = triggerTo('scr_a', { data: { n: 1 } });
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, socket) => harness.send('trigger', command, { socketId: `${socket}` })),
@@ -75,7 +86,7 @@ describeEachDatabase('accepting', (open) => {
     expect(later).toEqual({ ...answers[0], duplicate: true });
   });
 
-  it('[DL2] [MSG1] two processes that get the same 40 ids at once store each once, without holes', async () => {
+  it('[DL4] [DL7] [MSG1] two processes that get the same 40 ids at once store each once, without holes', async () => {
     for (let i = 0; i < 8; i += 1) await harness.addScreen(`scr_${i}`);
     const other = await another({});
     const commands = Array.from({ length: 40 }, (_, i) => triggerTo(`scr_${i % 8}`, { data: { i } }));
@@ -95,7 +106,7 @@ describeEachDatabase('accepting', (open) => {
     expect(holes).toEqual({ n: 0 });
   });
 
-  it('[DL3] [MSG1] refuses the same id with other content, whatever is in flight', async () => {
+  it('[DL6] [DL8] [MSG1] refuses the same id with other content, whatever is in flight', async () => {
     const id = randomUUID();
     const one = harness.send('trigger', triggerTo('scr_a', { id, data: { n: 1 } }));
     const other = harness.send('trigger', triggerTo('scr_a', { id, data: { n: 2 } }));
@@ -109,7 +120,7 @@ describeEachDatabase('accepting', (open) => {
     expect(foreign).toMatchObject({ duplicate: false, seq: 2 });
   });
 
-  it('[DL5] keeps the order of a socket, however long the gates of each take', async () => {
+  it('[DL3] keeps the order of a socket, however long the gates of each take', async () => {
     const releases: (() => void)[] = [];
     const slow = await another({
       authorize: (_principal, screenId) =>
@@ -135,7 +146,7 @@ describeEachDatabase('accepting', (open) => {
     expect(await seqsInOrder()).toEqual(expected);
   });
 
-  it('[DL7] a known command gets its stored answer, whatever has changed since', async () => {
+  it('[DL10] a known command gets its stored answer, whatever has changed since', async () => {
     let now = Date.now();
     const nonces = new Map<string, string>();
     let isAuthorized = true;
@@ -163,7 +174,7 @@ describeEachDatabase('accepting', (open) => {
     await expect(changed).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
   });
 
-  it('[DL8] [MSG4] refuses what is stale or early by more than 5 min, and says what time it is', async () => {
+  it('[DL9] [MSG4] refuses what is stale or early by more than 5 min, and says what time it is', async () => {
     const now = Date.now();
     const own = await another({ databaseClock: () => now });
     for (const timestamp of [now - 5 * MINUTE - 1, now + 5 * MINUTE + 1]) {
@@ -176,7 +187,7 @@ describeEachDatabase('accepting', (open) => {
     await own.send('trigger', triggerTo('scr_a', { timestamp: now + 5 * MINUTE }));
   });
 
-  it('[DL9] answers each refusal by its code and stores nothing', async () => {
+  it('[DL12] [DL28] answers each refusal by its code and stores nothing', async () => {
     const refusal = (payload: object, options = {}) =>
       harness.send('trigger', payload, options).then(
         () => 'accepted',
@@ -195,7 +206,22 @@ describeEachDatabase('accepting', (open) => {
     expect(await seqsInOrder()).toEqual([]);
   });
 
-  it('[DL9] keeps the time to live: what was asked, else the smaller of 24 h and the retention', async () => {
+  it('[DL12] a gate that cannot ask the database refuses with UNAVAILABLE and lets the next one pass', async () => {
+    const away = new DatabaseError('commit-unknown', 'The connection was lost');
+    let isAway = true;
+    const own = await another({
+      authorize: async (_principal, screenId) => {
+        if (isAway) throw away;
+        return { screenId, streamId: harness.screens.get(screenId) ?? 0, role: 'owner' };
+      },
+    });
+    const refused = own.send('trigger', triggerTo('scr_a'));
+    await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+    isAway = false;
+    await expect(own.send('trigger', triggerTo('scr_a'))).resolves.toMatchObject({ seq: 1 });
+  });
+
+  it('[DL42] keeps the time to live: what was asked, else the smaller of 24 h and the retention', async () => {
     const hour = 3_600_000;
     const own = await another({
       config: { retentionMs: 2 * hour, maxPendingPerScreen: 10, batchSize: 50, batchMaxWaitMs: 1000 },
@@ -206,7 +232,7 @@ describeEachDatabase('accepting', (open) => {
     expect(rows).toEqual([{ ttl: 2 * hour }, { ttl: 500 }]);
   });
 
-  it('[DL9] answers BUSY for what is over MAX_PENDING_PER_SCREEN, inside one batch too', async () => {
+  it('[DL33] answers BUSY for what is over MAX_PENDING_PER_SCREEN, inside one batch too', async () => {
     await harness.addScreen('scr_b');
     const own = await another({
       config: { retentionMs: 1000, maxPendingPerScreen: 3, batchSize: 50, batchMaxWaitMs: 1000 },
@@ -223,7 +249,7 @@ describeEachDatabase('accepting', (open) => {
     expect(await send('scr_a')).toBe(4);
   });
 
-  it('[DL22] a deleted stream inside a batch refuses its own commands only', async () => {
+  it('[DL31] a deleted stream inside a batch refuses its own commands only', async () => {
     const streamId = await harness.addScreen('scr_b');
     const known = triggerTo('scr_b');
     const answer = await harness.send('trigger', known);
@@ -242,7 +268,7 @@ describeEachDatabase('accepting', (open) => {
     ]);
   });
 
-  it('[DL6] batches over shuffled streams from several processes never block each other for good', async () => {
+  it('[DL32] batches over shuffled streams from several processes never block each other for good', async () => {
     const screens = Array.from({ length: 12 }, (_, i) => `scr_${i}`);
     for (const screen of screens) await harness.addScreen(screen);
     const all = [harness, await another({}), await another({})];
@@ -262,7 +288,31 @@ describeEachDatabase('accepting', (open) => {
     expect(sums).toEqual({ last: 360, rows: 360 });
   });
 
-  it('[DL25] refuses with UNAVAILABLE once it is stopping', async () => {
+  it('[DL39] a COMMIT whose answer is lost is no refusal: the command is stored once and delivered', async () => {
+    let losses = 2;
+    const lossy: Database = Object.assign(Object.create(database), {
+      async query(text: string, parameters?: readonly SqlValue[], options?: QueryOptions) {
+        const rows = await database.query(text, parameters, options);
+        if (!text.includes('accept_commands') || losses === 0) return rows;
+        losses -= 1;
+        throw new DatabaseError('commit-unknown', 'The answer was lost');
+      },
+    });
+    const own = await another({ database: lossy });
+    const screen = new FakeScreen('scr_a', { answer: () => ({ status: 'executed' }) });
+    await connectScreen(own.commands, screen);
+    const commands = [triggerTo('scr_a'), triggerTo('scr_a')];
+    const answers = await Promise.all(commands.map((command) => own.send('trigger', command)));
+    expect(losses).toBe(0);
+    expect(answers).toMatchObject([
+      { seq: 1, duplicate: false },
+      { seq: 2, duplicate: false },
+    ]);
+    await screen.received(2);
+    expect(await seqsInOrder()).toEqual(commands.map(({ id }) => id));
+  });
+
+  it('[DL38] refuses with UNAVAILABLE once it is stopping', async () => {
     const waiting = harness.send('trigger', triggerTo('scr_a'));
     await harness.commands.stop(AbortSignal.timeout(1000));
     await expect(waiting).resolves.toMatchObject({ status: 'accepted' });

@@ -1,5 +1,6 @@
 import { type Accepted, BongsuError, FRESHNESS_MS, type Notify, type Target } from '@bongsu/protocol';
 import type { DatabaseClock } from '../platform/clock.js';
+import { DatabaseError } from '../platform/database/database.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import type { ScreenGrant } from '../screens/index.js';
@@ -51,7 +52,7 @@ interface Waiting {
 }
 
 const DEFAULT_TTL_MS = 24 * 3_600_000;
-const FULL_RETRY_MS = 1000;
+const RETRY_MS = 1000;
 
 /**
  * The one way into the ledger, for every surface: rate limit → authorisation → freshness and nonce → ledger. A refusal first looks
@@ -77,8 +78,9 @@ export class Acceptor {
       const answer = await this.#accept(caller, request);
       this.#deps.count(request.content.type, answer.duplicate ? 'duplicate' : 'accepted');
       return answer;
-    } catch (error) {
-      this.#deps.count(request.content.type, error instanceof BongsuError ? error.code : 'INTERNAL_ERROR');
+    } catch (thrown) {
+      const error = toRefusal(thrown);
+      this.#deps.count(request.content.type, error.code);
       throw error;
     }
   }
@@ -86,7 +88,7 @@ export class Acceptor {
   #accept(caller: Caller, request: CommandRequest): Promise<Accepted> {
     const { principal } = caller;
     if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
-    if (this.#stopped) throw new BongsuError('UNAVAILABLE', { retryAfterMs: FULL_RETRY_MS });
+    if (this.#stopped) throw new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS });
     const ttlMs = this.#ttlOf(request.ttlMs);
     if (!caller.counted) this.checkLimit(principal.userId);
     const { payload, fingerprint } = writeContent(request.content, request.target);
@@ -220,7 +222,7 @@ export class Acceptor {
       case 'deleted':
         return this.#refuse(command, new BongsuError('SCREEN_NOT_FOUND'));
       case 'full':
-        throw new BongsuError('BUSY', { retryAfterMs: FULL_RETRY_MS });
+        throw new BongsuError('BUSY', { retryAfterMs: RETRY_MS });
       case 'unstorable':
         throw new BongsuError('INTERNAL_ERROR', { cause: outcome.cause });
     }
@@ -230,22 +232,22 @@ export class Acceptor {
     const waiting = this.#waiting.get(keyOf(command));
     if (waiting?.fingerprint === command.fingerprint) return asDuplicate(waiting.answer);
     await waiting?.answer.catch(() => undefined);
-    const stored = await this.#find(command);
+    const stored = await this.#deps.ledger.find(command.senderId, command.id);
     if (!stored) throw refusal;
     return storedAnswer(command, stored);
-  }
-
-  async #find({ senderId, id }: NewCommand) {
-    try {
-      return await this.#deps.ledger.find(senderId, id);
-    } catch (cause) {
-      throw new BongsuError('UNAVAILABLE', { retryAfterMs: FULL_RETRY_MS, cause });
-    }
   }
 }
 
 function keyOf({ senderId, id }: NewCommand): string {
   return senderId + id;
+}
+
+/** Only gates and look-ups let errors of the database out: nothing was stored by them. */
+function toRefusal(thrown: unknown): BongsuError {
+  if (thrown instanceof BongsuError) return thrown;
+  return thrown instanceof DatabaseError
+    ? new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS, cause: thrown })
+    : new BongsuError('INTERNAL_ERROR', { cause: thrown });
 }
 
 function replayUnless(fresh: boolean): BongsuError | undefined {

@@ -65,7 +65,7 @@ function ledgerThat(...answers: Answer[]) {
 }
 
 it.each(['unique', 'deadlock', 'serialization'] as const)(
-  '[DL6] %s reruns the batch under a look',
+  '[DL32] %s reruns the batch under a look',
   async (fault) => {
     const { calls, commit } = ledgerThat(fault, fault, accepted);
     expect(await commit([command()])).toMatchObject([{ kind: 'accepted' }]);
@@ -73,7 +73,7 @@ it.each(['unique', 'deadlock', 'serialization'] as const)(
   },
 );
 
-it('[DL26] resubmits a batch whose COMMIT is unknown, through whatever follows, and finds its own rows', async () => {
+it('[DL39] resubmits a batch whose COMMIT is unknown, through whatever follows, and finds its own rows', async () => {
   const sent = command();
   const own = {
     stream: sent.stream,
@@ -89,20 +89,20 @@ it('[DL26] resubmits a batch whose COMMIT is unknown, through whatever follows, 
   expect(calls).toEqual(['fast', 'checked', 'checked', 'checked', 'checked']);
 });
 
-it('[DL26] a row of somebody else stays known after an unknown COMMIT', async () => {
+it('[DL39] a row of somebody else stays known after an unknown COMMIT', async () => {
   const known = { stream: 's', seq: 7, acceptedAt: 4000, fingerprint: 'ab'.repeat(16), epoch: 'e' };
   const { commit } = ledgerThat('commit-unknown', () => [{ kind: 'known', ...known }]);
   expect(await commit([command()])).toMatchObject([{ kind: 'known', acceptedAt: 4000 }]);
 });
 
-it('[DL26] answers INDETERMINATE, never UNAVAILABLE, when the deadline passes without an answer', async () => {
+it('[DL39] answers INDETERMINATE, never UNAVAILABLE, when the deadline passes without an answer', async () => {
   const { calls, commit } = ledgerThat('commit-unknown', 'connection');
   await expect(commit([command()])).rejects.toMatchObject({ code: 'INDETERMINATE', retryable: true });
   expect(calls.length).toBeGreaterThan(5);
 });
 
 it.each(['connection', 'timeout', 'full', 'readonly'] as const)(
-  '[DL26] %s before anything was sent is UNAVAILABLE at once',
+  '[DL39] %s before anything was sent is UNAVAILABLE at once',
   async (fault) => {
     const { calls, commit } = ledgerThat(fault);
     await expect(commit([command()])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
@@ -110,10 +110,10 @@ it.each(['connection', 'timeout', 'full', 'readonly'] as const)(
   },
 );
 
-it('[DL27] a batch that fails for its content is stored row by row, but for the faulty one', async () => {
-  const bad = command({ payload: 'bad' });
+it('[DL40] a batch that fails for its content is stored row by row, but for the faulty one', async () => {
+  const bad = command({ payload: 'faulty' });
   const { commit } = ledgerThat((batch) => {
-    if (batch.fast.some((value) => String(value).includes('bad')))
+    if (batch.fast.some((value) => String(value).includes('faulty')))
       throw new DatabaseError('content', 'made up');
     return accepted(batch);
   });
@@ -121,7 +121,7 @@ it('[DL27] a batch that fails for its content is stored row by row, but for the 
   expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'unstorable', 'accepted']);
 });
 
-it('[DL6] sends rows by stream, then by arrival, and tells which is whose', () => {
+it('[DL32] sends rows by stream, then by arrival, and tells which is whose', () => {
   const rows = [3, 1, 3, 2, 1].map((streamId, n) => command({ streamId, payload: `{"n":${n}}` }));
   const batch = encodeBatch(rows, ACCEPTED_AT, 10);
   expect(batch.order).toEqual([1, 4, 3, 0, 2]);

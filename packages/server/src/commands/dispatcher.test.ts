@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import {
   type CommandsHarness,
   commandsHarness,
   connectScreen,
+  emptyLedger,
   FakeScreen,
   SENDER,
+  type SentEntry,
   triggerTo,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
@@ -26,8 +28,11 @@ describeEachDatabase('delivering', (open) => {
     harnesses.push(made);
     return made;
   };
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await open();
+  });
+  beforeEach(async () => {
+    await emptyLedger(database);
     harness = await start();
     await harness.addScreen('scr_a');
   });
@@ -56,7 +61,7 @@ describeEachDatabase('delivering', (open) => {
   };
   const acked = (seq: number) => vi.waitFor(async () => expect((await session())?.acked_seq).toBe(seq));
 
-  it('[DL10] [MSG3] delivers what waited for an offline screen in order, one at a time', async () => {
+  it('[DL15] [DL16] [MSG3] delivers what waited for an offline screen in order, one at a time', async () => {
     const ids = await accept(70);
     const screen = new FakeScreen('scr_a');
     const { ready } = await connectScreen(harness.commands, screen);
@@ -85,7 +90,7 @@ describeEachDatabase('delivering', (open) => {
     expect(await statuses()).toEqual(Array(70).fill('executed'));
   });
 
-  it('[DL11] [MSG3] delivers a new command at once and tells its sender when it was executed', async () => {
+  it('[DL14] [DL21] [MSG3] delivers a new command at once and tells its sender when it was executed', async () => {
     const screen = new FakeScreen('scr_a', { answer: executed });
     await connectScreen(harness.commands, screen);
     const [id] = await accept(1);
@@ -99,8 +104,8 @@ describeEachDatabase('delivering', (open) => {
     expect(await statuses()).toEqual(['executed']);
   });
 
-  it('[DL12] honours notify', async () => {
-    const answer = (entry: { notify?: string; data?: unknown }) =>
+  it('[DL21] honours notify', async () => {
+    const answer = (entry: SentEntry['entry']) =>
       (entry.data as { fail?: boolean }).fail ? { status: 'failed', error: 'no' } : executed();
     const screen = new FakeScreen('scr_a', { answer });
     await connectScreen(harness.commands, screen);
@@ -114,7 +119,7 @@ describeEachDatabase('delivering', (open) => {
     expect(harness.pushed.map(({ payload }) => payload.id)).toEqual([final]);
   });
 
-  it('[DL13] stands at a failed entry until the next connection, and says so', async () => {
+  it('[DL19] stands at a failed entry until the next connection, and says so', async () => {
     const [id] = await accept(2);
     const screen = new FakeScreen('scr_a', { answer: () => ({ status: 'failed', error: 'no signal' }) });
     const attached = await connectScreen(harness.commands, screen);
@@ -145,7 +150,7 @@ describeEachDatabase('delivering', (open) => {
     ]);
   });
 
-  it('[DL14] a restart changes nothing: a new instance delivers what is unsettled, in order', async () => {
+  it('[DL17] a restart changes nothing: a new instance delivers what is unsettled, in order', async () => {
     const ids = await accept(5);
     const screen = new FakeScreen('scr_a');
     const attached = await connectScreen(harness.commands, screen);
@@ -162,7 +167,7 @@ describeEachDatabase('delivering', (open) => {
     attached.detach();
   });
 
-  it('[DL15] refuses the receipts of an overtaken connection and closes it', async () => {
+  it('[DL34] refuses the receipts of an overtaken connection and closes it', async () => {
     await accept(1);
     const older = new FakeScreen('scr_a', { instanceId: randomUUID() });
     await connectScreen(harness.commands, older);
@@ -178,7 +183,7 @@ describeEachDatabase('delivering', (open) => {
     await acked(1);
   });
 
-  it('[DL16] on one node the newer connection closes the older; the same instance may come back', async () => {
+  it('[DL35] on one node the newer connection closes the older; the same instance may come back', async () => {
     const instanceId = randomUUID();
     const older = new FakeScreen('scr_a', { instanceId });
     await connectScreen(harness.commands, older);
@@ -188,7 +193,7 @@ describeEachDatabase('delivering', (open) => {
     expect(newer.closings).toEqual([]);
   });
 
-  it('[DL17] refuses the fence to a connection that opened before the holder', async () => {
+  it('[DL35] refuses the fence to a connection that opened before the holder', async () => {
     const holder = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 2000 });
     await connectScreen(harness.commands, holder);
     const late = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 1000 });
@@ -197,7 +202,7 @@ describeEachDatabase('delivering', (open) => {
     expect(holder.closings).toEqual([]);
   });
 
-  it('[DL18] expires what is over before anything later is sent, and commits that first', async () => {
+  it('[DL30] expires what is over before anything later is sent, and commits that first', async () => {
     let now = Date.now();
     const own = await start({ databaseClock: () => now });
     const old = triggerTo('scr_a', { ttlMs: 1000 });
@@ -216,7 +221,7 @@ describeEachDatabase('delivering', (open) => {
     expect(own.pushed.map(({ payload }) => payload.status)).toEqual(['expired', 'expired', 'executed']);
   });
 
-  it('[DL19] counts garbage as a failed attempt and ignores a receipt that names another entry', async () => {
+  it('[DL20] counts garbage as a failed attempt and ignores a receipt that names another entry', async () => {
     const [id] = await accept(1);
     const screen = new FakeScreen('scr_a', { answer: () => 'done' });
     const attached = await connectScreen(harness.commands, screen);
@@ -233,7 +238,7 @@ describeEachDatabase('delivering', (open) => {
     expect(await statuses()).toEqual([]);
   });
 
-  it('[DL20] takes a resume offset of this epoch as a receipt, and no other', async () => {
+  it('[DL29] takes a resume offset of this epoch as a receipt, and no other', async () => {
     await accept(3);
     const epoch = await harness.commands.currentEpoch();
     const attach = async (resume: { epoch: string; seq: number }) => {
@@ -259,7 +264,7 @@ describeEachDatabase('delivering', (open) => {
     expect(await statuses()).toEqual(['executed', 'executed']);
   });
 
-  it('[DL21] finds commits that no hint told of', async () => {
+  it('[DL36] finds commits that no hint told of', async () => {
     const screen = new FakeScreen('scr_a');
     const periodic: (() => void)[] = [];
     const clock: Clock = {
@@ -277,7 +282,7 @@ describeEachDatabase('delivering', (open) => {
     expect(first?.entry.id).toBe(id);
   });
 
-  it('[DL22] cancels what is pending when the screen is deleted, and takes nothing more', async () => {
+  it('[DL31] cancels what is pending when the screen is deleted, and takes nothing more', async () => {
     const screen = new FakeScreen('scr_a');
     await connectScreen(harness.commands, screen);
     const [first, second] = await accept(2);
@@ -297,12 +302,12 @@ describeEachDatabase('delivering', (open) => {
     await expect(again).rejects.toMatchObject({ code: 'SCREEN_NOT_FOUND' });
   });
 
-  it('[DL23] reads many returning screens by few statements', async () => {
+  it('[DL37] reads many returning screens by few statements', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `scr_${i}`);
-    for (const name of names) {
-      await harness.addScreen(name);
-      await harness.send('trigger', triggerTo(name));
-    }
+    await database.transaction(async (tx) => {
+      for (const name of names) harness.screens.set(name, await harness.commands.createInbox(tx, name));
+    });
+    await Promise.all(names.map((name) => harness.send('trigger', triggerTo(name))));
     const queries = vi.spyOn(database, 'query');
     const screens = names.map((name) => new FakeScreen(name));
     await Promise.all(screens.map((screen) => connectScreen(harness.commands, screen)));
@@ -310,7 +315,7 @@ describeEachDatabase('delivering', (open) => {
     expect(queries.mock.calls.length).toBeLessThan(10);
   });
 
-  it('[DL24] counts a connection that ended with an entry in flight as an attempt', async () => {
+  it('[DL17] counts a connection that ended with an entry in flight as an attempt', async () => {
     await accept(1);
     const screen = new FakeScreen('scr_a');
     const attached = await connectScreen(harness.commands, screen);

@@ -6,7 +6,7 @@ const target = { screenId: 'scr_a' };
 const trigger = (data: unknown, extra = {}) =>
   writeContent({ type: 'trigger', action: 'show', data, ...extra }, target);
 
-it('[DL4] [MSG1] the order of keys does not make another command', () => {
+it('[DL5] [MSG1] the order of keys does not make another command', () => {
   const one = trigger({ a: 1, b: { c: [1, { d: 2, e: 3 }], f: 4 } });
   const two = trigger({ b: { f: 4, c: [1, { e: 3, d: 2 }] }, a: 1 });
   expect(two.fingerprint).toBe(one.fingerprint);
@@ -14,7 +14,7 @@ it('[DL4] [MSG1] the order of keys does not make another command', () => {
   expect(two.payload).toBe('{"action":"show","data":{"b":{"f":4,"c":[1,{"e":3,"d":2}]},"a":1}}');
 });
 
-it('[DL4] every part of the content counts', () => {
+it('[DL5] every part of the content counts', () => {
   const contents = [
     trigger(1),
     trigger('1'),
@@ -32,13 +32,13 @@ it('[DL4] every part of the content counts', () => {
   expect(new Set(contents.map(({ fingerprint }) => fingerprint)).size).toBe(contents.length);
 });
 
-it('[DL4] a key named __proto__ is a key like any other', () => {
+it('[DL5] a key named __proto__ is a key like any other', () => {
   const data: unknown = JSON.parse('{"__proto__":{"admin":true},"a":1}');
   expect(trigger(data).payload).toContain('"__proto__":{"admin":true}');
   expect(trigger(data).fingerprint).not.toBe(trigger({ a: 1 }).fingerprint);
 });
 
-it('[DL4] the payload is the JSON of the own fields, on one line, and sorting keeps the value', () => {
+it('[DL5] the payload is the JSON of the own fields, on one line, and sorting keeps the value', () => {
   fc.assert(
     fc.property(
       fc.jsonValue(),

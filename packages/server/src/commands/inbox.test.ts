@@ -38,7 +38,7 @@ function recorded(now = 0) {
 }
 
 describe('the inbox of a connected screen', () => {
-  it('[DL10] reads what waits, sends one at a time and moves on by receipts', () => {
+  it('[DL15] [DL16] reads what waits, sends one at a time and moves on by receipts', () => {
     const { inbox, taken } = recorded();
     inbox.start(3, 5, 0);
     expect(taken()).toEqual(['read>3']);
@@ -52,7 +52,7 @@ describe('the inbox of a connected screen', () => {
     expect(inbox.receipt(4, { status: 'executed' })).toBe(false);
   });
 
-  it('[DL21] a hint across a gap is read, not sent', () => {
+  it('[DL36] a hint across a gap is read, not sent', () => {
     const { inbox, taken } = recorded();
     inbox.hint(entry(1));
     inbox.start(0, 0, 0);
@@ -68,7 +68,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken().filter((action) => action.startsWith('emit'))).toEqual(['emit 2', 'emit 3', 'emit 4']);
   });
 
-  it('[DL21] a page that was read too early does not hide what was told meanwhile', () => {
+  it('[DL36] a page that was read too early does not hide what was told meanwhile', () => {
     const { inbox, taken } = recorded();
     inbox.start(0, 0, 0);
     inbox.open();
@@ -80,7 +80,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken()).toEqual([]);
   });
 
-  it('[DL13] stands at a failed entry', () => {
+  it('[DL19] stands at a failed entry', () => {
     const { inbox, taken } = recorded();
     inbox.start(0, 0, 0);
     inbox.open();
@@ -91,7 +91,7 @@ describe('the inbox of a connected screen', () => {
     expect(inbox.decided).toBe(0);
   });
 
-  it('[DL18] waits for the COMMIT of what expired', () => {
+  it('[DL30] waits for the COMMIT of what expired', () => {
     const { inbox, taken } = recorded(100);
     inbox.start(0, 3, 0);
     inbox.open();
@@ -101,7 +101,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken()).toEqual(['emit 3']);
   });
 
-  it('[DL20] what a resume offset covers is executed without being sent, and what was terminal is passed over', () => {
+  it('[DL29] what a resume offset covers is executed without being sent, and what was terminal is passed over', () => {
     const { inbox, taken } = recorded();
     inbox.start(0, 4, 2);
     inbox.page([entry(1), entry(2), entry(3, { settled: true }), entry(4)]);
@@ -109,7 +109,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken()).toEqual(['read>0', 'executed[1,2]=2', 'executed[]=3', 'emit 4']);
   });
 
-  it('[DL24] tells what was in flight when it closes, and does nothing more', () => {
+  it('[DL17] tells what was in flight when it closes, and does nothing more', () => {
     const { inbox, taken } = recorded();
     inbox.start(0, 0, 0);
     inbox.open();
@@ -124,7 +124,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken()).toEqual([]);
   });
 
-  it('[DL28] bounds what it keeps for a screen that does not answer', () => {
+  it('[DL41] bounds what it keeps for a screen that does not answer', () => {
     const { inbox } = recorded();
     inbox.start(0, 0, 0);
     inbox.open();
@@ -137,7 +137,7 @@ describe('the inbox of a connected screen', () => {
     expect(heavy.buffered).toBeLessThanOrEqual(17);
   });
 
-  it('[DL10] whatever comes in whatever order: each entry ends once, in order, one in flight', () => {
+  it('[DL15] [DL16] whatever comes in whatever order: each entry ends once, in order, one in flight', () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.constant('accept' as const) },
       { weight: 2, arbitrary: fc.constant('accept-untold' as const) },

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Turns } from './turns.js';
 
-it('[DL5] lets each go on only after all earlier ones of its lane ended, in any order of ending', async () => {
+it('[DL3] lets each go on only after all earlier ones of its lane ended, in any order of ending', async () => {
   const turns = new Turns();
   const [a, b, c] = [turns.take('socket'), turns.take('socket'), turns.take('socket')];
   const other = turns.take('other');

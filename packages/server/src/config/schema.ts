@@ -225,11 +225,6 @@ const tokens = {
     description: 'After how long without a request a login without rememberMe ends.',
     example: '60',
   }),
-  MAX_CONCURRENT_SESSIONS: integer(1, 1000).default(5).register(settingInfo, {
-    group: 'tokens',
-    description: 'Logins of one user at once; one more ends the oldest.',
-    example: '10',
-  }),
   PII_KEYS: piiKeys().optional().register(settingInfo, {
     group: 'tokens',
     description:

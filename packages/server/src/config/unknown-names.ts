@@ -11,12 +11,13 @@ const REFUSED: Readonly<Record<string, string>> = {
   COMMAND_HOOK_URL: 'is not supported by this version: commands would be accepted without asking the hook',
   EMAIL_VERIFICATION: 'is not supported by this version: addresses would not be verified',
 };
-/** Settings of later versions without which all is well, if slower. */
+/** Settings of later versions without which nothing that was promised breaks. */
 const PASSED_OVER: Readonly<Record<string, string>> = {
   REDIS_URL:
     'is not used by this version: perishable state is kept in the process, and one node may run at a time',
   REDIS_HOST:
     'is not used by this version: perishable state is kept in the process, and one node may run at a time',
+  MAX_CONCURRENT_SESSIONS: 'is not used by this version: the logins of a user are not counted',
 };
 
 function isKnownTo(env: Environment, name: string): string | undefined {

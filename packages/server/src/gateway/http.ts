@@ -37,7 +37,7 @@ export interface HttpConfig {
 
 export interface HttpDeps {
   config: HttpConfig;
-  identity: Pick<Identity, 'authenticate' | 'touch'>;
+  identity: Pick<Identity, 'authenticate'>;
   /** Mounted below /api. */
   apiRoutes: FastifyPluginAsync[];
   /** Mounted at the root: JWKS, health, metrics, the console. */
@@ -56,6 +56,11 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     trustProxy: deps.trust,
     genReqId: () => uuidv7(),
     forceCloseConnections: true,
+    // A "__proto__" key is data like any other: nothing here merges a body into an object.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    // A path that cannot be decoded never reaches a route's handlers.
+    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
     routerOptions: { maxParamLength: 300 },
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -107,7 +112,6 @@ async function arrive(
   request.principal = await authenticate(deps, request, limit, reply);
   await count(deps, limit, limitKey(request.principal), reply);
   if (!allows(access, request.principal)) throw new BongsuError('FORBIDDEN');
-  deps.identity.touch(request.principal.sessionId);
   return undefined;
 }
 

@@ -30,6 +30,13 @@ export const apiDocs = (version: string) =>
       },
       transformObject: jsonSchemaTransformObject,
     });
-    await app.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: false });
+    await app.register(swaggerUi, { routePrefix: '/api/docs', transformStaticCSP: withInlineStyles });
     app.get('/api/openapi.json', { config: { access: 'public', limit: 'none' } }, async () => app.swagger());
   });
+
+/** The reader sets inline styles and data: images; its pages alone are allowed to. */
+function withInlineStyles(policy: string): string {
+  return policy
+    .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    .replace("img-src 'self'", "img-src 'self' data:");
+}

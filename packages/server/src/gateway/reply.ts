@@ -1,4 +1,4 @@
-import { BongsuError, type Failure, inputError, ValidationError } from '@bongsu/protocol';
+import { BongsuError, type Failure, type InputIssue, inputError, ValidationError } from '@bongsu/protocol';
 import { ZodError } from 'zod';
 import { DatabaseError, type DatabaseFault } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
@@ -25,29 +25,35 @@ function fromDatabase(error: DatabaseError): BongsuError {
   return new BongsuError('INTERNAL_ERROR', { cause: error });
 }
 
-/** Fastify's own refusals by their stable codes, and validation by the Zod issues that the type provider attaches. */
+/** What Fastify and its type provider throw, as far as it matters here. */
+interface FastifyFault {
+  code: string;
+  statusCode: number;
+  /** Zod's issues, spread over the fields of an AJV error (fastify-type-provider-zod, createValidationError). */
+  validation: {
+    keyword: string;
+    instancePath: string;
+    message?: string;
+    params?: { params?: Record<string, unknown> };
+  }[];
+}
+
+function toIssue({ keyword, instancePath, message, params }: FastifyFault['validation'][number]): InputIssue {
+  const path = instancePath.split('/').filter((part) => part !== '');
+  return {
+    code: keyword,
+    path,
+    message: message ?? 'is not valid',
+    ...(params?.params ? { params: params.params } : {}),
+  };
+}
+
+/** Fastify's own refusals by their stable codes. */
 function fromFastify(thrown: unknown): BongsuError | undefined {
   if (!(thrown instanceof Error)) return undefined;
-  const { code, statusCode, validation, validationContext } = thrown as Error & {
-    code?: string;
-    statusCode?: number;
-    validation?: {
-      instancePath?: string;
-      message?: string;
-      params?: { issue?: ZodError['issues'][number] };
-    }[];
-    validationContext?: string;
-  };
-  if (validation) {
-    const issues = validation.flatMap((item) => (item.params?.issue ? [item.params.issue] : []));
-    if (issues.length > 0) return inputError(issues);
-    return new ValidationError(
-      validation.map((item) => ({
-        path: (item.instancePath ?? '').replaceAll('/', '.').replace(/^\./, '') || (validationContext ?? ''),
-        message: item.message ?? 'is not valid',
-      })),
-    );
-  }
+  const { code, statusCode, validation } = thrown as Error &
+    Partial<Pick<FastifyFault, 'code' | 'statusCode' | 'validation'>>;
+  if (validation) return inputError(validation.map(toIssue));
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new BongsuError('PAYLOAD_TOO_LARGE', { cause: thrown });
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ValidationError([{ path: 'content-type', message: 'must be application/json' }], {

@@ -116,6 +116,7 @@ export class Sockets {
   }
 
   #onConnection(socket: Socket): void {
+    const { token } = socket.handshake.auth as { token: string };
     forgetRequest(socket);
     const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
     this.#deps.connections.add(connection);
@@ -125,10 +126,14 @@ export class Sockets {
     socket.onAny((name: string, ...args: unknown[]) => this.#onEvent(connection, toClientEvent(name, args)));
     socket.on('disconnect', () => this.#onDisconnect(connection, screen?.detach));
     this.#watchExpiry(connection);
-    this.#makeReady(connection, screen).catch((thrown) => {
-      logRefusal(this.#deps.log, toBongsuError(thrown), { event: 'ready', socketId: socket.id });
-      connection.drop();
-    });
+    this.#makeReady(connection, token, screen).catch((thrown) => this.#refuseReady(connection, thrown));
+  }
+
+  #refuseReady(connection: Connection, thrown: unknown): void {
+    const error = toBongsuError(thrown);
+    logRefusal(this.#deps.log, error, { event: 'ready', socketId: connection.socketId });
+    if (error instanceof AuthenticationError) connection.close('TOKEN_REVOKED');
+    else connection.drop();
   }
 
   #attachScreen(connection: Connection, screenId: string): AttachedScreen {
@@ -138,7 +143,9 @@ export class Sockets {
     return { screenId, attachment, detach: () => attachment.detach() };
   }
 
-  async #makeReady(connection: Connection, screen: AttachedScreen | undefined): Promise<void> {
+  async #makeReady(connection: Connection, token: string, screen: AttachedScreen | undefined): Promise<void> {
+    // Once more, now that revocations reach this connection: one that came since the handshake found nothing to close.
+    await this.#deps.identity.authenticate(token);
     const inbox = await screen?.attachment.ready;
     const epoch = inbox?.epoch ?? (await this.#deps.commands.currentEpoch());
     if (!connection.isConnected) return;

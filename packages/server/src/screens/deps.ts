@@ -29,7 +29,7 @@ export interface ScreensDeps {
 }
 
 /** What screens use of commands. */
-export interface Inboxes {
+interface Inboxes {
   /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
   createInbox(tx: Queryable, screenId: string): Promise<number>;
   /**
@@ -39,13 +39,13 @@ export interface Inboxes {
   cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
 }
 
-export interface UserNames {
+interface UserNames {
   /** Names by id, of those that exist. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
 
 /** What screens use of the IdempotencyManager of commands. */
-export interface IdempotentOperations {
+interface IdempotentOperations {
   /**
    * Takes the key in the caller's transaction, or answers what was saved under it.
    * @throws IDEMPOTENCY_CONFLICT when the key was used for something else

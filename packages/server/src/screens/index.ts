@@ -7,14 +7,7 @@ import { ScreenPresence } from './presence.js';
 import { screenRoutes } from './routes.js';
 import { deletePairingsBefore } from './store/pairings.js';
 
-export type {
-  IdempotentOperations,
-  Inboxes,
-  ScreenGrant,
-  ScreensConfig,
-  ScreensDeps,
-  UserNames,
-} from './deps.js';
+export type { ScreenGrant, ScreensConfig, ScreensDeps } from './deps.js';
 
 /** What commands and the gateway use of screens. */
 export interface Screens {

@@ -14,7 +14,7 @@ const NOT_FOUND = { status: 404, code: 'NOT_FOUND' };
 const CLOSED = { status: 410, code: 'PAIRING_CLOSED' };
 const LIMITED = { status: 429, code: 'RATE_LIMIT' };
 
-describeEachDatabase('pairing', (open) => {
+describeEachDatabase('pairing', (open, profile) => {
   let harness: ScreensHarness;
   let lastAddress = 0;
   /** Limits count by address and by person, so every test takes its own. */
@@ -41,7 +41,7 @@ describeEachDatabase('pairing', (open) => {
       from,
     });
 
-  test('[SCR8] a device gets a code to show and a secret to keep', async () => {
+  test('[SC6] a device gets a code to show and a secret to keep', async () => {
     const pairing = await harness.startPairing(address());
     expect(pairing).toEqual({
       pairingId: expect.stringMatching(/^pair_[0-9a-z]{20}$/),
@@ -53,7 +53,7 @@ describeEachDatabase('pairing', (open) => {
     expect(await poll(pairing)).toEqual({ status: 202, body: { status: 'pending' } });
   });
 
-  test('[SCR9] whoever types the code owns the screen and sees which device it was', async () => {
+  test('[SC8] whoever types the code owns the screen and sees which device it was', async () => {
     const person = harness.person();
     const from = address();
     const pairing = await harness.startPairing(from);
@@ -65,7 +65,7 @@ describeEachDatabase('pairing', (open) => {
     expect((await harness.call(person, 'GET', '/screens')).body.items).toEqual([body.screen]);
   });
 
-  test('[SCR9] claiming again answers the same screen; for anybody else the code is gone', async () => {
+  test('[SC8] claiming again answers the same screen; for anybody else the code is gone', async () => {
     const [person, other] = [harness.person(), harness.person()];
     const pairing = await harness.startPairing(address());
     const first = await claim(person, pairing.code);
@@ -76,7 +76,7 @@ describeEachDatabase('pairing', (open) => {
     expect({ ...refused.body, requestId: '' }).toEqual({ ...unknown.body, requestId: '' });
   });
 
-  test('[SCR9] of many claims at once one person gets the one screen', async () => {
+  test('[SC8] of many claims at once one person gets the one screen', async () => {
     const people = [harness.person(), harness.person(), harness.person(), harness.person()];
     const pairing = await harness.startPairing(address());
     const claims = await Promise.all(
@@ -89,7 +89,7 @@ describeEachDatabase('pairing', (open) => {
     expect(owned.flatMap(({ body }) => body.items)).toHaveLength(1);
   });
 
-  test('[SCR10] the device gets the same answer until it uses it, then PAIRING_CLOSED', async () => {
+  test('[SC10] the device gets the same answer until it uses it, then PAIRING_CLOSED', async () => {
     const person = harness.person();
     const pairing = await harness.startPairing(address());
     const { screenId } = (await claim(person, pairing.code)).body.screen;
@@ -109,7 +109,7 @@ describeEachDatabase('pairing', (open) => {
     expect(await harness.identity.authenticate(String(credential.accessToken))).toEqual(principal);
   });
 
-  test('[SCR10] a wrong secret answers as an unknown pairing', async () => {
+  test('[SC10] a wrong secret answers as an unknown pairing', async () => {
     const pairing = await harness.startPairing(address());
     const [from, pairingSecret] = [address(), 'x'.repeat(43)];
     const wrong = await poll({ ...pairing, pairingSecret }, from);
@@ -119,7 +119,7 @@ describeEachDatabase('pairing', (open) => {
     expect((await poll(pairing)).status).toBe(202);
   });
 
-  test('[SCR10] neither secret, token nor answer is stored in the clear', async () => {
+  test('[SC10] neither secret, token nor answer is stored in the clear', async () => {
     const pairing = await harness.startPairing(address());
     await claim(harness.person(), pairing.code);
     const { body } = await poll(pairing);
@@ -133,7 +133,7 @@ describeEachDatabase('pairing', (open) => {
     }
   });
 
-  test('[SCR10] a code ends after ten minutes, unclaimed; a claim gives its device ten more', async () => {
+  test('[SC10] a code ends after ten minutes, unclaimed; a claim gives its device ten more', async () => {
     const person = harness.person();
     const [late, claimed] = [await harness.startPairing(address()), await harness.startPairing(address())];
     harness.clock.advance(10 * MINUTE_MS - 1);
@@ -147,7 +147,7 @@ describeEachDatabase('pairing', (open) => {
     expect(errorOf(await poll(claimed))).toEqual(CLOSED);
   });
 
-  test('[SCR10] ended pairings are removed, and with them the addresses of their devices', async () => {
+  test('[SC10] ended pairings are removed, and with them the addresses of their devices', async () => {
     const from = address();
     await harness.startPairing(from);
     harness.clock.advance(22 * MINUTE_MS);
@@ -155,7 +155,7 @@ describeEachDatabase('pairing', (open) => {
     await expect.poll(rows).toHaveLength(0);
   });
 
-  test('[SCR7] credentials that the owner takes end a pairing under way', async () => {
+  test('[SC12] credentials that the owner takes end a pairing under way', async () => {
     const person = harness.person();
     const pairing = await harness.startPairing(address());
     const { screenId } = (await claim(person, pairing.code)).body.screen;
@@ -168,7 +168,7 @@ describeEachDatabase('pairing', (open) => {
     expect(await harness.identity.authenticate(String(own.accessToken))).toMatchObject({ screenId });
   });
 
-  test('[SCR6] deleting the screen ends its pairing', async () => {
+  test('[SC4] deleting the screen ends its pairing', async () => {
     const person = harness.person();
     const pairing = await harness.startPairing(address());
     const { screenId } = (await claim(person, pairing.code)).body.screen;
@@ -177,22 +177,51 @@ describeEachDatabase('pairing', (open) => {
     expect(errorOf(await claim(person, pairing.code))).toEqual(NOT_FOUND);
   });
 
-  test('[SCR6] deleting and redeeming at once never block each other for good', async () => {
+  test('[SC4] deleting and redeeming at once leave no login behind', async () => {
     const person = harness.person();
     for (let i = 0; i < 5; i += 1) {
       const pairing = await harness.startPairing(address());
       const { screenId } = (await claim(person, pairing.code)).body.screen;
-      const [deleted, polled] = await Promise.all([
-        harness.call(person, 'DELETE', `/screens/${screenId}`),
-        poll(pairing),
-      ]);
-      expect(deleted.status).toBe(204);
-      expect([200, 404, 410]).toContain(polled.status);
-      expect(errorOf(await poll(pairing))).toEqual(NOT_FOUND);
+      await expectDeleted(harness.call(person, 'DELETE', `/screens/${screenId}`), poll(pairing));
     }
   });
 
-  test('[SCR11] [SEC3] ten wrong codes a minute stop a person from any address, right codes included', async () => {
+  test.runIf(profile === 'postgres')('[SC4] nor does a deletion that overtakes a redemption', async () => {
+    const person = harness.person();
+    const pairing = await harness.startPairing(address());
+    const { screenId } = (await claim(person, pairing.code)).body.screen;
+    const { database } = harness;
+    const waiting = async () => {
+      const rows = await database.query(
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return rows.length;
+    };
+    // Whoever holds the pairing's row decides when the redemption goes on, so that the deletion has begun by then.
+    const both = await database.transaction(async (tx) => {
+      await tx.query('select 1 from pairings where id = $1 for update', [pairing.pairingId]);
+      const polled = poll(pairing);
+      await expect.poll(waiting).toBe(1);
+      const deleted = harness.call(person, 'DELETE', `/screens/${screenId}`);
+      await expect.poll(waiting).toBe(2);
+      return { polled, deleted };
+    });
+    await expectDeleted(both.deleted, both.polled);
+    expect((await both.polled).status).toBe(200);
+  });
+
+  /** Whichever came first, the screen is gone, and what the device may have got is worth nothing. */
+  const expectDeleted = async (deletion: Promise<Answer>, polling: Promise<Answer>) => {
+    const [deleted, polled] = await Promise.all([deletion, polling]);
+    expect(deleted.status).toBe(204);
+    expect([200, 404, 410]).toContain(polled.status);
+    if (polled.status !== 200) return;
+    await expect(harness.identity.authenticate(String(polled.body.accessToken))).rejects.toMatchObject({
+      code: 'TOKEN_REVOKED',
+    });
+  };
+
+  test('[SC16] [SEC3] ten wrong codes a minute stop a person from any address, right codes included', async () => {
     const person = harness.person();
     const pairing = await harness.startPairing(address());
     const guesses = await Promise.all(Array.from({ length: 30 }, () => claim(person, makeCode())));
@@ -203,7 +232,7 @@ describeEachDatabase('pairing', (open) => {
     expect((await claim(person, pairing.code)).status).toBe(200);
   });
 
-  test('[SCR11] [SEC3] ten wrong codes a minute stop an address, whoever is signed in', async () => {
+  test('[SC16] [SEC3] ten wrong codes a minute stop an address, whoever is signed in', async () => {
     const from = address();
     const guesses: Answer[] = [];
     for (let i = 0; i < 12; i += 1) guesses.push(await claim(harness.person(), 'not a code', { from }));
@@ -211,7 +240,7 @@ describeEachDatabase('pairing', (open) => {
     expect(guesses.slice(10).map(errorOf)).toEqual(Array(2).fill(LIMITED));
   });
 
-  test('[SCR11] right codes are not counted: a person sets up 15 screens in a minute', async () => {
+  test('[SC16] right codes are not counted: a person sets up 15 screens in a minute', async () => {
     const person = harness.person();
     const from = address();
     for (let i = 0; i < 15; i += 1) {
@@ -220,7 +249,7 @@ describeEachDatabase('pairing', (open) => {
     }
   });
 
-  test('[SCR11] [SEC3] an address makes ten codes a minute; a device asks once a second', async () => {
+  test('[SC16] [SEC3] an address makes ten codes a minute; a device asks once a second', async () => {
     const from = address();
     const made: Answer[] = [];
     for (let i = 0; i < 11; i += 1)
@@ -232,7 +261,7 @@ describeEachDatabase('pairing', (open) => {
     expect(polls.map(({ status }) => status)).toEqual([...Array(60).fill(202), 429]);
   });
 
-  test('[SCR11] [SEC3] asking for unknown pairings is limited by address and stops nobody else', async () => {
+  test('[SC16] [SEC3] asking for unknown pairings is limited by address and stops nobody else', async () => {
     const from = address();
     const polls: Answer[] = [];
     for (let i = 0; i < 61; i += 1) {
@@ -247,7 +276,7 @@ describeEachDatabase('pairing', (open) => {
     ['NUL', 'ABCD\u00002345'],
     ['nothing', ''],
     ['too much', 'A'.repeat(41)],
-  ])('[SCR9] a code that is %s is refused', async (_name, code) => {
+  ])('[SC8] a code that is %s is refused', async (_name, code) => {
     const refused = await harness.call(harness.person(), 'POST', '/screens/pairings/claim', {
       body: { code, name: 'Lobby' },
       from: address(),
@@ -257,7 +286,7 @@ describeEachDatabase('pairing', (open) => {
 });
 
 describeEachDatabase('pairing bounds', (open) => {
-  test('[SCR11] open codes are bounded by address and in all, even with rate limits lifted', async () => {
+  test('[SC16] open codes are bounded by address and in all, even with rate limits lifted', async () => {
     const config = { pairing: { ...PAIRING_LIMITS, maxOpenPerAddress: 3, maxOpen: 5 } };
     const harness = await screensHarness(await open(), { config, rateLimits: false });
     const make = async (from: string) =>
@@ -274,7 +303,7 @@ describeEachDatabase('pairing bounds', (open) => {
 });
 
 describe('pairing codes', () => {
-  test('[SCR8] every code reads the same however it is typed', () => {
+  test('[SC6] every code reads the same however it is typed', () => {
     const separators = fc.stringMatching(/^[ \t\-–—._]{0,3}$/);
     fc.assert(
       fc.property(fc.array(separators, { minLength: 9, maxLength: 9 }), fc.boolean(), (gaps, lower) => {
@@ -287,12 +316,12 @@ describe('pairing codes', () => {
     expect(normalizeCode('ＡＢＣＤ－２３４５')).toBe('ABCD-2345');
   });
 
-  test('[SCR8] codes have no look-alikes, and use all of the rest', () => {
+  test('[SC6] codes have no look-alikes, and use all of the rest', () => {
     const used = new Set(Array.from({ length: 2_000 }, makeCode).join('').replaceAll('-', ''));
     expect([...used].sort().join('')).toBe('23456789ABCDEFGHJKMNPQRSTUVWXYZ');
   });
 
-  test('[SCR8] what can be no code is none', () => {
+  test('[SC6] what can be no code is none', () => {
     fc.assert(fc.property(fc.string({ maxLength: 7 }), (text) => normalizeCode(text) === undefined));
     for (const text of ['ABCD-234', 'ABCD-23456', 'ABCD-234O', 'ABCD-2340', 'ABCD/2345']) {
       expect(normalizeCode(text)).toBeUndefined();
@@ -303,7 +332,7 @@ describe('pairing codes', () => {
 describe('sealed answers', () => {
   const answer = { screenId: 'scr_1', accessToken: 'a', refreshToken: 'r', expiresIn: 900 };
 
-  test('[SCR10] open with the same secret for the same pairing, and with nothing else', () => {
+  test('[SC10] open with the same secret for the same pairing, and with nothing else', () => {
     const sealed = sealAnswer('secret', 'pair_1', answer);
     expect(openAnswer('secret', 'pair_1', sealed)).toEqual(answer);
     expect(() => openAnswer('other', 'pair_1', sealed)).toThrow();
@@ -316,7 +345,7 @@ describe('sealed answers', () => {
     expect(sealAnswer('secret', 'pair_1', answer)).not.toEqual(sealed);
   });
 
-  test('[SCR10] the stored hash is no key', () => {
+  test('[SC10] the stored hash is no key', () => {
     const hash = Buffer.from(hashSecret('secret')).toString('base64url');
     expect(() => openAnswer(hash, 'pair_1', sealAnswer('secret', 'pair_1', answer))).toThrow();
   });

@@ -42,7 +42,7 @@ describeEachDatabase('presence', (open) => {
     return new ScreenPresence(deps);
   };
 
-  test('[SCR12] coming and going shows in the answer, leaves its time in SQL and is told to owner and controllers', async () => {
+  test('[SC11] coming and going shows in the answer, leaves its time in SQL and is told to owner and controllers', async () => {
     const controller = harness.person();
     await harness.call(owner, 'PUT', `/screens/${screenId}/controllers/${controller.userId}`);
     const cameAt = harness.clock.now();
@@ -60,7 +60,7 @@ describeEachDatabase('presence', (open) => {
     expect(statuses()).toEqual([...told(true, cameAt), ...told(false, cameAt + 5_000)]);
   });
 
-  test('[SCR12] what does not change is not told', async () => {
+  test('[SC11] what does not change is not told', async () => {
     await harness.screens.setOnline(screenId, false);
     await harness.screens.setOnline(screenId, true);
     await harness.screens.setOnline(screenId, true);
@@ -69,7 +69,7 @@ describeEachDatabase('presence', (open) => {
     expect(statuses()).toHaveLength(1);
   });
 
-  test('[SCR12] a connected screen stays online as long as its node renews, and is gone when the node dies', async () => {
+  test('[SC11] a connected screen stays online as long as its node renews, and is gone when the node dies', async () => {
     await harness.screens.setOnline(screenId, true);
     let killTimers = () => {};
     const other = anotherNode((cancel) => {
@@ -88,7 +88,7 @@ describeEachDatabase('presence', (open) => {
     expect(await read()).toMatchObject({ online: true });
   });
 
-  test('[SCR12] a screen that moved to another node is online there; the late goodbye of the first is not told', async () => {
+  test('[SC11] a screen that moved to another node is online there; the late goodbye of the first is not told', async () => {
     const other = anotherNode();
     await harness.screens.setOnline(screenId, true);
     await other.setOnline(screenId, true);
@@ -100,7 +100,7 @@ describeEachDatabase('presence', (open) => {
     expect(statuses()).toHaveLength(2);
   });
 
-  test('[SCR12] a fleet that comes back at once costs a handful of statements', async () => {
+  test('[SC11] a fleet that comes back at once costs a handful of statements', async () => {
     const fleet: string[] = [];
     for (let i = 0; i < 40; i += 1) fleet.push((await harness.makeScreen(owner)).screenId);
     let statements = 0;
@@ -124,7 +124,7 @@ describeEachDatabase('presence', (open) => {
     expect(list.body.items.filter((screen) => screen.lastConnectedAt !== null)).toHaveLength(40);
   });
 
-  test('[SCR12] flapping ends in the last state, and every call resolves', async () => {
+  test('[SC11] flapping ends in the last state, and every call resolves', async () => {
     const calls = Array.from({ length: 21 }, (_, i) => harness.screens.setOnline(screenId, i % 2 === 0));
     await Promise.all(calls);
     expect(await read()).toMatchObject({ online: true });
@@ -134,7 +134,7 @@ describeEachDatabase('presence', (open) => {
     expect(statuses().at(-1)).toMatchObject({ payload: { online: false } });
   });
 
-  test('[SCR12] stopping takes the node’s screens offline', async () => {
+  test('[SC11] stopping takes the node’s screens offline', async () => {
     const { presence } = harness.ephemeral;
     const other = anotherNode();
     other.start();
@@ -144,7 +144,7 @@ describeEachDatabase('presence', (open) => {
     expect(await presence.count(`screen:${screenId}`)).toBe(0);
   });
 
-  test('[SCR12] while Ephemeral fails, a screen of this node is still online, told of and dated', async () => {
+  test('[SC11] while Ephemeral fails, a screen of this node is still online, told of and dated', async () => {
     const ephemeral = new MemoryEphemeral(harness.clock, memoryLog());
     const away = () => Promise.reject(new Error('away'));
     ephemeral.presence.list = away;

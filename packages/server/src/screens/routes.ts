@@ -55,7 +55,12 @@ function callOf({ principal, origin }: FastifyRequest): Call {
 }
 
 function documented(summary: string, ...codes: Parameters<typeof refusals>) {
-  const { description, responses } = refusals(...codes, 'AUTH_ERROR', 'RATE_LIMIT', 'UNAVAILABLE');
+  return documentedForAll(summary, ...codes, 'AUTH_ERROR');
+}
+
+/** Of a route that needs no token. */
+function documentedForAll(summary: string, ...codes: Parameters<typeof refusals>) {
+  const { description, responses } = refusals(...codes, 'RATE_LIMIT', 'UNAVAILABLE');
   return { shared: { tags: ['screens'], summary, description }, responses };
 }
 
@@ -184,7 +189,7 @@ function mountRights(app: FastifyInstance, context: ScreensContext): void {
 
 function mountPairings(app: FastifyInstance, context: ScreensContext): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const start = documented('A device asks for a code to show', 'BUSY');
+  const start = documentedForAll('A device asks for a code to show', 'BUSY');
   typed.post(
     '/screens/pairings',
     {
@@ -206,7 +211,7 @@ function mountPairings(app: FastifyInstance, context: ScreensContext): void {
     },
     async (request) => claimPairing(context, callOf(request), request.body),
   );
-  const redeem = documented(
+  const redeem = documentedForAll(
     'A device asks for its credential',
     'VALIDATION_ERROR',
     'NOT_FOUND',

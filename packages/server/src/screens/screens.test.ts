@@ -29,7 +29,7 @@ describeEachDatabase('screens', (open) => {
   };
   const errorOf = ({ status, body }: Answer) => ({ status, code: body.error?.code });
 
-  test('[SCR1] a new screen answers 201 with its whole state, and reads the same', async () => {
+  test('[SC5] a new screen answers 201 with its whole state, and reads the same', async () => {
     const { status, body } = await harness.call(owner, 'POST', '/screens', {
       body: { name: 'Lobby', junk: 1 },
     });
@@ -50,7 +50,7 @@ describeEachDatabase('screens', (open) => {
     expect(read).toEqual({ status: 200, body });
   });
 
-  test('[SCR1] a screen of somebody else answers exactly as one that does not exist, in every verb', async () => {
+  test('[SC5] a screen of somebody else answers exactly as one that does not exist, in every verb', async () => {
     const own = await controlled();
     const unknown = 'scr_00000000000000000000';
     const verbs = [
@@ -75,7 +75,7 @@ describeEachDatabase('screens', (open) => {
     expect((await harness.call(owner, 'GET', `/screens/${own}`)).body.screen.name).toBe('Lobby');
   });
 
-  test('[SCR2] any storable name of 1 to 100 characters comes back as it was', async () => {
+  test('[SC15] any storable name of 1 to 100 characters comes back as it was', async () => {
     const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter(isStorable);
     await fc.assert(
       fc.asyncProperty(name, async (text) => {
@@ -99,7 +99,7 @@ describeEachDatabase('screens', (open) => {
     ['a number', { name: 5 }],
     ['an array', []],
     ['no name', {}],
-  ])('[SCR2] a name with %s is refused and changes nothing', async (_name, body) => {
+  ])('[SC15] a name with %s is refused and changes nothing', async (_name, body) => {
     const screen = await harness.makeScreen(owner, 'Before');
     const refusals = [
       await harness.call(owner, 'POST', '/screens', { body }),
@@ -110,14 +110,14 @@ describeEachDatabase('screens', (open) => {
     expect((await harness.call(owner, 'GET', `/screens/${screen.screenId}`)).body.screen.name).toBe('Before');
   });
 
-  test('[SCR2] NUL in an id is refused before it reaches SQL', async () => {
+  test('[SC15] NUL in an id is refused before it reaches SQL', async () => {
     expect(errorOf(await harness.call(owner, 'GET', '/screens/a%00b'))).toEqual({
       status: 400,
       code: 'VALIDATION_ERROR',
     });
   });
 
-  test('[SCR3] a list holds own and controlled screens, the newest first, in pages without gaps or repeats', async () => {
+  test('[SC2] a list holds own and controlled screens, the newest first, in pages without gaps or repeats', async () => {
     const [person, friend] = [harness.person(), harness.person()];
     const mine: string[] = [];
     for (let i = 0; i < 7; i += 1) {
@@ -149,7 +149,7 @@ describeEachDatabase('screens', (open) => {
     }
   });
 
-  test('[SCR3] only an admin who says all=true sees everybody’s screens', async () => {
+  test('[SC2] only an admin who says all=true sees everybody’s screens', async () => {
     const { screenId } = await harness.makeScreen(harness.person());
     const has = ({ body }: Answer) => body.items.some((screen) => screen.screenId === screenId);
     expect(has(await harness.call(admin, 'GET', '/screens'))).toBe(false);
@@ -165,12 +165,12 @@ describeEachDatabase('screens', (open) => {
     'eA',
     Buffer.from('1:a\u0000').toString('base64url'),
     Buffer.from('9e99:x').toString('base64url'),
-  ])('[SCR3] a cursor that no page gave is refused: %s', async (cursor) => {
+  ])('[SC2] a cursor that no page gave is refused: %s', async (cursor) => {
     const refused = await harness.call(owner, 'GET', `/screens?cursor=${encodeURIComponent(cursor)}`);
     expect(errorOf(refused)).toEqual({ status: 400, code: 'VALIDATION_ERROR' });
   });
 
-  test('[SCR4] a controller sees the screen and changes nothing of it', async () => {
+  test('[SC3] a controller sees the screen and changes nothing of it', async () => {
     const id = await controlled();
     const seen = await harness.call(controller, 'GET', `/screens/${id}`);
     expect(seen.body.screen.controllers).toEqual([
@@ -187,7 +187,7 @@ describeEachDatabase('screens', (open) => {
     expect(await harness.call(owner, 'GET', `/screens/${id}`)).toEqual(seen);
   });
 
-  test('[SCR4] owner and admin rename; only the owner takes credentials', async () => {
+  test('[SC3] owner and admin rename; only the owner takes credentials', async () => {
     const id = await controlled();
     for (const [who, name] of [
       [owner, 'One'],
@@ -202,7 +202,7 @@ describeEachDatabase('screens', (open) => {
     });
   });
 
-  test('[SCR5] controllers are added and removed; doing it twice, or for the owner, changes nothing', async () => {
+  test('[SC14] controllers are added and removed; doing it twice, or for the owner, changes nothing', async () => {
     const { screenId } = await harness.makeScreen(owner);
     const path = `/screens/${screenId}/controllers`;
     for (let i = 0; i < 2; i += 1) {
@@ -228,7 +228,7 @@ describeEachDatabase('screens', (open) => {
     expect((await harness.call(controller, 'GET', `/screens/${screenId}`)).status).toBe(404);
   });
 
-  test('[SCR6] deleting cancels what waits, signs the device out, closes its socket and tells the sender', async () => {
+  test('[SC4] deleting cancels what waits, signs the device out, closes its socket and tells the sender', async () => {
     const { screenId } = await harness.makeScreen(owner);
     const credential = (await harness.call(owner, 'POST', `/screens/${screenId}/credentials`)).body;
     const token = String(credential.accessToken);
@@ -270,7 +270,7 @@ describeEachDatabase('screens', (open) => {
     );
   });
 
-  test('[SCR7] new credentials end the earlier ones and close their socket', async () => {
+  test('[SC12] new credentials end the earlier ones and close their socket', async () => {
     const { screenId } = await harness.makeScreen(owner);
     const tokens: string[] = [];
     for (let i = 0; i < 2; i += 1) {
@@ -285,7 +285,7 @@ describeEachDatabase('screens', (open) => {
     expect(harness.closed).toContainEqual({ screenId, closing: 'TOKEN_REVOKED' });
   });
 
-  test('[SCR13] [MSG1] one Idempotency-Key makes one screen, however often and at once; other content is a conflict', async () => {
+  test('[SC17] [MSG1] one Idempotency-Key makes one screen, however often and at once; other content is a conflict', async () => {
     const person = harness.person();
     const create = (name: string, key: string) =>
       harness.call(person, 'POST', '/screens', { body: { name }, headers: { 'idempotency-key': key } });
@@ -302,7 +302,38 @@ describeEachDatabase('screens', (open) => {
     expect(other.body.screen.screenId).not.toBe(answers[0]?.body.screen.screenId);
   });
 
-  test('[SCR14] every change leaves one audit row with who, what and no whole address, and a refused one none', async () => {
+  test('[HT5] every route says in OpenAPI what it takes, answers and refuses', async () => {
+    const { body } = await harness.call(undefined, 'GET', '/openapi.json');
+    const paths = body.paths as Record<
+      string,
+      Record<string, { summary: string; description: string; responses: object }>
+    >;
+    const routes = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, route]) => ({ name: `${method} ${path}`, ...route })),
+    );
+    const statuses = Object.fromEntries(
+      routes.map(({ name, responses }) => [name, Object.keys(responses).join(' ')]),
+    );
+    expect(statuses).toEqual({
+      'get /api/screens': '200 400 401 403 429 503',
+      'post /api/screens': '201 400 401 409 429 503',
+      'get /api/screens/{id}': '200 400 401 404 429 503',
+      'patch /api/screens/{id}': '200 400 401 403 404 429 503',
+      'delete /api/screens/{id}': '204 400 401 403 404 429 503',
+      'put /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 409 429 503',
+      'delete /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 429 503',
+      'post /api/screens/{id}/credentials': '200 400 401 403 404 429 503',
+      'post /api/screens/pairings': '200 429 503',
+      'post /api/screens/pairings/claim': '200 400 401 404 429 503',
+      'post /api/screens/pairings/{id}/token': '200 202 400 404 410 429 503',
+    });
+    for (const { summary, description } of routes) {
+      expect(summary.length).toBeGreaterThan(10);
+      expect(description).toMatch(/^Errors: [A-Z_, ]+\.$/);
+    }
+  });
+
+  test('[SEC5] every change leaves one audit row with who, what and no whole address, and a refused one none', async () => {
     const person = harness.person();
     const from = '198.51.100.77';
     const { screenId } = await harness.makeScreen(person);

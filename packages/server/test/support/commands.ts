@@ -103,6 +103,14 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
   };
 }
 
+/** A fresh ledger without the cost of a fresh database. */
+export async function emptyLedger(database: Database): Promise<void> {
+  await database.exec(
+    `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency
+     restart identity cascade`,
+  );
+}
+
 export function triggerTo(screenId: string, fields: object = {}): { id: string } & Record<string, unknown> {
   return {
     id: randomUUID(),

@@ -23,7 +23,7 @@ type Profile = (options: OpenOptions, cleanUps: CleanUp[]) => Promise<Database>;
  * describeEachDatabase('screen store', (open) => {
  *   let database: Database;
  *   beforeEach(async () => { database = await open(); });
- *   it('[SCR1] …', async () => { … });
+ *   it('[SC5] …', async () => { … });
  * });
  */
 export function describeEachDatabase(

@@ -21,14 +21,14 @@ export interface Answer {
   body: Record<string, unknown> & { screen: Screen; items: Screen[]; error: { code: string } };
 }
 
-export interface CallOptions {
+interface CallOptions {
   body?: object;
   /** The peer's address. */
   from?: string;
   headers?: Record<string, string>;
 }
 
-export interface Pushed {
+interface Pushed {
   userId: string;
   event: string;
   payload: unknown;
@@ -55,10 +55,9 @@ export interface ScreensHarness {
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
-export interface HarnessOptions {
+interface HarnessOptions {
   config?: ScreensConfig;
   ephemeral?: Ephemeral;
-  database?: Database;
   rateLimits?: boolean;
 }
 
@@ -139,7 +138,7 @@ export async function screensHarness(
       version: '0',
       consoleFolder: undefined,
     },
-    identity: { authenticate: async (token) => found(people.get(token)), touch: () => {} },
+    identity: { authenticate: async (token) => found(people.get(token)) },
     apiRoutes: [screens.routes],
     rootRoutes: [],
     limiter: rateLimiter,

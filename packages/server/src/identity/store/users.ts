@@ -61,11 +61,6 @@ export async function findProfile(db: Queryable, id: string): Promise<ProfileRow
   return row;
 }
 
-export async function findUser(db: Queryable, id: string): Promise<UserRow | undefined> {
-  const [row] = await db.query<UserRow>(`select ${COLUMNS} from users u where u.id = $1`, [id]);
-  return row;
-}
-
 export interface NewUserRow extends WrappedKey {
   id: string;
   emailEnc: Uint8Array;

@@ -20,6 +20,8 @@ export interface FolderLock {
   /** What an owner left that did not stop cleanly. */
   readonly leftBy: FolderOwner | undefined;
   release(): Promise<void>;
+  /** Stops caring for it but leaves it there, so that the next owner sees that the stop was not clean. */
+  leave(): void;
 }
 
 /** `in-use`: by a live process, see `owner`. `unusable`: cannot be made or written. `version`: of another PostgreSQL. */
@@ -174,6 +176,7 @@ function keep(folder: string, owner: FolderOwner, leftBy: FolderOwner | undefine
   });
   return {
     leftBy,
+    leave: stop,
     async release() {
       stop();
       const present = await readOwner(folder);

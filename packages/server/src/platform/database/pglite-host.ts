@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { type Clock, sleep } from '../clock.js';
 import type { Log } from '../log.js';
@@ -8,13 +9,16 @@ import type { PglitePort, PgliteStream } from './pglite-stream.js';
 export interface PgliteHostDeps {
   clock: Clock;
   log: Log;
-  /** The thread died three times within a minute, or could not be started again. */
+  /** The thread died three times within a minute, disk full aside. */
   onFatal: (error: Error) => void;
 }
 
 const DEATHS = 3;
 const WITHIN_MS = 60_000;
 const CLOSE_MS = 30_000;
+const RETRY_MS = 1_000;
+/** Two files of the log: less is a full disk to the engine. */
+const ROOM_BYTES = 32 * 2 ** 20;
 
 /** Keeps PGlite's thread alive and gives its one connection to one stream at a time. */
 export class PgliteHost implements PglitePort {
@@ -25,6 +29,8 @@ export class PgliteHost implements PglitePort {
   #stream: PgliteStream | undefined;
   #deaths: number[] = [];
   #closing = false;
+  #closed = false;
+  #givenUp = false;
 
   constructor(data: PgliteWorkerData, deps: PgliteHostDeps) {
     this.#data = data;
@@ -62,17 +68,22 @@ export class PgliteHost implements PglitePort {
     await this.#worker?.terminate();
   }
 
-  async close(): Promise<void> {
+  /** @returns whether all is on the disk */
+  async close(): Promise<boolean> {
     this.#closing = true;
     const worker = this.#worker;
-    if (!worker) return;
-    if (this.#data.throwAway) return void (await worker.terminate());
+    if (!worker) return false;
+    if (this.#data.throwAway) {
+      await worker.terminate();
+      return true;
+    }
     const exited = new Promise((resolve) => worker.once('exit', resolve));
     this.#post('close');
     const tooLong = new AbortController();
     await Promise.race([exited, sleep(this.#deps.clock, CLOSE_MS, tooLong.signal).catch(() => undefined)]);
     tooLong.abort();
     await worker.terminate();
+    return this.#closed;
   }
 
   #launch(): Promise<void> {
@@ -91,7 +102,9 @@ export class PgliteHost implements PglitePort {
         if (message === 'ready') {
           ready = true;
           resolve();
-        } else if (message !== 'closed') {
+        } else if (message === 'closed') {
+          this.#closed = true;
+        } else {
           this.#stream?.receive(message);
         }
       });
@@ -107,25 +120,41 @@ export class PgliteHost implements PglitePort {
   #onDeath(error: Error): void {
     const stream = this.#stream;
     this.#stream = undefined;
-    if (!this.#closing) this.#restart(error);
+    if (!this.#closing) this.#recover(error);
     stream?.destroy(error);
   }
 
-  #restart(error: Error): void {
+  #recover(error: Error): void {
+    this.#ready = this.#relaunch(error);
+    this.#ready.catch((failure: Error) => {
+      if (this.#givenUp || this.#closing) return;
+      this.#deps.log.error({ err: failure }, "PGlite's thread could not be started again yet");
+      this.#deps.clock.after(RETRY_MS, () => {
+        if (!this.#closing) this.#recover(failure);
+      });
+    });
+  }
+
+  async #relaunch(error: Error): Promise<void> {
+    // A full disk kills the engine at each try. That is no reason to end: it mends as soon as there is room.
+    if (await isDiskFull(this.#data.cluster)) throw new Error('No space left on device');
     const now = this.#deps.clock.monotonic();
     this.#deaths = [...this.#deaths.filter((at) => now - at < WITHIN_MS), now];
     this.#deps.log.error({ err: error, deaths: this.#deaths.length }, "PGlite's thread died");
     if (this.#deaths.length >= DEATHS) {
-      this.#ready = Promise.reject(error);
-      this.#ready.catch(() => undefined);
+      this.#givenUp = true;
       this.#deps.onFatal(error);
-      return;
+      throw error;
     }
-    this.#ready = this.#launch();
-    this.#ready.catch((failed: Error) => this.#deps.onFatal(failed));
+    await this.#launch();
   }
 
   #post(message: ToWorker): void {
     this.#worker?.postMessage(message);
   }
+}
+
+async function isDiskFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < ROOM_BYTES;
 }

@@ -6,7 +6,7 @@ import { PGlite } from '@electric-sql/pglite';
 import type { FromWorker, PgliteWorkerData, ToWorker } from './pglite-messages.js';
 
 /** Measured: these take the whole server from some 300 to some 165 MB. One connection is all there is. */
-const TUNING = { shared_buffers: '8MB', max_connections: '4' };
+const TUNING = { shared_buffers: '8MB', max_connections: '4', min_wal_size: '32MB', max_wal_size: '64MB' };
 
 /** After these the engine cannot go on, and PGlite would try for ever: the thread ends and is started anew. */
 const DEADLY = /\bPANIC:|^Aborted\(/m;

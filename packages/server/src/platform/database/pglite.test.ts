@@ -124,7 +124,9 @@ describe('openPglite', () => {
     expect(await readOwner(folder)).toBeUndefined();
   });
 
-  it('[DEP1] makes the folder and its database on the first start, whole or not at all', async () => {
+  it('[DEP1] makes the folder and its database on the first start, whole or not at all', {
+    timeout: 120_000,
+  }, async () => {
     const data = join(folder, 'deep', 'data');
     await open();
     const { database } = await openTestPglite(data);

@@ -6,6 +6,7 @@ import { type FolderOwner, lockFolder } from './folder-lock.js';
 import { prepareCluster } from './pglite-cluster.js';
 import { PgliteHost } from './pglite-host.js';
 import { PgliteStream } from './pglite-stream.js';
+import { PgliteUpkeep } from './pglite-upkeep.js';
 import { valueParsers } from './sql-values.js';
 import { WireDatabase } from './wire-database.js';
 
@@ -51,11 +52,15 @@ export async function openPglite(config: PgliteConfig, deps: PgliteDeps): Promis
     host = new PgliteHost({ cluster, throwAway: config.throwAway ?? false }, deps);
     await host.start();
     const started = host;
+    let upkeep: PgliteUpkeep | undefined;
     const database = connect(config, deps, started, async () => {
-      await started.close();
-      await folder.release();
+      upkeep?.stop();
+      if (await started.close()) await folder.release();
+      else folder.leave();
     });
     await database.start();
+    upkeep = new PgliteUpkeep(database, deps.clock, deps.log);
+    upkeep.start();
     return { database, leftBy: folder.leftBy, killWorker: () => started.kill() };
   } catch (error) {
     await host?.close();

@@ -13,7 +13,7 @@ export interface MemoryEphemeralConfig {
   maxMembers: number;
 }
 
-export const MEMORY_EPHEMERAL_DEFAULTS: MemoryEphemeralConfig = {
+const MEMORY_EPHEMERAL_DEFAULTS: MemoryEphemeralConfig = {
   maxCounters: 100_000,
   maxValues: 200_000,
   maxMembers: 100_000,

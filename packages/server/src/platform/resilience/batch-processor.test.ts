@@ -130,7 +130,7 @@ it('[PRF1] nobody waits longer than the bound for a slot', async () => {
   await Promise.all(results);
 });
 
-it('[PRF1] [DL6] never has one key in two batches, keeps the order of a key, and answers all', async () => {
+it('[PRF1] [DL32] never has one key in two batches, keeps the order of a key, and answers all', async () => {
   const step = fc.oneof(
     fc.record({ add: fc.integer({ min: 0, max: 4 }) }),
     fc.record({ end: fc.nat(3), ok: fc.boolean() }),

@@ -1,0 +1,266 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Environment,
+  formatFault,
+  GeneratedSecretError,
+  loadConfig,
+  withGeneratedSecrets,
+} from './config.js';
+
+const SECRET = 'Zk3vQ9xTb7Rm1LwYc5Hd8NfJ2GpSe6UaVt4KoXi0BqDnWzMhPyErCgFsAuLjOlIT';
+const PII_KEY = `k1:${Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7)).toString('base64')}`;
+
+function valid(env: Environment) {
+  const loaded = loadConfig(env);
+  if (!loaded.ok) throw new Error(loaded.faults.map(formatFault).join('\n'));
+  return loaded;
+}
+
+const settings = (env: Environment) => valid(env).settings;
+
+function faults(env: Environment): string[] {
+  const loaded = loadConfig(env);
+  return loaded.ok ? [] : loaded.faults.map(formatFault);
+}
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bongsu-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('reading', () => {
+  it('[DEP1] an empty environment is valid in development', () => {
+    expect(settings({})).toMatchObject({
+      PORT: 3000,
+      HOST: '127.0.0.1',
+      DATA_DIR: './data',
+      JWT_ALG: 'EdDSA',
+    });
+  });
+
+  it('[DEP1] every fault is reported at once, with name, reason and example', () => {
+    const all = faults({
+      PORT: 'abc',
+      JWT_SECRET: 'short',
+      TRUST_PROXY: '300.1.1.1',
+      ADMIN_EMAIL: 'a@b.example',
+    });
+    expect(all).toEqual([
+      'PORT: must be a whole number from 0 to 65535, but is "abc". Example: PORT=8080',
+      expect.stringMatching(/^TRUST_PROXY: must be .* but is "300\.1\.1\.1"\. Example: TRUST_PROXY=/),
+      expect.stringMatching(/^JWT_SECRET: must have at least 64 characters\. Example: /),
+      'ADMIN_PASSWORD: is required with ADMIN_EMAIL. Example: ADMIN_PASSWORD=a-long-password',
+    ]);
+  });
+
+  it('[DEP1] BONGSU_NAME wins over NAME, and an empty value is none', () => {
+    expect(settings({ PORT: '1', BONGSU_PORT: '2' }).PORT).toBe(2);
+    expect(settings({ PORT: '1', BONGSU_PORT: '' }).PORT).toBe(1);
+    expect(settings({ PORT: ' ' }).PORT).toBe(3000);
+  });
+
+  it('[DEP1] a service link of Kubernetes is not taken for a port', () => {
+    const { settings: read, warnings } = valid({
+      BONGSU_PORT: 'tcp://10.0.0.1:3000',
+      BONGSU_SERVICE_HOST: '10.0.0.1',
+      BONGSU_PORT_3000_TCP_ADDR: '10.0.0.1',
+    });
+    expect(read.PORT).toBe(3000);
+    expect(warnings).toEqual([]);
+  });
+
+  it('[DEP1] aliases are read', () => {
+    expect(settings({ CLIENT_URL: 'https://a.example/' }).CORS_ORIGINS).toEqual(['https://a.example']);
+    const { DATABASE_URL } = settings({
+      DB_HOST: 'db',
+      DB_NAME: 'shop',
+      DB_USER: 'me',
+      DB_PASSWORD: 'p@ss/word',
+    });
+    expect(DATABASE_URL?.reveal()).toBe('postgresql://me:p%40ss%2Fword@db:5432/shop');
+  });
+
+  it.each(['postgresql+asyncpg', 'postgres', 'postgresql'])(
+    '[DEP1] %s:// is read as postgresql://',
+    (scheme) => {
+      expect(settings({ DATABASE_URL: `${scheme}://u:p@h/db` }).DATABASE_URL?.reveal()).toBe(
+        'postgresql://u:p@h/db',
+      );
+    },
+  );
+
+  it.each([['https://a.example, http://b.example:8080'], ['["https://a.example","http://b.example:8080"]']])(
+    '[DEP1] origins are read from %s',
+    (CORS_ORIGINS) => {
+      expect(settings({ CORS_ORIGINS }).CORS_ORIGINS).toEqual(['https://a.example', 'http://b.example:8080']);
+    },
+  );
+
+  it.each([
+    ['true', true],
+    ['2', 2],
+    ['10.0.0.0/8, loopback', ['10.0.0.0/8', 'loopback']],
+  ])('[DEP1] TRUST_PROXY=%s is understood', (TRUST_PROXY, expected) => {
+    expect(settings({ TRUST_PROXY }).TRUST_PROXY).toEqual(expected);
+  });
+
+  it('[DEP1] DEBUG=true logs at level debug', () => {
+    expect(settings({ DEBUG: 'true', LOG_LEVEL: 'warn' }).LOG_LEVEL).toBe('debug');
+  });
+
+  it('[DEP1] the result is frozen', () => {
+    expect(Object.isFrozen(settings({}))).toBe(true);
+  });
+});
+
+describe('refusals', () => {
+  const refused: [string, Environment, RegExp][] = [
+    ['a repeated secret', { JWT_SECRET: 'abcdefghijkl'.repeat(6) }, /^JWT_SECRET: must not repeat/],
+    ['one character as a secret', { JWT_SECRET: 'x'.repeat(80) }, /^JWT_SECRET: must not repeat/],
+    ['a sample secret', { JWT_SECRET: `change-me-${SECRET}` }, /^JWT_SECRET: must not be a sample/],
+    [
+      'a key of 16 bytes',
+      { PII_KEYS: `k1:${Buffer.alloc(16, 1).toString('base64')}` },
+      /^PII_KEYS: .*32 bytes/,
+    ],
+    ['a kid named twice', { PII_KEYS: `${PII_KEY},${PII_KEY}` }, /^PII_KEYS: must not name a kid twice/],
+    [
+      'a key of one byte repeated',
+      { PII_KEYS: `k1:${Buffer.alloc(32, 1).toString('base64')}` },
+      /^PII_KEYS: .*repeats/,
+    ],
+    ['any origin by list', { CORS_ORIGINS: '*' }, /CORS_ALLOW_ALL_ORIGINS/],
+    ['an origin with a path', { CORS_ORIGINS: 'https://a.example/app' }, /^CORS_ORIGINS: .*no path/],
+    ['another database', { DATABASE_URL: 'mysql://u:p@h/db' }, /^DATABASE_URL: must be a URL such as/],
+    ['a database without a host', { DB_NAME: 'shop' }, /^DB_HOST: is required with DB_NAME/],
+    ['a password without an address', { ADMIN_PASSWORD: 'long enough' }, /^ADMIN_EMAIL: is required/],
+    ['https without an address to go to', { FORCE_HTTPS: 'true' }, /^PUBLIC_URL: must be given/],
+    ['a secret file that is not there', { JWT_SECRET_FILE: '/nowhere' }, /^JWT_SECRET_FILE: .*ENOENT/],
+    [
+      'a secret given twice',
+      { JWT_SECRET: SECRET, JWT_SECRET_FILE: '/x' },
+      /^JWT_SECRET: must not be given together/,
+    ],
+    [
+      'a hook that nothing would ask',
+      { COMMAND_HOOK_URL: 'https://h.example' },
+      /^COMMAND_HOOK_URL: is not supported/,
+    ],
+    ['a negative number', { BATCH_SIZE: '-1' }, /^BATCH_SIZE: must be a whole number/],
+    ['a fraction', { DRAIN_SECONDS: '1.5' }, /^DRAIN_SECONDS: must be a whole number/],
+  ];
+  it.each(refused)('[DEP1] %s', (_, env, message) => {
+    expect(faults(env)).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('[DEP1] production asks for secrets and refuses what is for development', () => {
+    const env = { NODE_ENV: 'production', DEBUG: 'true', CORS_ALLOW_ALL_ORIGINS: 'true', DB_HOST: 'db' };
+    expect(faults(env).map((fault) => fault.split(':')[0])).toEqual([
+      'CORS_ALLOW_ALL_ORIGINS',
+      'DEBUG',
+      'JWT_SECRET',
+      'PII_KEYS',
+    ]);
+    expect(faults({ NODE_ENV: 'production', DB_HOST: 'db', JWT_SECRET: SECRET, PII_KEYS: PII_KEY })).toEqual(
+      [],
+    );
+  });
+});
+
+describe('warnings', () => {
+  it.each([
+    ['PROT', 'PORT'],
+    ['BONGSU_JWT_SECERT', 'BONGSU_JWT_SECRET'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['JWT_SECRET_FIEL', 'JWT_SECRET_FILE'],
+  ])('[DEP1] %s is asked to be %s', (wrong, right) => {
+    expect(valid({ [wrong]: '1' }).warnings).toEqual([`${wrong} is not a setting. Did you mean ${right}?`]);
+  });
+
+  it('[DEP1] the usual names of a machine are no near misses', () => {
+    const usual = [
+      'PATH',
+      'HOME',
+      'HOSTNAME',
+      'HOSTTYPE',
+      'NODE_PATH',
+      'NODE_OPTIONS',
+      'LOGNAME',
+      'USER',
+      'TERM',
+    ];
+    expect(valid(Object.fromEntries(usual.map((name) => [name, 'x']))).warnings).toEqual([]);
+  });
+
+  it('[DEP1] an unknown BONGSU_ name and REDIS_URL are told of', () => {
+    const { warnings } = valid({ BONGSU_COLOUR: 'red', REDIS_URL: 'redis://r' });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^REDIS_URL is not used by this version/),
+      expect.stringMatching(/^BONGSU_COLOUR is not a setting/),
+    ]);
+  });
+});
+
+describe('secrets', () => {
+  it('[DEP1] show as asterisks however they are printed', () => {
+    const read = settings({
+      JWT_SECRET: SECRET,
+      DATABASE_URL: 'postgresql://u:hunter2@h/db',
+      PII_KEYS: PII_KEY,
+    });
+    const printed = `${inspect(read, { depth: 9 })}${JSON.stringify(read)}${String(read.JWT_SECRET)}`;
+    expect(printed).toContain('***');
+    for (const secret of [SECRET, 'hunter2', PII_KEY.slice(3)]) expect(printed).not.toContain(secret);
+  });
+
+  it('[DEP1] never stand in a fault', () => {
+    const text = faults({
+      JWT_SECRET: 'tooshort-hunter2',
+      DATABASE_URL: 'hunter2',
+      PII_KEYS: 'hunter2',
+    }).join();
+    expect(text).not.toContain('hunter2');
+  });
+
+  it('[DEP1] are read from the file that NAME_FILE names, line end aside', () => {
+    const file = join(folder, 'secret');
+    writeFileSync(file, `${SECRET}\n`);
+    const { settings: read, sources } = valid({ JWT_SECRET_FILE: file });
+    expect(read.JWT_SECRET?.reveal()).toBe(SECRET);
+    expect(sources.JWT_SECRET).toBe('JWT_SECRET_FILE');
+  });
+
+  it('[DEP1] are made once for a data folder, for this user only', async () => {
+    const first = await withGeneratedSecrets(settings({ DATA_DIR: join(folder, 'data') }));
+    const second = await withGeneratedSecrets(settings({ DATA_DIR: join(folder, 'data') }));
+    expect(first.JWT_SECRET.reveal()).toBe(second.JWT_SECRET.reveal());
+    expect(first.PII_KEYS.reveal()).toEqual(second.PII_KEYS.reveal());
+    expect(first.JWT_SECRET.reveal().length).toBeGreaterThanOrEqual(64);
+    expect(statSync(join(folder, 'data/secrets/jwt-secret')).mode & 0o777).toBe(0o600);
+  });
+
+  it('[DEP1] two that start at once agree', async () => {
+    const read = settings({ DATA_DIR: folder });
+    const all = await Promise.all(Array.from({ length: 8 }, () => withGeneratedSecrets(read)));
+    expect(new Set(all.map((config) => config.JWT_SECRET.reveal())).size).toBe(1);
+  });
+
+  it('[DEP1] a damaged file is refused, not replaced', async () => {
+    const read = settings({ DATA_DIR: folder });
+    await withGeneratedSecrets(read);
+    const path = join(folder, 'secrets/pii-keys');
+    writeFileSync(path, '');
+    await expect(withGeneratedSecrets(read)).rejects.toBeInstanceOf(GeneratedSecretError);
+    expect(readFileSync(path, 'utf8')).toBe('');
+  });
+
+  it('[DEP1] what is given is not generated', async () => {
+    await withGeneratedSecrets(settings({ DATA_DIR: folder, JWT_SECRET: SECRET, PII_KEYS: PII_KEY }));
+    expect(statSync(join(folder, 'secrets'), { throwIfNoEntry: false })).toBeUndefined();
+  });
+});

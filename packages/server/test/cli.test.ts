@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const BIN = fileURLToPath(new URL('../bin/bongsu.js', import.meta.url));
+
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+interface Running {
+  child: ChildProcess;
+  ended: Promise<Ended>;
+  /** Resolves when stdout or stderr holds the text. @throws when the process ends before */
+  shows(text: string): Promise<void>;
+}
+
+let folder: string;
+let running: Running[];
+
+function bongsu(args: string[], env: Record<string, string> = {}): Running {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', PORT: '0', DATA_DIR: join(folder, 'data'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { out: '', err: '' };
+  const watchers = new Set<() => void>();
+  const collect = (name: 'out' | 'err') => (chunk: Buffer) => {
+    text[name] += chunk.toString();
+    for (const watch of watchers) watch();
+  };
+  child.stdout.on('data', collect('out'));
+  child.stderr.on('data', collect('err'));
+  const ended = once(child, 'close').then(([code]) => ({ code, ...text }) as Ended);
+  const shows = (wanted: string) =>
+    new Promise<void>((resolve, reject) => {
+      const watch = () => {
+        if (`${text.out}${text.err}`.includes(wanted)) resolve();
+      };
+      watchers.add(watch);
+      ended.then(
+        (end) => reject(new Error(`It ended before it showed "${wanted}": ${JSON.stringify(end)}`)),
+        reject,
+      );
+      watch();
+    });
+  const process_ = { child, ended, shows };
+  running.push(process_);
+  return process_;
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bongsu-cli-'));
+  running = [];
+});
+afterEach(async () => {
+  for (const { child } of running) if (child.exitCode === null) child.kill('SIGKILL');
+  await Promise.all(running.map(({ ended }) => ended));
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('bongsu', () => {
+  it('[DEP1] serve lists every fault of the settings and exits with 2', async () => {
+    const { code, err } = await bongsu(['serve'], { PORT: 'abc', JWT_SECRET: 'short', DRAIN_SECONDS: '-1' })
+      .ended;
+    expect(code).toBe(2);
+    for (const name of ['PORT', 'JWT_SECRET', 'DRAIN_SECONDS'])
+      expect(err).toMatch(new RegExp(`^  ${name}: must`, 'm'));
+    expect(err).toContain('3 settings are wrong');
+  });
+
+  it('[DEP1] config check answers JSON, with the same exit code', async () => {
+    const { code, out } = await bongsu(['config', 'check', '--json'], { PORT: 'abc', PROT: '1' }).ended;
+    expect(code).toBe(2);
+    expect(JSON.parse(out)).toMatchObject({
+      ok: false,
+      faults: [{ name: 'PORT', example: '8080' }],
+      warnings: ['PROT is not a setting. Did you mean PORT?'],
+    });
+  });
+
+  it.each([[[]], [['--json']]])('[DEP1] config print %j masks secrets', async (flags) => {
+    const env = {
+      DATABASE_URL: 'postgresql://u:hunter2@h/db',
+      METRICS_TOKEN: 'hunter2hunter2hunter2',
+      PORT: '8080',
+    };
+    const { code, out, err } = await bongsu(['config', 'print', ...flags], env).ended;
+    expect(code).toBe(0);
+    expect(out).toContain('8080');
+    expect(out).toContain('***');
+    expect(out + err).not.toContain('hunter2');
+  });
+
+  it('[DEP1] a file .env is read, and the environment wins over it', async () => {
+    await writeFile(join(folder, '.env'), 'SERVICE_NAME=from-file\nPORT=1234\n');
+    const { out } = await bongsu(['config', 'print'], { PORT: '8080' }).ended;
+    expect(out).toContain('SERVICE_NAME=from-file');
+    expect(out).toContain('PORT=8080');
+  });
+
+  it.each([[['dance']], [['serve', '--fast']], [['config']], [[]]])(
+    '[DEP1] %j is bad use: exit 2',
+    async (args) => {
+      expect((await bongsu(args).ended).code).toBe(2);
+    },
+  );
+
+  it('[DEP1] --help and --version exit with 0', async () => {
+    expect((await bongsu(['--help']).ended).code).toBe(0);
+    expect((await bongsu(['--version']).ended).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('[DEP1] migrate up, then status, on an embedded database', async () => {
+    const up = await bongsu(['migrate', 'up', '--json', '--yes', '--quiet']).ended;
+    expect(up).toMatchObject({ code: 0, err: '' });
+    expect(JSON.parse(up.out).applied).toBeGreaterThan(0);
+    const status = JSON.parse((await bongsu(['migrate', 'status', '--json']).ended).out);
+    expect(status.pending).toEqual([]);
+    expect(status.applied).toHaveLength(JSON.parse(up.out).applied);
+    expect(status.applied[0]).toMatchObject({ number: 1, name: '0001_ledger' });
+  });
+});
+
+describe('serve', () => {
+  it('[SIG10] stops on SIGTERM with 0, and its log has no secret', async () => {
+    const log = join(folder, 'log/all.log');
+    const server = bongsu(['serve'], { LOG_FILE: log });
+    await server.shows('First administrator');
+    server.child.kill('SIGTERM');
+    const { code } = await server.ended;
+    expect(code).toBe(0);
+    const text = await readFile(log, 'utf8');
+    expect(text).toContain('"Stopped"');
+    expect(text).not.toContain((await readFile(join(folder, 'data/secrets/jwt-secret'), 'utf8')).trim());
+  });
+
+  it('[OBS1] a port in use ends with one clear line and 1', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const { code, err } = await bongsu(['serve'], { PORT: String(port) }).ended;
+    other.close();
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      new RegExp(`^bongsu: Port ${port} .* is in use .* PORT=${port + 1} bongsu serve$`, 'm'),
+    );
+  });
+
+  it('[OBS1] a data folder in use ends with one clear line and 1', async () => {
+    await bongsu(['serve']).shows('is ready');
+    const { code, err } = await bongsu(['serve']).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/^bongsu: .*data/m);
+  });
+
+  it('[OBS1] a data folder that cannot be made ends with one clear line and 1', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const { code, err } = await bongsu(['serve'], { DATA_DIR: join(folder, 'file') }).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/^bongsu: .*DATA_DIR=.* bongsu serve$/m);
+  });
+
+  it('[SIG10] an uncaught error is logged with its stack, and the process ends in order with 1', async () => {
+    // Node itself raises it: a module that is loaded before the server throws once it has been told to.
+    const bomb = join(folder, 'bomb.mjs');
+    await writeFile(bomb, `process.on('SIGUSR2', () => { throw new Error('planted fault'); });`);
+    const server = bongsu(['serve'], { NODE_OPTIONS: `--import=${bomb}` });
+    await server.shows('is ready');
+    server.child.kill('SIGUSR2');
+    const { code, out } = await server.ended;
+    expect(code).toBe(1);
+    expect(out).toMatch(/"level":"fatal".*planted fault.*"stack":.*bomb\.mjs/);
+    expect(out).toContain('"Stopped"');
+  });
+});

@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ERRORS } from '@bongsu/protocol';
+import { describe, expect, it } from 'vitest';
+import { infoOf, SETTING_NAMES } from '../src/config/schema.js';
+import { loadConfig } from '../src/config.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1]);
+
+describe('settings', () => {
+  it('[DEP1] .env.example names every setting, and no other', () => {
+    expect(all(read('.env.example'), /^#([A-Z_]+)=/gm)).toEqual(SETTING_NAMES);
+  });
+
+  it('[DEP1] docs/config.md has a row for every setting, and no other', () => {
+    expect(all(read('docs/config.md'), /^\| `([A-Z_]+)`/gm)).toEqual(SETTING_NAMES);
+  });
+
+  it('[DEP1] docs/config.md tells description, default and secrecy', () => {
+    const page = read('docs/config.md');
+    const loaded = loadConfig({});
+    if (!loaded.ok) throw new Error('The defaults are not valid');
+    for (const name of SETTING_NAMES) {
+      const { description, secret } = infoOf(name);
+      const row = page.split('\n').find((text) => text.startsWith(`| \`${name}\``)) ?? '';
+      expect(row).toContain(description.replaceAll('|', '\\|'));
+      expect(row.includes('(secret)')).toBe(secret === true);
+      const value = loaded.settings[name];
+      if (value !== undefined && String(value) !== '') expect(row).toContain(`| \`${String(value)}\` |`);
+    }
+  });
+
+  it('[DEP1] every example is valid, where it is not a sentence', () => {
+    for (const name of SETTING_NAMES) {
+      const { example } = infoOf(name);
+      if (example.includes('output of')) continue;
+      const loaded = loadConfig({ [name]: example, ...companions[name] });
+      expect(loaded.ok ? [] : loaded.faults, name).toEqual([]);
+    }
+  });
+
+  it('[DEP1] every setting is read by something', () => {
+    const files = [
+      'app-config.ts',
+      'app.ts',
+      'cli/serve.ts',
+      'open-database.ts',
+      'config.ts',
+      'config/generated-secrets.ts',
+    ];
+    const code = files.map((file) => read(`packages/server/src/${file}`)).join('\n');
+    expect(SETTING_NAMES.filter((name) => !new RegExp(`\\b${name}\\b`).test(code))).toEqual([]);
+  });
+});
+
+/** What an example needs beside it. */
+const companions: Partial<Record<string, Record<string, string>>> = {
+  NODE_ENV: { JWT_SECRET: 'Zk3vQ9xTb7Rm1LwYc5Hd8NfJ2GpSe6UaVt4KoXi0BqDnWzMhPyErCgFsAuLjOlIT' },
+  FORCE_HTTPS: { PUBLIC_URL: 'https://bongsu.example.com' },
+  DB_PORT: { DB_HOST: 'db' },
+  DB_NAME: { DB_HOST: 'db' },
+  DB_USER: { DB_HOST: 'db' },
+  DB_PASSWORD: { DB_HOST: 'db' },
+  ADMIN_EMAIL: { ADMIN_PASSWORD: 'a-long-password' },
+  ADMIN_PASSWORD: { ADMIN_EMAIL: 'admin@example.com' },
+};
+
+describe('error codes', () => {
+  const page = read('docs/errors.md');
+
+  it('[SIG8] docs/errors.md has a row for every code, and no other, with status, retry and message', () => {
+    const rows = Object.entries(ERRORS).map(
+      ([code, { status, retryable, message }]) =>
+        `| \`${code}\` | ${status} | ${retryable ? 'yes' : 'no'} | ${message} |`,
+    );
+    expect(page.split('\n').filter((line) => /^\| `[A-Z_]+`/.test(line))).toEqual(rows);
+  });
+
+  it('[SIG8] docs/errors.md explains every code, and no other', () => {
+    expect(all(page, /^- \*\*`([A-Z_]+)`\*\*/gm).sort()).toEqual(Object.keys(ERRORS).sort());
+  });
+});
+
+describe('code', () => {
+  const folder = join(ROOT, 'packages/server/src');
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.ts') && !/\.(test|contract)\.ts$/.test(path),
+  );
+
+  it('[DEP1] only the entries of processes know process.env and process.argv', () => {
+    const allowed = ['main.ts', 'platform/database/pglite-initdb.ts'];
+    const offenders = sources.filter((path) => {
+      const code = stripComments(read(`packages/server/src/${path}`));
+      return /process\.(env|argv)\b/.test(code) && !allowed.includes(path);
+    });
+    expect(offenders).toEqual([]);
+  });
+});
+
+function stripComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+}

@@ -1,0 +1,64 @@
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { run, say } from './process.mjs';
+
+function isOnPath(...names) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) =>
+    names.some((name) => {
+      try {
+        accessSync(join(folder, name), constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    }),
+  );
+}
+
+function hasPostgres() {
+  if (process.env.TEST_DATABASE_URL) return true;
+  const versions = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
+  return (
+    isOnPath('initdb') || versions.some((version) => existsSync(`/usr/lib/postgresql/${version}/bin/initdb`))
+  );
+}
+
+function hasChromium() {
+  return existsSync(process.env.CHROMIUM_PATH ?? '/usr/bin/chromium');
+}
+
+const TOOLS = [
+  {
+    name: 'PostgreSQL',
+    isThere: hasPostgres,
+    package: 'postgresql',
+    without:
+      'the suites that need PostgreSQL are skipped (set TEST_DATABASE_URL to one that may make databases)',
+  },
+  {
+    name: 'Chromium',
+    isThere: hasChromium,
+    package: 'chromium',
+    without: 'the browser suite is left out (set CHROMIUM_PATH to a Chromium or Chrome)',
+    project: 'browser',
+  },
+];
+
+const canInstall = () => process.getuid?.() === 0 && existsSync('/etc/debian_version') && isOnPath('apt-get');
+
+async function apt(...args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return run('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** Installs by apt what tests need, as root on Debian. @returns what is still missing */
+export async function prepareTools() {
+  const missing = TOOLS.filter((tool) => !tool.isThere());
+  if (missing.length > 0 && canInstall()) {
+    const packages = missing.map((tool) => tool.package);
+    say(`Installing ${packages.join(' and ')} for the tests (apt-get) …`);
+    await apt('-qq', 'update');
+    await apt('-qq', 'install', '-y', '--no-install-recommends', ...packages);
+  }
+  return TOOLS.filter((tool) => !tool.isThere());
+}
