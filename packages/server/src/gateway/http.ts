@@ -102,7 +102,7 @@ async function arrive(
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
     requestId: request.id,
   };
-  const secure = secureUrl(deps.config, request);
+  const secure = secureUrl(deps, request);
   if (secure !== undefined) return reply.redirect(secure, 308);
   const { access = 'public', limit = 'general' } = request.routeOptions.config;
   if (access === 'public') {
@@ -116,14 +116,17 @@ async function arrive(
 }
 
 /** Where a plain request is sent instead, if it must be. Probes come from inside and are left alone. */
-function secureUrl({ forceHttps, publicUrl }: HttpConfig, request: FastifyRequest): string | undefined {
+function secureUrl({ config, trust }: HttpDeps, request: FastifyRequest): string | undefined {
+  const { forceHttps, publicUrl } = config;
   if (
     forceHttps === 'false' ||
     request.protocol !== 'http' ||
     /^\/(api\/)?(health|metrics)/.test(request.url)
   )
     return undefined;
-  if (forceHttps === 'auto' && request.headers['x-forwarded-proto'] === undefined) return undefined;
+  // What a stranger marks is not believed: behind a proxy that nobody named it would redirect in a circle.
+  const marked = request.headers['x-forwarded-proto'] !== undefined;
+  if (forceHttps === 'auto' && !(marked && trust(request.socket.remoteAddress ?? '', 0))) return undefined;
   return `${publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.host}`}${request.url}`;
 }
 

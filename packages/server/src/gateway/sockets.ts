@@ -132,9 +132,15 @@ export class Sockets {
     forgetRequest(socket);
     const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
     const { principal } = connection;
-    if (this.#draining) return connection.close('DRAINING', DRAIN_RETRY_MS);
+    if (this.#draining) {
+      connection.close('DRAINING', DRAIN_RETRY_MS);
+      return;
+    }
     // Asked in the handshake too, but of many at once each was let in before any was counted.
-    if (!this.#deps.connections.hasRoom(principal)) return connection.drop();
+    if (!this.#deps.connections.hasRoom(principal)) {
+      connection.drop();
+      return;
+    }
     this.#deps.connections.add(connection);
     const screen =
       principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
