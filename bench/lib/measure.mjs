@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { populate, serve } from './bongsu.mjs';
+import { NODE_FLAGS, populate, serve } from './bongsu.mjs';
 import { cpuSeconds, freePort, residentMiB, start, stop, until } from './processes.mjs';
 import { round } from './statistics.mjs';
 
@@ -35,7 +35,7 @@ export async function measureBongsu({ postgres, controllers, load, cpuProfile })
 export async function measureBare({ controllers, load, relay = false }) {
   const PORT = String(await freePort());
   const url = `http://127.0.0.1:${PORT}`;
-  const child = start(process.execPath, [PEER], {
+  const child = start(process.execPath, [...NODE_FLAGS, PEER], {
     core: CORES.server,
     env: { PATH: process.env.PATH, PORT, RELAY: relay ? '1' : '0' },
     stdio: ['ignore', 'inherit', 'inherit'],
