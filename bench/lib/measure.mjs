@@ -74,6 +74,8 @@ async function measure({ url, pid }, options) {
     child.on('message', async ({ measuring, measured }) => {
       if (measuring) before = await cpuSeconds(pid);
       if (measured === undefined) return;
+      // On a busy machine the load is gone before the next line has its answer.
+      child.removeAllListeners('exit');
       const used = (await cpuSeconds(pid)) - before;
       clearTimeout(timer);
       resolve({
@@ -84,7 +86,6 @@ async function measure({ url, pid }, options) {
       });
     });
   });
-  child.removeAllListeners('exit');
   await stop(child);
   const refused = Object.values(figures.refusals).reduce((total, count) => total + count, 0);
   if (refused > 0) throw new Error(`void: ${JSON.stringify(figures.refusals)} refusals`);
