@@ -48,7 +48,7 @@ export function httpSurfaceRules(world: GetWorld): void {
   });
 
   it('[HT3] /metrics is closed to what came through a proxy', async () => {
-    for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip']) {
+    for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-proto', 'via']) {
       const answer = await world().http.get('/metrics', undefined, { [header]: '127.0.0.1' });
       expect([401, 403, 404], header).toContain(answer.status);
       expect(answer.text).not.toContain('# TYPE');

@@ -42,7 +42,8 @@ function explainDatabaseError(error: DatabaseError): string {
 /** Errors of other modules that already say what is wrong and what helps. */
 function isSelfExplaining(error: unknown): error is Error {
   if (error instanceof GeneratedSecretError || error instanceof MigrationRefused) return true;
-  return error instanceof Error && (error.name === 'DataFolderError' || error.name === 'NodeNameTaken');
+  const names = ['DataFolderError', 'NodeNameTaken', 'WrongSecretError'];
+  return error instanceof Error && names.includes(error.name);
 }
 
 /** One line with the likely cause and what to do next, or undefined for an error that only a developer understands. */
