@@ -7,7 +7,7 @@ import type { GetWorld } from '../support/world.js';
 const YEAR_SECONDS = 31_536_000;
 
 export function httpSurfaceRules(world: GetWorld): void {
-  it.each(['/api/health', '/health'])('[HT1] %s tells how the server is', async (path) => {
+  it.each(['/api/health', '/health'])('[HT1] [OBS3] %s tells how the server is', async (path) => {
     const health = expectBody(await world().http.get(path), 200, HealthSchema);
     expect(health.status).not.toBe('unavailable');
     expect(health.uptime).toBeGreaterThanOrEqual(0);
