@@ -98,7 +98,8 @@ begin
   epoch := current_epoch();
 end $$;
 
--- The last connection wins, except over one that opened later and still holds. One row a screen that exists.
+-- The last connection wins, except over one that opened later and still holds: a dead process of this node holds nothing, and may
+-- have had another idea of the time. One row a screen that exists.
 -- holder_instance: whose it was before, or, when not taken, whose it is.
 create function take_fences(
   p_screens text[], p_instances uuid[], p_connected_at bigint[], p_node text, p_incarnation uuid
@@ -122,7 +123,8 @@ begin
       connected_at = asked.connected_at
     from asked
     where h.screen_id = asked.screen_id and asked.deleted_at is null
-      and (h.node is null or h.connected_at <= asked.connected_at)
+      and (h.node is null or h.connected_at <= asked.connected_at
+        or (h.node = p_node and h.incarnation <> p_incarnation))
     returning h.screen_id, h.fence
   )
   select a.screen_id, w.screen_id is not null, a.deleted_at is not null, a.stream_id, coalesce(w.fence, a.fence), a.acked_seq,
@@ -131,10 +133,11 @@ begin
 end $$;
 
 -- Writes what became of entries, for the holders of the fences, and answers the screens whose fence is another by now: for those
--- nothing was written. slots count from 1 in p_screens. acked: all entries up to it are terminal. A release leaves the screen to
--- whoever comes. Repeating a call changes nothing.
+-- nothing was written. In another epoch the numbers may mean other entries: then a screen is released at most. slots count from 1
+-- in p_screens. acked: all entries up to it are terminal. A release leaves the screen to whoever comes. Repeating a call changes
+-- nothing.
 create function settle(
-  p_screens text[], p_fences bigint[], p_acked bigint[], p_releases boolean[], p_at bigint,
+  p_screens text[], p_fences bigint[], p_epochs text[], p_acked bigint[], p_releases boolean[], p_at bigint,
   d_slots int[], d_seqs bigint[], d_statuses text[], d_attempts int[], d_errors text[], d_reasons text[],
   f_slots int[], f_seqs bigint[], f_failed int[], f_lost int[], f_errors text[]
 ) returns table (slot int, fence bigint, instance_id uuid)
@@ -142,17 +145,18 @@ language plpgsql volatile set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   held bigint[];
+  present text := current_epoch();
 begin
   perform 1 from screen_sessions where screen_id = any(p_screens) order by screen_id for no key update;
   select array_agg(h.stream_id order by u.slot) into held
-  from unnest(p_screens, p_fences) with ordinality as u(screen_id, fence, slot)
-    left join screen_sessions h on h.screen_id = u.screen_id and h.fence = u.fence;
+  from unnest(p_screens, p_fences, p_epochs) with ordinality as u(screen_id, fence, epoch, slot)
+    left join screen_sessions h on h.screen_id = u.screen_id and h.fence = u.fence and u.epoch = present;
   update screen_sessions h
-  set acked_seq = greatest(h.acked_seq, u.acked),
+  set acked_seq = case when u.epoch = present then greatest(h.acked_seq, u.acked) else h.acked_seq end,
     node = case when u.release then null else h.node end,
     incarnation = case when u.release then null else h.incarnation end,
     instance_id = case when u.release then null else h.instance_id end
-  from unnest(p_screens, p_fences, p_acked, p_releases) as u(screen_id, fence, acked, release)
+  from unnest(p_screens, p_fences, p_epochs, p_acked, p_releases) as u(screen_id, fence, epoch, acked, release)
   where h.screen_id = u.screen_id and h.fence = u.fence;
   insert into deliveries (stream_id, seq, status, attempts, at, error, reason)
   select held[d.slot], d.seq, d.status, d.attempts, p_at, d.error, d.reason

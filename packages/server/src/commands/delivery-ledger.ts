@@ -28,6 +28,8 @@ export type Outcome = 'executed' | 'expired';
 export interface Settlement {
   screenId: string;
   fence: number;
+  /** In which the fence was taken. */
+  epoch: string;
   ackedSeq: number;
   /** The socket is gone: whoever comes next may have the screen. */
   release: boolean;
@@ -76,7 +78,9 @@ export interface Cancelled {
   attempts: number;
 }
 
-const SETTLE = 'select * from settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)';
+const SETTLE = 'select * from settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)';
+/** Half of a smallint: the sum of both counts fits in one. */
+const LARGEST_COUNT = 16_383;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
 /** Inboxes as the ledger sees them: fences, entries, outcomes. */
@@ -175,19 +179,20 @@ function settleParameters(settlements: readonly Settlement[], at: number): SqlVa
   return [
     settlements.map(({ screenId }) => screenId),
     settlements.map(({ fence }) => fence),
+    settlements.map(({ epoch }) => epoch),
     settlements.map(({ ackedSeq }) => ackedSeq),
     settlements.map(({ release }) => (release ? 't' : 'f')),
     at,
     ended.map(({ slot }) => slot),
     ended.map(({ seq }) => seq),
     ended.map(({ status }) => status),
-    ended.map(({ attempts }) => attempts),
+    ended.map(({ attempts }) => Math.min(attempts, LARGEST_COUNT)),
     ended.map(() => null),
     ended.map(() => null),
     failed.map(({ slot }) => slot),
     failed.map(({ seq }) => seq),
-    failed.map((attempt) => attempt.failed),
-    failed.map(({ lost }) => lost),
+    failed.map((attempt) => Math.min(attempt.failed, LARGEST_COUNT)),
+    failed.map(({ lost }) => Math.min(lost, LARGEST_COUNT)),
     failed.map(({ error }) => error),
   ];
 }

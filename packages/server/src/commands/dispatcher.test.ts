@@ -327,4 +327,85 @@ describeEachDatabase('delivering', (open) => {
     screen.sent[0]?.receipt(executed());
     expect(await statuses()).toEqual([]);
   });
+
+  it('[STB4] a fence that nobody waits for any more may fail without ending the process', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const forgotten = harness.commands.attachScreen(new FakeScreen('scr_none'));
+    const waited = connectScreen(harness.commands, new FakeScreen('scr_none'));
+    await expect(waited).rejects.toMatchObject({ code: 'SCREEN_NOT_FOUND' });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+    forgotten.detach();
+  });
+
+  it('[DL35] what a dead process of this node held is free, however the clock was set since', async () => {
+    const before = await start({ node: { name: 'test:1', incarnation: randomUUID() } });
+    const ahead = Date.now() + 600_000;
+    await connectScreen(
+      before.commands,
+      new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: ahead }),
+    );
+    const after = new FakeScreen('scr_a', { instanceId: randomUUID() });
+    await connectScreen(harness.commands, after);
+    expect(after.closings).toEqual([]);
+  });
+
+  it('[DL34] receipts of an earlier epoch settle nothing in a later one', async () => {
+    await accept(1);
+    const screen = new FakeScreen('scr_a', { instanceId: randomUUID() });
+    await connectScreen(harness.commands, screen);
+    await screen.received(1);
+    await database.query('update meta set epoch = gen_random_uuid()');
+    screen.sent[0]?.receipt(executed());
+    expect(await screen.closed()).toBe('REPLACED_BY_SELF');
+    expect(await statuses()).toEqual([]);
+    expect((await session())?.acked_seq).toBe(0);
+  });
+
+  it('[DL34] a connection closed by the server leaves the screen to whoever comes', async () => {
+    const ahead = Date.now() + 600_000;
+    const screen = new FakeScreen('scr_a', { connectedAt: ahead });
+    const attached = await connectScreen(harness.commands, screen);
+    await database.query('update meta set epoch = gen_random_uuid()');
+    await accept(1);
+    expect(screen.closings).toEqual(['DRAINING']);
+    attached.detach();
+    const next = new FakeScreen('scr_a', { answer: executed });
+    await connectScreen(harness.commands, next);
+    await next.received(1);
+  });
+
+  it('[DL34] a connection that ends while its fence is taken sends nothing', async () => {
+    await accept(1);
+    await database.query('update meta set epoch = gen_random_uuid()');
+    const screen = new FakeScreen('scr_a');
+    await expect(connectScreen(harness.commands, screen)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(screen.closings).toEqual(['DRAINING']);
+    expect(screen.sent).toEqual([]);
+  });
+
+  it('[DL34] asks for no fence for a socket that is gone by then', async () => {
+    const queries = vi.spyOn(database, 'query').mockClear();
+    const gone = new FakeScreen('scr_a');
+    gone.connected = false;
+    await expect(connectScreen(harness.commands, gone)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(queries.mock.calls.filter(([text]) => text.includes('take_fences'))).toEqual([]);
+    queries.mockRestore();
+  });
+
+  it('[DL17] any number of lost connections can be counted', async () => {
+    await accept(1);
+    await database.query('insert into attempts (stream_id, seq, n, lost) values (1, 1, 0, 32767)');
+    const screen = new FakeScreen('scr_a');
+    const attached = await connectScreen(harness.commands, screen);
+    await screen.received(1);
+    attached.detach();
+    await vi.waitFor(async () => expect((await session())?.node).toBeNull());
+    const next = new FakeScreen('scr_a', { answer: executed });
+    await connectScreen(harness.commands, next);
+    await acked(1);
+    expect(await statuses()).toEqual(['executed']);
+  });
 });

@@ -62,8 +62,11 @@ export class Dispatcher {
     const session = new ScreenSession(connection, this.#host);
     // Before the fence, so that no hint between the two is missed.
     this.#add(session);
+    const ready = this.#takeOver(session);
+    // The socket may be refused for another reason, and then nobody waits for this one.
+    ready.catch(() => undefined);
     return {
-      ready: this.#takeOver(session),
+      ready,
       open: () => session.inbox.open(),
       detach: () => this.#detach(session),
     };
@@ -82,6 +85,8 @@ export class Dispatcher {
     try {
       const answer = await this.#takeFence(session);
       this.#deps.epoch.note(answer.epoch);
+      // A new epoch closes all that hold a fence, this one too.
+      if (session.isGone) throw new BongsuError('UNAVAILABLE');
       const { resume } = session.connection;
       const state = resumeState(resume, answer);
       session.inbox.start(answer.ackedSeq, answer.lastSeq, resume && state.recovered ? resume.seq : 0);
@@ -96,6 +101,8 @@ export class Dispatcher {
   async #takeFence(session: ScreenSession): Promise<FenceAnswer> {
     const { screenId, instanceId, connectedAt } = session.connection;
     await this.#leaving.get(screenId);
+    // Screens that try again while the database is away must not all ask for it when it is back.
+    if (session.isGone || !session.connection.isConnected()) throw new BongsuError('UNAVAILABLE');
     const answer = await this.#batches.fences.add({ screenId, instanceId, connectedAt });
     if (answer === 'rival') {
       session.close('REPLACED_BY_SELF');
@@ -106,7 +113,7 @@ export class Dispatcher {
       this.#replace(session, answer.holderInstance);
       throw new BongsuError('CONFLICT');
     }
-    session.hold(answer.streamId, answer.fence);
+    session.hold(answer);
     if (session.isGone || this.#stopping || !session.connection.isConnected()) {
       this.#release(session, undefined);
       throw new BongsuError('UNAVAILABLE');
@@ -118,15 +125,16 @@ export class Dispatcher {
 
   #detach(session: ScreenSession): void {
     this.#remove(session);
-    const wasGone = session.isGone;
     const unanswered = session.end();
-    if (session.fence > 0 && !wasGone) this.#release(session, this.#stopping ? undefined : unanswered);
+    // Also when it was closed from here: who comes next must not depend on two clocks. An overtaken fence writes nothing.
+    if (session.fence > 0) this.#release(session, this.#stopping ? undefined : unanswered);
   }
 
   #release(session: ScreenSession, unanswered: InboxEntry | undefined): void {
     const settlement: Settlement = {
       screenId: session.screenId,
       fence: session.fence,
+      epoch: session.epoch,
       ackedSeq: 0,
       release: true,
       ended: [],
@@ -207,7 +215,7 @@ export class Dispatcher {
   }
 
   #createHost(): SessionHost {
-    const { metrics, databaseClock, push, log, epoch } = this.#deps;
+    const { metrics, databaseClock, push, log } = this.#deps;
     const deliveries = metrics.counter('bongsu_deliveries_total', 'Deliveries that ended.', ['status']);
     const latency = metrics.histogram(
       'bongsu_command_latency_seconds',
@@ -216,7 +224,6 @@ export class Dispatcher {
     );
     return {
       now: databaseClock,
-      epoch: () => epoch.current ?? '',
       mayEmit: () => !this.#stopping,
       read: (session, after) => this.#read(session, after),
       settle: (session, settlement) => this.#settle(session, settlement),

@@ -8,7 +8,6 @@ import type { ScreenConnection } from './types.js';
 /** What a session asks of the dispatcher. */
 export interface SessionHost {
   now(): number;
-  epoch(): string;
   mayEmit(): boolean;
   read(session: ScreenSession, after: number): void;
   /** Resolves true when it was written; false when the fence is another's by now, or the server stops. */
@@ -26,6 +25,8 @@ export class ScreenSession {
   readonly #host: SessionHost;
   streamId = 0;
   fence = 0;
+  /** In which the fence was taken. */
+  epoch = '';
   #gone = false;
   #forget: (() => void) | undefined;
 
@@ -52,9 +53,10 @@ export class ScreenSession {
     return this.#gone;
   }
 
-  hold(streamId: number, fence: number): void {
+  hold({ streamId, fence, epoch }: { streamId: number; fence: number; epoch: string }): void {
     this.streamId = streamId;
     this.fence = fence;
+    this.epoch = epoch;
   }
 
   /** Stops sending and forgets the callback. Answers the entry that was in flight. */
@@ -85,7 +87,7 @@ export class ScreenSession {
       stream: entry.stream,
       seq: entry.seq,
       prev: 0,
-      epoch: this.#host.epoch(),
+      epoch: this.epoch,
       attempt: attemptOf(entry),
       acceptedAt: entry.acceptedAt,
       from: entry.sender,
@@ -132,6 +134,7 @@ export class ScreenSession {
     const settlement: Settlement = {
       screenId: this.screenId,
       fence: this.fence,
+      epoch: this.epoch,
       ackedSeq: 0,
       release: false,
       ended: [],

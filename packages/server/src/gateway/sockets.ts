@@ -17,6 +17,7 @@ import { clientAddress, type Trust } from './client-address.js';
 import { type ClientEvent, Connection } from './connection.js';
 import type { Connections } from './connections.js';
 import { ExpiryWatch } from './expiry-watch.js';
+import { gatherFrames } from './gathering-transport.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 
 export interface SocketsConfig {
@@ -81,6 +82,7 @@ export class Sockets {
       },
       allowRequest: admission(deps.admit),
     });
+    gatherFrames(this.#io);
     const namespace = this.#io.of('/');
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
