@@ -4,7 +4,7 @@ import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
 import type { Origin, Principal } from '../platform/principal.js';
 import type { EventContext } from '../platform/surface.js';
-import type { SocketData } from './authenticate.js';
+import { type SocketData, socketData } from './authenticate.js';
 
 /** Events that may wait for `ready`, in order: as many as a client may well have kept while it was offline. */
 const MAX_EARLY_EVENTS = 1000;
@@ -57,7 +57,8 @@ export class Connection implements EventContext {
   }
 
   replacePrincipal(principal: Principal): void {
-    this.#data.principal = principal;
+    const { origin, handshake } = this.#data;
+    this.#socket.data = socketData(principal, origin, handshake);
     this.#onPrincipal(this);
   }
 
