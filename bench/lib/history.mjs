@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 /** CLOCK_MONOTONIC in milliseconds: one clock for all processes of a machine. */
 export const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6;
@@ -19,8 +19,4 @@ export function readHistory(path) {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
-}
-
-function appendRecord(path, record) {
-  appendFileSync(path, `${JSON.stringify({ ...record, at: monotonicMs() })}\n`);
 }
