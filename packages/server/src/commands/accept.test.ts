@@ -6,6 +6,7 @@ import {
   connectScreen,
   emptyLedger,
   FakeScreen,
+  lonelyBus,
   SENDER,
   triggerTo,
   userPrincipal,
@@ -317,6 +318,19 @@ describeEachDatabase('accepting', (open) => {
     await harness.commands.stop(AbortSignal.timeout(1000));
     await expect(waiting).resolves.toMatchObject({ status: 'accepted' });
     await expect(harness.send('trigger', triggerTo('scr_a'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('[DL1] what was committed is accepted, even when nobody can be told of it', async () => {
+    const bus = {
+      ...lonelyBus(),
+      publish() {
+        throw new Error('made up');
+      },
+    };
+    const mute = await another({ ephemeral: { bus } });
+    const command = triggerTo('scr_a');
+    expect(await mute.send('trigger', command)).toMatchObject({ status: 'accepted', duplicate: false });
+    expect(await stored(command.id)).toEqual([{ seq: 1 }]);
   });
 
   it('[OBS2] counts what was answered', async () => {

@@ -248,6 +248,8 @@ export class Acceptor {
         throw new BongsuError('BUSY', { retryAfterMs: RETRY_MS });
       case 'unstorable':
         throw new BongsuError('INTERNAL_ERROR', { cause: outcome.cause });
+      case 'refused':
+        throw outcome.error;
     }
   }
 

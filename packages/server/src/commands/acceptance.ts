@@ -69,7 +69,12 @@ export function createAcceptBatcher(deps: AcceptanceDeps): AcceptBatcher {
       const outcomes = await commitBatch(commands, commit, deps.signal);
       seconds.observe((clock.monotonic() - startedAt) / 1000);
       sizes.observe(commands.length);
-      tellEntries(deps, commands, outcomes);
+      try {
+        tellEntries(deps, commands, outcomes);
+      } catch (err) {
+        // It is committed, so the answers stand. Whoever was not told finds it by comparing heads.
+        log.error({ err }, 'accepted commands could not be told of');
+      }
       return outcomes;
     },
   });

@@ -121,6 +121,18 @@ it('[DL40] a batch that fails for its content is stored row by row, but for the 
   expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'unstorable', 'accepted']);
 });
 
+it('[DL40] what was stored row by row stays accepted when the database goes away in the middle', async () => {
+  const { calls, commit } = ledgerThat('content', accepted, 'connection');
+  const outcomes = await commit([command(), command(), command()]);
+  expect(outcomes).toMatchObject([
+    { kind: 'accepted' },
+    { kind: 'refused', error: { code: 'UNAVAILABLE' } },
+    { kind: 'refused', error: { code: 'UNAVAILABLE' } },
+  ]);
+  // The third is not even tried: each try may last until the deadline.
+  expect(calls).toEqual(['fast', 'fast', 'fast']);
+});
+
 it('[DL32] sends rows by stream, then by arrival, and tells which is whose', () => {
   const rows = [3, 1, 3, 2, 1].map((streamId, n) => command({ streamId, payload: `{"n":${n}}` }));
   const batch = encodeBatch(rows, ACCEPTED_AT, 10);

@@ -74,7 +74,20 @@ async function storeOneByOne(
     return commands.map(() => ({ kind: 'unstorable', cause }));
   }
   const outcomes: AcceptOutcome[] = [];
-  for (const command of commands) outcomes.push(...(await commitBatch([command], deps, signal)));
+  for (const command of commands) {
+    try {
+      outcomes.push(...(await commitBatch([command], deps, signal)));
+    } catch (error) {
+      // What was stored before stays accepted; what follows was not sent, and waiting for each in turn would take minutes.
+      const first = error instanceof BongsuError ? error : unavailable(error);
+      const rest = commands.slice(outcomes.length + 1);
+      return [
+        ...outcomes,
+        { kind: 'refused', error: first },
+        ...rest.map((): AcceptOutcome => ({ kind: 'refused', error: unavailable(error) })),
+      ];
+    }
+  }
   return outcomes;
 }
 

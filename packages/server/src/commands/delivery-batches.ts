@@ -27,6 +27,9 @@ export interface DeliveryBatchesDeps {
 /** `rival`: another connection asked in the same breath and opened later. */
 export type FenceResult = FenceAnswer | 'rival' | undefined;
 
+/** `unwritten`: it could not be stored, or the server stops. */
+export type SettleResult = Mismatch | 'unwritten' | undefined;
+
 export interface ReadRequest {
   streamId: number;
   stream: string;
@@ -41,7 +44,7 @@ export interface ReadPage {
 /** How screens coming and going by the thousand become few statements. */
 export interface DeliveryBatches {
   fences: BatchProcessor<FenceRequest, FenceResult>;
-  settlements: BatchProcessor<Settlement, Mismatch | undefined>;
+  settlements: BatchProcessor<Settlement, SettleResult>;
   reads: BatchProcessor<ReadRequest, ReadPage>;
 }
 
@@ -61,6 +64,7 @@ export function createDeliveryBatches(deps: DeliveryBatchesDeps): DeliveryBatche
     refuse: () => new BongsuError('BUSY'),
     clock: deps.clock,
   };
+  const broken = new Set<string>();
   return {
     fences: new BatchProcessor({
       ...shape,
@@ -70,7 +74,7 @@ export function createDeliveryBatches(deps: DeliveryBatchesDeps): DeliveryBatche
     settlements: new BatchProcessor({
       ...shape,
       keyOf: (settlement: Settlement) => settlement.screenId,
-      process: (settlements: Settlement[]) => settleUntilWritten(deps, settlements),
+      process: (settlements: Settlement[]) => settle(deps, broken, settlements),
     }),
     reads: new BatchProcessor({
       ...shape,
@@ -94,22 +98,60 @@ async function takeFences(deps: DeliveryBatchesDeps, requests: FenceRequest[]): 
   );
 }
 
+/** @param broken connections whose receipts could not be stored once, until they are released */
+async function settle(
+  deps: DeliveryBatchesDeps,
+  broken: Set<string>,
+  settlements: Settlement[],
+): Promise<SettleResult[]> {
+  // Later ones are cumulative: they would cover the hole.
+  const valid = settlements.filter((settlement) => settlement.release || !broken.has(keyOf(settlement)));
+  const merged = mergeSettlements(valid);
+  const results = await settleUntilWritten(deps, merged.settlements);
+  merged.settlements.forEach((settlement, slot) => {
+    if (settlement.release) broken.delete(keyOf(settlement));
+    else if (results[slot] === 'unwritten') broken.add(keyOf(settlement));
+  });
+  const resultOf = new Map(
+    valid.map((settlement, index) => [settlement, results[merged.slots[index] ?? -1]]),
+  );
+  return settlements.map((settlement) => (resultOf.has(settlement) ? resultOf.get(settlement) : 'unwritten'));
+}
+
 /** Receipts are facts: they wait for the database, as long as this process lives. Writing them twice changes nothing. */
 async function settleUntilWritten(
   deps: DeliveryBatchesDeps,
-  settlements: Settlement[],
-): Promise<(Mismatch | undefined)[]> {
-  const merged = mergeSettlements(settlements);
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+  settlements: readonly Settlement[],
+): Promise<SettleResult[]> {
+  for (
+    let pauseMs = FIRST_PAUSE_MS;
+    !deps.signal.aborted;
+    pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)
+  ) {
     try {
-      const mismatches = await deps.ledger.settle(merged.settlements, deps.databaseClock());
-      return merged.slots.map((slot) => mismatches.get(slot));
+      const mismatches = await deps.ledger.settle(settlements, deps.databaseClock());
+      return settlements.map((_, slot) => mismatches.get(slot));
     } catch (error) {
-      if (isDatabaseFault(error, 'content') || deps.signal.aborted) throw error;
+      if (isDatabaseFault(error, 'content')) return settleOneByOne(deps, settlements, error);
       deps.log.warn({ err: error, receipts: settlements.length }, 'receipts could not be written yet');
     }
-    await sleep(deps.clock, pauseMs, deps.signal);
+    await sleep(deps.clock, pauseMs, deps.signal).catch(() => undefined);
   }
+  return settlements.map(() => 'unwritten');
+}
+
+async function settleOneByOne(
+  deps: DeliveryBatchesDeps,
+  settlements: readonly Settlement[],
+  cause: unknown,
+): Promise<SettleResult[]> {
+  if (settlements.length <= 1) {
+    deps.log.error({ err: cause, screenId: settlements[0]?.screenId }, 'receipts cannot be stored');
+    return settlements.map(() => 'unwritten');
+  }
+  const results: SettleResult[] = [];
+  for (const settlement of settlements) results.push(...(await settleUntilWritten(deps, [settlement])));
+  return results;
 }
 
 /** One settlement a connection: receipts are cumulative. */
@@ -120,7 +162,7 @@ export function mergeSettlements(settlements: readonly Settlement[]): {
   const merged: Settlement[] = [];
   const slotOf = new Map<string, number>();
   const slots = settlements.map((settlement) => {
-    const key = `${settlement.fence} ${settlement.screenId}`;
+    const key = keyOf(settlement);
     const slot = slotOf.get(key) ?? merged.length;
     const earlier = merged[slot];
     slotOf.set(key, slot);
@@ -128,6 +170,11 @@ export function mergeSettlements(settlements: readonly Settlement[]): {
     return slot;
   });
   return { settlements: merged, slots };
+}
+
+/** The connection that settles. */
+function keyOf({ fence, screenId }: Settlement): string {
+  return `${fence} ${screenId}`;
 }
 
 function join(a: Settlement, b: Settlement): Settlement {

@@ -240,8 +240,7 @@ export class Dispatcher {
   #read(session: ScreenSession, after: number): void {
     this.#readPage(session, after).catch((error: unknown) => {
       this.#deps.log.warn({ err: error, stream: session.stream }, 'an inbox could not be read yet');
-      session.inbox.readFailed();
-      this.#deps.clock.after(READ_RETRY_MS, () => session.inbox.headIs(0));
+      this.#deps.clock.after(READ_RETRY_MS, () => session.inbox.readFailed());
     });
   }
 
@@ -254,6 +253,7 @@ export class Dispatcher {
 
   async #settle(session: ScreenSession, settlement: Settlement): Promise<boolean> {
     const mismatch = await this.#write(settlement);
+    if (mismatch === 'unwritten') throw new BongsuError('UNAVAILABLE');
     if (!mismatch) return true;
     this.#replace(session, mismatch.instanceId);
     return false;

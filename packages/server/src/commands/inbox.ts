@@ -102,9 +102,10 @@ export class Inbox {
     this.#advance();
   }
 
-  /** The surroundings call `headIs` when it is time for another try. */
+  /** It is time for another try: until then nothing else is read, or each hint would begin a series of its own. */
   readFailed(): void {
     this.#reading = false;
+    this.#advance();
   }
 
   /** False when nothing of that seq is in flight. */

@@ -1,4 +1,4 @@
-import type { Notify } from '@bongsu/protocol';
+import type { BongsuError, Notify } from '@bongsu/protocol';
 import type { Database } from '../platform/database/database.js';
 
 /** A command on its way into the ledger. */
@@ -30,7 +30,9 @@ export type AcceptOutcome =
   /** MAX_PENDING_PER_SCREEN entries wait. Nothing was stored. */
   | { kind: 'full' }
   /** The database refuses the row for what is in it. Nothing was stored. */
-  | { kind: 'unstorable'; cause: unknown };
+  | { kind: 'unstorable'; cause: unknown }
+  /** The database went away before this row's own turn, or during it: UNAVAILABLE or INDETERMINATE. */
+  | { kind: 'refused'; error: BongsuError };
 
 export interface StoredCommand {
   stream: string;
