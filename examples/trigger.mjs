@@ -16,7 +16,7 @@ try {
   const command = await client.trigger({ screenId: BONGSU_SCREEN_ID }, 'play', { clip: 7 });
   console.log(`accepted ${command.id} as number ${command.seq}`); // durable: it survives any crash from here on
   const { status } = await command.executed;
-  console.log(status); // executed, or how else it ended: dead, expired, superseded, cancelled
+  console.log(status); // executed, or how else it ended
 } catch (error) {
   if (!(error instanceof CommandError)) throw error;
   console.error(error.code, error.definite ? 'and it will never run' : `ask for ${error.id} again`);

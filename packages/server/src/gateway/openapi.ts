@@ -13,7 +13,8 @@ export const apiDocs = (version: string) =>
         info: {
           title: 'Bongsu',
           version,
-          description: 'Rooms, signaling and guaranteed remote control of screens. Errors: docs/errors.md.',
+          description:
+            'Guaranteed remote control of screens. Every failure is `{success:false, error:{code, …}}`.',
         },
         components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
         security: [{ bearer: [] }],

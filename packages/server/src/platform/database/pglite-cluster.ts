@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { chmod, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compiledEntry } from './compiled-entry.js';
 import { DataFolderError } from './folder-lock.js';
@@ -25,6 +25,8 @@ export async function prepareCluster(dataDir: string): Promise<string> {
       `The data in ${cluster} is of PostgreSQL ${version.trim()}, this version of Bongsu needs ${POSTGRES_VERSION}`,
     );
   }
+  // PGlite makes its files for everybody, whatever the umask is; DATA_DIR itself may be anybody's.
+  await chmod(cluster, 0o700);
   // Left by a killed process. Nobody else is here, as the folder's lock is ours.
   await rm(join(cluster, 'postmaster.pid'), { force: true });
   return cluster;

@@ -1,4 +1,4 @@
-import { access, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -73,6 +73,13 @@ describe('openPglite', () => {
     await killWorker();
     await expect.poll(() => fatal.length).toBe(1);
     await expect(database.query('select 1')).rejects.toMatchObject({ fault: 'connection' });
+  });
+
+  it('[SEC4] keeps its files to this user, also in a folder that others may enter', async () => {
+    await chmod(folder, 0o755);
+    await chmod(join(folder, 'pglite'), 0o777);
+    await open();
+    expect((await stat(join(folder, 'pglite'))).mode & 0o077).toBe(0);
   });
 
   it('[DEP1] refuses a folder that is in use, naming who has it', async () => {
