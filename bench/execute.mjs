@@ -1,4 +1,4 @@
-import { LIFTED } from './lib/bongsu.mjs';
+import { LIFTED, NODE_FLAGS } from './lib/bongsu.mjs';
 import { CORES, measureBare, measureBongsu } from './lib/measure.mjs';
 import { startPostgres } from './lib/postgres.mjs';
 import { median, round } from './lib/statistics.mjs';
@@ -29,7 +29,15 @@ export async function run({ seconds = 5, rounds = 5, cpuProfile, log }) {
   }
   const middle = (figure) => round(median(results.map(figure)));
   return {
-    setting: { controllers: CONTROLLERS, inFlight: IN_FLIGHT, ...load, rounds, lifted: LIFTED, cores: CORES },
+    setting: {
+      controllers: CONTROLLERS,
+      inFlight: IN_FLIGHT,
+      ...load,
+      rounds,
+      lifted: LIFTED,
+      nodeFlags: NODE_FLAGS,
+      cores: CORES,
+    },
     postgres: postgres.version,
     median: {
       executedPerSecond: middle(({ bongsu }) => bongsu.executedPerSecond),

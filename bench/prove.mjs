@@ -1,5 +1,6 @@
 // npm run prove -- NAME [--seed N] [--kills N] [--profile embedded|postgres] [--out FILE]
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { provenance } from './lib/machine.mjs';
@@ -42,6 +43,7 @@ const report = {
   figures,
 };
 const out = values.out ?? fileURLToPath(new URL(`../docs/proofs/${name}.json`, import.meta.url));
+mkdirSync(dirname(out), { recursive: true });
 writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
 console.log(JSON.stringify(report, null, 2));
 log(passed ? `passed; written to ${out}` : `FAILED; written to ${out}`);

@@ -12,13 +12,16 @@ export const LIFTED = {
   SESSION_TIMEOUT_MINUTES: '1440',
 };
 
+/** As `npm start` runs it (docs/decisions/0034); the peers get the same. */
+export const NODE_FLAGS = ['--max-semi-space-size=32'];
+
 /** `bongsu serve` as a process of its own; resolves when it is ready. */
 export async function serve(settings, { core, cpuProfile } = {}) {
   const { PATH, HOME, TMPDIR } = process.env;
   const port = settings.PORT;
   const url = `http://127.0.0.1:${port}`;
   const profiling = cpuProfile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfile}`];
-  const child = start(process.execPath, [...profiling, BIN, 'serve'], {
+  const child = start(process.execPath, [...NODE_FLAGS, ...profiling, BIN, 'serve'], {
     core,
     env: {
       PATH,

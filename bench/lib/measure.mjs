@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { populate, serve } from './bongsu.mjs';
+import { NODE_FLAGS, populate, serve } from './bongsu.mjs';
 import { cpuSeconds, freePort, residentMiB, start, stop, until } from './processes.mjs';
 import { round } from './statistics.mjs';
 
@@ -35,7 +35,7 @@ export async function measureBongsu({ postgres, controllers, load, cpuProfile })
 export async function measureBare({ controllers, load, relay = false }) {
   const PORT = String(await freePort());
   const url = `http://127.0.0.1:${PORT}`;
-  const child = start(process.execPath, [PEER], {
+  const child = start(process.execPath, [...NODE_FLAGS, PEER], {
     core: CORES.server,
     env: { PATH: process.env.PATH, PORT, RELAY: relay ? '1' : '0' },
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -74,6 +74,8 @@ async function measure({ url, pid }, options) {
     child.on('message', async ({ measuring, measured }) => {
       if (measuring) before = await cpuSeconds(pid);
       if (measured === undefined) return;
+      // On a busy machine the load is gone before the next line has its answer.
+      child.removeAllListeners('exit');
       const used = (await cpuSeconds(pid)) - before;
       clearTimeout(timer);
       resolve({
@@ -84,7 +86,6 @@ async function measure({ url, pid }, options) {
       });
     });
   });
-  child.removeAllListeners('exit');
   await stop(child);
   const refused = Object.values(figures.refusals).reduce((total, count) => total + count, 0);
   if (refused > 0) throw new Error(`void: ${JSON.stringify(figures.refusals)} refusals`);

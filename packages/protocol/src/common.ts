@@ -83,6 +83,12 @@ function containerFault(value: object, depth: number): string | undefined {
 
 const encoder = new TextEncoder();
 
+/** Counts the bytes only where the length leaves a doubt: a code unit takes one to three. */
+function fits(json: string, maxBytes: number): boolean {
+  if (json.length * 3 <= maxBytes) return true;
+  return json.length <= maxBytes && encoder.encode(json).length <= maxBytes;
+}
+
 /** Any JSON of at most `maxBytes` as UTF-8; too large is PAYLOAD_TOO_LARGE, anything else VALIDATION_ERROR. */
 export function json(maxBytes: number) {
   return z.unknown().superRefine((value, context) => {
@@ -92,7 +98,7 @@ export function json(maxBytes: number) {
       context.addIssue({ code: 'custom', message: fault });
       return;
     }
-    if (encoder.encode(JSON.stringify(value)).length > maxBytes) {
+    if (!fits(JSON.stringify(value), maxBytes)) {
       context.addIssue({
         code: 'custom',
         message: `must have at most ${maxBytes} bytes`,

@@ -34,6 +34,16 @@ export function corsOrigins(config: Config): readonly string[] | true {
   return config.CORS_ALLOW_ALL_ORIGINS ? true : config.CORS_ORIGINS;
 }
 
+/** Pages of these origins are ours: they may use cookies and open sockets, whatever host a proxy asks for. */
+function ownOrigins({ CORS_ORIGINS, PUBLIC_URL }: Config): string[] {
+  return [...CORS_ORIGINS, ...(PUBLIC_URL === undefined ? [] : [new URL(PUBLIC_URL).origin])];
+}
+
+/** Of whom a websocket is taken, besides pages of the host that was asked for. */
+export function socketOrigins(config: Config): readonly string[] | true {
+  return config.CORS_ALLOW_ALL_ORIGINS ? true : ownOrigins(config);
+}
+
 export function identityConfig(config: Config): IdentityConfig {
   const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = config;
   return {
@@ -47,10 +57,7 @@ export function identityConfig(config: Config): IdentityConfig {
     signup: config.SIGNUP,
     firstAdmin:
       email !== undefined && password !== undefined ? { email, password: password.reveal() } : undefined,
-    allowedOrigins: [
-      ...config.CORS_ORIGINS,
-      ...(config.PUBLIC_URL ? [new URL(config.PUBLIC_URL).origin] : []),
-    ],
+    allowedOrigins: ownOrigins(config),
     production: config.NODE_ENV === 'production',
   };
 }

@@ -3,11 +3,11 @@ import type { ClosingKey } from '@bongsu/protocol';
 import type { FastifyInstance } from 'fastify';
 import {
   commandsConfig,
-  corsOrigins,
   httpConfig,
   identityConfig,
   limiterConfig,
   nodeName,
+  socketOrigins,
   socketsConfig,
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
@@ -226,7 +226,7 @@ class BongsuApp implements App {
     const health = this.#createHealth(core);
     const trust = compileTrust(this.#config.TRUST_PROXY);
     const http = await this.#createHttp(core, domains, health, trust);
-    const origins = corsOrigins(this.#config);
+    const origins = socketOrigins(this.#config);
     const sockets = new Sockets({
       ...core,
       config: socketsConfig(this.#config),

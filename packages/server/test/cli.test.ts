@@ -1,69 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-
-const BIN = fileURLToPath(new URL('../bin/bongsu.js', import.meta.url));
-
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-interface Running {
-  child: ChildProcess;
-  ended: Promise<Ended>;
-  /** Resolves when stdout or stderr holds the text. @throws when the process ends before */
-  shows(text: string): Promise<void>;
-}
+import { BongsuProcesses } from './support/bongsu-processes.js';
 
 let folder: string;
-let running: Running[];
-
-function bongsu(args: string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [BIN, ...args], {
-    cwd: folder,
-    env: { PATH: process.env.PATH ?? '', PORT: '0', DATA_DIR: join(folder, 'data'), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const text = { out: '', err: '' };
-  const watchers = new Set<() => void>();
-  const collect = (name: 'out' | 'err') => (chunk: Buffer) => {
-    text[name] += chunk.toString();
-    for (const watch of watchers) watch();
-  };
-  child.stdout.on('data', collect('out'));
-  child.stderr.on('data', collect('err'));
-  const ended = once(child, 'close').then(([code]) => ({ code, ...text }) as Ended);
-  const shows = (wanted: string) =>
-    new Promise<void>((resolve, reject) => {
-      const watch = () => {
-        if (`${text.out}${text.err}`.includes(wanted)) resolve();
-      };
-      watchers.add(watch);
-      ended.then(
-        (end) => reject(new Error(`It ended before it showed "${wanted}": ${JSON.stringify(end)}`)),
-        reject,
-      );
-      watch();
-    });
-  const process_ = { child, ended, shows };
-  running.push(process_);
-  return process_;
-}
+let processes: BongsuProcesses;
+const bongsu = (args: string[], env: Record<string, string> = {}) => processes.run(args, env);
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bongsu-cli-'));
-  running = [];
+  processes = new BongsuProcesses(folder);
 });
 afterEach(async () => {
-  for (const { child } of running) if (child.exitCode === null) child.kill('SIGKILL');
-  await Promise.all(running.map(({ ended }) => ended));
+  await processes.killAll();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -5,6 +5,7 @@ import { ERRORS } from '@bongsu/protocol';
 import { describe, expect, it } from 'vitest';
 import { infoOf, SETTING_NAMES } from '../src/config/schema.js';
 import { loadConfig } from '../src/config.js';
+import { TokenManager } from '../src/identity/token-manager.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -103,3 +104,22 @@ describe('code', () => {
 function stripComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
 }
+
+describe('docs/identity.md', () => {
+  it('[TOK6] has the diagrams, every method of TokenManager, and examples for client and server', () => {
+    const page = read('docs/identity.md');
+    expect(page).toMatch(/```mermaid\nsequenceDiagram/);
+    expect(page).toMatch(/```mermaid\nstateDiagram/);
+    const methods = Object.getOwnPropertyNames(TokenManager.prototype).filter(
+      (name) => name !== 'constructor',
+    );
+    expect(methods).toHaveLength(8);
+    for (const method of methods) expect(page).toContain(method);
+    for (const name of ['ClientTokenManager', 'authMiddleware', 'POST /api/auth/refresh', 'auth-refresh'])
+      expect(page).toContain(name);
+    for (const part of ['## Client', '## Server']) {
+      const text = page.slice(page.indexOf(part)).slice(part.length).split('\n## ')[0];
+      expect(text, part).toMatch(/```(ts|js|typescript|javascript)\n/);
+    }
+  });
+});

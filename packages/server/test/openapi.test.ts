@@ -1,6 +1,7 @@
 import { operations, type Target, World } from '@bongsu/conformance';
 import { v4, v7 } from 'uuid';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { App } from '../src/app.js';
 import { type Case, cases } from './support/openapi-cases.js';
 import { describeEachServer } from './support/server.js';
 
@@ -8,10 +9,13 @@ const SETTINGS = { RATE_LIMIT_PER_MINUTE: '100000', HANDSHAKE_FAILURES_PER_MINUT
 
 describeEachServer('openapi', (start) => {
   let world: World;
+  let app: App;
   let documented: string[];
 
   beforeAll(async () => {
-    const target: Target = { url: (await start({ settings: SETTINGS })).url };
+    const server = await start({ settings: SETTINGS });
+    app = server.app;
+    const target: Target = { url: server.url };
     world = new World(target);
     const { body } = await world.http.get('/api/openapi.json');
     documented = operations(body).map(({ method, template }) => `${method} ${template}`);
@@ -23,7 +27,7 @@ describeEachServer('openapi', (start) => {
 
   describe.each(Object.entries(cases))('%s', (_, { success, refusals }: Case) => {
     it('[FIN3] succeeds', async () => {
-      const { answer, status } = await success(world);
+      const { answer, status } = await success(world, app);
       expect(answer.status, answer.text).toBe(status);
     });
 

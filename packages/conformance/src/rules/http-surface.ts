@@ -7,7 +7,7 @@ import type { GetWorld } from '../support/world.js';
 const YEAR_SECONDS = 31_536_000;
 
 export function httpSurfaceRules(world: GetWorld): void {
-  it.each(['/api/health', '/health'])('[HT1] %s tells how the server is', async (path) => {
+  it.each(['/api/health', '/health'])('[HT1] [OBS3] %s tells how the server is', async (path) => {
     const health = expectBody(await world().http.get(path), 200, HealthSchema);
     expect(health.status).not.toBe('unavailable');
     expect(health.uptime).toBeGreaterThanOrEqual(0);
@@ -48,7 +48,7 @@ export function httpSurfaceRules(world: GetWorld): void {
   });
 
   it('[HT3] /metrics is closed to what came through a proxy', async () => {
-    for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip']) {
+    for (const header of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-proto', 'via']) {
       const answer = await world().http.get('/metrics', undefined, { [header]: '127.0.0.1' });
       expect([401, 403, 404], header).toContain(answer.status);
       expect(answer.text).not.toContain('# TYPE');

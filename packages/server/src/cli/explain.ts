@@ -1,6 +1,9 @@
 import { GeneratedSecretError, type Settings } from '../config.js';
+import { WrongSecretError } from '../identity/index.js';
 import { DatabaseError } from '../platform/database/database.js';
+import { DataFolderError } from '../platform/database/folder-lock.js';
 import { MigrationRefused } from '../platform/database/migrate.js';
+import { NodeRefused } from '../platform/database/nodes.js';
 
 /** Causes that a person can do something about, each with what to do. */
 function explainSystemError(error: NodeJS.ErrnoException, { PORT, HOST }: Settings): string | undefined {
@@ -39,10 +42,17 @@ function explainDatabaseError(error: DatabaseError): string {
   return `The database cannot be used: ${error.message}. ${check}`;
 }
 
+const SELF_EXPLAINING = [
+  GeneratedSecretError,
+  MigrationRefused,
+  DataFolderError,
+  NodeRefused,
+  WrongSecretError,
+];
+
 /** Errors of other modules that already say what is wrong and what helps. */
 function isSelfExplaining(error: unknown): error is Error {
-  if (error instanceof GeneratedSecretError || error instanceof MigrationRefused) return true;
-  return error instanceof Error && (error.name === 'DataFolderError' || error.name === 'NodeNameTaken');
+  return SELF_EXPLAINING.some((type) => error instanceof type);
 }
 
 /** One line with the likely cause and what to do next, or undefined for an error that only a developer understands. */

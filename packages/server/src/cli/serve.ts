@@ -55,7 +55,12 @@ async function run(config: Config, terminal: Terminal, output: LogOutput): Promi
   } catch (error) {
     if (!ending.asked) throw error;
   }
-  if (!ending.asked && config.NODE_ENV !== 'production') await greet(app, terminal);
+  if (!ending.asked && config.NODE_ENV !== 'production') {
+    // The link is a courtesy: a server that runs must not be given up because the database was away just then.
+    await greet(app, terminal).catch((err: unknown) =>
+      log.warn({ err }, 'The set-up link could not be made'),
+    );
+  }
   const { exitCode, stopping } = await ending.promise;
   const isClean = await settle(stopping, config, terminal, log);
   // Handles that somebody forgot must not keep the process.

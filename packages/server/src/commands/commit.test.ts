@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { silentLog } from '../../test/support/deps.js';
 import type { Clock } from '../platform/clock.js';
 import { DatabaseError, type DatabaseFault } from '../platform/database/database.js';
+import { silentLog } from '../platform/log.js';
 import { commitBatch } from './commit.js';
 import { type AcceptOutcome, type EncodedBatch, encodeBatch, type NewCommand } from './ledger.js';
 

@@ -29,7 +29,7 @@ export function writeContent(content: CommandContent, target: Target): Written {
   const { data } = content;
   const tail = display === '' ? '' : `,${display}`;
   const dataText = data === undefined ? '' : `,"data":${JSON.stringify(data)}`;
-  const sortedData = data === undefined || hasSortedKeys(data) ? dataText : `,"data":${sortedJson(data)}`;
+  const sortedData = data === undefined ? '' : `,"data":${sortedJson(data)}`;
   return {
     payload: `{${action}${dataText}${tail}}`,
     fingerprint: digest(`{${action}${sortedData}${tail},"target":${targetText},"type":"trigger"}`),
@@ -40,24 +40,17 @@ function digest(text: string): string {
   return hash('sha256', text, 'hex').slice(0, FINGERPRINT_HEX);
 }
 
-function hasSortedKeys(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (Array.isArray(value)) return value.every(hasSortedKeys);
-  let last: string | undefined;
-  for (const key of Object.keys(value)) {
-    if (last !== undefined && key < last) return false;
-    last = key;
-  }
-  return Object.values(value).every(hasSortedKeys);
-}
-
 /** Builds text only: a key named `__proto__` is a key like any other. */
 export function sortedJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(sortedJson).join(',')}]`;
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const item of value) text += text === '' ? sortedJson(item) : `,${sortedJson(item)}`;
+    return `[${text}]`;
+  }
   const fields = value as Record<string, unknown>;
-  const members = Object.keys(fields)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${sortedJson(fields[key])}`);
-  return `{${members.join(',')}}`;
+  for (const key of Object.keys(value).sort()) {
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${sortedJson(fields[key])}`;
+  }
+  return `{${text}}`;
 }

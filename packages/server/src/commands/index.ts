@@ -69,17 +69,13 @@ export function createCommands(deps: CommandsDeps): Commands {
   const hints = new Hints(deps.ephemeral.bus);
   const epoch = new Epoch();
   const batcher = createAcceptBatcher({ ...deps, ledger, hints, signal, onEpoch: (now) => epoch.note(now) });
-  const outcomes = metrics.counter('bongsu_commands_total', 'Commands by what they were answered.', [
-    'type',
-    'outcome',
-  ]);
   const acceptor = new Acceptor({
     ...deps,
     retentionMs: config.retentionMs,
     ledger,
     batcher,
     turns: new Turns(),
-    count: (type, outcome) => outcomes.inc({ type, outcome }),
+    count: countOutcomes(metrics),
   });
   const dispatcher = new Dispatcher({ ...deps, ledger: deliveryLedger, hints, epoch, signal });
   const status = { ledger: new StatusLedger(database), authorize };
@@ -119,5 +115,22 @@ export function createCommands(deps: CommandsDeps): Commands {
     idempotency: new IdempotencyManager({ store: idempotencyStore, ledger, databaseClock }),
     routes: commandRoutes({ acceptor, status }),
     events: commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),
+  };
+}
+
+function countOutcomes(metrics: Metrics): (type: string, outcome: string) => void {
+  const counter = metrics.counter('bongsu_commands_total', 'Commands by what they were answered.', [
+    'type',
+    'outcome',
+  ]);
+  const tallies = new Map<string, () => void>();
+  return (type, outcome) => {
+    const key = `${type} ${outcome}`;
+    let count = tallies.get(key);
+    if (!count) {
+      count = metrics.tally(counter, { type, outcome });
+      tallies.set(key, count);
+    }
+    count();
   };
 }

@@ -16,6 +16,11 @@ export class Turns {
     return turn;
   }
 
+  /** True when nobody waits: who goes on at once needs no turn. */
+  isFree(lane: string): boolean {
+    return !this.#lanes.has(lane);
+  }
+
   /** Sockets with commands between arrival and the batcher. */
   get size(): number {
     return this.#lanes.size;

@@ -38,6 +38,8 @@ function refuseUpgrade(request: IncomingMessage, refusal: Refusal): void {
     ...(refusal.retryAfterSeconds === undefined ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
   ];
   request.socket.on('error', () => request.socket.destroy());
+  // Else the half of it that the client never closes would stay open.
+  request.socket.once('finish', () => request.socket.destroy());
   request.socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`);
 }
 

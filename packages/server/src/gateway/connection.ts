@@ -1,13 +1,14 @@
 import type { Entry, Receipt } from '@bongsu/protocol';
-import { CLOSINGS, type ClosingKey, sessionClosing } from '@bongsu/protocol';
+import { BongsuError, CLOSINGS, type ClosingKey, sessionClosing } from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
 import type { Origin, Principal } from '../platform/principal.js';
 import type { EventContext } from '../platform/surface.js';
-import type { SocketData } from './authenticate.js';
+import { type SocketData, socketData } from './authenticate.js';
 
-/** Events that a client may send before `ready`; they wait in order. More is not a client of ours. */
-const MAX_EARLY_EVENTS = 256;
+/** Events that may wait for `ready`, in order: as many as a client may well have kept while it was offline. */
+const MAX_EARLY_EVENTS = 1000;
+const EARLY_RETRY_MS = 1000;
 
 export interface ClientEvent {
   name: string;
@@ -56,15 +57,18 @@ export class Connection implements EventContext {
   }
 
   replacePrincipal(principal: Principal): void {
-    this.#data.principal = principal;
+    const { origin, handshake } = this.#data;
+    this.#socket.data = socketData(principal, origin, handshake);
     this.#onPrincipal(this);
   }
 
-  /** True when the event must wait for `ready`. */
+  /** True when the event must wait for `ready`. @throws BUSY when too many do */
   holdsBack(event: ClientEvent): boolean {
     if (!this.#early) return false;
-    if (this.#early.length >= MAX_EARLY_EVENTS) this.close('SLOW_CONSUMER');
-    else this.#early.push(event);
+    if (this.#early.length >= MAX_EARLY_EVENTS) {
+      throw new BongsuError('BUSY', { retryAfterMs: EARLY_RETRY_MS });
+    }
+    this.#early.push(event);
     return true;
   }
 

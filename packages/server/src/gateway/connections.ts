@@ -27,9 +27,12 @@ export class Connections implements Push {
 
   /** @throws RATE_LIMIT at MAX_CONNECTIONS_PER_USER */
   check(principal: Principal): void {
-    if (principal.kind === 'user' && this.#group(`user:${principal.userId}`).size >= this.#maxPerUser) {
-      throw new RateLimitError(LIMIT_RETRY_MS);
-    }
+    if (!this.hasRoom(principal)) throw new RateLimitError(LIMIT_RETRY_MS);
+  }
+
+  /** False at MAX_CONNECTIONS_PER_USER. */
+  hasRoom(principal: Principal): boolean {
+    return principal.kind !== 'user' || this.#group(`user:${principal.userId}`).size < this.#maxPerUser;
   }
 
   add(connection: Connection): void {

@@ -14,6 +14,7 @@ import { securityHeaders } from '../guards/headers.js';
 import { rateLimitHeaders } from '../guards/limit.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
+import type { Clock } from '../platform/clock.js';
 import { uuidv7 } from '../platform/ids.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -44,6 +45,7 @@ export interface HttpDeps {
   rootRoutes: FastifyPluginAsync[];
   limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst'>;
   trust: Trust;
+  clock: Pick<Clock, 'after'>;
   log: Log;
   metrics: Metrics;
 }
@@ -70,6 +72,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   app.setErrorHandler((error: FastifyError, request, reply) => refuse(deps, request, reply, error));
   app.setNotFoundHandler((request, reply) => refuse(deps, request, reply, new BongsuError('NOT_FOUND')));
   observe(app, deps.metrics);
+  answerBeforeClosing(app, deps.clock);
   await app.register(securityHeaders);
   await app.register(cors, {
     origin: deps.config.corsOrigins === true ? true : [...deps.config.corsOrigins],
@@ -102,7 +105,7 @@ async function arrive(
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
     requestId: request.id,
   };
-  const secure = secureUrl(deps.config, request);
+  const secure = secureUrl(deps, request);
   if (secure !== undefined) return reply.redirect(secure, 308);
   const { access = 'public', limit = 'general' } = request.routeOptions.config;
   if (access === 'public') {
@@ -116,14 +119,17 @@ async function arrive(
 }
 
 /** Where a plain request is sent instead, if it must be. Probes come from inside and are left alone. */
-function secureUrl({ forceHttps, publicUrl }: HttpConfig, request: FastifyRequest): string | undefined {
+function secureUrl({ config, trust }: HttpDeps, request: FastifyRequest): string | undefined {
+  const { forceHttps, publicUrl } = config;
   if (
     forceHttps === 'false' ||
     request.protocol !== 'http' ||
     /^\/(api\/)?(health|metrics)/.test(request.url)
   )
     return undefined;
-  if (forceHttps === 'auto' && request.headers['x-forwarded-proto'] === undefined) return undefined;
+  // What a stranger marks is not believed: behind a proxy that nobody named it would redirect in a circle.
+  const marked = request.headers['x-forwarded-proto'] !== undefined;
+  if (forceHttps === 'auto' && !(marked && trust(request.socket.remoteAddress ?? '', 0))) return undefined;
   return `${publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.host}`}${request.url}`;
 }
 
@@ -161,6 +167,32 @@ function refuse(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, th
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(failure(error, request.id));
+}
+
+/** A request that is still being sent, or whose answer nobody reads, holds the stop no longer than this. */
+const ANSWER_PATIENCE_MS = 5000;
+
+/** Closing cuts every connection, so it waits for the requests under way: theirs may be the answer of a commit. */
+function answerBeforeClosing(app: FastifyInstance, clock: HttpDeps['clock']): void {
+  let underWay = 0;
+  let onIdle = () => {};
+  app.addHook('onRequest', async (_request, reply) => {
+    underWay += 1;
+    reply.raw.once('close', () => {
+      underWay -= 1;
+      if (underWay === 0) onIdle();
+    });
+  });
+  app.addHook('preClose', async () => {
+    if (underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(ANSWER_PATIENCE_MS, resolve);
+      onIdle = () => {
+        cancel();
+        resolve();
+      };
+    });
+  });
 }
 
 const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];

@@ -17,6 +17,7 @@ import { clientAddress, type Trust } from './client-address.js';
 import { type ClientEvent, Connection } from './connection.js';
 import type { Connections } from './connections.js';
 import { ExpiryWatch } from './expiry-watch.js';
+import { gatherFrames } from './gathering-transport.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 
 export interface SocketsConfig {
@@ -48,6 +49,8 @@ const EXPIRY_GRACE_MS = 30_000;
 /** An answer that never comes must not hold a half-open handshake for ever. */
 const CONNECT_TIMEOUT_MS = 10_000;
 const DRAIN_RETRY_MS = 1000;
+/** A client that reads or polls no more never says goodbye: the stop does not wait for it longer than this. */
+const DRAIN_PATIENCE_MS = 2000;
 
 interface AttachedScreen {
   screenId: string;
@@ -60,6 +63,7 @@ export class Sockets {
   readonly #deps: SocketsDeps;
   readonly #io: Server;
   readonly #expiries: ExpiryWatch<string>;
+  #draining = false;
 
   constructor(deps: SocketsDeps) {
     this.#deps = deps;
@@ -78,6 +82,7 @@ export class Sockets {
       },
       allowRequest: admission(deps.admit),
     });
+    gatherFrames(this.#io);
     const namespace = this.#io.of('/');
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
@@ -96,10 +101,17 @@ export class Sockets {
     );
   }
 
-  /** Tells every socket to move and ends its transport; new ones are the admission's business. */
+  /** Tells every socket to move and ends its transport, also those whose handshake was under way. */
   async drain(): Promise<void> {
-    for (const connection of this.#deps.connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
-    await this.#deps.connections.empty();
+    const { connections, clock } = this.#deps;
+    this.#draining = true;
+    for (const connection of connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
+    let cancel = () => {};
+    const patience = new Promise<void>((resolve) => {
+      cancel = clock.after(DRAIN_PATIENCE_MS, resolve);
+    });
+    await Promise.race([connections.empty(), patience]);
+    cancel();
   }
 
   async close(): Promise<void> {
@@ -119,11 +131,20 @@ export class Sockets {
     const { token } = socket.handshake.auth as { token: string };
     forgetRequest(socket);
     const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
-    this.#deps.connections.add(connection);
     const { principal } = connection;
+    if (this.#draining) {
+      connection.close('DRAINING', DRAIN_RETRY_MS);
+      return;
+    }
+    // Asked in the handshake too, but of many at once each was let in before any was counted.
+    if (!this.#deps.connections.hasRoom(principal)) {
+      connection.drop();
+      return;
+    }
+    this.#deps.connections.add(connection);
     const screen =
       principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
-    socket.onAny((name: string, ...args: unknown[]) => this.#onEvent(connection, toClientEvent(name, args)));
+    socket.onAny((name: unknown, ...args: unknown[]) => this.#onEvent(connection, toClientEvent(name, args)));
     socket.on('disconnect', () => this.#onDisconnect(connection, screen?.detach));
     this.#watchExpiry(connection);
     this.#makeReady(connection, token, screen).catch((thrown) => this.#refuseReady(connection, thrown));
@@ -132,7 +153,8 @@ export class Sockets {
   #refuseReady(connection: Connection, thrown: unknown): void {
     const error = toBongsuError(thrown);
     logRefusal(this.#deps.log, error, { event: 'ready', socketId: connection.socketId });
-    if (error instanceof AuthenticationError) connection.close('TOKEN_REVOKED');
+    if (error.code === 'TOKEN_EXPIRED') connection.close('TOKEN_EXPIRED');
+    else if (error instanceof AuthenticationError) connection.close('TOKEN_REVOKED');
     else connection.drop();
   }
 
@@ -140,6 +162,8 @@ export class Sockets {
     const attachment = this.#deps.commands.attachScreen(
       connection.asScreen(screenId, this.#deps.databaseClock()),
     );
+    // It may be refused while the login is still asked for, when nobody listens yet.
+    attachment.ready.catch(() => undefined);
     return { screenId, attachment, detach: () => attachment.detach() };
   }
 
@@ -184,7 +208,11 @@ export class Sockets {
   }
 
   #onEvent(connection: Connection, event: ClientEvent): void {
-    if (!connection.holdsBack(event)) this.#handle(connection, event);
+    try {
+      if (!connection.holdsBack(event)) this.#handle(connection, event);
+    } catch (thrown) {
+      this.#refuse(connection, event, thrown);
+    }
   }
 
   /** Synchronous up to the verb, so that verbs see events in the order of their arrival. */
@@ -264,10 +292,11 @@ export function limitKey(principal: Principal): string {
   return principal.kind === 'user' ? `user:${principal.userId}` : `screen:${principal.screenId}`;
 }
 
-function toClientEvent(name: string, args: unknown[]): ClientEvent {
+/** Socket.IO lets numbers pass as names too. */
+function toClientEvent(name: unknown, args: unknown[]): ClientEvent {
   const last = args.at(-1);
   const ack = typeof last === 'function' ? (last as (answer: unknown) => void) : undefined;
-  return { name, payload: ack && args.length === 1 ? undefined : args[0], ack };
+  return { name: String(name), payload: ack && args.length === 1 ? undefined : args[0], ack };
 }
 
 /** The upgrade request and its headers are the largest part of an idle connection, and everything needed was copied. */

@@ -5,16 +5,10 @@ export const COOKIE_MODE_HEADER = 'x-bongsu-cookies';
 
 /** The facts of a request that decide whether its cookie may be believed. */
 export interface CookieRequest {
-  /** Value of `x-bongsu-cookies`. */
-  mode: string | undefined;
   secFetchSite: string | undefined;
   origin: string | undefined;
   /** Host and port as asked for, by a trusted proxy if there is one. */
   host: string;
-}
-
-export function asksForCookies({ mode }: Pick<CookieRequest, 'mode'>): boolean {
-  return mode === '1';
 }
 
 /**
@@ -23,7 +17,6 @@ export function asksForCookies({ mode }: Pick<CookieRequest, 'mode'>): boolean {
  */
 export function assertOwnSite(request: CookieRequest, allowedOrigins: readonly string[]): void {
   const { secFetchSite, origin, host } = request;
-  if (!asksForCookies(request)) throw new BongsuError('CSRF_ERROR');
   if (secFetchSite === 'same-origin' || secFetchSite === 'none') return;
   if (origin !== undefined && allowedOrigins.includes(origin)) return;
   if (secFetchSite === undefined && origin !== undefined && hostOf(origin) === host) return;

@@ -106,7 +106,12 @@ describeEachDatabase('cookie mode', (open) => {
         '403 CSRF_ERROR',
       ],
       [
-        { 'x-bongsu-cookies': '1', 'sec-fetch-site': 'cross-site', origin: 'http://localhost:80' },
+        {
+          'x-bongsu-cookies': '1',
+          'sec-fetch-site': 'cross-site',
+          origin: 'http://kiosk.local:3000',
+          host: 'kiosk.local:3000',
+        },
         '403 CSRF_ERROR',
       ],
       [{ 'x-bongsu-cookies': '1', origin: 'https://evil.example' }, '403 CSRF_ERROR'],

@@ -19,7 +19,7 @@ import { z } from 'zod';
 import { addressKey } from '../guards/address.js';
 import { rateLimitHeaders } from '../guards/limit.js';
 import type { UserPrincipal } from '../platform/principal.js';
-import { asksForCookies, assertOwnSite, COOKIE_MODE_HEADER, refreshCookie } from './cookie-mode.js';
+import { assertOwnSite, COOKIE_MODE_HEADER, refreshCookie } from './cookie-mode.js';
 import type { Core } from './core.js';
 import { login } from './login.js';
 import { logout } from './logout.js';
@@ -231,7 +231,7 @@ function takeEmptyBodies(app: FastifyInstance): void {
 }
 
 function isCookieMode(request: FastifyRequest): boolean {
-  return asksForCookies({ mode: headerOf(request, COOKIE_MODE_HEADER) });
+  return headerOf(request, COOKIE_MODE_HEADER) === '1';
 }
 
 /** Signing somebody in by a cookie is a change that another site must not be able to make either. */
@@ -241,7 +241,6 @@ function checkCookieMode(core: Core, request: FastifyRequest): void {
 
 function assertCookieAllowed(core: Core, request: FastifyRequest): void {
   const facts = {
-    mode: headerOf(request, COOKIE_MODE_HEADER),
     secFetchSite: headerOf(request, 'sec-fetch-site'),
     origin: headerOf(request, 'origin'),
     host: request.host,

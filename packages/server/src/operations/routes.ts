@@ -72,11 +72,19 @@ export function metricsRoutes({ metrics, metricsToken }: OperationsRoutesDeps): 
   };
 }
 
+/** What proxies add; any of them says that the peer is not who asks. */
+const FORWARDING_HEADERS = [
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+];
+
 function mayReadMetrics(request: FastifyRequest, token: string | undefined): boolean {
   if (token !== undefined && sameText(request.headers.authorization ?? '', `Bearer ${token}`)) return true;
-  const forwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip'].some(
-    (name) => request.headers[name] !== undefined,
-  );
+  const forwarded = FORWARDING_HEADERS.some((name) => request.headers[name] !== undefined);
   return token === undefined && !forwarded && isPrivateAddress(request.socket.remoteAddress ?? '');
 }
 

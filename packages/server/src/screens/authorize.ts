@@ -33,7 +33,7 @@ const CACHE = { cache: 'screen_rights' };
 export class ScreenRights {
   readonly #cache: LRUCache<string, Rights>;
   readonly #loads = new Map<string, Promise<Rights | undefined>>();
-  readonly #hits;
+  readonly #countHit: () => void;
   readonly #misses;
   #unsubscribe = () => {};
 
@@ -41,7 +41,8 @@ export class ScreenRights {
     const { clock, metrics } = deps;
     const perf = { now: () => clock.monotonic() };
     this.#cache = new LRUCache({ max: MAX_CACHED, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
-    this.#hits = metrics.counter('bongsu_cache_hits_total', 'Look-ups that a cache answered', ['cache']);
+    const hits = metrics.counter('bongsu_cache_hits_total', 'Look-ups that a cache answered', ['cache']);
+    this.#countHit = metrics.tally(hits, CACHE);
     this.#misses = metrics.counter('bongsu_cache_misses_total', 'Look-ups that a cache could not answer', [
       'cache',
     ]);
@@ -63,7 +64,7 @@ export class ScreenRights {
     if (principal.kind !== 'user') return undefined;
     const cached = this.#cache.get(screenId);
     if (cached) {
-      this.#hits.inc(CACHE);
+      this.#countHit();
       return grant(principal, screenId, cached);
     }
     this.#misses.inc(CACHE);

@@ -5,10 +5,10 @@ import type { Commands, ScreenConnection } from '../../src/commands/types.js';
 import { systemClock } from '../../src/platform/clock.js';
 import type { Database } from '../../src/platform/database/database.js';
 import type { Bus } from '../../src/platform/ephemeral/ephemeral.js';
+import { silentLog } from '../../src/platform/log.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import type { UserPrincipal } from '../../src/platform/principal.js';
 import type { EventContext } from '../../src/platform/surface.js';
-import { silentLog } from './deps.js';
 
 export const SENDER = '018f0000-0000-7000-8000-000000000001';
 

@@ -1,14 +1,5 @@
 import { type Clock, systemClock } from '../../src/platform/clock.js';
-import type { Log } from '../../src/platform/log.js';
-
-export const silentLog: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  fatal() {},
-  child: () => silentLog,
-};
+import { type Log, silentLog } from '../../src/platform/log.js';
 
 /** The real clock and no log: what most suites want. */
 export function testDeps(): { clock: Clock; log: Log } {

@@ -117,6 +117,7 @@ export async function startIdentity(
     rootRoutes: [identity.wellKnownRoutes],
     limiter,
     trust: () => true,
+    clock,
     log,
     metrics,
   });

@@ -1,5 +1,6 @@
 import { type Account, type HttpAnswer, trigger, type World } from '@bongsu/conformance';
 import { PairingSchema } from '@bongsu/protocol';
+import type { App } from '../../src/app.js';
 
 interface Ids {
   /** Of nothing. */
@@ -8,7 +9,7 @@ interface Ids {
 }
 
 export interface Case {
-  success: (world: World) => Promise<{ answer: HttpAnswer; status: number }>;
+  success: (world: World, app: App) => Promise<{ answer: HttpAnswer; status: number }>;
   /** By code. `none` marks a route that refuses nobody. */
   refusals: Record<string, (world: World, ids: Ids) => Promise<HttpAnswer>>;
 }
@@ -93,8 +94,11 @@ const auth: Record<string, Case> = {
   },
   'GET /api/auth/setup': open('/api/auth/setup'),
   'POST /api/auth/setup': {
-    // Its success needs the token that only the operator sees: identity's own suite shows it.
-    success: async (world) => ({ answer: await world.http.get('/api/auth/setup'), status: 200 }),
+    success: async (world, app) => {
+      const token = (await app.setupLink())?.split('#token=')[1];
+      const person = { token, ...newPerson('first-admin@example.com') };
+      return { answer: await world.http.post('/api/auth/setup', person), status: 201 };
+    },
     refusals: {
       AUTH_ERROR: (world) =>
         world.http.post('/api/auth/setup', { token: 'guessed', ...newPerson('admin@example.com') }),

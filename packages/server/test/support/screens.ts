@@ -6,6 +6,7 @@ import { type Commands, createCommands } from '../../src/commands/index.js';
 import { createHttp } from '../../src/gateway/http.js';
 import { RateLimiter } from '../../src/guards/rate-limiter.js';
 import type { Identity } from '../../src/identity/index.js';
+import { systemClock } from '../../src/platform/clock.js';
 import type { Database } from '../../src/platform/database/database.js';
 import type { Ephemeral } from '../../src/platform/ephemeral/ephemeral.js';
 import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
@@ -143,6 +144,7 @@ export async function screensHarness(
     rootRoutes: [],
     limiter: rateLimiter,
     trust: () => true,
+    clock: systemClock,
     log,
     metrics,
   });

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { link, open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Clock, sleep } from '../clock.js';
+import { ensureFolder } from '../ensure-folder.js';
 import { readBootId, readStartTime } from './boot.js';
 
 /** What `bongsu.lock` in the data folder holds, as JSON. */
@@ -79,7 +80,7 @@ export async function lockFolder(
   };
   const draft = join(folder, `${LOCK_FILE}.${randomUUID()}`);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(folder);
     await writeDurably(draft, JSON.stringify(owner));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

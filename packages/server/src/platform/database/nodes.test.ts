@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { describeEachDatabase, describePostgres } from '../../../test/support/databases.js';
-import { silentLog, testDeps } from '../../../test/support/deps.js';
+import { testDeps } from '../../../test/support/deps.js';
 import { fastClock } from '../../../test/support/fast-clock.js';
+import { silentLog } from '../log.js';
 import type { Database } from './database.js';
 import { type ClaimedNode, claimNode, type NodeClaim, NodeRefused } from './nodes.js';
 

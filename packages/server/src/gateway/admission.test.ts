@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { Server as SocketServer } from 'socket.io';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { admission, createAdmit } from './admission.js';
+
+const ORIGIN = 'https://console.example.com';
+let server: Server;
+let io: SocketServer;
+let isDraining: boolean;
+
+beforeEach(async () => {
+  isDraining = false;
+  server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const policy = { isDraining: () => isDraining, allowsOrigin: (origin: string) => origin === ORIGIN };
+  io = new SocketServer(server, { allowRequest: admission(createAdmit(policy)) });
+});
+afterEach(() => io.close());
+
+const port = () => (server.address() as AddressInfo).port;
+
+/** What a websocket upgrade is answered, to the end of the connection when it was refused. */
+async function upgrade(headers: string[] = []): Promise<string> {
+  const socket = connect(port(), '127.0.0.1');
+  const lines = [
+    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
+    `Host: 127.0.0.1:${port()}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  ];
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  let text = '';
+  for await (const chunk of socket) {
+    text += chunk;
+    if (text.startsWith('HTTP/1.1 101')) break;
+  }
+  socket.destroy();
+  return text;
+}
+
+const poll = (headers: Record<string, string> = {}) =>
+  fetch(`http://127.0.0.1:${port()}/socket.io/?EIO=4&transport=polling`, { headers });
+
+describe('admission', () => {
+  it('[SIG10] while draining a new connection gets 503 and when to come back, on both transports', async () => {
+    isDraining = true;
+    const websocket = await upgrade();
+    expect(websocket).toMatch(/^HTTP\/1\.1 503 /);
+    expect(websocket).toMatch(/\r\nRetry-After: 1\r\n/);
+    const polling = await poll();
+    expect([polling.status, polling.headers.get('retry-after')]).toEqual([503, '1']);
+    isDraining = false;
+    expect(await upgrade()).toMatch(/^HTTP\/1\.1 101 /);
+  });
+
+  it('[SIG10] a connection that was open already may go on polling while others are refused', async () => {
+    const { sid } = JSON.parse((await (await poll()).text()).slice(1)) as { sid: string };
+    isDraining = true;
+    const url = `http://127.0.0.1:${port()}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+    expect((await fetch(url, { method: 'POST', body: '1' })).status).toBe(200);
+  });
+
+  it.each(['https://evil.example.com', 'null', 'http://127.0.0.1:1', `${ORIGIN}.evil.example.com`])(
+    '[SEC4] a page of %s opens no connection',
+    async (origin) => {
+      expect(await upgrade([`Origin: ${origin}`])).toMatch(/^HTTP\/1\.1 403 /);
+      expect((await poll({ origin })).status).toBe(403);
+    },
+  );
+
+  it('[SEC4] a listed page, a page of this host and no page at all do', async () => {
+    for (const headers of [[`Origin: ${ORIGIN}`], [`Origin: http://127.0.0.1:${port()}`], []])
+      expect(await upgrade(headers)).toMatch(/^HTTP\/1\.1 101 /);
+  });
+});

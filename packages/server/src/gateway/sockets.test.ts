@@ -1,0 +1,238 @@
+import { once } from 'node:events';
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AuthenticationError, BongsuError, type Ready, type SessionClosing } from '@bongsu/protocol';
+import { io, type Socket } from 'socket.io-client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { fastClock } from '../../test/support/fast-clock.js';
+import { memoryLog } from '../../test/support/memory-log.js';
+import type { ScreenAttachment } from '../commands/index.js';
+import { systemClock } from '../platform/clock.js';
+import { Metrics } from '../platform/metrics.js';
+import type { Principal } from '../platform/principal.js';
+import { defineEvent } from '../platform/surface.js';
+import { Connections } from './connections.js';
+import { Sockets, type SocketsDeps } from './sockets.js';
+
+const USER: Principal = {
+  kind: 'user',
+  userId: 'u1',
+  username: 'Ada',
+  role: 'user',
+  sessionId: 's1',
+  expiresAt: Number.MAX_SAFE_INTEGER,
+};
+const SCREEN: Principal = {
+  kind: 'screen',
+  screenId: 'scr_1',
+  sessionId: 's2',
+  expiresAt: Number.MAX_SAFE_INTEGER,
+};
+const unlimited = {
+  enforceLimit: async () => {},
+  isBlocked: async () => false,
+  recordFailure: async () => {},
+};
+
+let server: HttpServer;
+let sockets: Sockets;
+let connections: Connections;
+let client: Socket;
+const log = memoryLog();
+
+/** The socket surface on a real HTTP server, with one stock client that does not come back. */
+async function open(deps: Partial<SocketsDeps>, maxPerUser = 10): Promise<void> {
+  server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  connections = new Connections(maxPerUser);
+  sockets = new Sockets({
+    config: { heartbeatIntervalMs: 25_000, heartbeatTimeoutMs: 5000, corsOrigins: [] },
+    server,
+    connections,
+    identity: { authenticate: async () => USER, touch: () => {} },
+    commands: { attachScreen: () => attachment(), currentEpoch: async () => 'epoch' },
+    screens: { setOnline: async () => {} },
+    events: {},
+    limiter: unlimited,
+    admit: () => undefined,
+    trust: () => false,
+    clock: systemClock,
+    databaseClock: () => Date.now(),
+    log,
+    metrics: new Metrics(),
+    ...deps,
+  });
+  client = newClient();
+}
+
+function newClient(transports = ['websocket']): Socket {
+  const { port } = server.address() as AddressInfo;
+  return io(`http://127.0.0.1:${port}`, {
+    auth: { token: 'token' },
+    autoConnect: false,
+    forceNew: true,
+    reconnection: false,
+    transports,
+  });
+}
+
+function attachment(over: Partial<ScreenAttachment> = {}): ScreenAttachment {
+  const state = { lastSeq: 0, acked: 0, recovered: true };
+  const ready = Promise.resolve({ stream: 'screen:scr_1', epoch: 'epoch', state });
+  return { ready, open: () => {}, detach: () => {}, ...over };
+}
+
+function heard<Payload>(socket: Socket, event: string): Promise<Payload> {
+  return new Promise((resolve) => socket.once(event, resolve));
+}
+
+/** Answers the handshake with `who`, and what asks again before `ready` with the error. */
+function revokedMeanwhile(who: Principal, code: 'TOKEN_REVOKED' | 'TOKEN_EXPIRED') {
+  let asked = 0;
+  return async (): Promise<Principal> => {
+    asked += 1;
+    if (asked === 1) return who;
+    throw new AuthenticationError(code);
+  };
+}
+
+beforeEach(() => log.lines.splice(0));
+afterEach(async () => {
+  client.disconnect();
+  await sockets.close();
+  server.close();
+});
+
+describe('between handshake and ready', () => {
+  it.each(['TOKEN_REVOKED', 'TOKEN_EXPIRED'] as const)(
+    '[SIG1] a login that ends as %s closes the socket for good, by that name',
+    async (code) => {
+      await open({ identity: { authenticate: revokedMeanwhile(USER, code), touch: () => {} } });
+      client.on('ready', () => expect.unreachable('an ended login got ready'));
+      const closing = heard<SessionClosing>(client, 'session-closing');
+      const gone = heard(client, 'disconnect');
+      client.connect();
+      expect(await closing).toMatchObject({ code, reconnect: false });
+      expect(await gone).toBe('io server disconnect');
+      expect(connections.size).toBe(0);
+    },
+  );
+
+  it('[SIG10] a screen whose inbox is gone while its login is asked for again does not end the process', async () => {
+    let answer: (error: Error) => void = () => {};
+    const asked = new Promise<never>((_, reject) => {
+      answer = reject;
+    });
+    let calls = 0;
+    const authenticate = async () => {
+      calls += 1;
+      return calls === 1 ? SCREEN : asked;
+    };
+    const attach = () => attachment({ ready: Promise.reject(new BongsuError('SCREEN_NOT_FOUND')) });
+    await open({
+      identity: { authenticate, touch: () => {} },
+      commands: { attachScreen: attach, currentEpoch: async () => 'epoch' },
+    });
+    const gone = heard(client, 'disconnect');
+    client.connect();
+    await heard(client, 'connect');
+    // A turn of the event loop, after which Node reports a rejection that nobody listens to; vitest fails on it.
+    await new Promise((resolve) => setImmediate(resolve));
+    answer(new AuthenticationError('TOKEN_REVOKED'));
+    expect(await gone).toBe('io server disconnect');
+  });
+
+  it('[SK7] what is too much to wait is refused for now, and the socket lives', async () => {
+    let release: (principal: Principal) => void = () => {};
+    const asked = new Promise<Principal>((resolve) => {
+      release = resolve;
+    });
+    let calls = 0;
+    const authenticate = async () => {
+      calls += 1;
+      return calls === 1 ? USER : asked;
+    };
+    const echo = defineEvent({
+      access: 'any',
+      limit: 'none',
+      schema: z.object({ n: z.number() }),
+      handle: async (_, { n }) => ({ n }),
+    });
+    await open({ identity: { authenticate, touch: () => {} }, events: { echo } });
+    client.connect();
+    await heard(client, 'connect');
+    const answers = Array.from({ length: 1100 }, (_, n) => client.emitWithAck('echo', { n }));
+    expect(await answers.at(-1)).toMatchObject({ success: false, error: { code: 'BUSY', retryable: true } });
+    release(USER);
+    expect(await answers[0]).toEqual({ success: true, n: 0 });
+    await Promise.all(answers);
+    expect(client.connected).toBe(true);
+  });
+});
+
+describe('events', () => {
+  it('[SK9] a name that is no text is an unknown event and harms nothing', async () => {
+    await open({});
+    client.connect();
+    await heard<Ready>(client, 'ready');
+    expect(await client.emitWithAck(7 as unknown as string, {})).toMatchObject({
+      success: false,
+      error: { code: 'NOT_FOUND' },
+    });
+    expect(client.connected).toBe(true);
+  });
+});
+
+describe('limits', () => {
+  it('[SIG6] of many handshakes at once no more than MAX_CONNECTIONS_PER_USER connect', async () => {
+    let release: () => void = () => {};
+    const together = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let calls = 0;
+    const authenticate = async () => {
+      calls += 1;
+      if (calls === 5) release();
+      await together;
+      return USER;
+    };
+    await open({ identity: { authenticate, touch: () => {} } }, 2);
+    const clients = Array.from({ length: 5 }, () => newClient());
+    const outcomes = clients.map((each) => Promise.race([heard(each, 'ready'), closedManager(each)]));
+    for (const each of clients) each.connect();
+    const ready = (await Promise.all(outcomes)).filter((outcome) => outcome !== 'closed');
+    for (const each of clients) each.disconnect();
+    expect(ready).toHaveLength(2);
+  });
+});
+
+describe('draining', () => {
+  it('[SIG10] does not wait for a client that polls no more', async () => {
+    await open({ clock: fastClock(50) });
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
+    await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '40{"token":"token"}' });
+    await expect.poll(() => connections.size).toBe(1);
+    await sockets.drain();
+    await sockets.close();
+    await expect.poll(() => connections.size).toBe(0);
+  });
+
+  it('[SIG10] tells whoever connects meanwhile to move', async () => {
+    await open({});
+    await sockets.drain();
+    const closing = heard<SessionClosing>(client, 'session-closing');
+    client.connect();
+    expect(await closing).toMatchObject({
+      code: 'DRAINING',
+      reconnect: true,
+      retryAfterMs: expect.any(Number),
+    });
+  });
+});
+
+function closedManager(socket: Socket): Promise<'closed'> {
+  return new Promise((resolve) => socket.io.once('close', () => resolve('closed')));
+}
