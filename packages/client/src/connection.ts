@@ -228,10 +228,12 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   private renewAndRetry(change: Omit<StateChange, 'state'>): void {
-    this.expiredInARow += 1;
     this.offline(change);
     this.options.tokens.refresh().then(
-      () => this.retry(change),
+      () => {
+        this.expiredInARow += 1;
+        this.retry(change);
+      },
       (refusal: unknown) => {
         if (endsLogin(refusal)) this.finish(change);
         else this.retry(change, toBongsuError(refusal).retryAfterMs);

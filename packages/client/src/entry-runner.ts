@@ -43,7 +43,7 @@ export class EntryRunner {
 
   take(link: Link, entry: Entry, answer: Answer): void {
     this.enqueue(link, async () => {
-      const receipt = await this.receiptFor(entry);
+      const receipt = await this.receiptFor(entry).catch(failedReceipt);
       if (!receipt) return;
       this.options.onReceipt(entry, receipt);
       // The server sends it again on the next link, and is told then.

@@ -180,10 +180,10 @@ export class Outbox {
   }
 
   private renew(command: Waiting, error: BongsuError): void {
-    command.mends += 1;
     command.phase = 'paused';
     this.options.renewToken().then(
       (renewed) => {
+        command.mends += 1;
         if (renewed) this.resume(command);
         else this.fail(command, error, true);
       },

@@ -1,4 +1,10 @@
-import type { Accepted, Answer, CommandStatus, TriggerInput } from '@bongsu/protocol';
+import {
+  type Accepted,
+  type Answer,
+  BongsuError,
+  type CommandStatus,
+  type TriggerInput,
+} from '@bongsu/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Client, type ConnectOptions, connect } from '../src/client.js';
 import { CommandError } from '../src/errors.js';
@@ -176,6 +182,26 @@ describe('commands', () => {
     await client.trigger(target, 'go');
     expect(renewed).toBe('new');
     expect(server.handshakes).toHaveLength(1);
+  });
+
+  it('[CL7] waits for a token that cannot be renewed yet', async () => {
+    let failures = 5;
+    let phase: 'good' | 'expired' | 'renewed' = 'good';
+    const token = () => {
+      if (phase === 'expired' && failures > 0)
+        throw new BongsuError('UNAVAILABLE', { retryAfterMs: failures-- });
+      if (phase === 'expired') phase = 'renewed';
+      return 't';
+    };
+    const { client } = await setUp(
+      ({ id }, ack) => {
+        if (phase === 'good') phase = 'expired';
+        ack(phase === 'renewed' ? accepted(id) : failure('TOKEN_EXPIRED'));
+      },
+      { token },
+    );
+    await client.trigger(target, 'go');
+    expect(failures).toBe(0);
   });
 
   it('[CL7] gives up after queueTtlMs: UNAVAILABLE if it was never sent, INDETERMINATE if it was', async () => {

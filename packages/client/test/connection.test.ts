@@ -174,6 +174,29 @@ describe('reconnection', () => {
     expect(live.handshakes).toHaveLength(4);
   });
 
+  it('[CL6] does not take a refresh that is out of reach for a token that is expired however new', async () => {
+    const live = await server();
+    live.admit = ({ token }) => (token === 'old' ? { code: 'TOKEN_EXPIRED', retryable: false } : undefined);
+    let failures = 5;
+    let token = 'old';
+    const tokens: TokenSource = {
+      // A clock that was set back lets an expired token look fresh.
+      getToken: async () => token,
+      refresh: async () => {
+        if (failures > 0) throw new BongsuError('UNAVAILABLE', { retryAfterMs: failures-- });
+        token = 'new';
+        return token;
+      },
+      on: () => () => {},
+    };
+    const clock = {
+      ...systemClock,
+      after: (ms: number, task: () => void) => systemClock.after(ms < 5000 ? 0 : ms, task),
+    };
+    await client(live.url, { token: undefined, tokens, clock }).online();
+    expect(live.handshakes.map((handshake) => handshake.token)).toEqual([...Array(6).fill('old'), 'new']);
+  });
+
   it('[CL6] goes over polling where websockets are blocked', async () => {
     const live = await server();
     live.blockWebSockets = true;

@@ -271,6 +271,17 @@ describe('a screen', () => {
     expect(receipts.at(-1)?.status).toBe('executed');
   });
 
+  it('[CL5] a stored place that cannot be understood fails the entry, not the process', async () => {
+    const { server, receipts, all } = await inbox(1);
+    const store = memoryStore();
+    await store.set(STREAM, { epoch: 'e1', done: 0 });
+    const log: number[] = [];
+    run(server.url, { store, policy: 'at-most-once', onTrigger: ({ seq }) => void log.push(seq) });
+    await all(1);
+    expect(receipts).toMatchObject([{ status: 'failed', retryable: true }]);
+    expect(log).toEqual([]);
+  });
+
   it('[CL9] of two tabs with one store only one is the screen; the other takes over when it goes', async () => {
     const { server } = await inbox();
     const locks = new TabLocks();

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
-import { silentLog } from '../../test/support/deps.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { DatabaseError } from '../platform/database/database.js';
+import { silentLog } from '../platform/log.js';
 import { createDeliveryBatches, type SettleResult } from './delivery-batches.js';
 import type { DeliveryLedger, Settlement } from './delivery-ledger.js';
 
