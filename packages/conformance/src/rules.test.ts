@@ -40,6 +40,7 @@ it('every rule of docs/protocol.md is in the title of a test', () => {
 });
 
 it('every rule that a conformance test names is in docs/protocol.md', () => {
-  const named = new Set(conformance.flatMap(idsIn));
+  // Two letters and a number: three letters are a promise of the requirements.
+  const named = new Set(conformance.flatMap(idsIn).filter((id) => /^[A-Z]{2}\d/.test(id)));
   expect([...named].filter((id) => !documented.includes(id))).toEqual([]);
 });
