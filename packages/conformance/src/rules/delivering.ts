@@ -177,7 +177,9 @@ export function deliveringRules(world: GetWorld): void {
   it('[DL21] notify says which statuses the sender hears', async () => {
     const { device, socket } = await setUp();
     const heard: CommandStatus[] = [];
-    socket.on('command-status', (status: CommandStatus) => heard.push(status));
+    socket.on('command-status', (status: CommandStatus) => {
+      if (status.screenId === device.screenId) heard.push(status);
+    });
     await world().connectScreen(device);
     const commands = ['none', 'final', 'all', undefined].map((notify) =>
       trigger(device.screenId, notify === undefined ? {} : { notify }),
