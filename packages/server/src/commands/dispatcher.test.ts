@@ -340,7 +340,7 @@ describeEachDatabase('delivering', (open) => {
     forgotten.detach();
   });
 
-  it('[DL35] what a dead process of this node held is free, however the clock was set since', async () => {
+  it('[DL34] what a dead process of this node held is free, however the clock was set since', async () => {
     const before = await start({ node: { name: 'test:1', incarnation: randomUUID() } });
     const ahead = Date.now() + 600_000;
     await connectScreen(
