@@ -3,17 +3,7 @@ import { readVersion } from '../version.js';
 import { checkConfig, printConfig } from './config.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
-import type { ExitCode, Terminal } from './terminal.js';
-
-/** The options that every command understands. */
-export interface CommonOptions {
-  /** Data as one JSON document on stdout. */
-  json?: boolean;
-  /** No progress on stderr; errors still are. */
-  quiet?: boolean;
-  /** Asks nothing. */
-  yes?: boolean;
-}
+import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
 type Action = (terminal: Terminal, options: CommonOptions) => ExitCode | Promise<ExitCode>;
 

@@ -1,7 +1,6 @@
 import { loadConfig } from '../config.js';
-import type { CommonOptions } from './command-line.js';
 import { readSettings, reportFaults } from './settings.js';
-import type { ExitCode, Terminal } from './terminal.js';
+import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
 /** `--json`: {ok, faults: [{name, message, example?}], warnings}. Exit 2 when there are faults. */
 export function checkConfig(terminal: Terminal, options: CommonOptions): ExitCode {

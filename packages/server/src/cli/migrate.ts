@@ -5,10 +5,9 @@ import type { Database } from '../platform/database/database.js';
 import { migrate, migrationStatus } from '../platform/database/migrate.js';
 import { readMigrations } from '../platform/database/migration-files.js';
 import type { Log } from '../platform/log.js';
-import type { CommonOptions } from './command-line.js';
 import { explainError } from './explain.js';
 import { readSettings } from './settings.js';
-import type { ExitCode, Terminal } from './terminal.js';
+import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
 /** `--json`: {applied: how many}. */
 export function migrateUp(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {

@@ -14,3 +14,13 @@ export interface Terminal {
   onUncaught(listener: (error: unknown, origin: string) => void): void;
   exit(code: ExitCode): never;
 }
+
+/** The options that every command understands. */
+export interface CommonOptions {
+  /** Data as one JSON document on stdout. */
+  json?: boolean;
+  /** No progress on stderr; errors still are. */
+  quiet?: boolean;
+  /** Asks nothing. */
+  yes?: boolean;
+}
