@@ -282,7 +282,7 @@ describe('commands', () => {
           target,
           status: 'dead' as const,
           acceptedAt: 1,
-          deliveries: [{ ...delivery, status: 'dead' as const, reason: 'exhausted' }],
+          deliveries: [{ ...delivery, status: 'dead' as const, reason: 'exhausted' as const }],
         }));
         ack?.({ success: true, items });
       });

@@ -10,7 +10,7 @@ export const TargetSchema = z.union([
 ]);
 export type Target = z.infer<typeof TargetSchema>;
 
-const DisplayIndexSchema = z.number().int().min(0).max(15);
+export const DisplayIndexSchema = z.number().int().min(0).max(15);
 /** The upper bound is COMMAND_RETENTION_HOURS, which only the server knows. */
 const TtlSchema = z.number().int().min(1);
 const NonceSchema = text(1, 128);
@@ -109,13 +109,20 @@ export const CommandStateSchema = z.enum([
 ]);
 export type CommandState = z.infer<typeof CommandStateSchema>;
 
+/** Why an entry was given up. */
+export const DeadReasonSchema = z.enum(['exhausted', 'rejected', 'no-receipt', 'lost', 'overflow']);
+export type DeadReason = z.infer<typeof DeadReasonSchema>;
+
 export const DeliverySchema = z.object({
   screenId: z.string(),
   status: DeliveryStatusSchema,
   attempts: z.number(),
   executedAt: z.number().nullable(),
   error: z.string().nullable(),
-  reason: z.string().optional(),
+  /** Of `dead`. */
+  reason: DeadReasonSchema.optional(),
+  /** Of `retrying`: when it is sent next, at the earliest. Milliseconds, database clock. */
+  nextAt: z.number().optional(),
 });
 export type Delivery = z.infer<typeof DeliverySchema>;
 
@@ -130,6 +137,20 @@ export const CommandSchema = z
   })
   .meta({ id: 'Command' });
 export type Command = z.infer<typeof CommandSchema>;
+
+/** A command in a list, with who sent it and what it says. */
+export const CommandItemSchema = CommandSchema.extend({
+  from: z.object({ userId: z.string(), username: z.string() }),
+  /** action, data, url, displayIndex. */
+  payload: z.record(z.string(), z.unknown()),
+  expiresAt: z.number(),
+}).meta({ id: 'CommandItem' });
+export type CommandItem = z.infer<typeof CommandItemSchema>;
+
+export const CommandListSchema = z.object({
+  items: z.array(CommandItemSchema),
+  nextCursor: z.string().nullable(),
+});
 
 export const StatusQuerySchema = z.object({ ids: z.array(UuidSchema).min(1).max(100) });
 export type CommandOrUnknown = Command | { id: string; status: 'unknown' };
@@ -196,6 +217,12 @@ export interface CommandStatus {
   /** Milliseconds, database clock. */
   at: number;
   error?: string;
-  reason?: string;
+  /** Of `dead`. */
+  reason?: DeadReason;
+  /** Of `retrying`: when it is sent next, at the earliest. */
   nextAt?: number;
 }
+
+/** What a screen shows now, told by itself. */
+export const ReportSchema = z.object({ displayIndex: DisplayIndexSchema.default(0), url: UrlSchema });
+export type Report = z.input<typeof ReportSchema>;

@@ -16,6 +16,13 @@ export const ControllerParamsSchema = z.object({ id: ScreenIdSchema, userId: Uui
 
 export const ControllerSchema = z.object({ userId: z.string(), username: z.string() });
 
+/** By displayIndex, "0" to "15". Times are milliseconds of the database's clock. */
+const DesiredSchema = z.record(
+  z.string(),
+  z.object({ url: z.string(), at: z.number(), commandId: z.string() }),
+);
+const ReportedSchema = z.record(z.string(), z.object({ url: z.string(), at: z.number() }));
+
 export const ScreenSchema = z
   .object({
     screenId: z.string(),
@@ -28,6 +35,10 @@ export const ScreenSchema = z
     lastConnectedAt: z.number().nullable(),
     /** Entries accepted and not yet terminal. */
     pending: z.number(),
+    /** What the latest navigate of each display asks for. */
+    desired: DesiredSchema,
+    /** What the screen says that it shows, by its receipts and reports. */
+    reported: ReportedSchema,
   })
   .meta({ id: 'Screen' });
 export type Screen = z.infer<typeof ScreenSchema>;

@@ -7,6 +7,7 @@ import type {
   NavigateEntry,
   NavigateInput,
   Receipt,
+  Report,
   TriggerEntry,
   TriggerInput,
 } from './commands.js';
@@ -63,6 +64,7 @@ export interface ClientToServerEvents {
   trigger: (payload: TriggerInput, ack?: Ack<Accepted>) => void;
   navigate: (payload: NavigateInput, ack?: Ack<Accepted>) => void;
   status: (payload: { ids: string[] }, ack?: Ack<{ items: CommandOrUnknown[] }>) => void;
+  report: (payload: Report, ack?: Ack<object>) => void;
   'auth-refresh': (payload: { token: string }, ack?: Ack<{ expiresAt: number }>) => void;
 }
 

@@ -72,8 +72,15 @@ export function limiterConfig(config: Config): RateLimiterConfig {
 }
 
 export function commandsConfig(config: Config): CommandsConfig {
+  const { COMMAND_HOOK_URL: hookUrl, COMMAND_HOOK_SECRET: hookSecret } = config;
   return {
     retentionMs: config.COMMAND_RETENTION_HOURS * HOUR_MS,
+    deadLetterMs: config.DEAD_LETTER_DAYS * DAY_MS,
+    roomHistoryMs: config.ROOM_HISTORY_DAYS * DAY_MS,
+    roomHistoryMax: config.ROOM_HISTORY_MAX,
+    ackTimeoutMs: config.COMMAND_ACK_TIMEOUT_MS,
+    maxRetries: config.COMMAND_MAX_RETRIES,
+    hook: hookUrl && hookSecret ? { url: hookUrl, secret: hookSecret.reveal() } : undefined,
     maxPendingPerScreen: config.MAX_PENDING_PER_SCREEN,
     batchSize: config.BATCH_SIZE,
     batchMaxWaitMs: config.BATCH_MAX_WAIT_MS,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import {
   type CommandsHarness,
+  commandsConfig,
   commandsHarness,
   connectScreen,
   emptyLedger,
@@ -225,7 +226,7 @@ describeEachDatabase('accepting', (open) => {
   it('[DL42] keeps the time to live: what was asked, else the smaller of 24 h and the retention', async () => {
     const hour = 3_600_000;
     const own = await another({
-      config: { retentionMs: 2 * hour, maxPendingPerScreen: 10, batchSize: 50, batchMaxWaitMs: 1000 },
+      config: commandsConfig({ retentionMs: 2 * hour, maxPendingPerScreen: 10 }),
     });
     await own.send('trigger', triggerTo('scr_a'));
     await own.send('trigger', triggerTo('scr_a', { ttlMs: 500 }));
@@ -236,7 +237,7 @@ describeEachDatabase('accepting', (open) => {
   it('[DL33] answers BUSY for what is over MAX_PENDING_PER_SCREEN, inside one batch too', async () => {
     await harness.addScreen('scr_b');
     const own = await another({
-      config: { retentionMs: 1000, maxPendingPerScreen: 3, batchSize: 50, batchMaxWaitMs: 1000 },
+      config: commandsConfig({ retentionMs: 1000, maxPendingPerScreen: 3 }),
     });
     const send = (screenId: string) =>
       own.send('trigger', triggerTo(screenId)).then(

@@ -171,6 +171,8 @@ export class Dispatcher {
       for (const session of [...(this.#sessions.get(`screen:${hint.screenId}`) ?? [])]) {
         if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId);
       }
+    } else if (hint.kind === 'head') {
+      for (const session of this.#sessions.get(hint.stream) ?? []) session.inbox.headIs(hint.seq);
     } else {
       this.#deps.epoch.note(hint.epoch);
       for (const entry of hint.entries) {

@@ -26,6 +26,8 @@ export interface InboxEntry {
 /** What nodes tell each other. A lost hint costs latency: heads are compared with SQL. */
 export type Hint =
   | { kind: 'entries'; epoch: string; entries: InboxEntry[] }
+  /** The stream ends at `seq` now: what is new is read from the ledger. */
+  | { kind: 'head'; stream: string; seq: number }
   /** A screen's fence was taken by a connection that is alive. */
   | { kind: 'fence'; screenId: string; fence: number; instanceId: string | null };
 

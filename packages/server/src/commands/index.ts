@@ -28,6 +28,17 @@ export type { Commands, ScreenAttachment, ScreenConnection } from './types.js';
 export interface CommandsConfig {
   /** COMMAND_RETENTION_HOURS. */
   retentionMs: number;
+  /** DEAD_LETTER_DAYS. */
+  deadLetterMs: number;
+  /** ROOM_HISTORY_DAYS and ROOM_HISTORY_MAX. */
+  roomHistoryMs: number;
+  roomHistoryMax: number;
+  /** COMMAND_ACK_TIMEOUT_MS: for each send of the oldest entry in flight. */
+  ackTimeoutMs: number;
+  /** COMMAND_MAX_RETRIES. */
+  maxRetries: number;
+  /** COMMAND_HOOK_URL and COMMAND_HOOK_SECRET. */
+  hook: { url: string; secret: string } | undefined;
   maxPendingPerScreen: number;
   batchSize: number;
   batchMaxWaitMs: number;

@@ -1,4 +1,4 @@
-import type { CommandState } from '@bongsu/protocol';
+import type { CommandState, DeadReason } from '@bongsu/protocol';
 import type { Queryable } from '../platform/database/database.js';
 
 export interface CommandRow {
@@ -12,7 +12,7 @@ export interface CommandRow {
   attempts: number | null;
   at: number | null;
   error: string | null;
-  reason: string | null;
+  reason: DeadReason | null;
   failed: number;
   lost: number;
   lastError: string | null;

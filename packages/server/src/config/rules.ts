@@ -61,6 +61,9 @@ function pairRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
     given.has('ADMIN_PASSWORD') &&
       !given.has('ADMIN_EMAIL') &&
       needs('ADMIN_EMAIL', 'is required with ADMIN_PASSWORD'),
+    given.has('COMMAND_HOOK_URL') &&
+      !given.has('COMMAND_HOOK_SECRET') &&
+      needs('COMMAND_HOOK_SECRET', 'is required with COMMAND_HOOK_URL'),
     settings.FORCE_HTTPS === 'true' &&
       (!given.has('PUBLIC_URL') || settings.PUBLIC_URL?.startsWith('http:') === true) &&
       needs('PUBLIC_URL', 'must be given and start with https:// with FORCE_HTTPS=true'),

@@ -289,6 +289,45 @@ const limits = {
 };
 
 const delivery = {
+  COMMAND_ACK_TIMEOUT_MS: integer(100, 600_000).default(5000).register(settingInfo, {
+    group: 'delivery',
+    description:
+      'How long a connected screen may keep silent about an entry, for each of its sends; a screen may announce its own time.',
+    example: '15000',
+  }),
+  COMMAND_MAX_RETRIES: integer(0, 10).default(3).register(settingInfo, {
+    group: 'delivery',
+    description: 'Further sends after a receipt that says failed, before the command becomes a dead letter.',
+    example: '5',
+  }),
+  DEAD_LETTER_DAYS: integer(1, 3650).default(30).register(settingInfo, {
+    group: 'delivery',
+    description: 'How long dead letters are kept.',
+    example: '90',
+  }),
+  ROOM_HISTORY_DAYS: integer(1, 3650).default(30).register(settingInfo, {
+    group: 'delivery',
+    description: "How long a room's messages and commands can be read.",
+    example: '7',
+  }),
+  ROOM_HISTORY_MAX: integer(1, 10_000_000).default(10_000).register(settingInfo, {
+    group: 'delivery',
+    description: 'How many entries of a room can be read.',
+    example: '1000',
+  }),
+  COMMAND_HOOK_URL: httpUrl().optional().register(settingInfo, {
+    group: 'delivery',
+    description: 'Asked before each command is accepted, and told when one was executed or given up.',
+    example: 'https://shop.example.org/bongsu-hook',
+    absent: 'nobody is asked',
+  }),
+  COMMAND_HOOK_SECRET: secretText(16).optional().register(settingInfo, {
+    group: 'delivery',
+    description: 'Signs what is sent to COMMAND_HOOK_URL.',
+    example: 'the output of: openssl rand -hex 32',
+    absent: 'required with COMMAND_HOOK_URL',
+    secret: true,
+  }),
   COMMAND_RETENTION_HOURS: integer(1, 8760).default(24).register(settingInfo, {
     group: 'delivery',
     description: 'How long a command waits for its screen, and how long its id is remembered.',

@@ -8,7 +8,6 @@ const LONG_NAME = 8;
 
 /** Settings of later versions that would weaken this one if they were passed over: better no start. */
 const REFUSED: Readonly<Record<string, string>> = {
-  COMMAND_HOOK_URL: 'is not supported by this version: commands would be accepted without asking the hook',
   EMAIL_VERIFICATION: 'is not supported by this version: addresses would not be verified',
 };
 /** Settings of later versions without which nothing that was promised breaks. */

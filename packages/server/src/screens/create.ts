@@ -63,5 +63,7 @@ export async function addScreen(
     createdAt,
     lastConnectedAt: null,
     pending: 0,
+    desired: {},
+    reported: {},
   };
 }

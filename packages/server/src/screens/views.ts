@@ -20,6 +20,8 @@ export async function toScreens(context: ScreensContext, rows: readonly ScreenRo
     createdAt: row.createdAt,
     lastConnectedAt: row.lastConnectedAt,
     pending: row.pending,
+    desired: row.desired,
+    reported: row.reported,
   }));
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Accepted } from '@bongsu/protocol';
-import { type CommandsDeps, createCommands } from '../../src/commands/index.js';
+import { type CommandsConfig, type CommandsDeps, createCommands } from '../../src/commands/index.js';
 import type { Commands, ScreenConnection } from '../../src/commands/types.js';
 import { systemClock } from '../../src/platform/clock.js';
 import type { Database } from '../../src/platform/database/database.js';
@@ -50,13 +50,30 @@ export interface SendOptions {
   socketId?: string;
 }
 
+/** As by default, but for what a test is about. */
+export function commandsConfig(overrides: Partial<CommandsConfig> = {}): CommandsConfig {
+  return {
+    retentionMs: 86_400_000,
+    deadLetterMs: 30 * 86_400_000,
+    roomHistoryMs: 30 * 86_400_000,
+    roomHistoryMax: 10_000,
+    ackTimeoutMs: 5000,
+    maxRetries: 3,
+    hook: undefined,
+    maxPendingPerScreen: 10_000,
+    batchSize: 50,
+    batchMaxWaitMs: 1000,
+    ...overrides,
+  };
+}
+
 /** The commands domain over a real database, with everything else in memory. */
 export function commandsHarness(database: Database, overrides: Partial<CommandsDeps> = {}): CommandsHarness {
   const screens = new Map<string, number>();
   const pushed: Pushed[] = [];
   const metrics = new Metrics();
   const commands = createCommands({
-    config: { retentionMs: 86_400_000, maxPendingPerScreen: 10_000, batchSize: 50, batchMaxWaitMs: 1000 },
+    config: commandsConfig(),
     database,
     ephemeral: { bus: lonelyBus() },
     clock: systemClock,

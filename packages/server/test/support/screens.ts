@@ -13,6 +13,7 @@ import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import type { Principal, UserPrincipal } from '../../src/platform/principal.js';
 import { createScreens, type Screens, type ScreensConfig } from '../../src/screens/index.js';
+import { commandsConfig } from './commands.js';
 import { createTestIdentity } from './device-identity.js';
 import { ManualClock } from './manual-clock.js';
 import { memoryLog } from './memory-log.js';
@@ -102,7 +103,7 @@ export async function screensHarness(
   });
   await identity.start();
   const commands = createCommands({
-    config: { retentionMs: 86_400_000, maxPendingPerScreen: 10_000, batchSize: 50, batchMaxWaitMs: 1_000 },
+    config: commandsConfig(),
     ...{ database, ephemeral, clock, databaseClock, log, metrics, push, usernames },
     authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
     limit: () => ({ allowed: true, retryAfterMs: 0 }),

@@ -1,3 +1,4 @@
+import type { Screen } from '@bongsu/protocol';
 import type { Queryable } from '../../platform/database/database.js';
 
 export interface ScreenRow {
@@ -11,6 +12,8 @@ export interface ScreenRow {
   controllers: string[];
   /** Entries of the inbox that are not terminal. */
   pending: number;
+  desired: Screen['desired'];
+  reported: Screen['reported'];
 }
 
 // acked_seq: everything up to it is terminal; what ended out of turn beyond it has a row in deliveries.
@@ -21,7 +24,12 @@ const SELECT_SCREENS = `
       from screen_controllers c where c.screen_id = s.id), '{}') as controllers,
     coalesce((select t.last_seq - h.acked_seq -
         (select count(*) from deliveries d where d.stream_id = h.stream_id and d.seq > h.acked_seq)
-      from streams t join screen_sessions h on h.stream_id = t.id where t.id = s.stream_id), 0) as pending
+      from streams t join screen_sessions h on h.stream_id = t.id where t.id = s.stream_id), 0) as pending,
+    coalesce((select jsonb_object_agg(d.display_index,
+        jsonb_build_object('url', d.desired_url, 'at', d.desired_at, 'commandId', d.desired_id))
+      from screen_displays d where d.stream_id = s.stream_id and d.desired_url is not null), '{}') as desired,
+    coalesce((select jsonb_object_agg(d.display_index, jsonb_build_object('url', d.reported_url, 'at', d.reported_at))
+      from screen_displays d where d.stream_id = s.stream_id and d.reported_url is not null), '{}') as reported
   from screens s`;
 
 export async function findScreen(db: Queryable, id: string): Promise<ScreenRow | undefined> {
