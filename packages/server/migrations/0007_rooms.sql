@@ -1,5 +1,6 @@
 -- works-with: 0001
 -- Rooms at the level of the ledger, and what screens should show (docs/decisions/0061-room-fan-out.md).
+-- jit is off where sequential scans are: their price on paper makes every query worth compiling.
 -- Locks: room streams in id order, then screen streams in id order. Whoever writes a row of room_screens holds its screen's stream.
 
 -- Rises when a room is made under a closed room's id: what was granted in the room before means nothing in this one.
@@ -7,7 +8,7 @@ alter table streams add column generation int not null default 0;
 
 -- What the navigates just accepted ask of their displays; bases and takes as of raise_streams. Rows of displays are written in order.
 create function note_desired(p_streams bigint[], p_bases bigint[], p_takes int[]) returns void
-language plpgsql volatile set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   insert into screen_displays as shown (stream_id, display_index, desired_url, desired_at, desired_seq, desired_id)
   select distinct on (stream_id, display) stream_id, display, url, accepted_at, seq, id
@@ -54,7 +55,7 @@ create or replace function accept_commands_checked(
   p_slots int[], p_senders uuid[], p_ids uuid[], p_types text[], p_fingerprints bytea[], p_payloads text,
   p_expires_at bigint[], p_retries smallint[], p_notify text[],
   out bases bigint[], out takes int[], out epoch text, out places int[], out known jsonb
-) language plpgsql volatile set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+) language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   counts int[] := array_fill(0, array[cardinality(p_streams)]);
   known_rows int[];
@@ -91,7 +92,7 @@ end $$;
 
 -- Ends a room's stream: it takes and shows nothing more, and no screen belongs to it. False when it was closed already.
 create function close_room(p_room bigint, p_generation int, p_at bigint) returns boolean
-language plpgsql volatile set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   update streams set deleted_at = p_at
   where id = p_room and kind = 'room' and generation = p_generation and deleted_at is null;
@@ -104,7 +105,7 @@ end $$;
 
 -- 'added', 'member' when it was one, 'full', 'room-closed' or 'screen-gone'.
 create function add_room_screen(p_room bigint, p_generation int, p_screen bigint, p_by uuid, p_at bigint, p_limit int) returns text
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set jit = off set enable_seqscan = off as $$
 begin
   perform 1 from streams
   where id = p_room and kind = 'room' and generation = p_generation and deleted_at is null for no key update;
@@ -119,7 +120,7 @@ end $$;
 
 -- False when it was no member.
 create function remove_room_screen(p_room bigint, p_screen bigint) returns boolean
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set jit = off set enable_seqscan = off as $$
 begin
   perform 1 from streams where id = p_room for no key update;
   perform 1 from streams where id = p_screen for no key update;
@@ -133,14 +134,14 @@ end $$;
 -- Rows come sorted by room; slots[i] says which of p_rooms; a room of another generation is another slot. bases[slot]: -1 where the
 -- room is closed. places[row]: its place among the new ones of its room, 0 for a known one. A trigger or navigate also becomes an
 -- entry by reference of each member screen: e_rows, e_screens, e_seqs, in the order of the inboxes. e_dead: that inbox is full, and
--- the entry ended at once as dead{overflow}. known: [{row, stream, seq, acceptedAt, fingerprint, members: [[screen, seq, ended]]}].
+-- the entry ended at once as dead{overflow}, with a letter and, if p_hooks, its event. known: [{row, stream, seq, acceptedAt, fingerprint, members: [[screen, seq, ended]]}].
 create function accept_room_commands(
-  p_rooms bigint[], p_generations int[], p_max_pending bigint, p_accepted_at bigint,
+  p_rooms bigint[], p_generations int[], p_max_pending bigint, p_hooks boolean, p_accepted_at bigint,
   p_slots int[], p_senders uuid[], p_ids uuid[], p_types text[], p_fingerprints bytea[], p_payloads text,
   p_expires_at bigint[], p_retries smallint[], p_notify text[],
   out bases bigint[], out places int[], out known jsonb, out epoch text,
   out e_rows int[], out e_screens text[], out e_seqs bigint[], out e_dead boolean[]
-) language plpgsql volatile set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+) language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   fan_rooms bigint[];
   members bigint[];
@@ -232,14 +233,9 @@ begin
   where s.id = n.stream;
 
   if true = any(e_dead) then
-    insert into deliveries (stream_id, seq, status, attempts, at, reason)
-    select u.stream, u.seq, 'dead', 0, p_accepted_at, 'overflow'
+    perform record_outcomes(p_accepted_at, p_hooks, array_agg(u.stream), array_agg(u.seq), array_agg('dead'::text), array_agg(0),
+      array_agg(null::text), array_agg('overflow'::text))
     from unnest(e_streams, e_seqs, e_dead) as u(stream, seq, dead) where u.dead;
-    insert into dead_letters
-      (id, screen_id, stream_id, seq, command_id, sender_id, type, payload, reason, attempts, at, first_id)
-    select gen_random_uuid(), u.screen, u.stream, u.seq, p_ids[u.row], p_senders[u.row], p_types[u.row], payloads[u.row],
-      'overflow', 0, p_accepted_at, p_ids[u.row]
-    from unnest(e_streams, e_seqs, e_screens, e_rows, e_dead) as u(stream, seq, screen, row, dead) where u.dead;
   end if;
 
   -- Also of those that are dead: what a screen should show does not depend on whether it has learnt of it.
@@ -260,12 +256,41 @@ begin
   end if;
 end $$;
 
+-- As in 0004, with what came to the screen by its rooms.
+create or replace function cancel_inbox(p_stream bigint, p_at bigint) returns table (id uuid, sender_id uuid, notify text, attempts int)
+language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+declare
+  top bigint;
+  settled bigint;
+begin
+  update streams set deleted_at = p_at where streams.id = p_stream and deleted_at is null returning last_seq into top;
+  if not found then return; end if;
+  select h.acked_seq into settled from screen_sessions h where h.stream_id = p_stream for no key update;
+  update screen_sessions h set acked_seq = top, fence = h.fence + 1, node = null, incarnation = null, instance_id = null
+  where h.stream_id = p_stream;
+  return query
+  with cancelled as (
+    insert into deliveries (stream_id, seq, status, attempts, at)
+    select c.stream_id, c.seq, 'cancelled', coalesce(a.n + a.lost, 0), p_at
+    from inbox_entries c left join attempts a on a.stream_id = c.stream_id and a.seq = c.seq
+    where c.stream_id = p_stream and c.seq > settled
+    on conflict do nothing
+    returning seq, attempts
+  )
+  select c.id, c.sender_id, c.notify, d.attempts::int
+  from cancelled d join inbox_entries c on c.stream_id = p_stream and c.seq = d.seq
+  where c.notify <> 'none'
+  order by c.seq;
+  delete from attempts a where a.stream_id = p_stream;
+end $$;
+
 -- A page of a room's stream after p_after, and where the stream begins and ends at the same moment. One row without an entry when
 -- there is nothing after p_after; none when that room is closed.
 create function read_room(p_room bigint, p_generation int, p_after bigint, p_limit int) returns table (
   last_seq bigint, floor_seq bigint, epoch text,
   seq bigint, sender_id uuid, id uuid, type text, payload text, accepted_at bigint
-) language plpgsql volatile set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+) language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   present text := current_epoch();
 begin
@@ -281,7 +306,7 @@ end $$;
 
 -- Where rooms end; closed ones are missing.
 create function read_room_heads(p_rooms bigint[]) returns table (stream_id bigint, generation int, last_seq bigint, epoch text)
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set jit = off set enable_seqscan = off as $$
 declare
   present text := current_epoch();
 begin

@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.js';
 import type { Push } from '../platform/push.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import {
+  type AcceptanceConfig,
   type AcceptanceDeps,
   type AcceptBatcher,
   BATCHES_IN_FLIGHT,
@@ -25,7 +26,8 @@ import {
   type RoomLedger,
 } from './room-ledger.js';
 
-export interface RoomAcceptanceDeps extends Omit<AcceptanceDeps, 'ledger'> {
+export interface RoomAcceptanceDeps extends Omit<AcceptanceDeps, 'ledger' | 'config'> {
+  config: AcceptanceConfig & { hook: object | undefined };
   ledger: RoomLedger;
   roomHints: RoomHints;
   push: Pick<Push, 'toUser'>;
@@ -49,12 +51,13 @@ export function createRoomBatcher(deps: RoomAcceptanceDeps): AcceptBatcher {
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 10],
   );
   const accept: RoomLedger['accept'] = (batch, signal) => ledger.accept(batch, signal);
+  const limits = { maxPending: config.maxPendingPerScreen, tellsHook: config.hook !== undefined };
   const commit: CommitDeps<EncodedRoomBatch> = {
     ledger: { accept, acceptChecked: accept },
     clock,
     log,
     deadlineMs: COMMIT_DEADLINE_MS,
-    encode: (commands) => encodeRoomBatch(commands, databaseClock(), config.maxPendingPerScreen),
+    encode: (commands) => encodeRoomBatch(commands, databaseClock(), limits),
   };
   const tell = tellers(deps);
   const sizes = new RoomSizes(clock);

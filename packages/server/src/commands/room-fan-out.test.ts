@@ -182,7 +182,9 @@ describeEachDatabase('room commands', (open) => {
   });
 
   it('[MSG6] [STB4] a member with MAX_PENDING entries alone gets dead{overflow}; its number is given all the same', async () => {
-    const full = await another({ config: commandsConfig({ maxPendingPerScreen: 2 }) });
+    const hook = { url: 'http://127.0.0.1:1', secret: 's' };
+    const full = await another({ config: commandsConfig({ maxPendingPerScreen: 2, hook }) });
+    await database.query('delete from hook_outbox');
     await harness.openRoom('lobby', ['scr_a', 'scr_b']);
     for (const [roomId, room] of harness.rooms) full.rooms.set(roomId, room);
     await full.send('trigger', triggerTo('scr_a'));
@@ -228,6 +230,9 @@ describeEachDatabase('room commands', (open) => {
       [fields.id, 'scr_b', 'dead', 'overflow'],
     ]);
     expect(await full.metrics.text()).toContain('bongsu_deliveries_total{status="dead"} 5');
+    expect(await database.query('select count(*) as n, min(kind) as kind from hook_outbox')).toEqual([
+      { n: 5, kind: 'dead' },
+    ]);
     expect(await holes()).toEqual([]);
     await database.query("update screen_sessions set acked_seq = 4 where screen_id = 'scr_b'");
     expect(await full.send('trigger', triggerRoom('lobby'))).toMatchObject({ screens: 2 });
@@ -265,6 +270,8 @@ describeEachDatabase('room commands', (open) => {
     });
     expect(await started[0]).toMatchObject({ screens: 1 });
     expect(await members('lobby')).toEqual([{ name: 'scr_b' }]);
+    const ended = 'select seq, status from deliveries where stream_id = $1';
+    expect(await database.query(ended, [streamId])).toEqual([{ seq: 1, status: 'cancelled' }]);
     expect(await database.query('select stream_id from screen_displays')).toEqual([
       { stream_id: harness.screens.get('scr_b') },
     ]);

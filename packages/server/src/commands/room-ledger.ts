@@ -26,7 +26,7 @@ export interface EncodedRoomBatch {
   readonly acceptedAt: number;
   /** By row: triggers and navigates go to screens. */
   readonly fansOut: readonly boolean[];
-  readonly parameters: (string | number)[];
+  readonly parameters: (string | number | boolean)[];
 }
 
 interface AcceptRow {
@@ -69,7 +69,7 @@ type PageRow = { [Key in keyof RoomRow]: RoomRow[Key] | null } & Omit<RoomPage, 
 
 export const MAX_SCREENS_A_ROOM = 1000;
 const STATEMENT_TIMEOUT_MS = 5000;
-const ACCEPT = 'select * from accept_room_commands($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)';
+const ACCEPT = 'select * from accept_room_commands($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)';
 
 /** Streams of rooms in SQL: making and ending them, their screens, accepting, reading. */
 export class RoomLedger {
@@ -220,11 +220,14 @@ function toMember([screenId, seq, isSettled]: [string, number, boolean]): Member
   return { screenId, seq, isSettled };
 }
 
-/** @param acceptedAt milliseconds, database clock; `expires_at` counts from it */
+/**
+ * @param acceptedAt milliseconds, database clock; `expires_at` counts from it
+ * @param limits entries that may wait for a screen, and whether what ended at once is told to COMMAND_HOOK_URL
+ */
 export function encodeRoomBatch(
   commands: readonly NewCommand[],
   acceptedAt: number,
-  maxPending: number,
+  limits: { maxPending: number; tellsHook: boolean },
 ): EncodedRoomBatch {
   const order = commands
     .map((_, index) => index)
@@ -244,7 +247,8 @@ export function encodeRoomBatch(
     parameters: [
       list(rooms.map((room) => room.streamId)),
       list(rooms.map((room) => room.generation ?? 0)),
-      maxPending,
+      limits.maxPending,
+      limits.tellsHook,
       acceptedAt,
       list(slots.map((slot) => slot + 1)),
       ...encodeColumns(rows, acceptedAt),
