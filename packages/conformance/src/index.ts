@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
 import { badInputRules } from './rules/bad-input.js';
 import { deliveringRules } from './rules/delivering.js';
+import { displayRules } from './rules/displays.js';
 import { envelopeRules } from './rules/envelope.js';
 import { handshakeRules } from './rules/handshake.js';
 import { httpCommandRules } from './rules/http-commands.js';
@@ -40,6 +41,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'commands over HTTP [DL]': httpCommandRules,
     'delivering [DL]': deliveringRules,
     'status [DL]': statusRules,
+    'displays [DL]': displayRules,
     'screens [SC]': screenRules,
     'pairing [SC]': pairingRules,
     'envelope [ER]': envelopeRules,

@@ -236,7 +236,7 @@ class BongsuApp implements App {
       identity,
       commands,
       screens,
-      events: { ...identity.events, ...commands.events },
+      events: { ...identity.events, ...screens.events, ...commands.events },
       admit: createAdmit({
         isDraining: () => !health.ready,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),

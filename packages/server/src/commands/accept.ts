@@ -6,6 +6,8 @@ import type { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { type CommandContent, writeContent } from './fingerprint.js';
 import type { AcceptOutcome, Ledger, NewCommand, StoredCommand } from './ledger.js';
+import { RoomGrant } from './room-grant.js';
+import { SCREENS_LANE, SocketOrder } from './socket-order.js';
 import type { Turn, Turns } from './turns.js';
 
 /** What a verb makes of its input. */
@@ -33,12 +35,18 @@ export interface AcceptorDeps {
   retentionMs: number;
   ledger: Pick<Ledger, 'find'>;
   batcher: Pick<BatchProcessor<NewCommand, AcceptOutcome>, 'add'>;
+  roomBatcher: Pick<BatchProcessor<NewCommand, AcceptOutcome>, 'add'>;
   turns: Turns;
   databaseClock: DatabaseClock;
   authorize(
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** Without it there are no rooms. Undefined for who is no member of a room that is open. */
+  authorizeRoom?(
+    principal: Principal,
+    roomId: string,
+  ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /** Counts one command of a user, in memory and at once. */
   limit(userId: string): { allowed: boolean; retryAfterMs?: number };
   /** False when the nonce was used with another command. */
@@ -61,6 +69,7 @@ const RETRY_MS = 1000;
 export class Acceptor {
   readonly #deps: AcceptorDeps;
   readonly #waiting = new Map<string, Waiting>();
+  readonly #order = new SocketOrder();
   #stopped = false;
 
   constructor(deps: AcceptorDeps) {
@@ -104,7 +113,9 @@ export class Acceptor {
     const { type, ...fields } = request.content;
     const command: NewCommand = {
       streamId: 0,
+      generation: undefined,
       stream: '',
+      socketId: caller.socketId,
       senderId: principal.userId,
       username: principal.username,
       id: request.id,
@@ -116,26 +127,27 @@ export class Acceptor {
       retries: request.retries,
       notify: request.notify,
     };
-    return this.#inTurn(caller, principal, request, command);
+    return this.#inTurn(principal, request, command);
   }
 
-  #inTurn(
-    { socketId }: Caller,
-    principal: UserPrincipal,
-    request: CommandRequest,
-    command: NewCommand,
-  ): Promise<Accepted> {
+  #inTurn(principal: UserPrincipal, request: CommandRequest, command: NewCommand): Promise<Accepted> {
     const gates = this.#passGates(principal, request, command);
     const { turns } = this.#deps;
+    const { socketId } = command;
     if (!(gates instanceof Promise) && (socketId === undefined || turns.isFree(socketId))) {
       if (gates) return this.#refuse(command, gates);
-      const answer = this.#enter(command);
-      if (answer) return answer;
+      if (socketId === undefined || this.#order.admits(socketId, laneOf(command))) {
+        const answer = this.#enter(command);
+        if (answer) return answer;
+      }
     }
     return this.#wait(socketId === undefined ? undefined : turns.take(socketId), gates, command);
   }
 
-  /** For a gate, for earlier commands of the socket, or for the outcome of another content under the same id. */
+  /**
+   * For a gate, for earlier commands of the socket, for the outcome of another content under the same id, or, between rooms and
+   * screens, for the commit of what the socket sent before.
+   */
   async #wait(
     turn: Turn | undefined,
     gates: BongsuError | undefined | Promise<BongsuError | undefined>,
@@ -148,6 +160,9 @@ export class Acceptor {
         answer = this.#refuse(command, refusal);
       } else {
         if (turn && !turn.isFirst) await turn.first();
+        const { socketId } = command;
+        if (socketId !== undefined && !this.#order.admits(socketId, laneOf(command)))
+          await this.#order.clear(socketId);
         let entered = this.#enter(command);
         while (!entered) {
           await this.#waiting.get(keyOf(command))?.answer.catch(() => undefined);
@@ -182,23 +197,24 @@ export class Acceptor {
     request: CommandRequest,
     command: NewCommand,
   ): BongsuError | undefined | Promise<BongsuError | undefined> {
-    // Rooms are resolved here when there are any.
-    if (!('screenId' in request.target)) return new BongsuError('ROOM_NOT_FOUND');
-    const grant = this.#deps.authorize(principal, request.target.screenId);
+    const { target } = request;
+    const grant =
+      'screenId' in target
+        ? this.#deps.authorize(principal, target.screenId)
+        : this.#deps.authorizeRoom?.(principal, target.roomId);
     return grant instanceof Promise
       ? grant.then((granted) => this.#passGranted(granted, principal, request, command))
       : this.#passGranted(grant, principal, request, command);
   }
 
   #passGranted(
-    grant: ScreenGrant | undefined,
+    grant: ScreenGrant | RoomGrant | undefined,
     { userId }: UserPrincipal,
-    { id, timestamp, nonce }: CommandRequest,
+    { id, timestamp, nonce, target }: CommandRequest,
     command: NewCommand,
   ): BongsuError | undefined | Promise<BongsuError | undefined> {
-    if (!grant) return new BongsuError('SCREEN_NOT_FOUND');
-    command.streamId = grant.streamId;
-    command.stream = `screen:${grant.screenId}`;
+    if (!grant) return new BongsuError('screenId' in target ? 'SCREEN_NOT_FOUND' : 'ROOM_NOT_FOUND');
+    if (!address(command, grant)) return new BongsuError('FORBIDDEN');
     const serverTime = this.#deps.databaseClock();
     if (timestamp !== undefined && Math.abs(timestamp - serverTime) > FRESHNESS_MS) {
       return new BongsuError('REQUEST_EXPIRED', { details: { serverTime } });
@@ -213,19 +229,35 @@ export class Acceptor {
   #enter(command: NewCommand): Promise<Accepted> | undefined {
     const key = keyOf(command);
     const waiting = this.#waiting.get(key);
-    if (waiting) return waiting.fingerprint === command.fingerprint ? asDuplicate(waiting.answer) : undefined;
-    const answer = this.#deps.batcher.add(command).then(
+    if (waiting)
+      return waiting.fingerprint === command.fingerprint ? this.#join(command, waiting) : undefined;
+    const { batcher, roomBatcher } = this.#deps;
+    const answer = (command.generation === undefined ? batcher : roomBatcher).add(command).then(
       (outcome) => {
-        this.#waiting.delete(key);
+        this.#left(key, command);
         return this.#answer(command, outcome);
       },
       (error: unknown) => {
-        this.#waiting.delete(key);
+        this.#left(key, command);
         throw error;
       },
     );
     this.#waiting.set(key, { fingerprint: command.fingerprint, answer });
+    if (command.socketId !== undefined) this.#order.enter(command.socketId, laneOf(command));
     return answer;
+  }
+
+  #left(key: string, { socketId }: NewCommand): void {
+    this.#waiting.delete(key);
+    if (socketId !== undefined) this.#order.leave(socketId);
+  }
+
+  /** The same command is on its way already, perhaps by another socket. What this one sends next comes after it too. */
+  #join(command: NewCommand, { answer }: Waiting): Promise<Accepted> {
+    const { socketId } = command;
+    if (socketId === undefined) return asDuplicate(answer);
+    this.#order.enter(socketId, laneOf(command));
+    return asDuplicate(answer).finally(() => this.#order.leave(socketId));
   }
 
   #answer(command: NewCommand, outcome: AcceptOutcome): Accepted | Promise<Accepted> {
@@ -239,11 +271,15 @@ export class Acceptor {
           epoch: outcome.epoch,
           acceptedAt: outcome.acceptedAt,
           duplicate: false,
+          ...(outcome.members ? { screens: outcome.members.length } : {}),
         };
       case 'known':
         return storedAnswer(command, outcome);
       case 'deleted':
-        return this.#refuse(command, new BongsuError('SCREEN_NOT_FOUND'));
+        return this.#refuse(
+          command,
+          new BongsuError(command.generation === undefined ? 'SCREEN_NOT_FOUND' : 'ROOM_CLOSED'),
+        );
       case 'full':
         throw new BongsuError('BUSY', { retryAfterMs: RETRY_MS });
       case 'unstorable':
@@ -261,6 +297,24 @@ export class Acceptor {
     if (!stored) throw refusal;
     return storedAnswer(command, stored);
   }
+}
+
+/** Sets where the command goes. False when the sender may not send such a one there. */
+function address(command: NewCommand, grant: ScreenGrant | RoomGrant): boolean {
+  if (!(grant instanceof RoomGrant)) {
+    command.streamId = grant.streamId;
+    command.stream = `screen:${grant.screenId}`;
+    return true;
+  }
+  const { roomId, streamId, generation, mayCommand } = RoomGrant.rightsOf(grant);
+  command.streamId = streamId;
+  command.stream = `room:${roomId}`;
+  command.generation = generation;
+  return mayCommand || command.type === 'message';
+}
+
+function laneOf({ generation, streamId }: NewCommand): number {
+  return generation === undefined ? SCREENS_LANE : streamId;
 }
 
 function keyOf({ senderId, id }: NewCommand): string {
@@ -286,5 +340,15 @@ async function asDuplicate(answer: Promise<Accepted>): Promise<Accepted> {
 function storedAnswer({ id, fingerprint }: NewCommand, stored: StoredCommand & { epoch: string }): Accepted {
   if (stored.fingerprint !== fingerprint) throw new BongsuError('IDEMPOTENCY_CONFLICT');
   const { stream, seq, epoch, acceptedAt } = stored;
-  return { id, status: 'accepted', stream, seq, epoch, acceptedAt, duplicate: true };
+  const screens = stored.members?.length ?? stored.screens ?? undefined;
+  return {
+    id,
+    status: 'accepted',
+    stream,
+    seq,
+    epoch,
+    acceptedAt,
+    duplicate: true,
+    ...(screens === undefined ? {} : { screens }),
+  };
 }

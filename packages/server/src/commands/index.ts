@@ -18,12 +18,23 @@ import { Hints } from './hints.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
+import { createRoomBatcher } from './room-acceptance.js';
+import type { RoomGrant } from './room-grant.js';
+import { RoomHints } from './room-hints.js';
+import { RoomLedger } from './room-ledger.js';
+import { RoomStreams } from './room-streams.js';
+import { createRoomCommands } from './rooms.js';
 import { commandRoutes } from './routes.js';
 import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
 import type { Commands, NodeLease } from './types.js';
 
 export { IdempotencyManager } from './idempotency-manager.js';
+export type { RoomGrant } from './room-grant.js';
+export type { RoomEntry } from './room-hints.js';
+export type { RoomHistory, RoomResume, RoomSubscription } from './room-streams.js';
+export type { RoomSubscriber } from './room-tail.js';
+export type { RoomCommands, RoomStreamId } from './rooms.js';
 export type { Commands, NodeLease, ScreenAttachment, ScreenConnection } from './types.js';
 
 export interface CommandsConfig {
@@ -60,6 +71,11 @@ export interface CommandsDeps {
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** Rooms' own. Without it there are no rooms: a command to one is ROOM_NOT_FOUND. */
+  authorizeRoom?(
+    principal: Principal,
+    roomId: string,
+  ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /** The present names of senders, for `from` of entries read from the ledger. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Counts one command of a user by COMMAND_RATE_PER_MINUTE, in memory and at once. HTTP calls were counted by the gateway. */
@@ -93,11 +109,24 @@ export function createCommands(deps: CommandsDeps): Commands {
     onEpoch: (now) => epoch.note(now),
     onFull: (stream) => dispatcher.onFull(stream),
   });
+  const roomLedger = new RoomLedger(database);
+  const roomHints = new RoomHints(deps.ephemeral.bus);
+  const roomBatcher = createRoomBatcher({
+    ...deps,
+    ledger: roomLedger,
+    hints,
+    roomHints,
+    signal,
+    onEpoch: (now) => epoch.note(now),
+    onFull: (stream) => dispatcher.onFull(stream),
+  });
+  const roomStreams = new RoomStreams({ ...deps, ledger: roomLedger, hints: roomHints, epoch });
   const acceptor = new Acceptor({
     ...deps,
     retentionMs: config.retentionMs,
     ledger,
     batcher,
+    roomBatcher,
     turns: new Turns(),
     count: countOutcomes(metrics),
   });
@@ -118,6 +147,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     async start() {
       epoch.note(await ledger.epoch());
       dispatcher.start();
+      roomStreams.start();
       stopSweep = clock.every(IDEMPOTENCY_SWEEP_MS, () => {
         idempotencyStore
           .sweep(database, databaseClock())
@@ -130,7 +160,8 @@ export function createCommands(deps: CommandsDeps): Commands {
       const giveUp = () => abort.abort();
       if (stopSignal.aborted) giveUp();
       stopSignal.addEventListener('abort', giveUp, { once: true });
-      await batcher.idle();
+      await Promise.all([batcher.idle(), roomBatcher.idle()]);
+      roomStreams.stop();
       await dispatcher.stop();
       stopSignal.removeEventListener('abort', giveUp);
     },
@@ -144,8 +175,10 @@ export function createCommands(deps: CommandsDeps): Commands {
       const cancelled = await deliveryLedger.cancelInbox(tx, streamId, now);
       const screenId = await deliveryLedger.screenOf(tx, streamId);
       if (screenId === undefined) throw new BongsuError('SCREEN_NOT_FOUND');
+      await roomLedger.forgetScreen(tx, streamId);
       return () => dispatcher.dropInbox(screenId, cancelled, now);
     },
+    rooms: createRoomCommands({ ledger: roomLedger, streams: roomStreams, acceptor }),
     idempotency: new IdempotencyManager({ store: idempotencyStore, ledger, databaseClock }),
     routes: commandRoutes({ acceptor, status }),
     events: commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),

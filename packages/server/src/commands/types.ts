@@ -3,6 +3,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Queryable } from '../platform/database/database.js';
 import type { Events } from '../platform/surface.js';
 import type { IdempotencyManager } from './idempotency-manager.js';
+import type { RoomCommands } from './rooms.js';
 
 /** A connected screen's socket, as the dispatcher sees it. The gateway makes one per screen socket. */
 export interface ScreenConnection {
@@ -64,6 +65,8 @@ export interface Commands {
    * connected screen are refused. The caller calls the answer after COMMIT: it tells the senders and stops the dispatcher.
    */
   cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
+  /** Streams of rooms: making, ending, their screens, posting, reading along. */
+  readonly rooms: RoomCommands;
   /** For other POSTs with an Idempotency-Key, in the transaction of their operation. */
   readonly idempotency: IdempotencyManager;
   routes: FastifyPluginAsync;

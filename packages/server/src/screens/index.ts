@@ -1,7 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Principal } from '../platform/principal.js';
+import type { Events } from '../platform/surface.js';
 import { ScreenRights } from './authorize.js';
 import type { ScreenGrant, ScreensConfig, ScreensContext, ScreensDeps } from './deps.js';
+import { screenEvents } from './events.js';
 import { PAIRING_LIMITS } from './pairing-limits.js';
 import { ScreenPresence } from './presence.js';
 import { screenRoutes } from './routes.js';
@@ -26,6 +28,7 @@ export interface Screens {
   /** A screen's socket took the fence, or the last one went. Updates presence and tells the watchers. Never rejects. */
   setOnline(screenId: string, online: boolean): Promise<void>;
   routes: FastifyPluginAsync;
+  events: Events;
 }
 
 const SWEEP_PERIOD_MS = 60_000;
@@ -57,6 +60,7 @@ export function createScreens(
     watchers: (screenId) => rights.watchers(screenId),
     setOnline: (screenId, online) => presence.setOnline(screenId, online),
     routes: screenRoutes(context),
+    events: screenEvents(context),
   };
 }
 
