@@ -11,11 +11,12 @@ const COUNT = 12;
 /**
  * `emit`: the server fills its window. `receive`: the next entry reaches the screen. `store`: a write ends.
  * `finish`, `throw`: the running handler does. `receipt`: the next receipt reaches the server. `retry`: a pause ends.
- * `silence`: the server gives the oldest in flight up. `epoch`: the server's data go back.
+ * `silence`: the server gives the oldest in flight up. `expire`: it ends the next one while the screen is away.
+ * `epoch`: its data go back.
  */
 const EVENTS = [
   ...['emit', 'emit', 'receive', 'receive', 'receive', 'store', 'store', 'store', 'finish', 'finish'],
-  ...['receipt', 'receipt', 'throw', 'retry', 'silence', 'cut', 'crash', 'epoch'],
+  ...['receipt', 'receipt', 'throw', 'retry', 'silence', 'cut', 'cut', 'expire', 'crash', 'epoch'],
 ] as const;
 type Event = (typeof EVENTS)[number];
 
@@ -25,7 +26,7 @@ interface Frame {
   callback: { live: boolean };
 }
 
-type End = 'executed' | 'interrupted' | 'given-up';
+type End = 'executed' | 'interrupted' | 'given-up' | 'expired';
 
 /** One connection: what is on its way each way. */
 interface Wire {
@@ -43,6 +44,7 @@ class Server {
   acked = 0;
   epoch = 0;
   readonly ends = new Map<number, End>();
+  readonly everEnded = new Set<number>();
   private flight: Frame[] = [];
   private attempts = 0;
   private pausing = false;
@@ -97,9 +99,14 @@ class Server {
     this.end(this.acked + 1, 'given-up');
   }
 
+  expire(): void {
+    if (this.acked < COUNT) this.end(this.acked + 1, 'expired');
+  }
+
   back(by: number): void {
     this.epoch += 1;
     this.acked = Math.max(0, this.acked - by);
+    for (const n of this.ends.keys()) if (n > this.acked) this.ends.delete(n);
     this.flight = [];
   }
 
@@ -112,11 +119,12 @@ class Server {
     this.acked = n;
     this.attempts = 0;
     this.ends.set(n, how);
+    this.everEnded.add(n);
   }
 
-  /** Numbers begin elsewhere in each epoch. */
+  /** A number means something else in each epoch. */
   private base(): number {
-    return this.epoch * 100;
+    return this.epoch * 3;
   }
 
   private name(): string {
@@ -143,6 +151,9 @@ class World {
   readonly failed = new Map<number, number>();
   readonly crashedIn = new Map<number, number>();
   readonly running = new Set<number>();
+  readonly finished = new Set<number>();
+  readonly faults: string[] = [];
+  crashes = 0;
   mostAtOnce = 0;
   private readonly values = memoryStore();
   private runner!: EntryRunner;
@@ -192,6 +203,7 @@ class World {
   async step(event: Event): Promise<void> {
     if (event === 'crash') await this.crash();
     else if (event === 'cut' || event === 'epoch') this.cut(event);
+    else if (event === 'expire') this.wire ?? this.server.expire();
     else this.live(event);
     await settle();
   }
@@ -253,6 +265,7 @@ class World {
   private async crash(): Promise<void> {
     this.cut('cut');
     this.alive.yes = false;
+    this.crashes += 1;
     this.pendingWrites = [];
     if (this.current !== undefined) bump(this.crashedIn, this.current);
     this.current = undefined;
@@ -263,6 +276,11 @@ class World {
 
   private run(entry: Entry): Promise<void> {
     const n = Number(entry.id.slice(3));
+    if (this.server.ends.get(n) === 'expired') this.faults.push(`${n} ran though it had expired`);
+    for (let m = 1; m < n; m += 1) {
+      if (!this.finished.has(m) && !this.server.ends.has(m))
+        this.faults.push(`${n} ran before ${m} was over`);
+    }
     this.begun.push(n);
     this.running.add(n);
     this.mostAtOnce = Math.max(this.mostAtOnce, this.running.size);
@@ -276,7 +294,10 @@ class World {
       const onError = (error: Error) => end(() => reject(error))();
       this.handler = {
         n,
-        resolve: end(resolve),
+        resolve: end(() => {
+          this.finished.add(n);
+          resolve();
+        }),
         reject: (error) => {
           bump(this.failed, n);
           onError(error);
@@ -301,6 +322,8 @@ describe('a screen with a window under any sequence of faults', () => {
           for (const event of events) await world.step(event);
           await world.converge();
           expect(world.server.acked).toBe(COUNT);
+          expect(world.faults).toEqual([]);
+          if (world.crashes === 0) expect([...world.server.ends.values()]).not.toContain('interrupted');
           expect(world.mostAtOnce).toBeLessThanOrEqual(1);
           for (let n = 1; n <= COUNT; n += 1) {
             const runs = world.begun.filter((other) => other === n).length;
