@@ -13,8 +13,10 @@ import { ConfirmDialog } from '../../components/confirm-dialog.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
+import { Displays } from '../../drift/displays.js';
 import { Controllers } from './controllers.js';
 import { RenameDialog } from './rename-dialog.js';
+import { ScreenCommands } from './screen-commands.js';
 import styles from './screen-detail-page.module.css';
 import { ScreenFacts } from './screen-facts.js';
 
@@ -58,6 +60,8 @@ function Loaded({ screen }: { screen: Screen }) {
       </header>
       <div className={page.stack}>
         <ScreenFacts screen={screen} />
+        <Displays screen={screen} />
+        <ScreenCommands screenId={screen.screenId} />
         <Controllers screen={screen} mayManage={mayManage} />
       </div>
     </>
