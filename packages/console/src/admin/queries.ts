@@ -1,6 +1,15 @@
-import type { DeadReason } from '@bongsu/protocol';
-import { infiniteQueryOptions, queryOptions, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import type { CommandItem, DeadLetter, DeadReason } from '@bongsu/protocol';
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  type QueryClient,
+  type QueryKey,
+  queryOptions,
+  useInfiniteQuery,
+  useQuery,
+} from '@tanstack/react-query';
 import type { Page } from '../api/api.js';
+import type { ShownCommand } from '../commands/command-state.js';
 import { useServices } from './services.js';
 
 /** Counts of waiting commands have no event of their own. */
@@ -24,6 +33,7 @@ export const keys = {
   commandList: (screenId: string | undefined) => ['commands', 'lists', screenId ?? null] as const,
   command: (id: string, senderId: string | undefined) => ['commands', 'one', id, senderId ?? null] as const,
   letters: ['dead-letters'] as const,
+  letterLists: ['dead-letters', 'lists'] as const,
   letterList: (asked: LettersAsked) => ['dead-letters', 'lists', asked] as const,
   letterStats: ['dead-letters', 'stats'] as const,
 };
@@ -69,7 +79,10 @@ export function useCommand(id: string, senderId: string | undefined) {
   return useQuery(
     queryOptions({
       queryKey: keys.command(id, senderId),
-      queryFn: ({ signal }) => api.getCommand(id, senderId, signal),
+      queryFn: async ({ signal, client }) => ({
+        ...alreadyRead(client, id),
+        ...(await api.getCommand(id, senderId, signal)),
+      }),
       refetchInterval: ({ state }) => (state.data?.status === 'accepted' ? COMMANDS_REFRESH_MS : false),
     }),
   );
@@ -97,6 +110,18 @@ export function useDeadLetterStats() {
       refetchInterval: LETTERS_REFRESH_MS,
     }),
   );
+}
+
+/** What a command says and who sent it, where a list has told it: the answer about one command may not. */
+function alreadyRead(queryClient: QueryClient, id: string): Pick<ShownCommand, 'payload' | 'from'> {
+  const items = <Item>(queryKey: QueryKey) =>
+    queryClient
+      .getQueriesData<InfiniteData<Page<Item>>>({ queryKey })
+      .flatMap(([, lists]) => lists?.pages.flatMap((page) => page.items) ?? []);
+  const known =
+    items<CommandItem>(keys.commandLists).find((command) => command.id === id) ??
+    items<DeadLetter>(keys.letterLists).find(({ requeuedAs }) => requeuedAs === id);
+  return known ? { payload: known.payload, from: known.from } : {};
 }
 
 const paging = {

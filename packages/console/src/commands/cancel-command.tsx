@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { keys } from '../admin/queries.js';
 import { useServices } from '../admin/services.js';
 import { showCommand } from '../admin/use-live-commands.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
@@ -22,7 +23,13 @@ export function CancelCommand({
   const what = saying(command.type, command.payload);
   const close = () => setOpened(false);
   async function cancel() {
-    showCommand(queryClient, await api.cancelCommand(command.id, senderId), senderId);
+    try {
+      showCommand(queryClient, await api.cancelCommand(command.id, senderId), senderId);
+    } catch (error) {
+      // What the page shows was wrong, or is about to be.
+      void queryClient.invalidateQueries({ queryKey: keys.commands });
+      throw error;
+    }
   }
   if (command.status !== 'accepted' && !opened) return null;
   return (

@@ -1,5 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
+import { mayManageScreen } from '../admin/may-manage-screen.js';
+import { useUser } from '../admin/services.js';
 import { useScreensById } from '../admin/use-screens-by-id.js';
 import { Ago } from '../components/ago.js';
 import { Copyable } from '../components/copyable.js';
@@ -12,8 +14,14 @@ import { ScreenLink } from './screen-link.js';
 import { StateMark } from './state-mark.js';
 import { Why } from './why.js';
 
+interface CommandFactsProps {
+  command: ShownCommand;
+  /** True where the reason stands beside it already. */
+  explained?: boolean;
+}
+
 /** Everything that is known of a command. */
-export function CommandFacts({ command }: { command: ShownCommand }) {
+export function CommandFacts({ command, explained = false }: CommandFactsProps) {
   const { t, i18n } = useTranslation();
   const { id, from, payload, expiresAt, acceptedAt } = command;
   const target = targetOf(command);
@@ -61,42 +69,48 @@ export function CommandFacts({ command }: { command: ShownCommand }) {
           <Copyable value={id} label={t('commands.id')} />
         </dd>
       </dl>
-      <Deliveries command={command} />
+      <Deliveries command={command} explained={explained && command.deliveries.length === 1} />
     </div>
   );
 }
 
-function Deliveries({ command }: { command: ShownCommand }) {
+function Deliveries({ command, explained }: Required<CommandFactsProps>) {
   const { t } = useTranslation();
+  const user = useUser();
   const screens = useScreensById();
   if (command.deliveries.length === 0) return null;
   return (
     <section>
       <h3 className={styles.subhead}>{t('commands.deliveries')}</h3>
       <ul className={styles.deliveries}>
-        {command.deliveries.map((delivery) => (
-          <li key={delivery.screenId} className={styles.delivery}>
-            <StateMark state={deliveryState(delivery.status)} />
-            <ScreenLink screenId={delivery.screenId} />
-            <span className={styles.soft}>
-              {t('commands.attempts', { count: delivery.attempts })}
-              {delivery.executedAt === null ? null : (
-                <>
-                  {' · '}
-                  <Ago at={delivery.executedAt} />
-                </>
+        {command.deliveries.map((delivery) => {
+          const screen = screens.get(delivery.screenId);
+          return (
+            <li key={delivery.screenId} className={styles.delivery}>
+              <StateMark state={deliveryState(delivery.status)} />
+              <ScreenLink screenId={delivery.screenId} />
+              <span className={styles.soft}>
+                {t('commands.attempts', { count: delivery.attempts })}
+                {delivery.executedAt === null ? null : (
+                  <>
+                    {' · '}
+                    <Ago at={delivery.executedAt} />
+                  </>
+                )}
+              </span>
+              {explained ? null : (
+                <span className={styles.why}>
+                  <Why delivery={delivery} online={screen?.online} />
+                </span>
               )}
-            </span>
-            <span className={styles.why}>
-              <Why delivery={delivery} online={screens.get(delivery.screenId)?.online} />
-            </span>
-            {delivery.status === 'dead' ? (
-              <Link to="/dead-letters" search={{ screen: delivery.screenId }}>
-                {t('commands.toLetters')}
-              </Link>
-            ) : null}
-          </li>
-        ))}
+              {delivery.status === 'dead' && screen && mayManageScreen(user, screen) ? (
+                <Link to="/dead-letters" search={{ screen: delivery.screenId }}>
+                  {t('commands.toLetters')}
+                </Link>
+              ) : null}
+            </li>
+          );
+        })}
       </ul>
     </section>
   );

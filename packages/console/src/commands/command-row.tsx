@@ -66,7 +66,7 @@ export function CommandRow({ command }: { command: CommandItem }) {
         </ActionIcon>
       </div>
       <div id={facts} hidden={!open} className={styles.more}>
-        {open ? <CommandFacts command={command} /> : null}
+        {open ? <CommandFacts command={command} explained /> : null}
       </div>
     </li>
   );

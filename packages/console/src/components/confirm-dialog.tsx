@@ -53,7 +53,13 @@ export function ConfirmDialog({
     >
       <div className={form.form}>
         <div>{children}</div>
-        {explained ? <p role="alert">{explained}</p> : <ProblemNote problem={problem} />}
+        {explained ? (
+          <p role="alert" className={form.refused}>
+            {explained}
+          </p>
+        ) : (
+          <ProblemNote problem={problem} />
+        )}
         <div className={form.actions}>
           <Button variant="default" onClick={close} data-autofocus>
             {dismiss ?? t('common.cancel')}

@@ -44,7 +44,7 @@ function LineText({ page }: { page: ShownPage }) {
       <span>{shows ? <Address lead={t('shown.shows')} url={shows.url} /> : t('shown.unknown')}</span>
       {state !== 'same' && should ? (
         <span>
-          <Address lead={t('shown.should')} url={should.url} /> <Ago at={differsSince(page)} />
+          <Address lead={t('shown.should')} url={should.url} /> · <Ago at={differsSince(page)} />
         </span>
       ) : null}
     </>

@@ -63,18 +63,20 @@ export function DeadLettersPage() {
             onReason={(next) => show(withReason(filter, next))}
           />
         ) : null}
-        <div className={styles.tools}>
-          <LetterFilters filter={filter} stats={stats.data} onChange={show} />
-          {stats.data && !requeued ? (
-            <RequeueMany
-              filter={filter}
-              stats={stats.data}
-              loaded={{ count: loaded.length, all: !letters.hasNextPage }}
-              onNews={setNews}
-            />
-          ) : null}
+        <div>
+          <div className={styles.tools}>
+            <LetterFilters filter={filter} stats={stats.data} onChange={show} />
+            {stats.data && !requeued ? (
+              <RequeueMany
+                filter={filter}
+                stats={stats.data}
+                loaded={{ count: loaded.length, all: !letters.hasNextPage }}
+                onNews={setNews}
+              />
+            ) : null}
+          </div>
+          <NewsLine news={news} />
         </div>
-        <NewsLine news={news} />
         <PagedList
           query={letters}
           label={t('letters.title')}

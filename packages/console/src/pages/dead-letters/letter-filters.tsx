@@ -1,7 +1,9 @@
 import type { DeadLetterStats } from '@bongsu/protocol';
 import { NativeSelect } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
+import { mayManageScreen } from '../../admin/may-manage-screen.js';
 import { useScreens } from '../../admin/queries.js';
+import { useUser } from '../../admin/services.js';
 import styles from './dead-letters-page.module.css';
 import { DEAD_REASONS, type LetterFilter, toReason } from './letter-filter.js';
 
@@ -14,9 +16,11 @@ interface LetterFiltersProps {
 export function LetterFilters({ filter, stats, onChange }: LetterFiltersProps) {
   const { t } = useTranslation();
   const { data: screens = [] } = useScreens();
+  const user = useUser();
   const names = new Map(screens.map(({ screenId, name }) => [screenId, name]));
   // Letters outlive their screen, and one may filter by what is gone.
-  const known = new Set([...names.keys(), ...Object.keys(stats?.byScreen ?? {})]);
+  const mine = screens.filter((screen) => mayManageScreen(user, screen)).map(({ screenId }) => screenId);
+  const known = new Set([...mine, ...Object.keys(stats?.byScreen ?? {})]);
   if (filter.screenId) known.add(filter.screenId);
   return (
     <div className={styles.filters}>
@@ -28,7 +32,7 @@ export function LetterFilters({ filter, stats, onChange }: LetterFiltersProps) {
           onChange(value ? { ...rest, screenId: value } : rest);
         }}
         data={[
-          { value: '', label: t('commands.allScreens') },
+          { value: '', label: t('letters.allScreens') },
           ...[...known].map((value) => ({ value, label: names.get(value) ?? value })),
         ]}
       />

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '@bongsu/protocol';
+import { BongsuError, type DeadLetter } from '@bongsu/protocol';
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
@@ -74,8 +74,11 @@ function Actions({ letter, what, onNews }: ActionsProps) {
       readAgain();
       void queryClient.invalidateQueries({ queryKey: keys.commandLists });
     },
-    // Somebody else may have requeued it meanwhile, and then it stands elsewhere.
-    onError: readAgain,
+    onError: (error) => {
+      const requeuedAs = requeuedMeanwhile(error);
+      if (requeuedAs) onNews({ kind: 'already', what, commandId: requeuedAs, senderId: letter.from.userId });
+      readAgain();
+    },
   });
   return (
     <div className={styles.actions}>
@@ -124,4 +127,11 @@ function Actions({ letter, what, onNews }: ActionsProps) {
       </ConfirmDialog>
     </div>
   );
+}
+
+/** The command that somebody else made of the letter before us. */
+function requeuedMeanwhile(error: Error): string | undefined {
+  if (!(error instanceof BongsuError) || error.code !== 'CONFLICT') return undefined;
+  const { requeuedAs } = (error.details ?? {}) as { requeuedAs?: unknown };
+  return typeof requeuedAs === 'string' ? requeuedAs : undefined;
 }

@@ -5,7 +5,7 @@ import styles from './dead-letters-page.module.css';
 
 /** What the reader just did, and where it led. */
 export type News =
-  | { kind: 'requeued'; what: string; commandId: string; senderId: string }
+  | { kind: 'requeued' | 'already'; what: string; commandId: string; senderId: string }
   | { kind: 'requeued-many'; requeued: number; left: number }
   | { kind: 'deleted'; what: string };
 
@@ -20,9 +20,9 @@ export function NewsLine({ news }: { news: News | undefined }) {
     <div role="status">
       {news ? (
         <p ref={line} tabIndex={-1} className={styles.news}>
-          {news.kind === 'requeued' ? (
+          {news.kind === 'requeued' || news.kind === 'already' ? (
             <>
-              {t('letters.newsRequeued', { what: news.what })}{' '}
+              {t(`letters.news.${news.kind}`, { what: news.what })}{' '}
               <Link
                 to="/commands/$commandId"
                 params={{ commandId: news.commandId }}

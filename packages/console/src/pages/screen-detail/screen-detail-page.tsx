@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { mayManageScreen } from '../../admin/may-manage-screen.js';
 import { keys, useScreen } from '../../admin/queries.js';
 import { useServices, useUser } from '../../admin/services.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
@@ -41,9 +42,8 @@ export function ScreenDetailPage() {
 
 function Loaded({ screen }: { screen: Screen }) {
   const { t } = useTranslation();
-  const user = useUser();
   const navigate = useNavigate();
-  const mayManage = user?.userId === screen.owner.userId || user?.role === 'admin';
+  const mayManage = mayManageScreen(useUser(), screen);
   return (
     <>
       <header className={page.head}>
@@ -61,8 +61,8 @@ function Loaded({ screen }: { screen: Screen }) {
       <div className={page.stack}>
         <ScreenFacts screen={screen} />
         <Displays screen={screen} />
-        <ScreenCommands screenId={screen.screenId} />
         <Controllers screen={screen} mayManage={mayManage} />
+        <ScreenCommands screenId={screen.screenId} mayManage={mayManage} />
       </div>
     </>
   );
