@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ProblemNote } from '../../components/problem-note.js';
@@ -45,7 +46,10 @@ export function AttemptCard({ attempt, onRepeat }: { attempt: Attempt; onRepeat(
       {accepted ? (
         <footer className={styles.foot}>
           <span>
-            {t('tryIt.place', { seq: accepted.seq })} <code>{accepted.id}</code>
+            {t('tryIt.place', { seq: accepted.seq })}{' '}
+            <Link to="/commands/$commandId" params={{ commandId: accepted.id }}>
+              <code>{accepted.id}</code>
+            </Link>
           </span>
           <Button variant="default" size="xs" onClick={() => onRepeat(accepted.id)}>
             {t('tryIt.repeat')}
