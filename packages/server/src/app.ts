@@ -189,6 +189,7 @@ class BongsuApp implements App {
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
+      ownedScreens: (userId) => screens.ownedBy(userId),
       usernames: (ids) => identity.usernames(ids),
       limit: (userId) => core.limiter.checkBurst(`user:${userId}`),
       registerNonce: (userId, nonce, commandId) => nonces.registerNonce(userId, nonce, commandId),

@@ -9,6 +9,9 @@ import type { Push } from '../platform/push.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { Acceptor } from './accept.js';
 import { createAcceptBatcher } from './acceptance.js';
+import { CommandListStore } from './command-list-store.js';
+import { DeadLetterQueue } from './dead-letter-queue.js';
+import { deadLetterRoutes } from './dead-letter-routes.js';
 import { DeliveryLedger } from './delivery-ledger.js';
 import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
@@ -20,8 +23,9 @@ import { Ledger } from './ledger.js';
 import { commandRoutes } from './routes.js';
 import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
-import type { Commands } from './types.js';
+import type { CancelDelivery, Commands } from './types.js';
 
+export { DeadLetterQueue } from './dead-letter-queue.js';
 export { IdempotencyManager } from './idempotency-manager.js';
 export type { Commands, ScreenAttachment, ScreenConnection } from './types.js';
 
@@ -58,6 +62,8 @@ export interface CommandsDeps {
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** The screens that a user owns: whose dead letters are theirs to see. */
+  ownedScreens(userId: string): Promise<readonly string[]>;
   /** The present names of senders, for `from` of entries read from the ledger. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Counts one command of a user by COMMAND_RATE_PER_MINUTE, in memory and at once. HTTP calls were counted by the gateway. */
@@ -90,6 +96,16 @@ export function createCommands(deps: CommandsDeps): Commands {
   });
   const dispatcher = new Dispatcher({ ...deps, ledger: deliveryLedger, hints, epoch, signal });
   const status = { ledger: new StatusLedger(database), authorize };
+  const store = new CommandListStore(database);
+  const deadLetters = new DeadLetterQueue({
+    ...deps,
+    onRequeued: ({ stream, seq, epoch: present }) => {
+      epoch.note(present);
+      hints.tell({ kind: 'head', stream, seq });
+    },
+  });
+  // To be the dispatcher's own, which alone knows what it has sent.
+  const cancel: CancelDelivery = async () => 'elsewhere';
   let stopSweep: (() => void) | undefined;
 
   return {
@@ -124,7 +140,18 @@ export function createCommands(deps: CommandsDeps): Commands {
       return () => dispatcher.dropInbox(screenId, cancelled, now);
     },
     idempotency: new IdempotencyManager({ store: idempotencyStore, ledger, databaseClock }),
-    routes: commandRoutes({ acceptor, status }),
+    deadLetters,
+    routes: async (app) => {
+      await app.register(
+        commandRoutes({
+          acceptor,
+          status,
+          list: { ...deps, status, store },
+          cancel: { status, store, cancel },
+        }),
+      );
+      await app.register(deadLetterRoutes({ ...deps, letters: deadLetters }));
+    },
     events: commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),
   };
 }
