@@ -71,3 +71,6 @@ begin
     return next;
   end loop;
 end $$;
+
+-- A sender's own commands by time: their ids need not be in the order of time.
+create index commands_sender on commands (sender_id, accepted_at);
