@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
 import { badInputRules } from './rules/bad-input.js';
+import { cancellingRules } from './rules/cancelling.js';
+import { deadLetterRules } from './rules/dead-letters.js';
 import { deliveringRules } from './rules/delivering.js';
 import { envelopeRules } from './rules/envelope.js';
 import { handshakeRules } from './rules/handshake.js';
@@ -40,6 +42,8 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'commands over HTTP [DL]': httpCommandRules,
     'delivering [DL]': deliveringRules,
     'status [DL]': statusRules,
+    'dead letters [DL]': deadLetterRules,
+    'cancelling [DL]': cancellingRules,
     'screens [SC]': screenRules,
     'pairing [SC]': pairingRules,
     'envelope [ER]': envelopeRules,

@@ -11,6 +11,8 @@ import {
   socketsConfig,
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
+import { controlPath, serveControl } from './cli/control.js';
+import { runOperation } from './cli/operations.js';
 import { type Commands, createCommands } from './commands/index.js';
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
@@ -92,6 +94,8 @@ class BongsuApp implements App {
   #fail: (reason: unknown) => void = () => undefined;
   #url: string | undefined;
   #identity: Identity | undefined;
+  /** Of the embedded profile: by it commands reach the process that owns the data folder. */
+  #controlSocket: string | undefined;
 
   constructor(config: Config, clock: Clock, log: Log) {
     this.#config = config;
@@ -162,9 +166,11 @@ class BongsuApp implements App {
 
   async #openDatabase(node: Core['node']): Promise<Database> {
     const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
+    if (this.#config.DATABASE_URL === undefined)
+      this.#controlSocket = await controlPath(this.#config.DATA_DIR);
     const { database, uncleanStop } = await this.#lifecycle.step(
       'database',
-      () => openDatabase(this.#config, node.name, deps),
+      () => openDatabase(this.#config, node.name, deps, this.#controlSocket),
       (opened) => opened.database.close(),
     );
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
@@ -259,10 +265,21 @@ class BongsuApp implements App {
       () => commands,
       (it, signal) => it.stop(signal),
     );
+    await this.#serveControl(commands);
     await this.#lifecycle.step(
       'readiness',
       () => health.setReady(true),
       () => health.setReady(false),
+    );
+  }
+
+  async #serveControl(commands: Commands): Promise<void> {
+    const path = this.#controlSocket;
+    if (path === undefined) return;
+    await this.#lifecycle.step(
+      'control socket',
+      () => serveControl(path, (name, input) => runOperation(commands, name, input), this.#log),
+      (it) => it.close(),
     );
   }
 
