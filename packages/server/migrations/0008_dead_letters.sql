@@ -1,5 +1,5 @@
 -- works-with: 0001
--- Requeueing dead letters, and the lists of commands (docs/dead-letters.md).
+-- Requeueing dead letters, and the lists of commands (docs/decisions/0062-requeue-is-a-new-command.md).
 
 -- Puts letters back as new commands of their senders, each into the inbox of its one screen: letter i becomes command
 -- p_commands[i]. The compare-and-set on requeued_as and the insert are one transaction, so twice asked is once done, and a caller
