@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
 import { badInputRules } from './rules/bad-input.js';
+import { cancellingRules } from './rules/cancelling.js';
+import { deadLetterRules } from './rules/dead-letters.js';
 import { deliveringRules } from './rules/delivering.js';
 import { displayRules } from './rules/displays.js';
 import { envelopeRules } from './rules/envelope.js';
@@ -42,6 +44,8 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'delivering [DL]': deliveringRules,
     'status [DL]': statusRules,
     'displays [DL]': displayRules,
+    'dead letters [DL]': deadLetterRules,
+    'cancelling [DL]': cancellingRules,
     'screens [SC]': screenRules,
     'pairing [SC]': pairingRules,
     'envelope [ER]': envelopeRules,

@@ -11,6 +11,8 @@ import {
   socketsConfig,
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
+import { controlPath, serveControl } from './cli/control.js';
+import { runOperation } from './cli/operations.js';
 import { type Commands, createCommands, type NodeLease } from './commands/index.js';
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
@@ -93,6 +95,8 @@ class BongsuApp implements App {
   #fail: (reason: unknown) => void = () => undefined;
   #url: string | undefined;
   #identity: Identity | undefined;
+  /** Of the embedded profile: by it commands reach the process that owns the data folder. */
+  #controlSocket: string | undefined;
 
   constructor(config: Config, clock: Clock, log: Log) {
     this.#config = config;
@@ -164,9 +168,11 @@ class BongsuApp implements App {
 
   async #openDatabase(node: Pick<Core['node'], 'name' | 'incarnation'>) {
     const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
+    if (this.#config.DATABASE_URL === undefined)
+      this.#controlSocket = await controlPath(this.#config.DATA_DIR);
     const { database, uncleanStop } = await this.#lifecycle.step(
       'database',
-      () => openDatabase(this.#config, node.name, deps),
+      () => openDatabase(this.#config, node.name, deps, this.#controlSocket),
       (opened) => opened.database.close(),
     );
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
@@ -191,6 +197,7 @@ class BongsuApp implements App {
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
+      ownedScreens: (userId) => screens.ownedBy(userId),
       usernames: (ids) => identity.usernames(ids),
       limit: (userId) => core.limiter.checkBurst(`user:${userId}`),
       registerNonce: (userId, nonce, commandId) => nonces.registerNonce(userId, nonce, commandId),
@@ -260,10 +267,21 @@ class BongsuApp implements App {
       () => commands,
       (it, signal) => it.stop(signal),
     );
+    await this.#serveControl(commands);
     await this.#lifecycle.step(
       'readiness',
       () => health.setReady(true),
       () => health.setReady(false),
+    );
+  }
+
+  async #serveControl(commands: Commands): Promise<void> {
+    const path = this.#controlSocket;
+    if (path === undefined) return;
+    await this.#lifecycle.step(
+      'control socket',
+      () => serveControl(path, (name, input) => runOperation(commands, name, input), this.#log),
+      (it) => it.close(),
     );
   }
 

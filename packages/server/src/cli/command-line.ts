@@ -1,24 +1,36 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.js';
 import { checkConfig, printConfig } from './config.js';
+import { type ListOptions, listLetters, type RequeueOptions, requeueLetters } from './dlq.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
-type Action = (terminal: Terminal, options: CommonOptions) => ExitCode | Promise<ExitCode>;
+type Action<Options extends CommonOptions> = (
+  terminal: Terminal,
+  options: Options,
+  args: readonly string[],
+) => ExitCode | Promise<ExitCode>;
 
 /** @returns the exit code; `serve` returns when the server has stopped */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
-  const leaf = (parent: Command, name: string, description: string, action: Action) =>
+  const leaf = <Options extends CommonOptions>(
+    parent: Command,
+    name: string,
+    description: string,
+    action: Action<Options>,
+  ) =>
     parent
       .command(name)
       .description(description)
       .option('--json', 'print data as JSON')
       .option('--quiet', 'print no progress')
       .option('--yes', 'ask nothing')
-      .action(async (options: CommonOptions) => {
-        exitCode = await action(terminal, options);
+      .action(async (...given) => {
+        // Arguments, options and last of all the command, which knows both.
+        const command = given.at(-1) as Command;
+        exitCode = await action(terminal, command.opts<Options>(), command.args);
       });
   const program = new Command('bongsu')
     .description('Self-hosted real-time backend that never loses a command')
@@ -35,6 +47,17 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const config = group(program, 'config', 'look at the settings');
   leaf(config, 'check', 'report every fault of the settings', checkConfig);
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);
+  const dlq = group(program, 'dlq', 'look after dead letters: what was given up');
+  leaf(dlq, 'list', 'show them, the newest first', (io, options: ListOptions) => listLetters(io, options))
+    .option('--screen <id>', 'of one screen')
+    .option('--reason <reason>', 'exhausted, rejected, no-receipt, lost or overflow')
+    .option('--requeued', 'those that were sent again')
+    .option('--limit <n>', 'at most so many', '50');
+  leaf(dlq, 'requeue [ids...]', 'send them again', (io, options: RequeueOptions, ids) =>
+    requeueLetters(io, options, ids),
+  )
+    .option('--screen <id>', 'all of one screen')
+    .option('--reason <reason>', 'all of one reason');
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;

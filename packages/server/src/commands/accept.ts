@@ -59,7 +59,7 @@ interface Waiting {
   answer: Promise<Accepted>;
 }
 
-const DEFAULT_TTL_MS = 24 * 3_600_000;
+export const DEFAULT_TTL_MS = 24 * 3_600_000;
 const RETRY_MS = 1000;
 
 /**

@@ -10,6 +10,9 @@ import type { ScreenGrant } from '../screens/index.js';
 import { Acceptor } from './accept.js';
 import { createAcceptBatcher } from './acceptance.js';
 import { AwayLedger } from './away-ledger.js';
+import { CommandListStore } from './command-list-store.js';
+import { DeadLetterQueue } from './dead-letter-queue.js';
+import { deadLetterRoutes } from './dead-letter-routes.js';
 import { DeliveryLedger } from './delivery-ledger.js';
 import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
@@ -29,6 +32,7 @@ import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
 import type { Commands, NodeLease } from './types.js';
 
+export { DeadLetterQueue } from './dead-letter-queue.js';
 export { IdempotencyManager } from './idempotency-manager.js';
 export type { RoomGrant } from './room-grant.js';
 export type { RoomEntry } from './room-hints.js';
@@ -76,6 +80,8 @@ export interface CommandsDeps {
     principal: Principal,
     roomId: string,
   ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
+  /** The screens that a user owns: whose dead letters are theirs to see. */
+  ownedScreens(userId: string): Promise<readonly string[]>;
   /** The present names of senders, for `from` of entries read from the ledger. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Counts one command of a user by COMMAND_RATE_PER_MINUTE, in memory and at once. HTTP calls were counted by the gateway. */
@@ -141,6 +147,14 @@ export function createCommands(deps: CommandsDeps): Commands {
     random: deps.random ?? Math.random,
   });
   const status = { ledger: new StatusLedger(database), authorize };
+  const store = new CommandListStore(database);
+  const deadLetters = new DeadLetterQueue({
+    ...deps,
+    onRequeued: ({ stream, seq, epoch: present }) => {
+      epoch.note(present);
+      hints.tell({ kind: 'head', stream, seq });
+    },
+  });
   let stopSweep: (() => void) | undefined;
 
   return {
@@ -180,7 +194,22 @@ export function createCommands(deps: CommandsDeps): Commands {
     },
     rooms: createRoomCommands({ ledger: roomLedger, streams: roomStreams, acceptor }),
     idempotency: new IdempotencyManager({ store: idempotencyStore, ledger, databaseClock }),
-    routes: commandRoutes({ acceptor, status }),
+    deadLetters,
+    routes: async (app) => {
+      await app.register(
+        commandRoutes({
+          acceptor,
+          status,
+          list: { ...deps, status, store },
+          cancel: {
+            status,
+            store,
+            cancel: (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq),
+          },
+        }),
+      );
+      await app.register(deadLetterRoutes({ ...deps, letters: deadLetters }));
+    },
     events: commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),
   };
 }

@@ -2,6 +2,7 @@ import type { ClosingKey, StreamState } from '@bongsu/protocol';
 import type { FastifyPluginAsync } from 'fastify';
 import type { Queryable } from '../platform/database/database.js';
 import type { Events } from '../platform/surface.js';
+import type { DeadLetterQueue } from './dead-letter-queue.js';
 import type { IdempotencyManager } from './idempotency-manager.js';
 import type { RoomCommands } from './rooms.js';
 
@@ -46,6 +47,16 @@ export interface ScreenAttachment {
   detach(): void;
 }
 
+/**
+ * Takes an entry back before it is sent. `in-flight`: the screen has it. `ended`: it has an outcome, whichever. `elsewhere`: another
+ * node holds the screen and did not answer.
+ */
+export type CancelDelivery = (
+  screenId: string,
+  streamId: number,
+  seq: number,
+) => Promise<'cancelled' | 'in-flight' | 'ended' | 'elsewhere'>;
+
 /** What the gateway and other domains use of commands. */
 export interface Commands {
   start(): Promise<void>;
@@ -69,6 +80,7 @@ export interface Commands {
   readonly rooms: RoomCommands;
   /** For other POSTs with an Idempotency-Key, in the transaction of their operation. */
   readonly idempotency: IdempotencyManager;
+  readonly deadLetters: DeadLetterQueue;
   routes: FastifyPluginAsync;
   events: Events;
 }

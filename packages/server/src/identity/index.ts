@@ -33,6 +33,7 @@ import { usernames } from './usernames.js';
 export type { IdentityConfig } from './config.js';
 export type { PiiKey } from './pii.js';
 export type { JwtAlgorithm } from './signing-keys.js';
+export { findUsernames } from './store/users.js';
 export type { TokenManager } from './token-manager.js';
 export { WrongSecretError } from './wrong-secret.js';
 

@@ -92,6 +92,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
       const streamId = screens.get(screenId);
       return streamId === undefined ? undefined : { screenId, streamId, role: 'owner' };
     },
+    ownedScreens: async () => [...screens.keys()],
     usernames: async (userIds) => new Map(userIds.map((userId) => [userId, 'Ada'])),
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,

@@ -106,6 +106,7 @@ export async function screensHarness(
     config: commandsConfig(),
     ...{ database, ephemeral, clock, databaseClock, log, metrics, push, usernames },
     authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
+    ownedScreens: (userId) => screens.ownedBy(userId),
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,
     node: { name: 'test:1', incarnation: randomUUID() },
