@@ -1,11 +1,13 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
+import { createDatabaseBreaker, guardDatabase } from '../platform/database/guarded-database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
+import type { Breakers } from '../platform/resilience/breakers.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { Acceptor } from './accept.js';
 import { createAcceptBatcher } from './acceptance.js';
@@ -14,6 +16,8 @@ import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
 import { commandEvents } from './events.js';
 import { Hints } from './hints.js';
+import type { CommandHook } from './hook.js';
+import { createHooks } from './hooks.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
@@ -22,6 +26,7 @@ import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
 import type { Commands } from './types.js';
 
+export type { CommandHook, HookAnswer } from './hook.js';
 export { IdempotencyManager } from './idempotency-manager.js';
 export type { Commands, ScreenAttachment, ScreenConnection } from './types.js';
 
@@ -47,6 +52,9 @@ export interface CommandsConfig {
 export interface CommandsDeps {
   config: CommandsConfig;
   database: Database;
+  breakers: Breakers;
+  /** Asked in place of COMMAND_HOOK_URL, in this process. */
+  commandHook?: CommandHook | undefined;
   ephemeral: Pick<Ephemeral, 'bus'>;
   clock: Clock;
   databaseClock: DatabaseClock;
@@ -74,8 +82,11 @@ export function createCommands(deps: CommandsDeps): Commands {
   const { config, database, databaseClock, clock, log, metrics, authorize } = deps;
   const abort = new AbortController();
   const { signal } = abort;
-  const ledger = new Ledger(database);
-  const deliveryLedger = new DeliveryLedger(database);
+  const breaker = createDatabaseBreaker(deps.breakers, database);
+  const guarded = guardDatabase(database, breaker);
+  const ledger = new Ledger(guarded);
+  const deliveryLedger = new DeliveryLedger(guarded);
+  const hooks = createHooks({ ...deps, database: guarded, hook: config.hook, ledger, signal });
   const idempotencyStore = new IdempotencyStore();
   const hints = new Hints(deps.ephemeral.bus);
   const epoch = new Epoch();
@@ -86,6 +97,8 @@ export function createCommands(deps: CommandsDeps): Commands {
     ledger,
     batcher,
     turns: new Turns(),
+    hook: hooks.gate,
+    refusesForMs: () => breaker.refusesForMs(),
     count: countOutcomes(metrics),
   });
   const dispatcher = new Dispatcher({ ...deps, ledger: deliveryLedger, hints, epoch, signal });
@@ -96,6 +109,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     async start() {
       epoch.note(await ledger.epoch());
       dispatcher.start();
+      hooks.outbox?.start();
       stopSweep = clock.every(IDEMPOTENCY_SWEEP_MS, () => {
         idempotencyStore
           .sweep(database, databaseClock())
@@ -105,11 +119,13 @@ export function createCommands(deps: CommandsDeps): Commands {
     async stop(stopSignal) {
       stopSweep?.();
       acceptor.stop();
+      hooks.gate?.stop();
       const giveUp = () => abort.abort();
       if (stopSignal.aborted) giveUp();
       stopSignal.addEventListener('abort', giveUp, { once: true });
       await batcher.idle();
       await dispatcher.stop();
+      await hooks.outbox?.stop();
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),

@@ -6,6 +6,7 @@ import {
   handleType,
 } from 'cockatiel';
 import type { Clock } from '../clock.js';
+import { within } from './within.js';
 
 export type BreakerState = 'CLOSED' | 'OPEN' | 'HALF_OPEN';
 
@@ -198,27 +199,16 @@ export class CircuitBreaker {
     const { clock, probe } = this.#options;
     this.#tryAt = clock.monotonic() + pauseMs;
     if (probe && !this.#stopping.signal.aborted) {
-      this.#cancelProbe = clock.after(pauseMs, () => void this.#probe(probe));
+      this.#cancelProbe = clock.after(pauseMs, () => this.#probe(probe));
     }
   }
 
   /** Its end is told by the change that it makes. */
-  async #probe(probe: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
-    const tooLong = new AbortController();
-    const cancel = this.#options.clock.after(PROBE_MS, () =>
-      tooLong.abort(new Error('No answer to the probe')),
-    );
-    const signal = AbortSignal.any([tooLong.signal, this.#stopping.signal]);
-    try {
-      await this.#call(
-        () => Promise.race([probe(signal), rejected(signal)]),
-        (error) => (this.#options.judge(error) === 'answer' ? 'answer' : 'failure'),
-      );
-    } catch {
-      // It is open again, with a new probe to come.
-    } finally {
-      cancel();
-    }
+  #probe(probe: (signal: AbortSignal) => Promise<unknown>): void {
+    const tooLong = () => new Error('No answer to the probe');
+    const limit = { clock: this.#options.clock, ms: PROBE_MS, tooLong, signal: this.#stopping.signal };
+    const judge = (error: unknown) => (this.#options.judge(error) === 'answer' ? 'answer' : 'failure');
+    this.#call(() => within(limit, probe), judge).catch(() => undefined);
   }
 
   #tellCall(outcome: CallOutcome): void {
@@ -232,10 +222,4 @@ async function settle<T>(work: () => Promise<T>): Promise<Settled<T>> {
   } catch (error) {
     return { error };
   }
-}
-
-function rejected(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
