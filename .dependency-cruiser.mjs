@@ -149,6 +149,7 @@ export default {
     onlyIn('pglite-in-its-adapter', '@electric-sql/pglite', `${SERVER}/platform/database/pglite[^/]*\\.ts$`),
     onlyIn('pino-in-the-log', 'pino|pino-pretty', `${SERVER}/platform/log-output\\.ts$`),
     onlyIn('prom-client-in-metrics', 'prom-client', `${SERVER}/platform/metrics\\.ts$`),
+    onlyIn('cockatiel-in-resilience', 'cockatiel', `${SERVER}/platform/resilience/`),
     onlyIn('commander-in-the-cli', 'commander', `${SERVER}/cli/`),
     onlyIn('socket-io-in-the-gateway', 'socket\\.io|engine\\.io', `${SERVER}/(gateway/|[^/]+/events\\.ts$)`),
     onlyIn(

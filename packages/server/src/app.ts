@@ -13,7 +13,7 @@ import {
 import { createRecordAudit } from './audit/record.js';
 import { controlPath, serveControl } from './cli/control.js';
 import { runOperation } from './cli/operations.js';
-import { type Commands, createCommands, type NodeLease } from './commands/index.js';
+import { type CommandHook, type Commands, createCommands, type NodeLease } from './commands/index.js';
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
 import { compileTrust, type Trust } from './gateway/client-address.js';
@@ -39,6 +39,7 @@ import { keepNode } from './platform/database/node-keeper.js';
 import { MemoryEphemeral } from './platform/ephemeral/memory.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
+import { Breakers } from './platform/resilience/breakers.js';
 import { createScreens, type Screens } from './screens/index.js';
 import { readVersion } from './version.js';
 
@@ -46,6 +47,8 @@ import { readVersion } from './version.js';
 export interface Overrides {
   clock?: Clock;
   log?: Log;
+  /** Asked before each command is accepted, in place of COMMAND_HOOK_URL. */
+  commandHook?: CommandHook;
 }
 
 export interface App {
@@ -63,7 +66,7 @@ export interface App {
 
 /** @example const app = createApp(config); await app.start(); … await app.stop() */
 export function createApp(config: Config, overrides: Overrides = {}): App {
-  return new BongsuApp(config, overrides.clock ?? systemClock, overrides.log ?? silentLog);
+  return new BongsuApp(config, overrides);
 }
 
 /** What every domain is built from. */
@@ -75,6 +78,7 @@ interface Core {
   log: Log;
   metrics: Metrics;
   database: Database;
+  breakers: Breakers;
   ephemeral: MemoryEphemeral;
   limiter: RateLimiter;
   connections: Connections;
@@ -90,6 +94,7 @@ class BongsuApp implements App {
   readonly #config: Config;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #commandHook: CommandHook | undefined;
   readonly #lifecycle: Lifecycle;
   readonly fatal: Promise<unknown>;
   #fail: (reason: unknown) => void = () => undefined;
@@ -98,8 +103,9 @@ class BongsuApp implements App {
   /** Of the embedded profile: by it commands reach the process that owns the data folder. */
   #controlSocket: string | undefined;
 
-  constructor(config: Config, clock: Clock, log: Log) {
+  constructor(config: Config, { clock = systemClock, log = silentLog, commandHook }: Overrides) {
     this.#config = config;
+    this.#commandHook = commandHook;
     this.#clock = clock;
     this.#log = log;
     this.#lifecycle = new Lifecycle({ clock, log });
@@ -149,6 +155,11 @@ class BongsuApp implements App {
     const deps = { clock: this.#clock, log: this.#log, metrics: new Metrics() };
     const node = { name: nodeName(this.#config), incarnation: randomUUID() };
     const { database, kept } = await this.#openDatabase(node);
+    const breakers = await this.#lifecycle.step(
+      'circuit breakers',
+      () => new Breakers(deps),
+      (made) => made.stop(),
+    );
     const ephemeral = await this.#lifecycle.step(
       'ephemeral',
       () => new MemoryEphemeral(this.#clock, this.#log),
@@ -159,6 +170,7 @@ class BongsuApp implements App {
       node,
       lease: kept,
       database,
+      breakers,
       ephemeral,
       databaseClock: databaseClock(database, this.#clock),
       limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
@@ -194,6 +206,7 @@ class BongsuApp implements App {
     const commands = createCommands({
       ...core,
       config: commandsConfig(this.#config),
+      commandHook: this.#commandHook,
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),

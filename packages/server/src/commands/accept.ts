@@ -3,9 +3,11 @@ import type { DatabaseClock } from '../platform/clock.js';
 import { DatabaseError } from '../platform/database/database.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import { retryAfterOf } from '../platform/resilience/circuit-breaker.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { type CommandContent, writeContent } from './fingerprint.js';
-import type { AcceptOutcome, Ledger, NewCommand, StoredCommand } from './ledger.js';
+import type { HookGate } from './hook-gate.js';
+import type { AcceptOutcome, KnownCommand, Ledger, NewCommand } from './ledger.js';
 import { RoomGrant } from './room-grant.js';
 import { SCREENS_LANE, SocketOrder } from './socket-order.js';
 import type { Turn, Turns } from './turns.js';
@@ -51,8 +53,14 @@ export interface AcceptorDeps {
   limit(userId: string): { allowed: boolean; retryAfterMs?: number };
   /** False when the nonce was used with another command. */
   registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
+  hook: Pick<HookGate, 'pass'> | undefined;
+  /** Milliseconds for which nothing can be stored; undefined when it can. */
+  refusesForMs(): number | undefined;
   count(type: string, outcome: string): void;
 }
+
+/** Why a command is refused, or its record when it is known; undefined lets it on. */
+type Gate = BongsuError | KnownCommand | undefined;
 
 interface Waiting {
   fingerprint: string;
@@ -63,8 +71,8 @@ export const DEFAULT_TTL_MS = 24 * 3_600_000;
 const RETRY_MS = 1000;
 
 /**
- * The one way into the ledger, for every surface: rate limit → authorisation → freshness and nonce → ledger. A refusal first looks
- * whether the command is known: then its stored answer counts, whatever has changed since.
+ * The one way into the ledger, for every surface: rate limit → authorisation → freshness and nonce → hook → ledger. A refusal
+ * first looks whether the command is known: then its stored answer counts, whatever has changed since.
  */
 export class Acceptor {
   readonly #deps: AcceptorDeps;
@@ -107,6 +115,8 @@ export class Acceptor {
     const { principal } = caller;
     if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
     if (this.#stopped) throw new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS });
+    const retryAfterMs = this.#deps.refusesForMs();
+    if (retryAfterMs !== undefined) throw new BongsuError('UNAVAILABLE', { retryAfterMs });
     const ttlMs = this.#ttlOf(request.ttlMs);
     if (!caller.counted) this.checkLimit(principal.userId);
     const { payload, fingerprint } = writeContent(request.content, request.target);
@@ -135,7 +145,7 @@ export class Acceptor {
     const { turns } = this.#deps;
     const { socketId } = command;
     if (!(gates instanceof Promise) && (socketId === undefined || turns.isFree(socketId))) {
-      if (gates) return this.#refuse(command, gates);
+      if (gates) return this.#endAtGate(command, gates);
       if (socketId === undefined || this.#order.admits(socketId, laneOf(command))) {
         const answer = this.#enter(command);
         if (answer) return answer;
@@ -148,16 +158,12 @@ export class Acceptor {
    * For a gate, for earlier commands of the socket, for the outcome of another content under the same id, or, between rooms and
    * screens, for the commit of what the socket sent before.
    */
-  async #wait(
-    turn: Turn | undefined,
-    gates: BongsuError | undefined | Promise<BongsuError | undefined>,
-    command: NewCommand,
-  ): Promise<Accepted> {
+  async #wait(turn: Turn | undefined, gates: Gate | Promise<Gate>, command: NewCommand): Promise<Accepted> {
     let answer: Promise<Accepted>;
     try {
-      const refusal = await gates;
-      if (refusal) {
-        answer = this.#refuse(command, refusal);
+      const end = await gates;
+      if (end) {
+        answer = this.#endAtGate(command, end);
       } else {
         if (turn && !turn.isFirst) await turn.first();
         const { socketId } = command;
@@ -192,11 +198,7 @@ export class Acceptor {
   }
 
   /** Why the command is refused, if it is; sets its stream. */
-  #passGates(
-    principal: UserPrincipal,
-    request: CommandRequest,
-    command: NewCommand,
-  ): BongsuError | undefined | Promise<BongsuError | undefined> {
+  #passGates(principal: UserPrincipal, request: CommandRequest, command: NewCommand): Gate | Promise<Gate> {
     const { target } = request;
     const grant =
       'screenId' in target
@@ -212,17 +214,24 @@ export class Acceptor {
     { userId }: UserPrincipal,
     { id, timestamp, nonce, target }: CommandRequest,
     command: NewCommand,
-  ): BongsuError | undefined | Promise<BongsuError | undefined> {
+  ): Gate | Promise<Gate> {
     if (!grant) return new BongsuError('screenId' in target ? 'SCREEN_NOT_FOUND' : 'ROOM_NOT_FOUND');
     if (!address(command, grant)) return new BongsuError('FORBIDDEN');
     const serverTime = this.#deps.databaseClock();
     if (timestamp !== undefined && Math.abs(timestamp - serverTime) > FRESHNESS_MS) {
       return new BongsuError('REQUEST_EXPIRED', { details: { serverTime } });
     }
-    // The hook of COMMAND_HOOK_URL has its place here, after the nonce, and looks the command up before it asks.
-    if (nonce === undefined) return undefined;
-    const fresh = this.#deps.registerNonce(userId, nonce, id);
-    return fresh instanceof Promise ? fresh.then(replayUnless) : replayUnless(fresh);
+    const fresh = nonce === undefined || this.#deps.registerNonce(userId, nonce, id);
+    const goOn = (isFresh: boolean) =>
+      isFresh ? this.#passHook(command, target) : new BongsuError('REPLAY_DETECTED');
+    return fresh instanceof Promise ? fresh.then(goOn) : goOn(fresh);
+  }
+
+  #passHook(command: NewCommand, target: Target): Gate | Promise<Gate> {
+    const { hook } = this.#deps;
+    // What waits under the same content has passed it.
+    if (!hook || this.#waiting.get(keyOf(command))?.fingerprint === command.fingerprint) return undefined;
+    return hook.pass(command, target);
   }
 
   /** Undefined when the same id waits with other content: its outcome decides whether this one is a conflict. */
@@ -289,6 +298,11 @@ export class Acceptor {
     }
   }
 
+  #endAtGate(command: NewCommand, end: BongsuError | KnownCommand): Promise<Accepted> {
+    if (end instanceof BongsuError) return this.#refuse(command, end);
+    return Promise.resolve(storedAnswer(command, end));
+  }
+
   async #refuse(command: NewCommand, refusal: BongsuError): Promise<Accepted> {
     const waiting = this.#waiting.get(keyOf(command));
     if (waiting?.fingerprint === command.fingerprint) return asDuplicate(waiting.answer);
@@ -325,19 +339,15 @@ function keyOf({ senderId, id }: NewCommand): string {
 function toRefusal(thrown: unknown): BongsuError {
   if (thrown instanceof BongsuError) return thrown;
   return thrown instanceof DatabaseError
-    ? new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS, cause: thrown })
+    ? new BongsuError('UNAVAILABLE', { retryAfterMs: retryAfterOf(thrown) ?? RETRY_MS, cause: thrown })
     : new BongsuError('INTERNAL_ERROR', { cause: thrown });
-}
-
-function replayUnless(fresh: boolean): BongsuError | undefined {
-  return fresh ? undefined : new BongsuError('REPLAY_DETECTED');
 }
 
 async function asDuplicate(answer: Promise<Accepted>): Promise<Accepted> {
   return { ...(await answer), duplicate: true };
 }
 
-function storedAnswer({ id, fingerprint }: NewCommand, stored: StoredCommand & { epoch: string }): Accepted {
+function storedAnswer({ id, fingerprint }: NewCommand, stored: KnownCommand): Accepted {
   if (stored.fingerprint !== fingerprint) throw new BongsuError('IDEMPOTENCY_CONFLICT');
   const { stream, seq, epoch, acceptedAt } = stored;
   const screens = stored.members?.length ?? stored.screens ?? undefined;

@@ -2,6 +2,7 @@ import { BongsuError } from '@bongsu/protocol';
 import { type Clock, sleep } from '../platform/clock.js';
 import { DatabaseError, type DatabaseFault } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
+import { retryAfterOf } from '../platform/resilience/circuit-breaker.js';
 import type { AcceptOutcome, NewCommand } from './ledger.js';
 
 /** Of screens or of rooms: they travel in different shapes. */
@@ -103,5 +104,5 @@ export function refusals(error: unknown, sent: number, unsent: number): AcceptOu
 }
 
 function unavailable(cause: unknown): BongsuError {
-  return new BongsuError('UNAVAILABLE', { retryAfterMs: LONGEST_PAUSE_MS, cause });
+  return new BongsuError('UNAVAILABLE', { retryAfterMs: retryAfterOf(cause) ?? LONGEST_PAUSE_MS, cause });
 }

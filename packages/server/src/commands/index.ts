@@ -1,11 +1,13 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
+import { createDatabaseBreaker, guardDatabase } from '../platform/database/guarded-database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
+import type { Breakers } from '../platform/resilience/breakers.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { Acceptor } from './accept.js';
 import { createAcceptBatcher } from './acceptance.js';
@@ -18,6 +20,8 @@ import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
 import { commandEvents } from './events.js';
 import { Hints } from './hints.js';
+import type { CommandHook } from './hook.js';
+import { createHooks } from './hooks.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
@@ -33,6 +37,7 @@ import { Turns } from './turns.js';
 import type { Commands, NodeLease } from './types.js';
 
 export { DeadLetterQueue } from './dead-letter-queue.js';
+export type { CommandHook, HookAnswer } from './hook.js';
 export { IdempotencyManager } from './idempotency-manager.js';
 export type { RoomGrant } from './room-grant.js';
 export type { RoomEntry } from './room-hints.js';
@@ -65,6 +70,9 @@ export interface CommandsDeps {
   database: Database;
   /** `kind` absent: nobody else is on the bus. */
   ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
+  breakers: Breakers;
+  /** Asked in place of COMMAND_HOOK_URL, in this process. */
+  commandHook?: CommandHook | undefined;
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;
@@ -101,9 +109,12 @@ export function createCommands(deps: CommandsDeps): Commands {
   const { config, database, databaseClock, clock, log, metrics, authorize } = deps;
   const abort = new AbortController();
   const { signal } = abort;
-  const ledger = new Ledger(database);
-  const deliveryLedger = new DeliveryLedger(database, config.hook !== undefined);
-  const awayLedger = new AwayLedger(database, config.hook !== undefined);
+  const breaker = createDatabaseBreaker(deps.breakers, database);
+  const guarded = guardDatabase(database, breaker);
+  const ledger = new Ledger(guarded);
+  const deliveryLedger = new DeliveryLedger(guarded, config.hook !== undefined);
+  const awayLedger = new AwayLedger(guarded, config.hook !== undefined);
+  const hooks = createHooks({ ...deps, database: guarded, hook: config.hook, ledger, signal });
   const idempotencyStore = new IdempotencyStore();
   const hints = new Hints(deps.ephemeral.bus);
   const epoch = new Epoch();
@@ -115,7 +126,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     onEpoch: (now) => epoch.note(now),
     onFull: (stream) => dispatcher.onFull(stream),
   });
-  const roomLedger = new RoomLedger(database);
+  const roomLedger = new RoomLedger(guarded);
   const roomHints = new RoomHints(deps.ephemeral.bus);
   const roomBatcher = createRoomBatcher({
     ...deps,
@@ -134,6 +145,8 @@ export function createCommands(deps: CommandsDeps): Commands {
     batcher,
     roomBatcher,
     turns: new Turns(),
+    hook: hooks.gate,
+    refusesForMs: () => breaker.refusesForMs(),
     count: countOutcomes(metrics),
   });
   const dispatcher = new Dispatcher({
@@ -143,6 +156,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     hints,
     isShared: deps.ephemeral.kind === 'redis',
     epoch,
+    onOutcomes: () => hooks.outbox?.wake(),
     signal,
     random: deps.random ?? Math.random,
   });
@@ -150,6 +164,7 @@ export function createCommands(deps: CommandsDeps): Commands {
   const store = new CommandListStore(database);
   const deadLetters = new DeadLetterQueue({
     ...deps,
+    database: guarded,
     onRequeued: ({ stream, seq, epoch: present }) => {
       epoch.note(present);
       hints.tell({ kind: 'head', stream, seq });
@@ -162,6 +177,7 @@ export function createCommands(deps: CommandsDeps): Commands {
       epoch.note(await ledger.epoch());
       dispatcher.start();
       roomStreams.start();
+      hooks.outbox?.start();
       stopSweep = clock.every(IDEMPOTENCY_SWEEP_MS, () => {
         idempotencyStore
           .sweep(database, databaseClock())
@@ -171,12 +187,14 @@ export function createCommands(deps: CommandsDeps): Commands {
     async stop(stopSignal) {
       stopSweep?.();
       acceptor.stop();
+      hooks.gate?.stop();
       const giveUp = () => abort.abort();
       if (stopSignal.aborted) giveUp();
       stopSignal.addEventListener('abort', giveUp, { once: true });
       await Promise.all([batcher.idle(), roomBatcher.idle()]);
       roomStreams.stop();
       await dispatcher.stop();
+      await hooks.outbox?.stop();
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),

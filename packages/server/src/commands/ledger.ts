@@ -29,7 +29,7 @@ export interface NewCommand {
 export type AcceptOutcome =
   | { kind: 'accepted'; seq: number; acceptedAt: number; epoch: string; members?: readonly Member[] }
   /** Stored before, by this content or another. */
-  | ({ kind: 'known'; epoch: string } & StoredCommand)
+  | ({ kind: 'known' } & KnownCommand)
   /** The stream takes nothing any more. Nothing was stored. */
   | { kind: 'deleted' }
   /** MAX_PENDING_PER_SCREEN entries wait. Nothing was stored. */
@@ -58,6 +58,9 @@ export interface Member {
   /** It ended already: when accepted, for its inbox was full. */
   isSettled: boolean;
 }
+
+/** A command that is stored, as its sender's answer needs it. */
+export type KnownCommand = StoredCommand & { epoch: string };
 
 /** A batch as it travels: arrays as ready-made text literals, so that a rerun costs no second encoding. */
 export interface EncodedBatch {
@@ -121,8 +124,8 @@ export class Ledger {
     return outcomes;
   }
 
-  async find(senderId: string, id: string): Promise<(StoredCommand & { epoch: string }) | undefined> {
-    const [row] = await this.#database.query<StoredCommand & { epoch: string }>(
+  async find(senderId: string, id: string): Promise<KnownCommand | undefined> {
+    const [row] = await this.#database.query<KnownCommand>(
       `select s.kind || ':' || s.name as stream, c.seq, c.accepted_at as "acceptedAt",
          encode(c.fingerprint, 'hex') as fingerprint, current_epoch() as epoch,
          case when s.kind = 'room' and c.type <> 'message' then (
