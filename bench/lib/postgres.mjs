@@ -44,7 +44,11 @@ export async function startPostgres({ core } = {}) {
       databases += 1;
       const name = `bench_${databases}`;
       await query(url('postgres'), `create database ${name}`);
-      return { name, url: url(name), drop: () => query(url('postgres'), `drop database ${name} with (force)`) };
+      return {
+        name,
+        url: url(name),
+        drop: () => query(url('postgres'), `drop database ${name} with (force)`),
+      };
     },
     /** The server's kill -9: it recovers from its log at the next start. */
     crash: () => stop(child, 'SIGQUIT'),

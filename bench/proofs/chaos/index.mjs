@@ -16,7 +16,13 @@ export async function prove({ seed, runs = 300, profiles = ['embedded', 'postgre
   const figures = {};
   let passed = true;
   for (const profile of profiles) {
-    const report = await proveProfile({ profile, seed, runs, faults, log: (line) => log(`${profile} ${line}`) });
+    const report = await proveProfile({
+      profile,
+      seed,
+      runs,
+      faults,
+      log: (line) => log(`${profile} ${line}`),
+    });
     figures[profile] = report;
     log(formatReport(report));
     passed &&= report.violations === 0 && report.runs >= runs;
@@ -28,7 +34,11 @@ async function proveProfile({ profile, seed, runs, faults, log }) {
   const folder = mkdtempSync(join(tmpdir(), `bongsu-chaos-${profile}-`));
   const cluster = profile === 'postgres' ? await startPostgres() : undefined;
   const database = await cluster?.freshDatabase();
-  const postgres = cluster && { ...cluster, url: database.url, endBackends: () => cluster.endBackends(database.name) };
+  const postgres = cluster && {
+    ...cluster,
+    url: database.url,
+    endBackends: () => cluster.endBackends(database.name),
+  };
   let kept = true;
   let site;
   try {

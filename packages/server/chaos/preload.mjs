@@ -29,12 +29,17 @@ async function watchSteps() {
   for (const [point, [path, name, method]] of Object.entries(STEPS)) {
     const owner = (await load(path))[name];
     if (owner === undefined) throw new Error(`The chaos harness finds no ${name}`);
-    wrap(owner, method, (original) => async function (...args) {
-      reach(point, 'before');
-      const result = await original.apply(this, args);
-      reach(point, 'after');
-      return result;
-    });
+    wrap(
+      owner,
+      method,
+      (original) =>
+        async function (...args) {
+          reach(point, 'before');
+          const result = await original.apply(this, args);
+          reach(point, 'after');
+          return result;
+        },
+    );
   }
   await watchSockets();
 }
@@ -42,23 +47,28 @@ async function watchSteps() {
 /** Sending an entry and hearing its receipt have no class of their own: the gateway makes them per socket. */
 async function watchSockets() {
   const { Connection } = await load('gateway/connection.js');
-  wrap(Connection, 'asScreen', (original) => function (...args) {
-    const screen = original.apply(this, args);
-    const { send } = screen;
-    return {
-      ...screen,
-      send(event, entry, onReceipt) {
-        reach('emit', 'before');
-        const forget = send(event, entry, (receipt) => {
-          reach('receipt', 'before');
-          onReceipt(receipt);
-          reach('receipt', 'after');
-        });
-        reach('emit', 'after');
-        return forget;
+  wrap(
+    Connection,
+    'asScreen',
+    (original) =>
+      function (...args) {
+        const screen = original.apply(this, args);
+        const { send } = screen;
+        return {
+          ...screen,
+          send(event, entry, onReceipt) {
+            reach('emit', 'before');
+            const forget = send(event, entry, (receipt) => {
+              reach('receipt', 'before');
+              onReceipt(receipt);
+              reach('receipt', 'after');
+            });
+            reach('emit', 'after');
+            return forget;
+          },
+        };
       },
-    };
-  });
+  );
 }
 
 function skewClock(milliseconds) {
@@ -78,15 +88,25 @@ let database;
 let pglite;
 async function watchDatabase() {
   const { WireDatabase } = await load('platform/database/wire-database.js');
-  wrap(WireDatabase, 'start', (original) => function (...args) {
-    database = this;
-    return original.apply(this, args);
-  });
+  wrap(
+    WireDatabase,
+    'start',
+    (original) =>
+      function (...args) {
+        database = this;
+        return original.apply(this, args);
+      },
+  );
   const { PgliteHost } = await load('platform/database/pglite-host.js');
-  wrap(PgliteHost, 'start', (original) => function (...args) {
-    pglite = this;
-    return original.apply(this, args);
-  });
+  wrap(
+    PgliteHost,
+    'start',
+    (original) =>
+      function (...args) {
+        pglite = this;
+        return original.apply(this, args);
+      },
+  );
 }
 
 async function answerSql({ id, sql }) {

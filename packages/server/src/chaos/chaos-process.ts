@@ -1,7 +1,14 @@
 // A process of controllers or of screens, started by the harness with an IPC channel.
 import { Controller } from './controller.js';
 import { type ControllerEvent, historyWriter } from './history.js';
-import type { ControllerOptions, FromControllers, FromScreens, ScreensOptions, ToControllers, ToScreens } from './messages.js';
+import type {
+  ControllerOptions,
+  FromControllers,
+  FromScreens,
+  ScreensOptions,
+  ToControllers,
+  ToScreens,
+} from './messages.js';
 import { runScreens } from './screens.js';
 
 const RealDate = Date;
@@ -38,7 +45,11 @@ function runControllers(options: ControllerOptions): (message: ToControllers) =>
   };
 }
 
-async function answer(controllers: readonly Controller[], ask: number, ids: readonly string[]): Promise<void> {
+async function answer(
+  controllers: readonly Controller[],
+  ask: number,
+  ids: readonly string[],
+): Promise<void> {
   const answers = controllers.map((controller) => {
     const mine = ids.filter((id) => controller.owns(id));
     return mine.length > 0 ? controller.ask(mine).catch(() => []) : [];

@@ -38,14 +38,22 @@ export function checkCommands({ controllers, screens, said, requeued = new Map()
     if (oks.length > 0) {
       const status = said.get(id) ?? 'unknown';
       if (!TERMINAL.has(status)) add('lost', id, at, `acknowledged, and the server says ${status}`);
-      for (const problem of ofItsEnd(command, status, run, certain.has(id), (other) => firstRun.has(other), requeued)) {
+      for (const problem of ofItsEnd(
+        command,
+        status,
+        run,
+        certain.has(id),
+        (other) => firstRun.has(other),
+        requeued,
+      )) {
         add(problem.invariant, id, at, problem.detail);
       }
       if (differ(oks)) add('answersDiffer', id, at, oks.map(placeOf).join(' | '));
       if (run && oks.some(({ seq, epoch }) => epoch === run.epoch && seq !== run.seq)) {
         add('answersDiffer', id, at, `ran at ${run.seq}, answered ${oks.map(placeOf).join(' | ')}`);
       }
-      for (const code of command.conflicts) add('answersDiffer', id, at, `other content was answered ${code}`);
+      for (const code of command.conflicts)
+        add('answersDiffer', id, at, `other content was answered ${code}`);
     } else if (definitelyRefused(command)) {
       if (run) add('refusedButExecuted', id, run.at, command.fails.map(({ code }) => code).join(' '));
     } else if (!command.fails.some(({ retryable }) => !retryable)) {
@@ -70,7 +78,8 @@ function byId(records: readonly ControllerRecord[]): Map<string, CommandHistory>
     if (record.kind === 'ok') command.oks.push(record);
     if (record.kind === 'fail') command.fails.push(record);
     if (record.kind === 'told') command.told.push(record);
-    if (record.kind === 'conflict' && record.code !== 'IDEMPOTENCY_CONFLICT') command.conflicts.push(record.code);
+    if (record.kind === 'conflict' && record.code !== 'IDEMPOTENCY_CONFLICT')
+      command.conflicts.push(record.code);
   }
   return commands;
 }
@@ -155,12 +164,16 @@ function answeredForCertain(screens: readonly (readonly ScreenRecord[])[]): Set<
   return certain;
 }
 
-function successions(commands: ReadonlyMap<string, CommandHistory>, said: ReadonlyMap<string, string>): Violation[] {
+function successions(
+  commands: ReadonlyMap<string, CommandHistory>,
+  said: ReadonlyMap<string, string>,
+): Violation[] {
   const streams = new Map<string, { seq: number; id: string; invoke: Invoke }[]>();
   for (const { id, oks, invokes } of commands.values()) {
     const [ok] = oks;
     const [invoke] = invokes;
-    if (ok && invoke) streams.set(ok.stream, [...(streams.get(ok.stream) ?? []), { seq: ok.seq, id, invoke }]);
+    if (ok && invoke)
+      streams.set(ok.stream, [...(streams.get(ok.stream) ?? []), { seq: ok.seq, id, invoke }]);
   }
   return [...streams.values()].flatMap((entries) => {
     entries.sort((a, b) => a.seq - b.seq);
@@ -171,7 +184,9 @@ function successions(commands: ReadonlyMap<string, CommandHistory>, said: Readon
       const until = trigger === -1 ? rest : rest.slice(0, trigger);
       const isFollowed = until.some(({ invoke: later }) => later.display === invoke.display);
       if (invoke.type === 'navigate' && isFollowed) return [];
-      return [{ invariant: 'wrongSuccession', subject: id, at: invoke.at, detail: `${invoke.type} superseded` }];
+      return [
+        { invariant: 'wrongSuccession', subject: id, at: invoke.at, detail: `${invoke.type} superseded` },
+      ];
     });
   });
 }

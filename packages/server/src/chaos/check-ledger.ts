@@ -48,7 +48,12 @@ function letters({ at, deadDeliveries, deadLetters }: LedgerFacts): Violation[] 
   const counts = new Map<string, number>();
   for (const letter of deadLetters) counts.set(keyOf(letter), (counts.get(keyOf(letter)) ?? 0) + 1);
   const dead = new Set(deadDeliveries.map(keyOf));
-  const wrong = (subject: string, detail: string): Violation => ({ invariant: 'deadLetters', subject, at, detail });
+  const wrong = (subject: string, detail: string): Violation => ({
+    invariant: 'deadLetters',
+    subject,
+    at,
+    detail,
+  });
   return [
     ...[...dead].filter((key) => !counts.has(key)).map((key) => wrong(key, 'dead, and no letter')),
     ...[...counts].filter(([key]) => !dead.has(key)).map(([key]) => wrong(key, 'a letter, and not dead')),

@@ -11,7 +11,8 @@ export function checkScreens({ screens, requeued = new Map() }: History): {
   interruptedAndRepeated: number;
 } {
   const violations: Violation[] = [];
-  const add: Add = (invariant, { at }, subject, detail) => violations.push({ invariant, subject, at, detail });
+  const add: Add = (invariant, { at }, subject, detail) =>
+    violations.push({ invariant, subject, at, detail });
   let interruptedAndRepeated = 0;
   for (const records of screens) {
     interruptedAndRepeated += checkRuns(records, requeued, add);
@@ -23,7 +24,11 @@ export function checkScreens({ screens, requeued = new Map() }: History): {
 }
 
 /** Runs rise and none comes twice, except one that this screen's own death interrupted under at-least-once. */
-function checkRuns(records: readonly ScreenRecord[], requeued: ReadonlyMap<string, string>, add: Add): number {
+function checkRuns(
+  records: readonly ScreenRecord[],
+  requeued: ReadonlyMap<string, string>,
+  add: Add,
+): number {
   const begun = new Map<string, Run>();
   const finished = new Set<string>();
   let policy = 'at-least-once';
@@ -78,7 +83,9 @@ function checkSockets(records: readonly ScreenRecord[], add: Add): void {
     if (prev >= seq) add('wrongPrev', record, record.id, `prev ${prev} of ${seq}`);
     if (arrived.has(seq)) {
       const later = answers.slice(sinceArrival.get(seq));
-      const silent = [...arrived.keys()].some((other) => other < seq && !answers.some((each) => each.seq === other));
+      const silent = [...arrived.keys()].some(
+        (other) => other < seq && !answers.some((each) => each.seq === other),
+      );
       if (!silent && !later.some((each) => each.failed && each.seq <= seq)) {
         add('sentAgain', record, record.id, `${seq} came twice on one socket`);
       }

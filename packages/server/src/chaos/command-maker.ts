@@ -14,14 +14,21 @@ const DISPLAYS = 2;
 const FILLER = 200;
 
 /** The load: the seed decides what is sent to whom; only ids and times are of the moment. */
-export function makeCommand(random: SeededRandom, screens: readonly TargetScreen[], mix: Mix, now: number): Made {
+export function makeCommand(
+  random: SeededRandom,
+  screens: readonly TargetScreen[],
+  mix: Mix,
+  now: number,
+): Made {
   const screen = random.pick(screens);
   const envelope = {
     id: uuidv7(),
     timestamp: now,
     target: { screenId: screen.screenId },
     ...(random.chance(mix.expiring) ? { ttlMs: random.between(20, 400) } : {}),
-    ...(random.chance(NONCED) ? { nonce: `n-${random.between(0, 2 ** 30)}-${random.between(0, 2 ** 30)}` } : {}),
+    ...(random.chance(NONCED)
+      ? { nonce: `n-${random.between(0, 2 ** 30)}-${random.between(0, 2 ** 30)}` }
+      : {}),
     notify: random.pick(['all', 'all', 'final', 'none'] as const),
   };
   const spoiler = random.chance(REFUSED) ? random.pick(SPOILERS)(now) : {};

@@ -103,8 +103,12 @@ export class Controller {
   #issue(mix: Mix): void {
     const random = this.#random;
     const chance = random.next();
-    if (this.#answered.length > 0 && chance < REPEATS) return this.#transmit(random.pick(this.#answered));
-    if (this.#answered.length > 0 && chance < REPEATS + CONFLICTS) this.#contradict(random.pick(this.#answered));
+    if (this.#answered.length > 0 && chance < REPEATS) {
+      this.#transmit(random.pick(this.#answered));
+      return;
+    }
+    if (this.#answered.length > 0 && chance < REPEATS + CONFLICTS)
+      this.#contradict(random.pick(this.#answered));
     if (this.#answered.length > 0 && random.chance(mix.cancels)) this.#cancel(random.pick(this.#answered));
     const made = makeCommand(random, this.#options.screens, mix, this.#now());
     this.#own.add(made.payload.id);
@@ -125,7 +129,14 @@ export class Controller {
     this.#places += 1;
     const transmission = `${this.name}:${this.#places}`;
     const display = made.payload.displayIndex ?? 0;
-    this.#history.write({ kind: 'invoke', id, screen: made.screenId, transmission, type: made.type, display });
+    this.#history.write({
+      kind: 'invoke',
+      id,
+      screen: made.screenId,
+      transmission,
+      type: made.type,
+      display,
+    });
     this.#socket.emit(made.type, made.payload, (answer: Answer<Accepted>) =>
       this.#onAnswer(made, transmission, answer),
     );
@@ -162,7 +173,8 @@ export class Controller {
     const other = { ...made.payload, displayIndex: 15 - (made.payload.displayIndex ?? 0) };
     this.#socket.emit(made.type, other, (answer: Answer<Accepted>) => {
       if (answer.success) this.#history.write({ kind: 'conflict', id, code: 'accepted' });
-      else if (!answer.error.retryable) this.#history.write({ kind: 'conflict', id, code: answer.error.code });
+      else if (!answer.error.retryable)
+        this.#history.write({ kind: 'conflict', id, code: answer.error.code });
     });
   }
 

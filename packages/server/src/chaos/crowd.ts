@@ -2,7 +2,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { compiledEntry } from '../platform/database/compiled-entry.js';
 import { type ControllerRecord, HistoryReader, type ScreenRecord } from './history.js';
-import type { ControllerOptions, Death, FromControllers, FromScreens, Mix, ScreensOptions, ToScreens } from './messages.js';
+import type {
+  ControllerOptions,
+  Death,
+  FromControllers,
+  FromScreens,
+  Mix,
+  ScreensOptions,
+  ToScreens,
+} from './messages.js';
 import { isAlive, stopProcess, until } from './processes.js';
 
 interface Member<Options> {
@@ -79,7 +87,7 @@ export class Crowd {
       if (this.faults.length > 0) throw new Error(this.faults.join('\n'));
       return check();
     };
-    return until(what, checked, { timeoutMs });
+    return until(what, checked, { timeoutMs, everyMs: 5 });
   }
 
   /** A process of screens, told where to die; resolves when it has, or when `withinMs` is over. Answers whether it died. */

@@ -110,7 +110,7 @@ function freezes({ node, links }: Hands): Fault[] {
   ];
 }
 
-function networks(whose: string, link: TcpProxy): Fault[] {
+export function networks(whose: string, link: TcpProxy): Fault[] {
   const lasting = async (random: SeededRandom) => {
     await pause(random.between(80, 500));
     return true;
@@ -203,7 +203,7 @@ function pgliteKill({ node }: Hands): Fault {
   };
 }
 
-function screenFaults(): Fault[] {
+export function screenFaults(): Fault[] {
   return [
     ...(['now', ...DEATHS] as const).map(
       (death): Fault => ({

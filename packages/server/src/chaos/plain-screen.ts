@@ -91,7 +91,8 @@ export class PlainScreen implements ChaosScreen {
       name = `${process.pid}:${this.#sockets}`;
       this.#onReady(name, ready, kind === 'stock' ? undefined : resumeEpoch);
     });
-    const take = (entry: Entry, answer: (receipt: Receipt) => void) => this.#take({ socket, name, entry, answer });
+    const take = (entry: Entry, answer: (receipt: Receipt) => void) =>
+      this.#take({ socket, name, entry, answer });
     socket.on('trigger', take);
     socket.on('navigate', take);
     socket.on('disconnect', () => {
@@ -159,7 +160,8 @@ export class PlainScreen implements ChaosScreen {
       this.#finish(place, entry);
       return this.#answer(arrival, { status: 'executed' });
     }
-    if (this.#options.policy === 'at-most-once' && place.started === seq) return this.#answer(arrival, INTERRUPTED);
+    if (this.#options.policy === 'at-most-once' && place.started === seq)
+      return this.#answer(arrival, INTERRUPTED);
     const wanted = instructionsOf(entry);
     if (wanted.do === 'silent') return;
     if (wanted.do === 'reject') {

@@ -44,14 +44,18 @@ export async function makePopulation(options: PopulationOptions): Promise<Popula
   const { site, folder, seed, shapes = SHAPES } = options;
   const owner = options.token ?? (await signUp(site.url)).accessToken;
   const credentials: DeviceCredential[] = [];
-  for (const [place] of shapes.entries()) credentials.push(await makeScreen(site.url, owner, `Chaos ${place + 1}`));
+  for (const [place] of shapes.entries())
+    credentials.push(await makeScreen(site.url, owner, `Chaos ${place + 1}`));
   const people = await makePeople(options, owner, credentials);
   const screens = shapes.map((shape, place): ScreenOptions => {
     const credential = credentials[place] as DeviceCredential;
     const file = (name: string) => join(folder, `${name}-${credential.screenId}`);
     return { ...shape, credential, storePath: file('store'), historyPath: file('screen') };
   });
-  const targets = screens.map(({ kind, credential: { screenId } }) => ({ screenId, canBeSilent: kind !== 'sdk' }));
+  const targets = screens.map(({ kind, credential: { screenId } }) => ({
+    screenId,
+    canBeSilent: kind !== 'sdk',
+  }));
   return {
     controllers: [
       {
@@ -73,7 +77,8 @@ export async function makePopulation(options: PopulationOptions): Promise<Popula
       clockMs: 0,
     })),
     async remove() {
-      for (const { screenId } of credentials) await call(site.url, 'DELETE', `/api/screens/${screenId}`, owner);
+      for (const { screenId } of credentials)
+        await call(site.url, 'DELETE', `/api/screens/${screenId}`, owner);
     },
   };
 }
@@ -115,8 +120,16 @@ function signUp(url: string): Promise<Person> {
 }
 
 async function makeScreen(url: string, token: string, name: string): Promise<DeviceCredential> {
-  const { screen } = (await call(url, 'POST', '/api/screens', token, { name })) as { screen: { screenId: string } };
-  return call(url, 'POST', `/api/screens/${screen.screenId}/credentials`, token, {}) as Promise<DeviceCredential>;
+  const { screen } = (await call(url, 'POST', '/api/screens', token, { name })) as {
+    screen: { screenId: string };
+  };
+  return call(
+    url,
+    'POST',
+    `/api/screens/${screen.screenId}/credentials`,
+    token,
+    {},
+  ) as Promise<DeviceCredential>;
 }
 
 /** One JSON call. @throws Error with the answer's text when it is no success */

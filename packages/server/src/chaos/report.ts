@@ -80,7 +80,9 @@ export function makeReport(made: Made): Report {
     seed,
     seconds: Math.round(seconds),
     runs: counting.length,
-    runsThatDoNotCount: tally(runs.flatMap(({ short, fault }) => (short.length === 0 ? [] : [`${fault}: ${short}`]))),
+    runsThatDoNotCount: tally(
+      runs.flatMap(({ short, fault }) => (short.length === 0 ? [] : [`${fault}: ${short}`])),
+    ),
     violations: verdict.violations.length + (unfinished === undefined ? 0 : 1),
     byInvariant: tally(verdict.violations.map(({ invariant }) => invariant)),
     examples: examplesOf(verdict.violations, runs),
@@ -136,26 +138,41 @@ function tally<Key extends string>(keys: readonly Key[]): Record<Key, number> {
 
 /** A table for people: one line a fault. */
 export function formatReport(report: Report): string {
-  const rows = Object.entries(report.faults).map(([name, { runs, accepted, lost, twice, outOfOrder, other }]) => [
-    name,
-    ...[runs, accepted, lost, twice, outOfOrder, other].map(String),
-  ]);
+  const rows = Object.entries(report.faults).map(
+    ([name, { runs, accepted, lost, twice, outOfOrder, other }]) => [
+      name,
+      ...[runs, accepted, lost, twice, outOfOrder, other].map(String),
+    ],
+  );
   const sums = (['runs', 'accepted', 'lost', 'twice', 'outOfOrder', 'other'] as const).map((column) =>
     String(Object.values(report.faults).reduce((total, figures) => total + figures[column], 0)),
   );
-  const table = [['fault', 'runs', 'accepted', 'lost', 'twice', 'out of order', 'other'], ...rows, ['all', ...sums]];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  const table = [
+    ['fault', 'runs', 'accepted', 'lost', 'twice', 'out of order', 'other'],
+    ...rows,
+    ['all', ...sums],
+  ];
+  const widths =
+    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
   const lines = table.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  '),
   );
   return [
     ...lines,
     '',
     `${report.transmissions} transmissions, ${report.refused} refused for good, ${report.runsOnScreens} run by screens`,
-    `ended: ${Object.entries(report.ended).map(([status, count]) => `${status} ${count}`).join(', ')}`,
+    `ended: ${Object.entries(report.ended)
+      .map(([status, count]) => `${status} ${count}`)
+      .join(', ')}`,
     `interrupted by the screen's own death and repeated under at-least-once: ${report.interruptedAndRepeated}`,
     `seed ${report.seed}, ${report.seconds} s`,
-    ...report.examples.map(({ fault, invariant, subject, detail }) => `  ${fault}: ${invariant}: ${subject}: ${detail}`),
+    ...report.examples.map(
+      ({ fault, invariant, subject, detail }) => `  ${fault}: ${invariant}: ${subject}: ${detail}`,
+    ),
     ...(report.unfinished === undefined ? [] : [`NOT FINISHED: ${report.unfinished}`]),
   ].join('\n');
 }

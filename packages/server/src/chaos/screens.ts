@@ -1,6 +1,13 @@
 import type { ScreenEvent } from './history.js';
 import { historyWriter } from './history.js';
-import type { Death, FromScreens, Instructions, ScreenOptions, ScreensOptions, ToScreens } from './messages.js';
+import type {
+  Death,
+  FromScreens,
+  Instructions,
+  ScreenOptions,
+  ScreensOptions,
+  ToScreens,
+} from './messages.js';
 import { PlainScreen } from './plain-screen.js';
 import { SdkScreen } from './sdk-screen.js';
 

@@ -27,7 +27,15 @@ export class SdkScreen implements ChaosScreen {
     this.#screenId = credential.screenId;
     const handle = (entry: Entry) => this.#run(entry);
     const store = fileStore(storePath);
-    this.#screen = screen({ url, store, credential, policy, clock: hasty, onTrigger: handle, onNavigate: handle });
+    this.#screen = screen({
+      url,
+      store,
+      credential,
+      policy,
+      clock: hasty,
+      onTrigger: handle,
+      onNavigate: handle,
+    });
     this.#screen.on('ready', ({ epoch, streams }) => {
       this.#sockets += 1;
       host.write({

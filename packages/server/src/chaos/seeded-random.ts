@@ -28,7 +28,7 @@ export function seededRandom(seed: number): SeededRandom {
     },
     shuffle(list) {
       const rest = [...list];
-      return list.map(() => rest.splice(between(0, rest.length), 1)).flat();
+      return list.flatMap(() => rest.splice(between(0, rest.length), 1));
     },
   };
 }

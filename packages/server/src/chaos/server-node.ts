@@ -79,7 +79,9 @@ export class ServerNode {
   async ready(): Promise<void> {
     const isReady = async () => {
       if (!this.alive) throw new Error(`The server ended before it was ready:\n${this.#output}`);
-      const answer = await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(1000) }).catch(() => undefined);
+      const answer = await fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(1000) }).catch(
+        () => undefined,
+      );
       return answer?.ok ?? false;
     };
     await until('the server is ready', isReady, { timeoutMs: READY_MS, everyMs: 15 });

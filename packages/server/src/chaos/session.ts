@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { check, type Verdict } from './checker.js';
 import type { LedgerFacts } from './check-ledger.js';
+import { check, type Verdict } from './checker.js';
 import { Crowd } from './crowd.js';
 import { type ControllerRecord, monotonicMs, type ScreenRecord } from './history.js';
 import type { Mix } from './messages.js';
@@ -43,6 +43,8 @@ export class Session {
   readonly #controllers: ControllerRecord[] = [];
   readonly #screens: ScreenRecord[][] = [];
   readonly #said = new Map<string, string>();
+  /** Accepted, and not known to have ended. */
+  readonly #open = new Set<string>();
   readonly #facts: LedgerFacts[] = [];
   readonly #runs: RunRecord[] = [];
   readonly #startedAt = monotonicMs();
@@ -84,7 +86,9 @@ export class Session {
   /** Round after round, each in an order of its own. */
   *#schedule(faults: readonly Fault[]): Generator<Fault> {
     for (let round = 1; ; round += 1) {
-      yield* this.#random.shuffle(faults).filter(({ everyNthRound = 1 }) => round % everyNthRound === 0 || round === 1);
+      yield* this.#random
+        .shuffle(faults)
+        .filter(({ everyNthRound = 1 }) => round % everyNthRound === 0 || round === 1);
     }
   }
 
@@ -148,9 +152,11 @@ export class Session {
   }
 
   async #allEnded(crowd: Crowd): Promise<boolean> {
-    const open = this.#accepted().filter((id) => !TERMINAL.has(this.#said.get(id) ?? ''));
-    for (const [id, status] of await crowd.ask(open)) this.#said.set(id, status);
-    return open.every((id) => TERMINAL.has(this.#said.get(id) ?? ''));
+    for (const [id, status] of await crowd.ask([...this.#open])) {
+      this.#said.set(id, status);
+      if (TERMINAL.has(status)) this.#open.delete(id);
+    }
+    return this.#open.size === 0;
   }
 
   #accepted(): string[] {
@@ -159,7 +165,10 @@ export class Session {
 
   #collect(crowd: Crowd): void {
     const { controllers, screens } = crowd.read();
-    for (const record of controllers) this.#controllers.push(record);
+    for (const record of controllers) {
+      this.#controllers.push(record);
+      if (record.kind === 'ok' && !this.#said.has(record.id)) this.#open.add(record.id);
+    }
     screens.forEach((records, place) => {
       const own = this.#screens[place] ?? [];
       this.#screens[place] = own;
@@ -176,14 +185,29 @@ export class Session {
     const screens = this.#screens.flat().filter(ofRun);
     const controllers = this.#controllers.filter(ofRun);
     const standing = standingAt({ controllers, screens }, fault.isKill ? at : done);
-    const wanted = fault.isKill ? (['accepted', 'unsettled', 'unanswered'] as const) : (['accepted'] as const);
+    const wanted = fault.isKill
+      ? (['accepted', 'unsettled', 'unanswered'] as const)
+      : (['accepted'] as const);
     const short = struck ? wanted.filter((name) => standing[name] < LEAST[name]) : ['not struck'];
     const accepted = standingAt({ controllers, screens }, done).accepted;
-    this.#runs.push({ ...standing, fault: fault.name, since, done, accepted, short, awayMs: back - at, convergeMs: done - back });
+    this.#runs.push({
+      ...standing,
+      fault: fault.name,
+      since,
+      done,
+      accepted,
+      short,
+      awayMs: back - at,
+      convergeMs: done - back,
+    });
     const verdict = short.length === 0 ? 'counts' : `does not count (${short.join(', ')})`;
-    const figures = fault.isKill ? `, ${standing.unsettled} unsettled, ${standing.unanswered} unanswered` : '';
+    const figures = fault.isKill
+      ? `, ${standing.unsettled} unsettled, ${standing.unanswered} unanswered`
+      : '';
     const seconds = ((done - since) / 1000).toFixed(1);
-    this.#options.log(`run ${this.#runs.length} ${fault.name} ${verdict}: ${accepted} accepted${figures}, ${seconds} s`);
+    this.#options.log(
+      `run ${this.#runs.length} ${fault.name} ${verdict}: ${accepted} accepted${figures}, ${seconds} s`,
+    );
   }
 
   async #judge(crowd: Crowd): Promise<Report> {
@@ -226,7 +250,9 @@ export function chooseFaults(faults: readonly Fault[], names: readonly string[] 
     pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
   for (const name of names) {
     if (!faults.some((fault) => matches(name)(fault.name))) {
-      throw new Error(`There is no fault ${name}. There are: ${faults.map((fault) => fault.name).join(', ')}`);
+      throw new Error(
+        `There is no fault ${name}. There are: ${faults.map((fault) => fault.name).join(', ')}`,
+      );
     }
   }
   return faults.filter((fault) => names.some((name) => matches(name)(fault.name)));

@@ -35,4 +35,10 @@ export interface Site {
   close(): Promise<void>;
 }
 
-export const DEFAULT_MIX: Mix = { failing: Number(process.env.F ?? 0.012), silent: 0, expiring: 0.04, navigates: 0.12, cancels: 0.01 };
+export const DEFAULT_MIX: Mix = {
+  failing: 0.012,
+  silent: 0,
+  expiring: 0.04,
+  navigates: 0.12,
+  cancels: 0.01,
+};

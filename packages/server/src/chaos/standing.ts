@@ -15,7 +15,9 @@ export function standingAt(
   at: number,
 ): Standing {
   const before = ({ at: when }: { at: number }) => when < at;
-  const accepted = controllers.filter((record) => record.kind === 'ok' && before(record) && !record.duplicate);
+  const accepted = controllers.filter(
+    (record) => record.kind === 'ok' && before(record) && !record.duplicate,
+  );
   const executed = new Set(
     screens.filter(before).flatMap((record) => (record.kind === 'run' ? [record.id] : [])),
   );

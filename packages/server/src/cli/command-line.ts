@@ -1,23 +1,32 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.js';
+import { chaos } from './chaos.js';
 import { checkConfig, printConfig } from './config.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
-type Action = (terminal: Terminal, options: CommonOptions) => ExitCode | Promise<ExitCode>;
+type Action<Options extends CommonOptions> = (
+  terminal: Terminal,
+  options: Options,
+) => ExitCode | Promise<ExitCode>;
 
 /** @returns the exit code; `serve` returns when the server has stopped */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
-  const leaf = (parent: Command, name: string, description: string, action: Action) =>
+  const leaf = <Options extends CommonOptions>(
+    parent: Command,
+    name: string,
+    description: string,
+    action: Action<Options>,
+  ) =>
     parent
       .command(name)
       .description(description)
       .option('--json', 'print data as JSON')
       .option('--quiet', 'print no progress')
       .option('--yes', 'ask nothing')
-      .action(async (options: CommonOptions) => {
+      .action(async (options: Options) => {
         exitCode = await action(terminal, options);
       });
   const program = new Command('bongsu')
@@ -35,6 +44,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const config = group(program, 'config', 'look at the settings');
   leaf(config, 'check', 'report every fault of the settings', checkConfig);
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);
+  chaosOptions(leaf(program, 'chaos', 'break a Bongsu in every way it may and count what was lost', chaos));
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -42,6 +52,18 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : 2;
   }
+}
+
+function chaosOptions(command: Command): void {
+  const collect = (value: string, values: string[] = []) => [...values, value];
+  command
+    .option('--runs <n>', 'runs that count', '30')
+    .option('--seed <n>', 'the same seed gives the same schedule')
+    .option('--duration <seconds>', 'begins no run after that')
+    .option('--faults <names>', 'only these, separated by commas; a name may end with *')
+    .option('--url <url>', 'a deployment, instead of a server and a database of its own')
+    .option('--token <token>', 'access token of the user who owns and commands the screens there')
+    .option('--fault-command <name=command>', 'how that deployment may be hurt; "heal=…" mends it', collect);
 }
 
 /** Commands made from a parent inherit its exitOverride and output. */
