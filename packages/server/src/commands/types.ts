@@ -19,8 +19,19 @@ export interface ScreenConnection {
   isConnected(): boolean;
   /** Sends one entry; `onReceipt` gets whatever the client answered, unchecked, at most once. Returns what deletes the callback. */
   send(event: 'trigger' | 'navigate', entry: object, onReceipt: (receipt: unknown) => void): () => void;
+  /** Calls once, after the next packet from the client was dealt with: a receipt that it carried has come by then. */
+  onNextPacket(listener: () => void): () => void;
   close(closing: ClosingKey): void;
 }
+
+/** This process's own lease, by its monotonic clock. */
+export interface NodeLease {
+  /** Since when it has been live without a break, milliseconds; undefined while it is not. */
+  leaseSince(): number | undefined;
+}
+
+/** What became of a wish to cancel. `elsewhere`: a living process other than this one holds the screen. */
+export type Cancellation = 'cancelled' | 'in-flight' | 'ended' | 'elsewhere';
 
 export interface ScreenAttachment {
   /**

@@ -72,6 +72,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
   const screens = new Map<string, number>();
   const pushed: Pushed[] = [];
   const metrics = new Metrics();
+  const leaseSince = systemClock.monotonic();
   const commands = createCommands({
     config: commandsConfig(),
     database,
@@ -93,6 +94,8 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,
     node: { name: 'test:1', incarnation: randomUUID() },
+    // Live, and too young to sweep.
+    lease: { leaseSince: () => leaseSince },
     ...overrides,
   });
   return {
@@ -123,7 +126,8 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
 /** A fresh ledger without the cost of a fresh database. */
 export async function emptyLedger(database: Database): Promise<void> {
   await database.exec(
-    `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency
+    `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency,
+       screen_displays, room_screens, hook_outbox
      restart identity cascade`,
   );
 }
@@ -149,8 +153,8 @@ export class FakeScreen implements ScreenConnection {
   readonly socketId = randomUUID();
   readonly screenId: string;
   readonly instanceId: string | undefined;
-  readonly window = 1;
-  readonly ackTimeoutMs = undefined;
+  readonly window: number;
+  readonly ackTimeoutMs: number | undefined;
   readonly connectedAt: number;
   readonly resume: ScreenConnection['resume'];
   readonly sent: SentEntry[] = [];
@@ -160,6 +164,7 @@ export class FakeScreen implements ScreenConnection {
   answer: ((entry: SentEntry['entry']) => unknown) | undefined;
   readonly #waiting: { count: number; resolve: () => void }[] = [];
   readonly #onClose: (() => void)[] = [];
+  readonly #packetListeners = new Set<() => void>();
 
   constructor(
     screenId: string,
@@ -168,6 +173,8 @@ export class FakeScreen implements ScreenConnection {
       connectedAt?: number;
       resume?: { epoch: string; seq: number };
       answer?: (entry: SentEntry['entry']) => unknown;
+      window?: number;
+      ackTimeoutMs?: number;
     } = {},
   ) {
     this.screenId = screenId;
@@ -175,6 +182,8 @@ export class FakeScreen implements ScreenConnection {
     this.connectedAt = options.connectedAt ?? Date.now();
     this.resume = options.resume;
     this.answer = options.answer;
+    this.window = options.window ?? 1;
+    this.ackTimeoutMs = options.ackTimeoutMs;
   }
 
   isConnected(): boolean {
@@ -198,6 +207,23 @@ export class FakeScreen implements ScreenConnection {
     return () => {
       isForgotten = true;
     };
+  }
+
+  onNextPacket(listener: () => void): () => void {
+    this.#packetListeners.add(listener);
+    return () => this.#packetListeners.delete(listener);
+  }
+
+  /** The client is heard. */
+  packet(): void {
+    const listeners = [...this.#packetListeners];
+    this.#packetListeners.clear();
+    for (const listener of listeners) listener();
+  }
+
+  /** True when somebody waits for a packet. */
+  get isListenedFor(): boolean {
+    return this.#packetListeners.size > 0;
   }
 
   close(closing: string): void {
