@@ -1,7 +1,6 @@
 import type { History, Invariant, Violation } from './checker.js';
 import type { ScreenRecord } from './history.js';
 
-type Got = Extract<ScreenRecord, { kind: 'got' }>;
 type Run = Extract<ScreenRecord, { kind: 'run' }>;
 type Add = (invariant: Invariant, record: { at: number }, subject: string, detail: string) => void;
 
@@ -48,9 +47,10 @@ function checkRuns(
       repeated += 1;
     } else {
       if (before) add('twice', record, record.id, `at ${before.seq} and at ${record.seq}`);
-      if (last && last.epoch === record.epoch && record.seq <= last.seq) {
-        const isSamePlace = !before && record.seq === last.seq;
-        add(isSamePlace ? 'twice' : 'outOfOrder', record, record.id, `${record.seq} after ${last.seq}`);
+      const isSamePlace = last?.epoch === record.epoch && record.seq === last.seq;
+      if (isSamePlace && !before) add('twice', record, record.id, `${record.seq} is ${last?.id} too`);
+      if (last && last.epoch === record.epoch && record.seq < last.seq) {
+        add('outOfOrder', record, record.id, `${record.seq} after ${last.seq}`);
       }
     }
     begun.set(record.id, record);
@@ -59,40 +59,42 @@ function checkRuns(
   return repeated;
 }
 
-/** On one socket: nothing is sent again unless something failed since, and `prev` came before. */
+/**
+ * On one socket: nothing is sent again unless it, or one before it, failed or was left without an answer, and never what was answered
+ * as executed; `prev` came before.
+ */
 function checkSockets(records: readonly ScreenRecord[], add: Add): void {
   let socket = '';
-  let arrived = new Map<number, Got>();
-  /** Seqs answered, and whether that was `failed`. */
-  let answers: { seq: number; failed: boolean }[] = [];
-  let sinceArrival = new Map<number, number>();
+  let arrived = new Set<number>();
+  let executed = new Set<number>();
+  let failed: number[] = [];
   for (const record of records) {
     if (record.kind !== 'got' && record.kind !== 'answer') continue;
     if (record.socket !== socket) {
       socket = record.socket;
-      arrived = new Map();
-      sinceArrival = new Map();
-      answers = [];
+      arrived = new Set();
+      executed = new Set();
+      failed = [];
     }
+    const { seq } = record;
     if (record.kind === 'answer') {
-      answers.push({ seq: record.seq, failed: record.status === 'failed' });
+      if (record.status === 'executed') executed.add(seq);
+      else failed.push(seq);
       continue;
     }
-    const { seq, prev } = record;
+    const { prev } = record;
     if (prev !== 0 && !arrived.has(prev)) add('wrongPrev', record, record.id, `prev ${prev} never came`);
     if (prev >= seq) add('wrongPrev', record, record.id, `prev ${prev} of ${seq}`);
-    if (arrived.has(seq)) {
-      const later = answers.slice(sinceArrival.get(seq));
-      const silent = [...arrived.keys()].some(
-        (other) => other < seq && !answers.some((each) => each.seq === other),
-      );
-      if (!silent && !later.some((each) => each.failed && each.seq <= seq)) {
-        add('sentAgain', record, record.id, `${seq} came twice on one socket`);
-      }
+    const isExcused = failed.some((other) => other <= seq) || hasSilent(arrived, executed, seq);
+    if (arrived.has(seq) && (executed.has(seq) || !isExcused)) {
+      add('sentAgain', record, record.id, `${seq} came twice on one socket`);
     }
-    arrived.set(seq, record);
-    sinceArrival.set(seq, answers.length);
+    arrived.add(seq);
   }
+}
+
+function hasSilent(arrived: ReadonlySet<number>, executed: ReadonlySet<number>, before: number): boolean {
+  return [...arrived].some((seq) => seq < before && !executed.has(seq));
 }
 
 function checkEpochs(records: readonly ScreenRecord[], add: Add): void {

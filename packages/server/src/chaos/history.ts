@@ -46,7 +46,7 @@ export type ScreenEvent =
       resumeEpoch?: string;
     }
   | ({ kind: 'got'; prev: number; attempt: number; epoch: string } & Arrived)
-  /** The effect: begun, and finished. */
+  /** The effect begins; `done`: its place is stored. */
   | { kind: 'run'; screen: string; id: string; stream: string; seq: number; epoch: string; attempt: number }
   | { kind: 'done'; screen: string; id: string; seq: number }
   /** A receipt that was sent. */

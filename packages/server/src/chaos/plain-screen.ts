@@ -11,7 +11,9 @@ interface Place {
   epoch: string;
   done: number;
   started: number;
+  /** Ids executed since `done` was last taken from the server, and before that: these decide what is a repeat. */
   executed: string[];
+  earlier: string[];
 }
 interface Arrival {
   socket: Socket;
@@ -125,9 +127,10 @@ export class PlainScreen implements ChaosScreen {
       ...(resumeEpoch === undefined ? {} : { resumeEpoch }),
     });
     const place = this.#place;
-    if (!place) this.#place = { epoch, done: 0, started: 0, executed: [] };
+    if (!place) this.#place = { epoch, done: 0, started: 0, executed: [], earlier: [] };
     else if (place.epoch !== epoch || !recovered) {
-      this.#place = { ...place, epoch, done: state?.acked ?? 0, started: 0 };
+      const earlier = [...place.earlier, ...place.executed].slice(-REMEMBERED);
+      this.#place = { epoch, done: state?.acked ?? 0, started: 0, executed: [], earlier };
     }
     this.#host.changed();
   }
@@ -156,7 +159,7 @@ export class PlainScreen implements ChaosScreen {
     const { seq, prev = 0, id, requeueOf } = entry;
     if (seq <= place.done) return this.#answer(arrival, { status: 'executed' });
     if (prev > place.done) return;
-    if (place.executed.includes(id) || (requeueOf !== undefined && place.executed.includes(requeueOf))) {
+    if (isRepeat(place, id, requeueOf)) {
       this.#finish(place, entry);
       return this.#answer(arrival, { status: 'executed' });
     }
@@ -180,9 +183,9 @@ export class PlainScreen implements ChaosScreen {
     this.#keep({ ...place, started: seq });
     this.#host.write({ kind: 'run', screen: this.#screenId, id, stream, seq, epoch, attempt });
     if (takesMs > 0) await pause(takesMs);
-    this.#host.write({ kind: 'done', screen: this.#screenId, id, seq });
     this.#host.reach('after-run');
     this.#finish(this.#place ?? place, entry);
+    this.#host.write({ kind: 'done', screen: this.#screenId, id, seq });
     this.#host.reach('after-store');
     this.executed += 1;
     this.#host.changed();
@@ -210,6 +213,11 @@ export class PlainScreen implements ChaosScreen {
     writeFileSync(`${this.#options.storePath}.new`, JSON.stringify(place));
     renameSync(`${this.#options.storePath}.new`, this.#options.storePath);
   }
+}
+
+function isRepeat({ executed, earlier }: Place, id: string, requeueOf: string | undefined): boolean {
+  if (earlier.includes(id)) return true;
+  return requeueOf !== undefined && (executed.includes(requeueOf) || earlier.includes(requeueOf));
 }
 
 function readPlace(path: string): Place | undefined {

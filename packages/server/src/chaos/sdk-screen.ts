@@ -53,7 +53,10 @@ export class SdkScreen implements ChaosScreen {
       const retryable = receipt.status === 'failed' && receipt.retryable !== false;
       const place = { screen: this.#screenId, socket: this.#socket, id, stream, seq };
       host.write({ kind: 'answer', ...place, status, retryable });
-      if (status === 'executed') host.reach('after-store');
+      if (status === 'executed') {
+        host.write({ kind: 'done', screen: this.#screenId, id, seq });
+        host.reach('after-store');
+      }
     });
     this.#screen.on('state', ({ state, error }) => {
       this.online = state === 'online';
@@ -82,7 +85,6 @@ export class SdkScreen implements ChaosScreen {
     this.#host.reach('before-run');
     this.#host.write({ kind: 'run', screen: this.#screenId, id, stream, seq, epoch, attempt });
     if (wanted.takesMs) await pause(wanted.takesMs);
-    this.#host.write({ kind: 'done', screen: this.#screenId, id, seq });
     this.#host.reach('after-run');
     this.executed += 1;
     this.#host.changed();
