@@ -60,7 +60,8 @@ describeEachDatabase('delivering', (open) => {
     const rows = await database.query<{ status: string }>('select status from deliveries order by seq');
     return rows.map((row) => row.status);
   };
-  const acked = (seq: number) => vi.waitFor(async () => expect((await session())?.acked_seq).toBe(seq));
+  const acked = (seq: number) =>
+    vi.waitFor(async () => expect((await session())?.acked_seq).toBe(seq), { timeout: 10_000 });
 
   it('[DL15] [DL16] [MSG3] delivers what waited for an offline screen in order, one at a time', async () => {
     const ids = await accept(70);

@@ -192,6 +192,7 @@ describe('the inbox of a connected screen', () => {
   it('[DL29] what a resume offset covers is executed without being sent, and what was terminal is passed over', () => {
     const { inbox, done } = recorded();
     inbox.start(0, 5, 2);
+    expect(inbox.cancel(entry(2))).toBe('ended');
     inbox.page([
       entry(1),
       entry(2),

@@ -135,6 +135,7 @@ export function createCommands(deps: CommandsDeps): Commands {
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),
+    cancel: (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq),
     async currentEpoch() {
       return epoch.current ?? ledger.epoch();
     },

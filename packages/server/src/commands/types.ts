@@ -51,6 +51,11 @@ export interface Commands {
   /** Settles what is in flight: batches commit, receipts are written. */
   stop(signal: AbortSignal): Promise<void>;
   attachScreen(connection: ScreenConnection): ScreenAttachment;
+  /**
+   * Cancels one entry of a screen's inbox and tells its sender, wherever the screen is; resolves when that is committed.
+   * @throws DatabaseError
+   */
+  cancel(screenId: string, streamId: number, seq: number): Promise<Cancellation>;
   currentEpoch(): Promise<string>;
   /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
   createInbox(tx: Queryable, screenId: string): Promise<number>;

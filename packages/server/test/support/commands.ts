@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Accepted } from '@bongsu/protocol';
+import type { Accepted, CommandOrUnknown } from '@bongsu/protocol';
 import { type CommandsConfig, type CommandsDeps, createCommands } from '../../src/commands/index.js';
 import type { Commands, ScreenConnection } from '../../src/commands/types.js';
 import { systemClock } from '../../src/platform/clock.js';
@@ -43,6 +43,8 @@ export interface CommandsHarness {
   addScreen(screenId: string): Promise<number>;
   /** A socket event, as the gateway calls it. */
   send(event: 'trigger' | 'navigate', payload: object, options?: SendOptions): Promise<Accepted>;
+  /** What `status` answers its sender. */
+  statusOf(...ids: string[]): Promise<CommandOrUnknown[]>;
 }
 
 export interface SendOptions {
@@ -98,6 +100,22 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     lease: { leaseSince: () => leaseSince },
     ...overrides,
   });
+  const call = (
+    event: string,
+    payload: object,
+    { principal = userPrincipal(), socketId = 'socket' }: SendOptions = {},
+  ) => {
+    const definition = commands.events[event];
+    if (!definition) throw new Error(`No event ${event}`);
+    const context: EventContext = {
+      socketId,
+      principal,
+      origin: { address: '127.0.0.1', userAgent: 'test' },
+      signal: new AbortController().signal,
+      replacePrincipal() {},
+    };
+    return definition.handle(context, definition.schema.parse(payload));
+  };
   return {
     commands,
     metrics,
@@ -108,17 +126,9 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
       screens.set(screenId, streamId);
       return streamId;
     },
-    send(event, payload, { principal = userPrincipal(), socketId = 'socket' } = {}) {
-      const definition = commands.events[event];
-      if (!definition) throw new Error(`No event ${event}`);
-      const context: EventContext = {
-        socketId,
-        principal,
-        origin: { address: '127.0.0.1', userAgent: 'test' },
-        signal: new AbortController().signal,
-        replacePrincipal() {},
-      };
-      return definition.handle(context, definition.schema.parse(payload)) as Promise<Accepted>;
+    send: (event, payload, options) => call(event, payload, options) as Promise<Accepted>,
+    async statusOf(...ids) {
+      return ((await call('status', { ids })) as { items: CommandOrUnknown[] }).items;
     },
   };
 }
