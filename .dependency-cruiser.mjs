@@ -75,9 +75,24 @@ export default {
     {
       name: 'server-imports-protocol-only',
       severity: 'error',
-      comment: 'The server never needs its clients.',
-      from: { path: SERVER, pathNot: TESTS },
+      comment: 'The server never needs its clients; only the harness that breaks it has clients of its own.',
+      from: { path: SERVER, pathNot: [TESTS, `${SERVER}/chaos/`] },
       to: { path: '^packages/(client|console|conformance)/' },
+    },
+    {
+      name: 'chaos-is-for-the-cli',
+      severity: 'error',
+      comment: 'What a server runs must not know of the harness.',
+      from: { path: SERVER, pathNot: [`${SERVER}/(chaos|cli)/`, TESTS] },
+      to: { path: `${SERVER}/chaos/` },
+    },
+    {
+      name: 'chaos-breaks-from-outside',
+      severity: 'error',
+      comment:
+        'It uses the database adapter to make and drop a database of its own, and clients; no domain, no gateway.',
+      from: { path: `${SERVER}/chaos/`, pathNot: TESTS },
+      to: { path: [SERVER, '^packages/(console|conformance)/'], pathNot: `${SERVER}/(chaos|platform)/` },
     },
     {
       name: 'platform-knows-nobody',
@@ -150,6 +165,7 @@ export default {
     onlyIn('pino-in-the-log', 'pino|pino-pretty', `${SERVER}/platform/log-output\\.ts$`),
     onlyIn('prom-client-in-metrics', 'prom-client', `${SERVER}/platform/metrics\\.ts$`),
     onlyIn('cockatiel-in-resilience', 'cockatiel', `${SERVER}/platform/resilience/`),
+    onlyIn('socket-io-client-in-chaos', 'socket\\.io-client', `${SERVER}/chaos/`),
     onlyIn('commander-in-the-cli', 'commander', `${SERVER}/cli/`),
     onlyIn('socket-io-in-the-gateway', 'socket\\.io|engine\\.io', `${SERVER}/(gateway/|[^/]+/events\\.ts$)`),
     onlyIn(

@@ -1,4 +1,4 @@
-// npm run prove -- NAME [--seed N] [--kills N] [--profile embedded|postgres] [--out FILE]
+// npm run prove -- NAME [--seed N] [--kills N] [--runs N] [--faults a,b*] [--only NN] [--profile embedded|postgres] [--out FILE]
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,9 @@ const { positionals, values } = parseArgs({
   options: {
     seed: { type: 'string' },
     kills: { type: 'string' },
+    runs: { type: 'string' },
+    faults: { type: 'string' },
+    only: { type: 'string' },
     profile: { type: 'string', multiple: true },
     out: { type: 'string' },
   },
@@ -30,6 +33,9 @@ const { passed, figures } = await prove({
   seed,
   log,
   ...(values.kills === undefined ? {} : { kills: Number(values.kills) }),
+  ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+  ...(values.faults === undefined ? {} : { faults: values.faults.split(',') }),
+  ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   ...(values.profile === undefined ? {} : { profiles: values.profile }),
 });
 const report = {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -20,19 +20,23 @@ export async function startPostgres({ core } = {}) {
   const port = await freePort();
   const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: 200 };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = start(join(binaries, 'postgres'), ['-D', data, ...args], {
-    core,
-    ...owner,
-    cwd: folder,
-    stdio: 'ignore',
-  });
   const url = (database) => `postgresql://postgres@127.0.0.1:${port}/${database}`;
-  await until('PostgreSQL answers', () =>
-    query(url('postgres'), 'select 1').then(
-      () => true,
-      () => false,
-    ),
-  );
+  let child;
+  const launch = async () => {
+    child = start(join(binaries, 'postgres'), ['-D', data, ...args], {
+      core,
+      ...owner,
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    await until('PostgreSQL answers', () =>
+      query(url('postgres'), 'select 1').then(
+        () => true,
+        () => false,
+      ),
+    );
+  };
+  await launch();
   let databases = 0;
   return {
     version: (await query(url('postgres'), 'show server_version')).rows[0].server_version,
@@ -40,21 +44,62 @@ export async function startPostgres({ core } = {}) {
       databases += 1;
       const name = `bench_${databases}`;
       await query(url('postgres'), `create database ${name}`);
-      return { url: url(name), drop: () => query(url('postgres'), `drop database ${name} with (force)`) };
+      return {
+        name,
+        url: url(name),
+        drop: () => query(url('postgres'), `drop database ${name} with (force)`),
+      };
+    },
+    /** The server's kill -9: it recovers from its log at the next start. */
+    crash: () => stop(child, 'SIGQUIT'),
+    async restart() {
+      if (child.exitCode !== null || child.signalCode !== null) await launch();
+    },
+    /** All its processes stand still, as on a machine that swaps. */
+    freeze: () => signalAll(child.pid, 'SIGSTOP'),
+    thaw: () => signalAll(child.pid, 'SIGCONT'),
+    async endBackends(name) {
+      await query(
+        url('postgres'),
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1',
+        [name],
+      );
     },
     async stop() {
+      signalAll(child.pid, 'SIGCONT');
       await stop(child, 'SIGINT');
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function query(connectionString, text) {
+/** A postmaster and its children. */
+function signalAll(pid, signal) {
+  const children = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && parentOf(entry) === pid);
+  for (const each of [pid, ...children.map(Number)]) {
+    try {
+      process.kill(each, signal);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+}
+
+function parentOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+async function query(connectionString, text, values) {
   const client = new pg.Client({ connectionString });
   client.on('error', () => {});
   await client.connect();
   try {
-    return await client.query(text);
+    return await client.query(text, values);
   } finally {
     await client.end();
   }

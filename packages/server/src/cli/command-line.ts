@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.js';
+import { chaos } from './chaos.js';
 import { checkConfig, printConfig } from './config.js';
 import { type ListOptions, listLetters, type RequeueOptions, requeueLetters } from './dlq.js';
 import { migrateUp, showMigrations } from './migrate.js';
@@ -58,6 +59,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   )
     .option('--screen <id>', 'all of one screen')
     .option('--reason <reason>', 'all of one reason');
+  chaosOptions(leaf(program, 'chaos', 'break a Bongsu in every way it may and count what was lost', chaos));
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -65,6 +67,18 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : 2;
   }
+}
+
+function chaosOptions(command: Command): void {
+  const collect = (value: string, values: string[] = []) => [...values, value];
+  command
+    .option('--runs <n>', 'runs that count', '30')
+    .option('--seed <n>', 'the same seed gives the same schedule')
+    .option('--duration <seconds>', 'begins no run after that')
+    .option('--faults <names>', 'only these, separated by commas; a name may end with *')
+    .option('--url <url>', 'a deployment, instead of a server and a database of its own')
+    .option('--token <token>', 'access token of the user who owns and commands the screens there')
+    .option('--fault-command <name=command>', 'how that deployment may be hurt; "heal=…" mends it', collect);
 }
 
 /** Commands made from a parent inherit its exitOverride and output. */

@@ -1,0 +1,118 @@
+import type { History, Invariant, Violation } from './checker.js';
+import type { ScreenRecord } from './history.js';
+
+type Run = Extract<ScreenRecord, { kind: 'run' }>;
+type Add = (invariant: Invariant, record: { at: number }, subject: string, detail: string) => void;
+
+/** The invariants of what one screen saw and did, in its own order. */
+export function checkScreens({ screens, requeued = new Map() }: History): {
+  violations: Violation[];
+  interruptedAndRepeated: number;
+} {
+  const violations: Violation[] = [];
+  const add: Add = (invariant, { at }, subject, detail) =>
+    violations.push({ invariant, subject, at, detail });
+  let interruptedAndRepeated = 0;
+  for (const records of screens) {
+    interruptedAndRepeated += checkRuns(records, requeued, add);
+    checkSockets(records, add);
+    checkEpochs(records, add);
+    checkAttempts(records, add);
+  }
+  return { violations, interruptedAndRepeated };
+}
+
+/** Runs rise and none comes twice, except one that this screen's own death interrupted under at-least-once. */
+function checkRuns(
+  records: readonly ScreenRecord[],
+  requeued: ReadonlyMap<string, string>,
+  add: Add,
+): number {
+  const begun = new Map<string, Run>();
+  const finished = new Set<string>();
+  let policy = 'at-least-once';
+  let interrupted: Run | undefined;
+  let last: Run | undefined;
+  let repeated = 0;
+  for (const record of records) {
+    if (record.kind === 'boot') {
+      policy = record.policy;
+      interrupted = last && !finished.has(last.id) ? last : undefined;
+    }
+    if (record.kind === 'done') finished.add(record.id);
+    if (record.kind !== 'run') continue;
+    const first = requeued.get(record.id);
+    const before = begun.get(record.id) ?? (first === undefined ? undefined : begun.get(first));
+    if (before && before === interrupted && policy === 'at-least-once') {
+      repeated += 1;
+    } else {
+      if (before) add('twice', record, record.id, `at ${before.seq} and at ${record.seq}`);
+      const isSamePlace = last?.epoch === record.epoch && record.seq === last.seq;
+      if (isSamePlace && !before) add('twice', record, record.id, `${record.seq} is ${last?.id} too`);
+      if (last && last.epoch === record.epoch && record.seq < last.seq) {
+        add('outOfOrder', record, record.id, `${record.seq} after ${last.seq}`);
+      }
+    }
+    begun.set(record.id, record);
+    last = record;
+  }
+  return repeated;
+}
+
+/**
+ * On one socket: nothing is sent again unless it, or one before it, failed or was left without an answer, and never what was answered
+ * as executed; `prev` came before.
+ */
+function checkSockets(records: readonly ScreenRecord[], add: Add): void {
+  let socket = '';
+  let arrived = new Set<number>();
+  let executed = new Set<number>();
+  let failed: number[] = [];
+  for (const record of records) {
+    if (record.kind !== 'got' && record.kind !== 'answer') continue;
+    if (record.socket !== socket) {
+      socket = record.socket;
+      arrived = new Set();
+      executed = new Set();
+      failed = [];
+    }
+    const { seq } = record;
+    if (record.kind === 'answer') {
+      if (record.status === 'executed') executed.add(seq);
+      else failed.push(seq);
+      continue;
+    }
+    const { prev } = record;
+    if (prev !== 0 && !arrived.has(prev)) add('wrongPrev', record, record.id, `prev ${prev} never came`);
+    if (prev >= seq) add('wrongPrev', record, record.id, `prev ${prev} of ${seq}`);
+    const isExcused = failed.some((other) => other <= seq) || hasSilent(arrived, executed, seq);
+    if (arrived.has(seq) && (executed.has(seq) || !isExcused)) {
+      add('sentAgain', record, record.id, `${seq} came twice on one socket`);
+    }
+    arrived.add(seq);
+  }
+}
+
+function hasSilent(arrived: ReadonlySet<number>, executed: ReadonlySet<number>, before: number): boolean {
+  return [...arrived].some((seq) => seq < before && !executed.has(seq));
+}
+
+function checkEpochs(records: readonly ScreenRecord[], add: Add): void {
+  for (const record of records) {
+    if (record.kind !== 'open' || record.resumeEpoch === undefined) continue;
+    if (record.resumeEpoch !== record.epoch && record.recovered) {
+      add('epoch', record, record.screen, `recovered from ${record.resumeEpoch} in ${record.epoch}`);
+    }
+  }
+}
+
+function checkAttempts(records: readonly ScreenRecord[], add: Add): void {
+  const attempts = new Map<string, number>();
+  for (const record of records) {
+    if (record.kind !== 'got') continue;
+    const key = `${record.epoch} ${record.id}`;
+    const before = attempts.get(key) ?? 0;
+    if (record.attempt < before) add('attempts', record, record.id, `${record.attempt} after ${before}`);
+    attempts.set(key, record.attempt);
+  }
+}

@@ -1,0 +1,207 @@
+import type { Accepted, Answer, CommandStatus, Ready } from '@bongsu/protocol';
+import { io, type Socket } from 'socket.io-client';
+import { type Made, makeCommand } from './command-maker.js';
+import type { ControllerEvent, HistoryWriter } from './history.js';
+import type { ControllerOptions, Mix } from './messages.js';
+import { type SeededRandom, seededRandom } from './seeded-random.js';
+
+interface Pending {
+  made: Made;
+  transmissions: number;
+}
+
+const PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 250;
+const REPEATS = 0.04;
+const COPIES = 0.04;
+const CONFLICTS = 0.02;
+const STATUS_MS = 5000;
+const REMEMBERED = 500;
+
+/** A stock socket.io-client that keeps commands in flight and sends each again, under its id, until it is answered. */
+export class Controller {
+  readonly name: string;
+  accepted = 0;
+  readonly #options: ControllerOptions;
+  readonly #token: string;
+  readonly #history: HistoryWriter<ControllerEvent>;
+  readonly #onChange: () => void;
+  readonly #random: SeededRandom;
+  readonly #pending = new Map<string, Pending>();
+  readonly #answered: Made[] = [];
+  readonly #own = new Set<string>();
+  readonly #socket: Socket;
+  /** Added to the local clock: what a client corrects itself by. */
+  #offsetMs = 0;
+  #mix: Mix | undefined;
+  #places = 0;
+
+  constructor(
+    options: ControllerOptions,
+    person: { name: string; token: string; seed: number },
+    history: HistoryWriter<ControllerEvent>,
+    onChange: () => void,
+  ) {
+    this.#options = options;
+    this.name = person.name;
+    this.#token = person.token;
+    this.#history = history;
+    this.#onChange = onChange;
+    this.#random = seededRandom(person.seed);
+    this.#socket = io(options.url, {
+      auth: { token: person.token },
+      transports: ['websocket'],
+      reconnectionDelay: 20,
+      reconnectionDelayMax: 60,
+      forceNew: true,
+    });
+    this.#socket.on('ready', (ready: Ready) => this.#onReady(ready));
+    this.#socket.on('disconnect', () => this.#onDisconnect());
+    this.#socket.on('command-status', (status: CommandStatus) => this.#onStatus(status));
+    this.#socket.on('connect_error', (error: Error & { data?: unknown }) => {
+      if (error.data) process.send?.({ fault: `${this.name} was refused: ${JSON.stringify(error.data)}` });
+    });
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  get connected(): boolean {
+    return this.#socket.connected;
+  }
+
+  go(mix: Mix): void {
+    this.#mix = mix;
+    this.#fill();
+  }
+
+  pause(): void {
+    this.#mix = undefined;
+  }
+
+  end(): void {
+    this.#socket.disconnect();
+  }
+
+  owns(id: string): boolean {
+    return this.#own.has(id);
+  }
+
+  /** What the server says of these ids; empty when it does not answer. */
+  async ask(ids: readonly string[]): Promise<{ id: string; status: string }[]> {
+    const answer: Answer<{ items: { id: string; status: string }[] }> = await this.#socket
+      .timeout(STATUS_MS)
+      .emitWithAck('status', { ids });
+    return answer.success ? answer.items.map(({ id, status }) => ({ id, status })) : [];
+  }
+
+  #fill(): void {
+    while (this.#mix && this.connected && this.#pending.size < this.#options.inFlight) this.#issue(this.#mix);
+  }
+
+  #issue(mix: Mix): void {
+    const random = this.#random;
+    const chance = random.next();
+    if (this.#answered.length > 0 && chance < REPEATS) {
+      this.#transmit(random.pick(this.#answered));
+      return;
+    }
+    if (this.#answered.length > 0 && chance < REPEATS + CONFLICTS)
+      this.#contradict(random.pick(this.#answered));
+    if (this.#answered.length > 0 && random.chance(mix.cancels)) this.#cancel(random.pick(this.#answered));
+    const made = makeCommand(random, this.#options.screens, mix, this.#now());
+    this.#own.add(made.payload.id);
+    this.#transmit(made);
+    // At times a copy beside it: both must get one answer.
+    if (chance > 1 - COPIES) this.#transmit(made);
+  }
+
+  #now(): number {
+    return Date.now() + this.#offsetMs;
+  }
+
+  #transmit(made: Made): void {
+    const { id } = made.payload;
+    const held = this.#pending.get(id) ?? { made, transmissions: 0 };
+    held.transmissions += 1;
+    this.#pending.set(id, held);
+    this.#places += 1;
+    const transmission = `${this.name}:${this.#places}`;
+    const display = made.payload.displayIndex ?? 0;
+    this.#history.write({
+      kind: 'invoke',
+      id,
+      screen: made.screenId,
+      transmission,
+      type: made.type,
+      display,
+    });
+    this.#socket.emit(made.type, made.payload, (answer: Answer<Accepted>) =>
+      this.#onAnswer(made, transmission, answer),
+    );
+  }
+
+  #onAnswer(made: Made, transmission: string, answer: Answer<Accepted>): void {
+    const { id } = made.payload;
+    if (answer.success) {
+      const { seq, stream, epoch, acceptedAt, duplicate } = answer;
+      this.#history.write({ kind: 'ok', id, transmission, seq, stream, epoch, acceptedAt, duplicate });
+      if (this.#pending.delete(id)) {
+        if (!duplicate) this.accepted += 1;
+        this.#answered.push(made);
+        if (this.#answered.length > REMEMBERED) this.#answered.shift();
+      }
+    } else {
+      const { code, retryable, retryAfterMs = PAUSE_MS } = answer.error;
+      this.#history.write({ kind: 'fail', id, transmission, code, retryable });
+      if (retryable) setTimeout(() => this.#again(id), Math.min(retryAfterMs, LONGEST_PAUSE_MS));
+      else this.#pending.delete(id);
+    }
+    this.#onChange();
+    this.#fill();
+  }
+
+  #again(id: string): void {
+    const held = this.#pending.get(id);
+    if (held && this.connected) this.#transmit(held.made);
+  }
+
+  /** An accepted id with other content must be refused, whatever was killed since. */
+  #contradict(made: Made): void {
+    const { id } = made.payload;
+    const other = { ...made.payload, displayIndex: 15 - (made.payload.displayIndex ?? 0) };
+    this.#socket.emit(made.type, other, (answer: Answer<Accepted>) => {
+      if (answer.success) this.#history.write({ kind: 'conflict', id, code: 'accepted' });
+      else if (!answer.error.retryable)
+        this.#history.write({ kind: 'conflict', id, code: answer.error.code });
+    });
+  }
+
+  #cancel(made: Made): void {
+    const { id } = made.payload;
+    fetch(`${this.#options.url}/api/commands/${id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${this.#token}` },
+    }).then(
+      (response) => this.#history.write({ kind: 'cancel', id, outcome: String(response.status) }),
+      () => undefined,
+    );
+  }
+
+  #onStatus({ id, screenId, status, attempt }: CommandStatus): void {
+    this.#history.write({ kind: 'told', id, screen: screenId, status, attempt });
+  }
+
+  #onDisconnect(): void {
+    for (const id of this.#pending.keys()) this.#history.write({ kind: 'info', id });
+    this.#onChange();
+  }
+
+  #onReady({ serverTime }: Ready): void {
+    this.#offsetMs = serverTime - Date.now();
+    for (const { made } of [...this.#pending.values()]) this.#transmit(made);
+    this.#fill();
+    this.#onChange();
+  }
+}

@@ -1,0 +1,92 @@
+import { type Clock, type Screen, screen, systemClock } from '@bongsu/client';
+import { fileStore } from '@bongsu/client/file-store';
+import type { Entry } from '@bongsu/protocol';
+import type { ScreenOptions } from './messages.js';
+import { pause } from './processes.js';
+import { type ChaosScreen, instructionsOf, type ScreenHost } from './screens.js';
+
+/** Attempts to connect follow each other quickly: a run is short. */
+const LONGEST_WAIT_MS = 100;
+const hasty: Clock = {
+  ...systemClock,
+  after: (delayMs, task) => systemClock.after(Math.min(delayMs, LONGEST_WAIT_MS), task),
+};
+
+/** A screen made with the SDK. */
+export class SdkScreen implements ChaosScreen {
+  executed = 0;
+  online = false;
+  readonly #screen: Screen;
+  readonly #host: ScreenHost;
+  readonly #screenId: string;
+  #sockets = 0;
+  #epoch: string | undefined;
+
+  constructor(url: string, { credential, policy, storePath }: ScreenOptions, host: ScreenHost) {
+    this.#host = host;
+    this.#screenId = credential.screenId;
+    const handle = (entry: Entry) => this.#run(entry);
+    const store = fileStore(storePath);
+    this.#screen = screen({
+      url,
+      store,
+      credential,
+      policy,
+      clock: hasty,
+      onTrigger: handle,
+      onNavigate: handle,
+    });
+    this.#screen.on('ready', ({ epoch, streams }) => {
+      this.#sockets += 1;
+      host.write({
+        kind: 'open',
+        screen: this.#screenId,
+        socket: this.#socket,
+        epoch,
+        recovered: streams[`screen:${this.#screenId}`]?.recovered ?? false,
+        ...(this.#epoch === undefined ? {} : { resumeEpoch: this.#epoch }),
+      });
+      this.#epoch = epoch;
+    });
+    this.#screen.on('receipt', ({ entry: { id, stream, seq }, receipt }) => {
+      const { status } = receipt;
+      const retryable = receipt.status === 'failed' && receipt.retryable !== false;
+      const place = { screen: this.#screenId, socket: this.#socket, id, stream, seq };
+      host.write({ kind: 'answer', ...place, status, retryable });
+      if (status === 'executed') {
+        host.write({ kind: 'done', screen: this.#screenId, id, seq });
+        host.reach('after-store');
+      }
+    });
+    this.#screen.on('state', ({ state, error }) => {
+      this.online = state === 'online';
+      if (state === 'closed' && error) host.fault(`${this.#screenId} closed: ${error.code}`);
+      host.changed();
+    });
+  }
+
+  get #socket(): string {
+    return `${process.pid}:${this.#sockets}`;
+  }
+
+  duplicate(): void {
+    // One process, one client: the SDK never makes a second connection.
+  }
+
+  close(): Promise<void> {
+    return this.#screen.close();
+  }
+
+  async #run(entry: Entry): Promise<void> {
+    const { id, stream, seq, epoch, attempt } = entry;
+    const wanted = instructionsOf(entry);
+    if (wanted.do === 'reject') throw Object.assign(new Error('rejected'), { retryable: false });
+    if (wanted.do === 'fail' && (!wanted.once || attempt === 1)) throw new Error('failed');
+    this.#host.reach('before-run');
+    this.#host.write({ kind: 'run', screen: this.#screenId, id, stream, seq, epoch, attempt });
+    if (wanted.takesMs) await pause(wanted.takesMs);
+    this.#host.reach('after-run');
+    this.executed += 1;
+    this.#host.changed();
+  }
+}

@@ -1,0 +1,259 @@
+import { mkdir } from 'node:fs/promises';
+import type { LedgerFacts } from './check-ledger.js';
+import { check, type Verdict } from './checker.js';
+import { Crowd } from './crowd.js';
+import { type ControllerRecord, monotonicMs, type ScreenRecord } from './history.js';
+import type { Mix } from './messages.js';
+import { makePopulation, type Population, type Shape } from './population.js';
+import { makeReport, type Report, type RunRecord } from './report.js';
+import { type SeededRandom, seededRandom } from './seeded-random.js';
+import { DEFAULT_MIX, type Fault, type Site } from './site.js';
+import { standingAt } from './standing.js';
+
+export interface SessionOptions {
+  site: Site;
+  /** Of histories and of what screens store. */
+  folder: string;
+  seed: number;
+  /** Runs that count. */
+  runs: number;
+  /** By name, all of the site's by default. A name that ends with `*` stands for all that begin so. */
+  faults?: readonly string[];
+  /** Begins no run after so many seconds. */
+  durationSeconds?: number;
+  token?: string;
+  shapes?: readonly Shape[];
+  mix?: Partial<Mix>;
+  /** How long everything may take to be answered and to end after a fault. */
+  convergeMs?: number;
+  log(line: string): void;
+}
+
+/** A run counts with so much in flight. */
+export const LEAST = { accepted: 200, unsettled: 10, unanswered: 1 };
+const TRIES_PER_RUN = 3;
+const CONVERGE_MS = 45_000;
+const RESIDENT_MIB = 1024;
+const TERMINAL: ReadonlySet<string> = new Set(['executed', 'dead', 'expired', 'superseded', 'cancelled']);
+
+/** Run after run: load, a fault in full flight, healing, draining; then the whole history is judged. */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #random: SeededRandom;
+  readonly #controllers: ControllerRecord[] = [];
+  readonly #screens: ScreenRecord[][] = [];
+  readonly #said = new Map<string, string>();
+  /** Accepted, and not known to have ended. */
+  readonly #open = new Set<string>();
+  readonly #facts: LedgerFacts[] = [];
+  readonly #runs: RunRecord[] = [];
+  readonly #startedAt = monotonicMs();
+  #population: Population | undefined;
+  #crowd: Crowd | undefined;
+  #unfinished: string | undefined;
+  #residentMiB = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+  }
+
+  async run(): Promise<Report> {
+    const { site, folder, seed, token, shapes, runs } = this.#options;
+    const faults = chooseFaults(site.faults, this.#options.faults);
+    await mkdir(folder, { recursive: true });
+    try {
+      this.#population = await makePopulation({
+        site,
+        folder,
+        seed,
+        ...(token === undefined ? {} : { token }),
+        ...(shapes ? { shapes } : {}),
+      });
+      this.#crowd = new Crowd(this.#population.controllers, this.#population.screens);
+      await this.#crowd.allOnline();
+      for (const fault of this.#schedule(faults)) {
+        if (this.#isOver(runs)) break;
+        await this.#cycle(this.#crowd, fault);
+      }
+      return await this.#judge(this.#crowd);
+    } finally {
+      await this.#crowd?.end();
+      await this.#population?.remove().catch((error: Error) => this.#options.log(error.message));
+    }
+  }
+
+  /** Round after round, each in an order of its own. */
+  *#schedule(faults: readonly Fault[]): Generator<Fault> {
+    for (let round = 1; ; round += 1) {
+      yield* this.#random
+        .shuffle(faults)
+        .filter(({ everyNthRound = 1 }) => round % everyNthRound === 0 || round === 1);
+    }
+  }
+
+  #isOver(runs: number): boolean {
+    const { durationSeconds = Number.POSITIVE_INFINITY } = this.#options;
+    const counted = this.#runs.filter(({ short }) => short.length === 0).length;
+    return (
+      this.#unfinished !== undefined ||
+      counted >= runs ||
+      this.#runs.length >= runs * TRIES_PER_RUN ||
+      monotonicMs() - this.#startedAt > durationSeconds * 1000
+    );
+  }
+
+  async #cycle(crowd: Crowd, fault: Fault): Promise<void> {
+    const { site, mix, log } = this.#options;
+    const random = this.#random;
+    const since = monotonicMs();
+    const before = crowd.accepted;
+    const enough = LEAST.accepted + random.between(5, 80);
+    crowd.go({ ...DEFAULT_MIX, ...mix, ...fault.mix });
+    let at = since;
+    let done = since;
+    let struck = false;
+    try {
+      await crowd.wait('enough is accepted', () => crowd.accepted - before >= enough, this.#convergeMs);
+      const striking = fault.strike({ crowd, random });
+      if (!fault.isKill) at = monotonicMs();
+      struck = await striking;
+      if (fault.isKill) at = monotonicMs();
+      crowd.pause();
+      await site.heal();
+      crowd.reviveScreens(site.screenClockMs());
+      await crowd.allOnline();
+      const back = monotonicMs();
+      await this.#converge(crowd);
+      done = monotonicMs();
+      this.#record(fault, { since, at, back, done, struck });
+    } catch (error) {
+      crowd.pause();
+      this.#unfinished = `${fault.name}: ${error instanceof Error ? error.message : String(error)}`;
+      log(`${this.#unfinished}\n${site.output?.() ?? ''}`);
+      this.#collect(crowd);
+      this.#record(fault, { since, at, back: at, done: monotonicMs(), struck });
+    }
+  }
+
+  get #convergeMs(): number {
+    return this.#options.convergeMs ?? CONVERGE_MS;
+  }
+
+  /** All answered, and everything accepted has ended. */
+  async #converge(crowd: Crowd): Promise<void> {
+    await crowd.wait('every command is answered', () => crowd.pending === 0, this.#convergeMs);
+    this.#collect(crowd);
+    await crowd.wait('everything accepted has ended', () => this.#allEnded(crowd), this.#convergeMs);
+    this.#collect(crowd);
+    const { site } = this.#options;
+    if (site.facts) this.#facts.push(await site.facts());
+    this.#residentMiB = Math.max(this.#residentMiB, (await site.residentMiB?.()) ?? 0);
+  }
+
+  async #allEnded(crowd: Crowd): Promise<boolean> {
+    for (const [id, status] of await crowd.ask([...this.#open])) {
+      this.#said.set(id, status);
+      if (TERMINAL.has(status)) this.#open.delete(id);
+    }
+    return this.#open.size === 0;
+  }
+
+  #accepted(): string[] {
+    return [...new Set(this.#controllers.flatMap((record) => (record.kind === 'ok' ? [record.id] : [])))];
+  }
+
+  #collect(crowd: Crowd): void {
+    const { controllers, screens } = crowd.read();
+    for (const record of controllers) {
+      this.#controllers.push(record);
+      if (record.kind === 'ok' && !this.#said.has(record.id)) this.#open.add(record.id);
+    }
+    screens.forEach((records, place) => {
+      const own = this.#screens[place] ?? [];
+      this.#screens[place] = own;
+      for (const record of records) own.push(record);
+    });
+  }
+
+  #record(
+    fault: Fault,
+    times: { since: number; at: number; back: number; done: number; struck: boolean },
+  ): void {
+    const { since, at, back, done, struck } = times;
+    const ofRun = ({ at: when }: { at: number }) => when >= since;
+    const screens = this.#screens.flat().filter(ofRun);
+    const controllers = this.#controllers.filter(ofRun);
+    const standing = standingAt({ controllers, screens }, fault.isKill ? at : done);
+    const wanted = fault.isKill
+      ? (['accepted', 'unsettled', 'unanswered'] as const)
+      : (['accepted'] as const);
+    const short = struck ? wanted.filter((name) => standing[name] < LEAST[name]) : ['not struck'];
+    const accepted = standingAt({ controllers, screens }, done).accepted;
+    this.#runs.push({
+      ...standing,
+      fault: fault.name,
+      since,
+      done,
+      accepted,
+      short,
+      awayMs: back - at,
+      convergeMs: done - back,
+    });
+    const verdict = short.length === 0 ? 'counts' : `does not count (${short.join(', ')})`;
+    const figures = fault.isKill
+      ? `, ${standing.unsettled} unsettled, ${standing.unanswered} unanswered`
+      : '';
+    const seconds = ((done - since) / 1000).toFixed(1);
+    this.#options.log(
+      `run ${this.#runs.length} ${fault.name} ${verdict}: ${accepted} accepted${figures}, ${seconds} s`,
+    );
+  }
+
+  async #judge(crowd: Crowd): Promise<Report> {
+    // Terminal states never change: all are asked for once more.
+    if (this.#unfinished === undefined) {
+      for (const [id, status] of await crowd.ask(this.#accepted())) {
+        const before = this.#said.get(id);
+        if (before !== status) this.#options.log(`${id} was ${before} and is ${status}`);
+        this.#said.set(id, status);
+      }
+      this.#collect(crowd);
+    }
+    const verdict: Verdict = check({
+      controllers: this.#controllers,
+      screens: this.#screens,
+      said: this.#said,
+      facts: this.#facts,
+    });
+    if (this.#residentMiB > RESIDENT_MIB) {
+      const detail = `${this.#residentMiB} MiB`;
+      verdict.violations.push({ invariant: 'bounds', subject: 'memory', at: monotonicMs(), detail });
+    }
+    return makeReport({
+      seed: this.#options.seed,
+      seconds: (monotonicMs() - this.#startedAt) / 1000,
+      runs: this.#runs,
+      verdict,
+      unfinished: this.#unfinished,
+      controllers: this.#controllers,
+      screens: this.#screens,
+      said: this.#said,
+      residentMiB: this.#residentMiB,
+    });
+  }
+}
+
+/** @throws Error for a name that stands for none */
+export function chooseFaults(faults: readonly Fault[], names: readonly string[] = ['*']): Fault[] {
+  const matches = (pattern: string) => (name: string) =>
+    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  for (const name of names) {
+    if (!faults.some((fault) => matches(name)(fault.name))) {
+      throw new Error(
+        `There is no fault ${name}. There are: ${faults.map((fault) => fault.name).join(', ')}`,
+      );
+    }
+  }
+  return faults.filter((fault) => names.some((name) => matches(name)(fault.name)));
+}

@@ -1,0 +1,44 @@
+import type { LedgerFacts } from './check-ledger.js';
+import type { Crowd } from './crowd.js';
+import type { Mix } from './messages.js';
+import type { SeededRandom } from './seeded-random.js';
+
+/** One way to hurt a deployment. */
+export interface Fault {
+  name: string;
+  /** It ends a process in full flight: it counts only with entries unsettled and an accept unanswered at that moment. */
+  isKill: boolean;
+  /** For its load, where that differs. */
+  mix?: Partial<Mix>;
+  /** Strikes in every n-th round only: it takes long. */
+  everyNthRound?: number;
+  /** Hurts. Resolves when it is done; false when it could not be done this time. What it left broken is mended by `heal`. */
+  strike(hurting: { crowd: Crowd; random: SeededRandom }): Promise<boolean>;
+}
+
+/** What the harness works on: a server of its own, or a deployment by URL. */
+export interface Site {
+  /** Straight to the server. */
+  readonly url: string;
+  /** Where controllers and screens connect. */
+  readonly controllersUrl: string;
+  readonly screensUrl: string;
+  readonly faults: readonly Fault[];
+  /** Makes everything work again that a fault broke. */
+  heal(): Promise<void>;
+  /** Of what screens are told of the time when they come back after a fault. */
+  screenClockMs(): number;
+  facts?(): Promise<LedgerFacts>;
+  residentMiB?(): Promise<number | undefined>;
+  /** The last output of the server, for a report of what went wrong. */
+  output?(): string;
+  close(): Promise<void>;
+}
+
+export const DEFAULT_MIX: Mix = {
+  failing: 0.012,
+  silent: 0,
+  expiring: 0.04,
+  navigates: 0.12,
+  cancels: 0.01,
+};

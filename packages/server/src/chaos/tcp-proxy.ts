@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+export interface TcpProxy {
+  port: number;
+  /** Of the URL given, through the proxy. */
+  url(original: string): string;
+  /** Milliseconds each chunk waits, both ways, from now on. */
+  delay(delayMs: number): void;
+  /** Chunks of this direction vanish from now on; the connections stay up. `none` lets all pass again. */
+  swallow(direction: 'to-server' | 'to-client' | 'both' | 'none'): void;
+  /** Resets every connection. */
+  cut(): void;
+  /** Resets the connection whose client next sends these bytes; the server still gets them (or not). */
+  cutAfter(text: string, options?: { forward?: boolean }): void;
+  /** New connections are reset at once until `accept(true)`. */
+  accept(accepting: boolean): void;
+  connections(): number;
+  /** No delay and no loss any more. What lost bytes is reset: its stream means nothing now. */
+  heal(): void;
+  close(): Promise<void>;
+}
+
+interface Pair {
+  client: Socket;
+  server: Socket;
+}
+
+/** Between a client and a server on the loopback: what a network may do to them. */
+export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<TcpProxy> {
+  const pairs = new Set<Pair>();
+  let delayMs = 0;
+  let swallowed: 'to-server' | 'to-client' | 'both' | 'none' = 'none';
+  let trigger: { text: string; forward: boolean } | undefined;
+  let accepting = true;
+
+  const later = (task: () => void) => (delayMs > 0 ? void setTimeout(task, delayMs) : task());
+  const reset = ({ client, server }: Pair) => {
+    client.resetAndDestroy();
+    server.destroy();
+  };
+  const onClientData = (pair: Pair, chunk: Buffer) => {
+    if (trigger && chunk.includes(trigger.text)) {
+      const { forward } = trigger;
+      trigger = undefined;
+      pair.client.resetAndDestroy();
+      // The server reads what was sent before it sees the end of the connection.
+      if (forward) pair.server.end(chunk);
+      else pair.server.destroy();
+      return;
+    }
+    if (swallowed === 'to-server' || swallowed === 'both') return;
+    later(() => pair.server.write(chunk));
+  };
+
+  const listener = createServer((client) => {
+    if (!accepting) return client.resetAndDestroy();
+    const pair = { client, server: connect(targetPort, targetHost) };
+    pairs.add(pair);
+    pair.client.on('data', (chunk) => onClientData(pair, chunk));
+    pair.server.on('data', (chunk) => {
+      if (swallowed === 'to-client' || swallowed === 'both') return;
+      later(() => pair.client.write(chunk));
+    });
+    for (const [one, other] of [
+      [pair.client, pair.server],
+      [pair.server, pair.client],
+    ] as const) {
+      one.on('error', () => {});
+      one.on('end', () => later(() => other.end()));
+      one.on('close', () => {
+        pairs.delete(pair);
+        later(() => other.destroy());
+      });
+    }
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('No port');
+
+  return {
+    port: address.port,
+    url(original) {
+      const url = new URL(original);
+      url.hostname = '127.0.0.1';
+      url.port = String(address.port);
+      return url.href;
+    },
+    delay(milliseconds) {
+      delayMs = milliseconds;
+    },
+    swallow(direction) {
+      swallowed = direction;
+    },
+    cut() {
+      for (const pair of pairs) reset(pair);
+    },
+    cutAfter(text, { forward = true } = {}) {
+      trigger = { text, forward };
+    },
+    accept(value) {
+      accepting = value;
+    },
+    connections: () => pairs.size,
+    heal() {
+      const lossy = swallowed !== 'none';
+      delayMs = 0;
+      swallowed = 'none';
+      accepting = true;
+      if (lossy) for (const pair of pairs) reset(pair);
+    },
+    async close() {
+      listener.close();
+      for (const pair of pairs) reset(pair);
+      await once(listener, 'close');
+    },
+  };
+}
