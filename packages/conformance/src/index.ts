@@ -5,6 +5,7 @@ import { cancellingRules } from './rules/cancelling.js';
 import { deadLetterRules } from './rules/dead-letters.js';
 import { deliveringRules } from './rules/delivering.js';
 import { displayRules } from './rules/displays.js';
+import { endingRules } from './rules/ending.js';
 import { envelopeRules } from './rules/envelope.js';
 import { handshakeRules } from './rules/handshake.js';
 import { httpCommandRules } from './rules/http-commands.js';
@@ -42,6 +43,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'accepting [DL]': acceptingRules,
     'commands over HTTP [DL]': httpCommandRules,
     'delivering [DL]': deliveringRules,
+    'ending [DL]': endingRules,
     'status [DL]': statusRules,
     'displays [DL]': displayRules,
     'dead letters [DL]': deadLetterRules,
