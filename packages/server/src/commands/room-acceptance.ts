@@ -138,6 +138,9 @@ class RoomSizes {
 /** Tells of what was committed. Never throws: whoever was not told finds it by comparing heads. */
 function tellers(deps: RoomAcceptanceDeps) {
   const deliveries = deps.metrics.counter('bongsu_deliveries_total', 'Deliveries that ended.', ['status']);
+  const letters = deps.metrics.counter('bongsu_dead_letters_total', 'Deliveries that were given up.', [
+    'reason',
+  ]);
   return (commands: readonly NewCommand[], outcomes: readonly AcceptOutcome[]): void => {
     const accepted = outcomes.flatMap((outcome, index) => {
       const command = commands[index];
@@ -154,7 +157,9 @@ function tellers(deps: RoomAcceptanceDeps) {
         deps.hints.tell({ kind: 'entries', epoch, entries: entries.slice(i, i + ENTRIES_A_HINT) });
       for (const { command, outcome } of accepted) {
         const dead = outcome.members?.filter((member) => member.isSettled) ?? [];
-        if (dead.length > 0) deliveries.inc({ status: 'dead' }, dead.length);
+        if (dead.length === 0) continue;
+        deliveries.inc({ status: 'dead' }, dead.length);
+        letters.inc({ reason: 'overflow' }, dead.length);
         if (command.notify !== 'none') tellDead(deps, command, outcome, dead);
       }
     } catch (err) {
