@@ -230,6 +230,7 @@ describeEachDatabase('room commands', (open) => {
       [fields.id, 'scr_b', 'dead', 'overflow'],
     ]);
     expect(await full.metrics.text()).toContain('bongsu_deliveries_total{status="dead"} 5');
+    expect(await full.metrics.text()).toContain('bongsu_dead_letters_total{reason="overflow"} 5');
     expect(await database.query('select count(*) as n, min(kind) as kind from hook_outbox')).toEqual([
       { n: 5, kind: 'dead' },
     ]);
@@ -238,6 +239,29 @@ describeEachDatabase('room commands', (open) => {
     expect(await full.send('trigger', triggerRoom('lobby'))).toMatchObject({ screens: 2 });
     expect(await database.query("select count(*) as n from dead_letters where screen_id = 'scr_b'")).toEqual([
       { n: 2 },
+    ]);
+  });
+
+  it('[MSG6] an entry that ended for want of room is never sent, and what comes after it is', async () => {
+    const own = await another({ config: commandsConfig({ maxPendingPerScreen: 1 }) });
+    await harness.openRoom('lobby', ['scr_a']);
+    for (const [roomId, room] of harness.rooms) own.rooms.set(roomId, room);
+    const screen = new FakeScreen('scr_a');
+    await connectScreen(own.commands, screen);
+    const first = triggerRoom('lobby');
+    await own.send('trigger', first);
+    await own.send('trigger', triggerRoom('lobby'));
+    expect(own.pushed).toMatchObject([
+      { payload: { status: 'dead', screenId: 'scr_a', reason: 'overflow' } },
+    ]);
+    (await screen.received(1))[0]?.receipt({ status: 'executed' });
+    const acked = 'select acked_seq from screen_sessions where screen_id = $1';
+    await expect.poll(() => database.query(acked, ['scr_a'])).toEqual([{ acked_seq: 2 }]);
+    const third = triggerTo('scr_a');
+    await own.send('trigger', third);
+    expect((await screen.received(2)).map(({ entry }) => [entry.id, entry.seq])).toEqual([
+      [first.id, 1],
+      [third.id, 3],
     ]);
   });
 
@@ -276,6 +300,9 @@ describeEachDatabase('room commands', (open) => {
       { stream_id: harness.screens.get('scr_b') },
     ]);
     await expect(harness.addMember('lobby', 'scr_a')).rejects.toMatchObject({ code: 'SCREEN_NOT_FOUND' });
+    // As an older process beside this one deletes it, which knows of no rooms.
+    await database.query("update streams set deleted_at = 1 where name = 'scr_b'");
+    expect(await harness.send('trigger', triggerRoom('lobby'))).toMatchObject({ screens: 0 });
   });
 
   it('[MSG3] a closed room takes nothing; one made under its id goes on behind it, and old grants are worth nothing', async () => {

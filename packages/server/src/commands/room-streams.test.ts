@@ -181,9 +181,9 @@ describeEachDatabase('room streams', (open) => {
     expect(here.reader.endings).toEqual(['closed']);
     await expect(harness.commands.rooms.page(old, 0, 10)).rejects.toMatchObject({ code: 'ROOM_CLOSED' });
     await harness.openRoom('lobby');
-    await postMany(2);
     clock.advance(5000);
     await expect.poll(() => there.endings).toEqual(['closed']);
+    await postMany(2);
     expect([here.reader.seqs, there.seqs]).toEqual([[], []]);
     await expect(subscribe(old)).rejects.toMatchObject({ code: 'ROOM_CLOSED' });
     const fresh = await harness.commands.rooms.page(harness.grant('lobby'), 0, 10);
