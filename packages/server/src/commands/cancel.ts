@@ -28,8 +28,10 @@ export async function cancelCommand(
   // Who may read it may take it back: its sender, the screen's owner, admins.
   const before = await getCommand(deps.status, principal, id, senderId);
   if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
-  const places = await deps.store.placesOf(senderId ?? principal.userId, id);
-  const outcomes = await cancelEach(deps, places);
+  const sender = senderId ?? principal.userId;
+  const places = await deps.store.placesOf(sender, id);
+  const isAll = sender === principal.userId || principal.role === 'admin';
+  const outcomes = await cancelEach(deps, isAll ? places : shownIn(before, places));
   if (outcomes.includes('elsewhere')) throw new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS });
   const after =
     outcomes.includes('cancelled') || outcomes.includes('ended')
@@ -41,6 +43,12 @@ export async function cancelCommand(
       ? { reason: 'in-flight' }
       : { reason: 'ended', status: after.status },
   });
+}
+
+/** Of a room's command the owner of one member screen has a say about that screen only. */
+function shownIn({ deliveries }: Command, places: readonly DeliveryPlace[]): DeliveryPlace[] {
+  const screens = new Set(deliveries.map(({ screenId }) => screenId));
+  return places.filter(({ screenId }) => screens.has(screenId));
 }
 
 type Outcome = Awaited<ReturnType<CancelDelivery>>;

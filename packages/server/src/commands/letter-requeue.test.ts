@@ -45,6 +45,31 @@ describePostgres('requeueing through a network that fails', (_open, serverUrl) =
       expect(made).toEqual([{ id: accepted.id, seq: 1 }]);
     },
   );
+
+  it('[DL72] those that wait for each other read what the first one wrote', async () => {
+    const { commands, addScreen } = commandsHarness(database);
+    const streamId = await addScreen('scr_crowd');
+    const { id, commandId } = await plantLetter(database, 'scr_crowd');
+    let requeues: Promise<unknown>[] = [];
+    await database.transaction(async (tx) => {
+      await tx.query('update streams set last_seq = last_seq where id = $1', [streamId]);
+      requeues = Array.from({ length: 20 }, () => commands.deadLetters.requeue(id).catch(({ code }) => code));
+      const waiting = async () => {
+        // Within a transaction the view stands still.
+        await tx.query('select pg_stat_clear_snapshot()');
+        return tx.query(
+          `select 1 from pg_stat_activity
+           where wait_event_type = 'Lock' and datname = current_database() and query like '%requeue_dead_letters(%'`,
+        );
+      };
+      await expect.poll(async () => (await waiting()).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    });
+    const answers = await Promise.all(requeues);
+    expect(answers.filter((answer) => answer === 'CONFLICT')).toHaveLength(19);
+    expect(await database.query('select seq from commands where requeue_of = $1', [commandId])).toEqual([
+      { seq: 1 },
+    ]);
+  });
 });
 
 const letter: LetterRow = {
