@@ -14,8 +14,8 @@ import { useServices } from './services.js';
 
 /** Counts of waiting commands have no event of their own. */
 const PENDING_REFRESH_MS = 10_000;
-/** Statuses of other people's commands come to nobody else, so lists of them are read again. */
-const COMMANDS_REFRESH_MS = 20_000;
+/** No event tells of a command that only waits, or of what others sent. */
+const COMMANDS_REFRESH_MS = 10_000;
 const LETTERS_REFRESH_MS = 60_000;
 const PAGE_SIZE = 25;
 

@@ -13,7 +13,10 @@ export function AttemptCard({ attempt, onRepeat }: { attempt: Attempt; onRepeat(
   const { draft, screenName, accepted, ended, problem } = attempt;
   const card = useRef<HTMLLIElement>(null);
   // On a narrow window the card is below the form whose button was just pressed.
-  useEffect(() => card.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' }), []);
+  useEffect(() => {
+    // New browsers answer a promise, which React would take for what ends the effect.
+    void card.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+  }, []);
   const data = draft.type === 'trigger' ? draft.data : undefined;
   return (
     <li ref={card} className={styles.attempt} data-testid="attempt">
