@@ -3,7 +3,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expectAccepted, expectRefused, send, trigger, World } from '@bongsu/conformance';
-import type { DeliveryHookBody } from '@bongsu/protocol';
+import { type DeliveryHookBody, HealthSchema } from '@bongsu/protocol';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeEachServer } from './support/server.js';
 
@@ -118,5 +118,38 @@ describeEachServer('examples/hook-receiver.mjs', (start) => {
     const page = readFileSync(`${ROOT}docs/hooks.md`, 'utf8');
     const [, shown] = page.match(/```js\n([\s\S]*?)```/) ?? [];
     expect(shown).toBe(readFileSync(`${ROOT}examples/hook-receiver.mjs`, 'utf8'));
+  });
+});
+
+describeEachServer('a hook in this process', (start) => {
+  it('[DL82] [DL85] that fails opens its circuit, and health says degraded', async () => {
+    let isWell = false;
+    const commandHook = () => {
+      if (!isWell) throw new Error('a bug of the hook');
+      return { allow: true } as const;
+    };
+    const { url } = await start({ overrides: { commandHook } });
+    const world = new World({ url });
+    const owner = await world.person('owner');
+    const { screenId } = await world.createScreen(owner);
+    const socket = await world.controller(owner);
+    const health = async () => HealthSchema.parse((await world.http.get('/api/health')).body);
+    expect(await health()).toMatchObject({
+      status: 'ok',
+      checks: { 'breaker.database': { status: 'ok' }, 'breaker.hook': { status: 'ok' } },
+    });
+    for (let n = 0; n < 5; n += 1)
+      expectRefused(await send(socket, 'trigger', trigger(screenId)), 'UNAVAILABLE');
+    isWell = true;
+    const { retryAfterMs } = expectRefused(await send(socket, 'trigger', trigger(screenId)), 'UNAVAILABLE');
+    expect(retryAfterMs).toBeGreaterThan(1000);
+    expect(retryAfterMs).toBeLessThanOrEqual(10_000);
+    expect(await health()).toMatchObject({
+      status: 'degraded',
+      checks: { 'breaker.hook': { status: 'degraded', message: 'The circuit is OPEN.' } },
+    });
+    const ready = await world.http.get('/api/health/ready');
+    expect(ready.status).toBe(200);
+    world.sockets.closeAll();
   });
 });

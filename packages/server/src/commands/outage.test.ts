@@ -45,6 +45,7 @@ describeEachDatabase('an outage of the database', (open) => {
   let database: Database;
   let unsteady: Unsteady;
   let harness: CommandsHarness;
+  let nonces = 0;
 
   beforeAll(async () => {
     database = await open();
@@ -52,7 +53,12 @@ describeEachDatabase('an outage of the database', (open) => {
   beforeEach(async () => {
     await emptyLedger(database);
     unsteady = new Unsteady();
-    harness = commandsHarness(unsteady.of(database));
+    nonces = 0;
+    const registerNonce = () => {
+      nonces += 1;
+      return true;
+    };
+    harness = commandsHarness(unsteady.of(database), { registerNonce });
     await harness.commands.start();
     await harness.addScreen('scr_a');
   });
@@ -83,7 +89,9 @@ describeEachDatabase('an outage of the database', (open) => {
     await openCircuit();
     unsteady.fault = undefined;
     const before = unsteady.statements;
-    const error = await harness.send('trigger', triggerTo('scr_a')).catch((thrown: unknown) => thrown);
+    const command = triggerTo('scr_a', { nonce: 'n' });
+    const error = await harness.send('trigger', command).catch((thrown: unknown) => thrown);
+    expect(nonces).toBe(0);
     expect(error).toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: expect.any(Number) });
     expect((error as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(0);
     expect((error as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(1000);
