@@ -29,6 +29,12 @@ interface Sent {
   answer: (answer: Answer<Accepted>) => void;
 }
 
+interface Process {
+  outbox: Outbox;
+  queue: CommandQueue | undefined;
+  dead: boolean;
+}
+
 /** Lets promises that wait for nothing else have so many turns: few leave writes under way. */
 async function settle(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
@@ -45,7 +51,7 @@ class World {
   readonly stamps = new Map<string, number>();
   calls = 0;
   private readonly values = memoryStore();
-  private process: { outbox: Outbox; queue: CommandQueue | undefined; dead: boolean } | undefined;
+  private process: Process | undefined;
   private wire: Sent[] = [];
   private online = false;
 
@@ -80,7 +86,7 @@ class World {
   }
 
   private start(): void {
-    const mine = { dead: false } as NonNullable<typeof this.process>;
+    const mine = { dead: false } as Process;
     const store: ScreenStore = {
       ...this.values,
       set: (key, value) => (mine.dead ? new Promise(() => {}) : this.values.set(key, value)),
@@ -113,7 +119,7 @@ class World {
         },
         onRestored: ({ waiting }) => {
           for (const { body, accepted } of waiting)
-            this.watch((JSON.parse(body) as { n: number }).n, accepted);
+            this.watch((JSON.parse(body) as { n: number }).n, accepted, mine);
         },
       });
     }
@@ -124,14 +130,14 @@ class World {
     const n = ++this.calls;
     const draft = { target: { screenId }, n };
     const queueTtlMs = 90_000;
-    this.watch(n, this.process?.outbox.send('trigger', draft, { queueTtlMs }) as Promise<Accepted>);
+    const mine = this.process as Process;
+    this.watch(n, mine.outbox.send('trigger', draft, { queueTtlMs }), mine);
   }
 
-  private watch(n: number, accepted: Promise<Accepted>): void {
-    accepted.then(
-      () => this.outcomes.set(n, 'accepted'),
-      (error: CommandError) => this.outcomes.set(n, error),
-    );
+  private watch(n: number, accepted: Promise<Accepted>, teller: Process): void {
+    // A dead process tells nobody anything.
+    const note = (outcome: 'accepted' | CommandError) => teller.dead || this.outcomes.set(n, outcome);
+    accepted.then(() => note('accepted'), note);
   }
 
   private link(): void {
