@@ -135,6 +135,9 @@ describe('commands, dead letters and drift in the console', () => {
     await button('Delete obsolete').click();
     await button('Delete dead letter').click();
     await desk.getByText('obsolete was deleted.').waitFor();
+    await expect
+      .poll(() => desk.evaluate(() => document.activeElement?.textContent))
+      .toContain('was deleted');
     await desk.getByRole('heading', { name: 'No dead letters' }).waitFor();
     await expect.poll(() => tab('Dead letters').textContent()).toBe('Dead letters');
     home.refusal = undefined;

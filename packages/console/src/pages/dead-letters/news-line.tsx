@@ -9,12 +9,17 @@ export type News =
   | { kind: 'requeued-many'; requeued: number; left: number }
   | { kind: 'deleted'; what: string };
 
+/** A dialog that closes first gives the focus back to what opened it, which may be gone. */
+const AFTER_DIALOG_MS = 200;
+
 /** Takes the focus, because the row whose button was pressed is gone. */
 export function NewsLine({ news }: { news: News | undefined }) {
   const { t } = useTranslation();
   const line = useRef<HTMLParagraphElement>(null);
   useEffect(() => {
-    if (news) line.current?.focus();
+    if (!news) return;
+    const timer = setTimeout(() => line.current?.focus(), AFTER_DIALOG_MS);
+    return () => clearTimeout(timer);
   }, [news]);
   return (
     <div role="status">
