@@ -17,6 +17,8 @@ import { Hints } from './hints.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
+import { Retention } from './retention.js';
+import { RetentionStore } from './retention-store.js';
 import { commandRoutes } from './routes.js';
 import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
@@ -68,10 +70,8 @@ export interface CommandsDeps {
   node: { name: string; incarnation: string };
 }
 
-const IDEMPOTENCY_SWEEP_MS = 600_000;
-
 export function createCommands(deps: CommandsDeps): Commands {
-  const { config, database, databaseClock, clock, log, metrics, authorize } = deps;
+  const { config, database, databaseClock, metrics, authorize } = deps;
   const abort = new AbortController();
   const { signal } = abort;
   const ledger = new Ledger(database);
@@ -90,26 +90,23 @@ export function createCommands(deps: CommandsDeps): Commands {
   });
   const dispatcher = new Dispatcher({ ...deps, ledger: deliveryLedger, hints, epoch, signal });
   const status = { ledger: new StatusLedger(database), authorize };
-  let stopSweep: (() => void) | undefined;
+  const retention = new Retention({ ...deps, store: new RetentionStore(database), lock: database });
 
   return {
     async start() {
       epoch.note(await ledger.epoch());
       dispatcher.start();
-      stopSweep = clock.every(IDEMPOTENCY_SWEEP_MS, () => {
-        idempotencyStore
-          .sweep(database, databaseClock())
-          .catch((err: unknown) => log.warn({ err }, 'old idempotency keys could not be removed'));
-      });
+      retention.start();
     },
     async stop(stopSignal) {
-      stopSweep?.();
+      const retired = retention.stop();
       acceptor.stop();
       const giveUp = () => abort.abort();
       if (stopSignal.aborted) giveUp();
       stopSignal.addEventListener('abort', giveUp, { once: true });
       await batcher.idle();
       await dispatcher.stop();
+      await retired;
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),
