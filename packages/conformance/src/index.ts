@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
 import { badInputRules } from './rules/bad-input.js';
 import { deliveringRules } from './rules/delivering.js';
+import { endingRules } from './rules/ending.js';
 import { envelopeRules } from './rules/envelope.js';
 import { handshakeRules } from './rules/handshake.js';
 import { httpCommandRules } from './rules/http-commands.js';
@@ -39,6 +40,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'accepting [DL]': acceptingRules,
     'commands over HTTP [DL]': httpCommandRules,
     'delivering [DL]': deliveringRules,
+    'ending [DL]': endingRules,
     'status [DL]': statusRules,
     'screens [SC]': screenRules,
     'pairing [SC]': pairingRules,

@@ -11,7 +11,7 @@ import {
   socketsConfig,
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
-import { type Commands, createCommands } from './commands/index.js';
+import { type Commands, createCommands, type NodeLease } from './commands/index.js';
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
 import { compileTrust, type Trust } from './gateway/client-address.js';
@@ -67,6 +67,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
 /** What every domain is built from. */
 interface Core {
   node: { name: string; incarnation: string };
+  lease: NodeLease;
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;
@@ -143,7 +144,7 @@ class BongsuApp implements App {
   async #openCore(): Promise<Core> {
     const deps = { clock: this.#clock, log: this.#log, metrics: new Metrics() };
     const node = { name: nodeName(this.#config), incarnation: randomUUID() };
-    const database = await this.#openDatabase(node);
+    const { database, kept } = await this.#openDatabase(node);
     const ephemeral = await this.#lifecycle.step(
       'ephemeral',
       () => new MemoryEphemeral(this.#clock, this.#log),
@@ -152,6 +153,7 @@ class BongsuApp implements App {
     return {
       ...deps,
       node,
+      lease: kept,
       database,
       ephemeral,
       databaseClock: databaseClock(database, this.#clock),
@@ -160,7 +162,7 @@ class BongsuApp implements App {
     };
   }
 
-  async #openDatabase(node: Core['node']): Promise<Database> {
+  async #openDatabase(node: Pick<Core['node'], 'name' | 'incarnation'>) {
     const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
     const { database, uncleanStop } = await this.#lifecycle.step(
       'database',
@@ -168,15 +170,15 @@ class BongsuApp implements App {
       (opened) => opened.database.close(),
     );
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
-    await this.#lifecycle.step(
+    const kept = await this.#lifecycle.step(
       'node name',
       () => keepNode({ ...node, singleNode: true }, { ...deps, database }),
-      (kept) => kept.release(),
+      (it) => it.release(),
     );
     await this.#lifecycle.step('epoch', async () =>
       renewEpochIfNeeded(database, { uncleanStop, bootId: await readBootId() }),
     );
-    return database;
+    return { database, kept };
   }
 
   async #startDomains(core: Core): Promise<Domains> {

@@ -24,6 +24,8 @@ export interface AcceptanceDeps {
   /** Aborted when a stopping server waits no longer. */
   signal: AbortSignal;
   onEpoch(epoch: string): void;
+  /** The stream of a screen takes no more for now. */
+  onFull(stream: string): void;
 }
 
 export type AcceptBatcher = BatchProcessor<NewCommand, AcceptOutcome>;
@@ -81,7 +83,7 @@ export function createAcceptBatcher(deps: AcceptanceDeps): AcceptBatcher {
 }
 
 function tellEntries(
-  { hints, onEpoch }: AcceptanceDeps,
+  { hints, onEpoch, onFull }: AcceptanceDeps,
   commands: readonly NewCommand[],
   outcomes: readonly AcceptOutcome[],
 ): void {
@@ -89,6 +91,7 @@ function tellEntries(
   const entries: InboxEntry[] = [];
   outcomes.forEach((outcome, index) => {
     const command = commands[index];
+    if (outcome.kind === 'full' && command) onFull(command.stream);
     if (outcome.kind !== 'accepted' || !command) return;
     epoch = outcome.epoch;
     entries.push(toEntry(command, outcome));
@@ -110,6 +113,7 @@ function toEntry(command: NewCommand, { seq, acceptedAt }: { seq: number; accept
     expiresAt: acceptedAt + command.ttlMs,
     sender: { userId: command.senderId, username: command.username },
     notify: command.notify,
+    retries: command.retries,
     settled: false,
     failed: 0,
     lost: 0,

@@ -6,8 +6,21 @@ import { createDeliveryBatches, type SettleResult } from './delivery-batches.js'
 import type { DeliveryLedger, Settlement } from './delivery-ledger.js';
 
 function settlement(screenId: string, ackedSeq: number, fields: Partial<Settlement> = {}): Settlement {
-  const ended = ackedSeq > 0 ? [{ seq: ackedSeq, status: 'executed' as const, attempts: 1 }] : [];
-  return { screenId, fence: 1, epoch: 'e', ackedSeq, release: false, ended, failed: [], ...fields };
+  const ended =
+    ackedSeq > 0
+      ? [{ seq: ackedSeq, status: 'executed' as const, attempts: 1, error: null, reason: null }]
+      : [];
+  return {
+    screenId,
+    fence: 1,
+    epoch: 'e',
+    ackedSeq,
+    release: false,
+    ended,
+    failed: [],
+    reported: [],
+    ...fields,
+  };
 }
 
 type Settle = (settlements: readonly Settlement[]) => Promise<Map<number, never>>;

@@ -8,6 +8,7 @@ import type {
   FenceAnswer,
   FenceRequest,
   Mismatch,
+  ReadInbox,
   Settlement,
   StoredEntry,
 } from './delivery-ledger.js';
@@ -30,12 +31,6 @@ export type FenceResult = FenceAnswer | 'rival' | undefined;
 /** `unwritten`: it could not be stored, or the server stops. */
 export type SettleResult = Mismatch | 'unwritten' | undefined;
 
-export interface ReadRequest {
-  streamId: number;
-  stream: string;
-  after: number;
-}
-
 export interface ReadPage {
   entries: InboxEntry[];
   epoch: string | undefined;
@@ -45,10 +40,9 @@ export interface ReadPage {
 export interface DeliveryBatches {
   fences: BatchProcessor<FenceRequest, FenceResult>;
   settlements: BatchProcessor<Settlement, SettleResult>;
-  reads: BatchProcessor<ReadRequest, ReadPage>;
+  reads: BatchProcessor<ReadInbox, ReadPage>;
 }
 
-const PAGE_ENTRIES = 32;
 const READS_A_BATCH = 64;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1000;
@@ -79,8 +73,8 @@ export function createDeliveryBatches(deps: DeliveryBatchesDeps): DeliveryBatche
     reads: new BatchProcessor({
       ...shape,
       maxSize: READS_A_BATCH,
-      keyOf: (request: ReadRequest) => request.streamId,
-      process: (requests: ReadRequest[]) => readPages(deps, requests),
+      keyOf: (request: ReadInbox) => request.streamId,
+      process: (requests: ReadInbox[]) => readPages(deps, requests),
     }),
   };
 }
@@ -159,17 +153,18 @@ export function mergeSettlements(settlements: readonly Settlement[]): {
   settlements: Settlement[];
   slots: number[];
 } {
-  const merged: Settlement[] = [];
+  const merged: Settlement[][] = [];
   const slotOf = new Map<string, number>();
   const slots = settlements.map((settlement) => {
     const key = keyOf(settlement);
     const slot = slotOf.get(key) ?? merged.length;
-    const earlier = merged[slot];
     slotOf.set(key, slot);
-    merged[slot] = earlier ? join(earlier, settlement) : settlement;
+    const others = merged[slot];
+    if (others) others.push(settlement);
+    else merged[slot] = [settlement];
     return slot;
   });
-  return { settlements: merged, slots };
+  return { settlements: merged.map(join), slots };
 }
 
 /** The connection that settles. */
@@ -177,23 +172,26 @@ function keyOf({ fence, screenId }: Settlement): string {
   return `${fence} ${screenId}`;
 }
 
-function join(a: Settlement, b: Settlement): Settlement {
-  const failed = new Map([...a.failed, ...b.failed].map((attempt) => [attempt.seq, attempt]));
+function join(parts: readonly Settlement[]): Settlement {
+  const [first] = parts as [Settlement];
+  if (parts.length === 1) return first;
+  const failed = parts.flatMap((part) => part.failed);
   return {
-    ...a,
-    ackedSeq: Math.max(a.ackedSeq, b.ackedSeq),
-    release: a.release || b.release,
-    ended: [...a.ended, ...b.ended],
-    failed: [...failed.values()],
+    ...first,
+    ackedSeq: Math.max(...parts.map(({ ackedSeq }) => ackedSeq)),
+    release: parts.some(({ release }) => release),
+    ended: parts.flatMap((part) => part.ended),
+    failed: [...new Map(failed.map((attempt) => [attempt.seq, attempt])).values()],
+    reported: parts.flatMap((part) => part.reported),
   };
 }
 
-async function readPages(deps: DeliveryBatchesDeps, requests: ReadRequest[]): Promise<ReadPage[]> {
-  const first = new Map<number, ReadRequest>();
+async function readPages(deps: DeliveryBatchesDeps, requests: ReadInbox[]): Promise<ReadPage[]> {
+  const first = new Map<number, ReadInbox>();
   for (const request of requests) if (!first.has(request.streamId)) first.set(request.streamId, request);
-  const stored = await deps.ledger.readInboxes([...first.values()], PAGE_ENTRIES);
+  const stored = await deps.ledger.readInboxes([...first.values()]);
   const names = await deps.usernames([...new Set(stored.map((entry) => entry.senderId))]);
-  const pages = new Map<ReadRequest, ReadPage>();
+  const pages = new Map<ReadInbox, ReadPage>();
   for (const request of first.values()) pages.set(request, { entries: [], epoch: undefined });
   for (const entry of stored) {
     const request = first.get(entry.streamId);

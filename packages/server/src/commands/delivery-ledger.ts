@@ -1,4 +1,4 @@
-import type { Notify } from '@bongsu/protocol';
+import type { DeadReason, Notify } from '@bongsu/protocol';
 import type { Database, Queryable, SqlValue } from '../platform/database/database.js';
 import type { InboxEntry } from './hints.js';
 
@@ -22,7 +22,15 @@ export interface FenceAnswer {
   epoch: string;
 }
 
-export type Outcome = 'executed' | 'expired';
+export type Outcome = 'executed' | 'dead' | 'expired' | 'superseded' | 'cancelled';
+
+export interface EndedEntry {
+  seq: number;
+  status: Outcome;
+  attempts: number;
+  error: string | null;
+  reason: DeadReason | null;
+}
 
 /** What one connection writes about its inbox at once. */
 export interface Settlement {
@@ -33,9 +41,17 @@ export interface Settlement {
   ackedSeq: number;
   /** The socket is gone: whoever comes next may have the screen. */
   release: boolean;
-  ended: readonly { seq: number; status: Outcome; attempts: number }[];
+  ended: readonly EndedEntry[];
   /** Still pending, with the counts they have now. */
-  failed: readonly { seq: number; failed: number; lost: number; error: string | null }[];
+  failed: readonly {
+    seq: number;
+    failed: number;
+    lost: number;
+    nextAt: number | null;
+    error: string | null;
+  }[];
+  /** What its displays show, by executed navigates; `at`: milliseconds, database clock. */
+  reported: readonly { displayIndex: number; url: string; at: number }[];
 }
 
 /** Somebody else's fence is on the screen; null when the screen is gone. */
@@ -63,12 +79,24 @@ interface EntryRow {
   payload: string;
   accepted_at: number;
   expires_at: number;
+  retries: number | null;
   notify: Notify;
   requeue_of: string | null;
   settled: boolean;
   failed: number;
   lost: number;
+  next_at: number | null;
+  last_error: string | null;
   epoch: string;
+}
+
+export interface ReadInbox {
+  streamId: number;
+  stream: string;
+  after: number;
+  /** Entries at most; no more once `bytes` of payload are reached. */
+  limit: number;
+  bytes: number;
 }
 
 export interface Cancelled {
@@ -78,7 +106,7 @@ export interface Cancelled {
   attempts: number;
 }
 
-const SETTLE = 'select * from settle($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)';
+const SETTLE = `select * from settle_inboxes(${Array.from({ length: 23 }, (_, n) => `$${n + 1}`)})`;
 /** Half of a smallint: the sum of both counts fits in one. */
 const LARGEST_COUNT = 16_383;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -86,9 +114,12 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** Inboxes as the ledger sees them: fences, entries, outcomes. */
 export class DeliveryLedger {
   readonly #database: Database;
+  readonly #hooks: boolean;
 
-  constructor(database: Database) {
+  /** @param hooks whether outcomes are told to COMMAND_HOOK_URL */
+  constructor(database: Database, hooks = false) {
     this.#database = database;
+    this.#hooks = hooks;
   }
 
   /** One request a screen; screens that do not exist are missing from the answer. */
@@ -117,21 +148,26 @@ export class DeliveryLedger {
       slot: number;
       fence: number | null;
       instance_id: string | null;
-    }>(SETTLE, settleParameters(settlements, at), { name: 'settle', timeoutMs: STATEMENT_TIMEOUT_MS });
+    }>(SETTLE, settleParameters(settlements, at, this.#hooks), {
+      name: 'settle_inboxes',
+      timeoutMs: STATEMENT_TIMEOUT_MS,
+    });
     return new Map(
       rows.map(({ slot, fence, instance_id }) => [slot - 1, { fence, instanceId: instance_id }]),
     );
   }
 
-  /** The next entries of each inbox, at most `limit` of each. */
-  async readInboxes(
-    inboxes: readonly { streamId: number; stream: string; after: number }[],
-    limit: number,
-  ): Promise<StoredEntry[]> {
+  /** The next entries of each inbox. */
+  async readInboxes(inboxes: readonly ReadInbox[]): Promise<StoredEntry[]> {
     const rows = await this.#database.query<EntryRow>(
-      'select * from read_inboxes($1,$2,$3)',
-      [inboxes.map(({ streamId }) => streamId), inboxes.map(({ after }) => after), limit],
-      { name: 'read_inboxes', timeoutMs: STATEMENT_TIMEOUT_MS },
+      'select * from read_entries($1,$2,$3,$4)',
+      [
+        inboxes.map(({ streamId }) => streamId),
+        inboxes.map(({ after }) => after),
+        inboxes.map(({ limit }) => limit),
+        inboxes.map(({ bytes }) => bytes),
+      ],
+      { name: 'read_entries', timeoutMs: STATEMENT_TIMEOUT_MS },
     );
     const names = new Map(inboxes.map(({ streamId, stream }) => [streamId, stream]));
     return rows.map((row) => toStoredEntry(row, names.get(row.stream_id) ?? ''));
@@ -169,12 +205,15 @@ export class DeliveryLedger {
   }
 }
 
-function settleParameters(settlements: readonly Settlement[], at: number): SqlValue[] {
+function settleParameters(settlements: readonly Settlement[], at: number, hooks: boolean): SqlValue[] {
   const ended = settlements.flatMap((settlement, slot) =>
     settlement.ended.map((outcome) => ({ slot: slot + 1, ...outcome })),
   );
   const failed = settlements.flatMap((settlement, slot) =>
     settlement.failed.map((attempt) => ({ slot: slot + 1, ...attempt })),
+  );
+  const reported = settlements.flatMap((settlement, slot) =>
+    settlement.reported.map((display) => ({ slot: slot + 1, ...display })),
   );
   return [
     settlements.map(({ screenId }) => screenId),
@@ -182,18 +221,24 @@ function settleParameters(settlements: readonly Settlement[], at: number): SqlVa
     settlements.map(({ epoch }) => epoch),
     settlements.map(({ ackedSeq }) => ackedSeq),
     settlements.map(({ release }) => (release ? 't' : 'f')),
-    at,
+    Math.round(at),
+    hooks,
     ended.map(({ slot }) => slot),
     ended.map(({ seq }) => seq),
     ended.map(({ status }) => status),
     ended.map(({ attempts }) => Math.min(attempts, LARGEST_COUNT)),
-    ended.map(() => null),
-    ended.map(() => null),
+    ended.map(({ error }) => error),
+    ended.map(({ reason }) => reason),
     failed.map(({ slot }) => slot),
     failed.map(({ seq }) => seq),
     failed.map((attempt) => Math.min(attempt.failed, LARGEST_COUNT)),
     failed.map(({ lost }) => Math.min(lost, LARGEST_COUNT)),
+    failed.map(({ nextAt }) => nextAt),
     failed.map(({ error }) => error),
+    reported.map(({ slot }) => slot),
+    reported.map(({ displayIndex }) => displayIndex),
+    reported.map(({ url }) => url),
+    reported.map((display) => display.at),
   ];
 }
 
@@ -211,9 +256,12 @@ function toStoredEntry(row: EntryRow, stream: string): StoredEntry {
     senderId: row.sender_id,
     notify: row.notify,
     ...(row.requeue_of === null ? {} : { requeueOf: row.requeue_of }),
+    retries: row.retries ?? undefined,
     settled: row.settled,
     failed: row.failed,
     lost: row.lost,
+    nextAt: row.next_at ?? undefined,
+    lastError: row.last_error ?? undefined,
     epoch: row.epoch,
   };
 }

@@ -1,60 +1,91 @@
-import { BongsuError, type CommandStatus } from '@bongsu/protocol';
+import { BongsuError } from '@bongsu/protocol';
 import type { Metrics } from '../platform/metrics.js';
 import type { Push } from '../platform/push.js';
+import type { AwayLedger, SweptEntry } from './away-ledger.js';
 import { createDeliveryBatches, type DeliveryBatches, type DeliveryBatchesDeps } from './delivery-batches.js';
-import type { Cancelled, FenceAnswer, Settlement } from './delivery-ledger.js';
+import type { Cancelled, FenceAnswer, Head, Settlement } from './delivery-ledger.js';
 import type { Epoch } from './epoch.js';
 import { Replacements } from './fences.js';
-import type { Hint, Hints, InboxEntry } from './hints.js';
+import { Heads } from './heads.js';
+import type { Hint, Hints } from './hints.js';
+import { buffersOf, type Unanswered } from './inbox.js';
 import { resumeState } from './resume.js';
+import { RetryQueue } from './retry-queue.js';
 import { ScreenSession, type SessionHost } from './screen-session.js';
-import type { ScreenAttachment, ScreenConnection } from './types.js';
+import { StatusTeller } from './status-teller.js';
+import { AwaySweep } from './sweep.js';
+import type { Cancellation, NodeLease, ScreenAttachment, ScreenConnection } from './types.js';
 
 export interface DispatcherDeps extends DeliveryBatchesDeps {
+  config: { ackTimeoutMs: number; maxRetries: number };
+  awayLedger: AwayLedger;
+  lease: NodeLease;
   hints: Hints;
+  /** True when other processes may be on the bus. */
+  isShared: boolean;
   epoch: Epoch;
   push: Pick<Push, 'toUser'>;
   metrics: Metrics;
+  /** 0 to 1, as Math.random. */
+  random(): number;
+  /** Outcomes were written: whoever sends them on may look. */
+  onOutcomes?(): void;
 }
 
 type Ready = Awaited<ScreenAttachment['ready']>;
 
-/** Commits of processes that are on no bus are found at least this often. */
-const HEADS_EVERY_MS = 5000;
-const HEADS_A_QUERY = 1000;
 const READ_RETRY_MS = 500;
+/** A screen that is just coming or going is asked for again. */
+const CANCEL_TRIES = 3;
 
 /** Carries entries from the ledger to the screens connected here, and their receipts back. */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #batches: DeliveryBatches;
   readonly #host: SessionHost;
+  readonly #heads: Heads;
+  readonly #sweep: AwaySweep;
+  readonly #teller: StatusTeller;
   readonly #replacements = new Replacements();
   /** By stream; more than one while a connection takes over from another. */
   readonly #sessions = new Map<string, ScreenSession[]>();
   /** Screens whose last connection here still writes its receipts: a new fence would refuse them. */
   readonly #leaving = new Map<string, Promise<void>>();
+  /** Until a session holds its fence, or never will. */
+  readonly #arriving = new Map<ScreenSession, Promise<unknown>>();
   #stopping = false;
-  #stopTimer: (() => void) | undefined;
-  #checkingHeads = false;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
     this.#batches = createDeliveryBatches(deps);
+    this.#teller = new StatusTeller(deps.push, deps.metrics);
     this.#host = this.#createHost();
+    this.#heads = new Heads({
+      ...deps,
+      held: () => this.#held(),
+      onHead: (session, head) => this.#onHead(session, head),
+    });
+    this.#sweep = new AwaySweep({
+      ...deps,
+      ledger: deps.awayLedger,
+      isHeldHere: (screenId) => this.#sessions.has(`screen:${screenId}`) || this.#leaving.has(screenId),
+      onEnded: (entry) => this.#onSwept(entry),
+    });
     deps.epoch.onChange(() => this.#onNewEpoch());
   }
 
   start(): void {
     this.#deps.hints.listen((hint) => this.#onHint(hint));
-    this.#stopTimer = this.#deps.clock.every(HEADS_EVERY_MS, () => void this.checkHeads());
+    this.#heads.start();
+    this.#sweep.start();
   }
 
   /** Sends nothing more; receipts of what was sent are still written. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#stopTimer?.();
+    this.#heads.stop();
     this.#deps.hints.stop();
+    await this.#sweep.stop();
     await this.#batches.settlements.idle();
   }
 
@@ -63,8 +94,9 @@ export class Dispatcher {
     // Before the fence, so that no hint between the two is missed.
     this.#add(session);
     const ready = this.#takeOver(session);
+    this.#arriving.set(session, ready);
     // The socket may be refused for another reason, and then nobody waits for this one.
-    ready.catch(() => undefined);
+    ready.catch(() => undefined).then(() => this.#arriving.delete(session));
     return {
       ready,
       open: () => session.inbox.open(),
@@ -74,11 +106,46 @@ export class Dispatcher {
 
   /** The inbox is gone with its screen: sends nothing more and tells the senders of what was cancelled. */
   dropInbox(screenId: string, cancelled: readonly Cancelled[], at: number): void {
-    for (const session of this.#sessions.get(`screen:${screenId}`) ?? []) session.end();
-    for (const { senderId, id, attempts } of cancelled) {
-      const status = { id, screenId, status: 'cancelled', attempt: attempts, at } as const;
-      this.#deps.push.toUser(senderId, 'command-status', status);
+    for (const session of this.#sessions.get(`screen:${screenId}`) ?? []) session.end(false);
+    for (const { attempts, ...entry } of cancelled) {
+      this.#teller.tell(entry, { id: entry.id, screenId, status: 'cancelled', attempt: attempts, at });
     }
+  }
+
+  /** It takes no more entries for now: perhaps some of a screen that is away are over. */
+  onFull(stream: string): void {
+    if (!this.#sessions.has(stream)) this.#sweep.lookSoon(stream.slice('screen:'.length));
+  }
+
+  /** Cancels one entry, wherever its screen is, and tells its sender. @throws DatabaseError */
+  async cancel(screenId: string, streamId: number, seq: number): Promise<Cancellation> {
+    const stream = `screen:${screenId}`;
+    for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
+      const session = this.#sessions.get(stream)?.at(-1);
+      await (session ? this.#arriving.get(session)?.catch(() => undefined) : this.#leaving.get(screenId));
+      if (!session || session.isGone) {
+        if (session ? this.#sessions.get(stream)?.includes(session) : this.#sessions.has(stream)) continue;
+        return this.#cancelAway(screenId, seq);
+      }
+      const [stored] = await this.#deps.ledger.readInboxes([
+        { streamId, stream, after: seq - 1, limit: 1, bytes: 1 },
+      ]);
+      if (stored?.seq !== seq) return 'ended';
+      const answer = await session.cancel({ ...stored, sender: { userId: stored.senderId, username: '' } });
+      if (answer !== 'closed') return answer;
+    }
+    return 'elsewhere';
+  }
+
+  async #cancelAway(screenId: string, seq: number): Promise<Cancellation> {
+    const { awayLedger, databaseClock, node } = this.#deps;
+    const at = databaseClock();
+    const entry = await awayLedger.cancel(screenId, seq, at, node.incarnation);
+    if (entry.outcome === 'cancelled') {
+      const { id, attempts } = entry;
+      this.#teller.tell(entry, { id, screenId, status: 'cancelled', attempt: attempts, at });
+    }
+    return entry.outcome;
   }
 
   async #takeOver(session: ScreenSession): Promise<Ready> {
@@ -92,7 +159,7 @@ export class Dispatcher {
       session.inbox.start(answer.ackedSeq, answer.lastSeq, resume && state.recovered ? resume.seq : 0);
       return { stream: session.stream, epoch: answer.epoch, state };
     } catch (error) {
-      session.end();
+      session.end(false);
       this.#remove(session);
       throw error instanceof BongsuError ? error : new BongsuError('UNAVAILABLE', { cause: error });
     }
@@ -125,31 +192,23 @@ export class Dispatcher {
 
   #detach(session: ScreenSession): void {
     this.#remove(session);
-    const unanswered = session.end();
+    const unanswered = session.end(!this.#stopping);
     // Also when it was closed from here: who comes next must not depend on two clocks. An overtaken fence writes nothing.
-    if (session.fence > 0) this.#release(session, this.#stopping ? undefined : unanswered);
+    if (session.fence > 0) this.#release(session, unanswered);
   }
 
-  #release(session: ScreenSession, unanswered: InboxEntry | undefined): void {
-    const settlement: Settlement = {
-      screenId: session.screenId,
-      fence: session.fence,
-      epoch: session.epoch,
-      ackedSeq: 0,
-      release: true,
-      ended: [],
-      failed: unanswered
-        ? [{ seq: unanswered.seq, failed: unanswered.failed, lost: unanswered.lost + 1, error: null }]
-        : [],
-    };
+  #release(session: ScreenSession, unanswered: Unanswered | undefined): void {
     // What cannot be released is overtaken: the next connection opened later.
-    const released = this.#write(settlement).then(
-      () => undefined,
+    const released = this.#write(session.releaseOf(unanswered)).then(
+      (mismatch) => {
+        if (unanswered && mismatch === undefined) session.tellUnanswered(unanswered);
+      },
       () => undefined,
     );
     this.#leaving.set(session.screenId, released);
     void released.then(() => {
       if (this.#leaving.get(session.screenId) === released) this.#leaving.delete(session.screenId);
+      this.#sweep.lookSoon(session.screenId);
     });
   }
 
@@ -166,7 +225,9 @@ export class Dispatcher {
 
   #onHint(hint: Hint | 'gap'): void {
     if (hint === 'gap') {
-      void this.checkHeads();
+      void this.#heads.check();
+    } else if (hint.kind === 'alive') {
+      this.#heads.heard(hint.incarnation);
     } else if (hint.kind === 'fence') {
       for (const session of [...(this.#sessions.get(`screen:${hint.screenId}`) ?? [])]) {
         if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId);
@@ -178,36 +239,27 @@ export class Dispatcher {
       for (const entry of hint.entries) {
         const sessions = this.#sessions.get(entry.stream);
         if (sessions) for (const session of sessions) session.inbox.hint(entry);
+        else this.#sweep.note(entry);
       }
     }
   }
 
-  /** Compares the ends and fences of all held inboxes with the ledger's. */
-  async checkHeads(): Promise<void> {
-    if (this.#checkingHeads) return;
-    this.#checkingHeads = true;
+  #held(): ScreenSession[] {
     this.#replacements.sweep(this.#deps.clock.monotonic());
-    const held = [...this.#sessions.values()].flat().filter((session) => session.fence > 0);
-    try {
-      for (let i = 0; i < held.length; i += HEADS_A_QUERY)
-        await this.#checkSome(held.slice(i, i + HEADS_A_QUERY));
-    } catch (error) {
-      this.#deps.log.warn({ err: error }, 'the heads of the inboxes could not be read');
-    } finally {
-      this.#checkingHeads = false;
-    }
+    return [...this.#sessions.values()].flat().filter((session) => session.fence > 0);
   }
 
-  async #checkSome(sessions: readonly ScreenSession[]): Promise<void> {
-    const heads = await this.#deps.ledger.readHeads(sessions.map((session) => session.streamId));
-    const byStream = new Map(heads.map((head) => [head.streamId, head]));
-    for (const session of sessions) {
-      const head = byStream.get(session.streamId);
-      if (!head) continue;
-      this.#deps.epoch.note(head.epoch);
-      if (head.fence > session.fence) this.#replace(session, head.instanceId);
-      else session.inbox.headIs(head.lastSeq);
-    }
+  #onHead(session: ScreenSession, head: Head): void {
+    this.#deps.epoch.note(head.epoch);
+    if (head.fence > session.fence) this.#replace(session, head.instanceId);
+    else session.inbox.headIs(head.lastSeq);
+  }
+
+  #onSwept({ screenId, id, senderId, notify, status, reason, attempts }: SweptEntry): void {
+    const at = this.#deps.databaseClock();
+    const why = reason === null ? {} : { reason };
+    this.#teller.tell({ senderId, notify }, { id, screenId, status, attempt: attempts, at, ...why });
+    if (status === 'dead') this.#deps.onOutcomes?.();
   }
 
   #onNewEpoch(): void {
@@ -217,38 +269,38 @@ export class Dispatcher {
   }
 
   #createHost(): SessionHost {
-    const { metrics, databaseClock, push, log } = this.#deps;
-    const deliveries = metrics.counter('bongsu_deliveries_total', 'Deliveries that ended.', ['status']);
+    const { config, metrics, databaseClock, log, clock } = this.#deps;
     const latency = metrics.histogram(
       'bongsu_command_latency_seconds',
       'Seconds from acceptance to the receipt that says executed.',
       [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
     );
     return {
+      ...config,
+      clock,
+      retries: new RetryQueue(this.#deps),
       now: databaseClock,
-      mayEmit: () => !this.#stopping,
-      read: (session, after) => this.#read(session, after),
+      mayDecide: () => !this.#stopping && this.#heads.maySend,
+      read: (session, after, limit) => this.#read(session, after, limit),
       settle: (session, settlement) => this.#settle(session, settlement),
       onExecuted: (entry) => latency.observe(Math.max(0, databaseClock() - entry.acceptedAt) / 1000),
       onBadReceipt: ({ connection }, { id, stream, seq }) =>
         log.warn({ socketId: connection.socketId, commandId: id, stream, seq }, 'a receipt was not valid'),
-      tell: (entry, status) => {
-        if (status.status !== 'retrying') deliveries.inc({ status: status.status });
-        if (wants(entry, status)) push.toUser(entry.sender.userId, 'command-status', status);
-      },
+      tell: ({ sender, notify }, status) => this.#teller.tell({ senderId: sender.userId, notify }, status),
     };
   }
 
-  #read(session: ScreenSession, after: number): void {
-    this.#readPage(session, after).catch((error: unknown) => {
+  #read(session: ScreenSession, after: number, limit: number): void {
+    this.#readPage(session, after, limit).catch((error: unknown) => {
       this.#deps.log.warn({ err: error, stream: session.stream }, 'an inbox could not be read yet');
       this.#deps.clock.after(READ_RETRY_MS, () => session.inbox.readFailed());
     });
   }
 
-  async #readPage(session: ScreenSession, after: number): Promise<void> {
-    const { streamId, stream } = session;
-    const page = await this.#batches.reads.add({ streamId, stream, after });
+  async #readPage(session: ScreenSession, after: number, limit: number): Promise<void> {
+    const { streamId, stream, connection } = session;
+    const { bytes } = buffersOf(connection.window);
+    const page = await this.#batches.reads.add({ streamId, stream, after, limit, bytes });
     if (page.epoch !== undefined) this.#deps.epoch.note(page.epoch);
     session.inbox.page(page.entries);
   }
@@ -256,7 +308,10 @@ export class Dispatcher {
   async #settle(session: ScreenSession, settlement: Settlement): Promise<boolean> {
     const mismatch = await this.#write(settlement);
     if (mismatch === 'unwritten') throw new BongsuError('UNAVAILABLE');
-    if (!mismatch) return true;
+    if (!mismatch) {
+      if (settlement.ended.length > 0) this.#deps.onOutcomes?.();
+      return true;
+    }
     this.#replace(session, mismatch.instanceId);
     return false;
   }
@@ -272,8 +327,4 @@ export class Dispatcher {
     if (rest.length > 0) this.#sessions.set(session.stream, rest);
     else this.#sessions.delete(session.stream);
   }
-}
-
-function wants({ notify }: InboxEntry, { status }: CommandStatus): boolean {
-  return notify === 'all' || (notify === 'final' && status !== 'retrying');
 }

@@ -16,11 +16,16 @@ export interface InboxEntry {
   sender: Sender;
   notify: Notify;
   requeueOf?: string;
+  /** Tries after the first one; absent: COMMAND_MAX_RETRIES. */
+  retries?: number | undefined;
   /** Terminal before its turn came. */
   settled: boolean;
-  /** Receipts that said failed, and connections that ended with it in flight. */
+  /** Receipts that said failed, and connections that ended while it was the oldest in flight. */
   failed: number;
   lost: number;
+  /** After a failure: not sent before, database clock; and what the screen said. */
+  nextAt?: number | undefined;
+  lastError?: string | undefined;
 }
 
 /** What nodes tell each other. A lost hint costs latency: heads are compared with SQL. */
@@ -29,7 +34,9 @@ export type Hint =
   /** The stream ends at `seq` now: what is new is read from the ledger. */
   | { kind: 'head'; stream: string; seq: number }
   /** A screen's fence was taken by a connection that is alive. */
-  | { kind: 'fence'; screenId: string; fence: number; instanceId: string | null };
+  | { kind: 'fence'; screenId: string; fence: number; instanceId: string | null }
+  /** A heartbeat: whoever hears nothing of a living node compares heads. */
+  | { kind: 'alive'; incarnation: string };
 
 const CHANNEL = 'ledger';
 

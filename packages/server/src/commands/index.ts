@@ -9,6 +9,7 @@ import type { Push } from '../platform/push.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { Acceptor } from './accept.js';
 import { createAcceptBatcher } from './acceptance.js';
+import { AwayLedger } from './away-ledger.js';
 import { DeliveryLedger } from './delivery-ledger.js';
 import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
@@ -22,10 +23,10 @@ import { RetentionStore } from './retention-store.js';
 import { commandRoutes } from './routes.js';
 import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
-import type { Commands } from './types.js';
+import type { Commands, NodeLease } from './types.js';
 
 export { IdempotencyManager } from './idempotency-manager.js';
-export type { Commands, ScreenAttachment, ScreenConnection } from './types.js';
+export type { Commands, NodeLease, ScreenAttachment, ScreenConnection } from './types.js';
 
 export interface CommandsConfig {
   /** COMMAND_RETENTION_HOURS. */
@@ -49,7 +50,8 @@ export interface CommandsConfig {
 export interface CommandsDeps {
   config: CommandsConfig;
   database: Database;
-  ephemeral: Pick<Ephemeral, 'bus'>;
+  /** `kind` absent: nobody else is on the bus. */
+  ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;
@@ -68,6 +70,9 @@ export interface CommandsDeps {
   registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
   /** This process: its name and the uuid made at its start. */
   node: { name: string; incarnation: string };
+  lease: NodeLease;
+  /** 0 to 1; absent: Math.random. */
+  random?: () => number;
 }
 
 export function createCommands(deps: CommandsDeps): Commands {
@@ -75,11 +80,19 @@ export function createCommands(deps: CommandsDeps): Commands {
   const abort = new AbortController();
   const { signal } = abort;
   const ledger = new Ledger(database);
-  const deliveryLedger = new DeliveryLedger(database);
+  const deliveryLedger = new DeliveryLedger(database, config.hook !== undefined);
+  const awayLedger = new AwayLedger(database, config.hook !== undefined);
   const idempotencyStore = new IdempotencyStore();
   const hints = new Hints(deps.ephemeral.bus);
   const epoch = new Epoch();
-  const batcher = createAcceptBatcher({ ...deps, ledger, hints, signal, onEpoch: (now) => epoch.note(now) });
+  const batcher = createAcceptBatcher({
+    ...deps,
+    ledger,
+    hints,
+    signal,
+    onEpoch: (now) => epoch.note(now),
+    onFull: (stream) => dispatcher.onFull(stream),
+  });
   const acceptor = new Acceptor({
     ...deps,
     retentionMs: config.retentionMs,
@@ -88,7 +101,16 @@ export function createCommands(deps: CommandsDeps): Commands {
     turns: new Turns(),
     count: countOutcomes(metrics),
   });
-  const dispatcher = new Dispatcher({ ...deps, ledger: deliveryLedger, hints, epoch, signal });
+  const dispatcher = new Dispatcher({
+    ...deps,
+    ledger: deliveryLedger,
+    awayLedger,
+    hints,
+    isShared: deps.ephemeral.kind === 'redis',
+    epoch,
+    signal,
+    random: deps.random ?? Math.random,
+  });
   const status = { ledger: new StatusLedger(database), authorize };
   const retention = new Retention({ ...deps, store: new RetentionStore(database), lock: database });
 
@@ -110,6 +132,7 @@ export function createCommands(deps: CommandsDeps): Commands {
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),
+    cancel: (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq),
     async currentEpoch() {
       return epoch.current ?? ledger.epoch();
     },

@@ -1,11 +1,13 @@
 import { ReceiptSchema } from '@bongsu/protocol';
 import type { InboxEntry } from './hints.js';
 
-/** `stray`: it names another entry. A late ack of an earlier connection may reach whatever callback has its number. */
-export type CheckedReceipt =
+export type Receipt =
   | { status: 'executed' }
-  | { status: 'failed'; error: string; isGarbage: boolean }
-  | { status: 'stray' };
+  /** `isGarbage`: of no known shape. */
+  | { status: 'failed'; error: string; retryable: boolean; isGarbage: boolean };
+
+/** `stray`: it names another entry. A late ack of an earlier connection may reach whatever callback has its number. */
+export type CheckedReceipt = Receipt | { status: 'stray' };
 
 /**
  * What a screen answered. Garbage counts as a failed attempt: never as executed, and not as silence either, because the callback
@@ -13,7 +15,9 @@ export type CheckedReceipt =
  */
 export function checkReceipt(answer: unknown, entry: Pick<InboxEntry, 'stream' | 'seq'>): CheckedReceipt {
   const parsed = ReceiptSchema.safeParse(answer);
-  if (!parsed.success) return { status: 'failed', error: 'The receipt was not valid.', isGarbage: true };
+  if (!parsed.success) {
+    return { status: 'failed', error: 'The receipt was not valid.', retryable: true, isGarbage: true };
+  }
   const { data } = parsed;
   const isStray =
     (data.stream !== undefined && data.stream !== entry.stream) ||
@@ -21,5 +25,5 @@ export function checkReceipt(answer: unknown, entry: Pick<InboxEntry, 'stream' |
   if (isStray) return { status: 'stray' };
   return data.status === 'executed'
     ? { status: 'executed' }
-    : { status: 'failed', error: data.error, isGarbage: false };
+    : { status: 'failed', error: data.error, retryable: data.retryable, isGarbage: false };
 }

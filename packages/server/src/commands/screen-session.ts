@@ -1,15 +1,23 @@
 import type { ClosingKey, CommandStatus } from '@bongsu/protocol';
-import type { Outcome, Settlement } from './delivery-ledger.js';
+import type { Clock } from '../platform/clock.js';
+import type { Settlement } from './delivery-ledger.js';
 import type { InboxEntry } from './hints.js';
-import { Inbox, type InboxEffects } from './inbox.js';
+import { type CancelAnswer, type Ending, Inbox, type InboxEffects, type Unanswered } from './inbox.js';
+import { displayOf, urlOf } from './navigate-runs.js';
 import { checkReceipt } from './receipts.js';
+import type { RetryQueue } from './retry-queue.js';
 import type { ScreenConnection } from './types.js';
 
 /** What a session asks of the dispatcher. */
 export interface SessionHost {
+  readonly clock: Clock;
+  readonly retries: RetryQueue<ScreenSession>;
+  /** COMMAND_ACK_TIMEOUT_MS: for each send of the oldest entry in flight. */
+  readonly ackTimeoutMs: number;
+  readonly maxRetries: number;
   now(): number;
-  mayEmit(): boolean;
-  read(session: ScreenSession, after: number): void;
+  mayDecide(): boolean;
+  read(session: ScreenSession, after: number, limit: number): void;
   /** Resolves true when it was written; false when the fence is another's by now, or the server stops. */
   settle(session: ScreenSession, settlement: Settlement): Promise<boolean>;
   tell(entry: InboxEntry, status: CommandStatus): void;
@@ -17,7 +25,7 @@ export interface SessionHost {
   onBadReceipt(session: ScreenSession, entry: InboxEntry): void;
 }
 
-/** One screen socket: its fence, its inbox and the callback of the entry in flight. */
+/** One screen socket: its fence, its inbox and the callbacks of the entries in flight. */
 export class ScreenSession {
   readonly connection: ScreenConnection;
   readonly stream: string;
@@ -28,7 +36,10 @@ export class ScreenSession {
   /** In which the fence was taken. */
   epoch = '';
   #gone = false;
-  #forget: (() => void) | undefined;
+  /** By seq: what deletes the callback of an entry in flight. */
+  readonly #callbacks = new Map<number, () => void>();
+  #stopSilence: (() => void) | undefined;
+  #lastWrite: Promise<boolean> = Promise.resolve(true);
 
   constructor(connection: ScreenConnection, host: SessionHost) {
     this.connection = connection;
@@ -36,12 +47,20 @@ export class ScreenSession {
     this.#host = host;
     const effects: InboxEffects = {
       now: () => host.now(),
-      read: (after) => host.read(this, after),
-      emit: (entry) => this.#emit(entry),
-      settle: (acked, entries, status, barrier) => this.#settle(acked, entries, status, barrier),
-      fail: (entry, error) => this.#fail(entry, error),
+      mayDecide: () => host.mayDecide(),
+      read: (after, limit) => host.read(this, after, limit),
+      emit: (entry, prev) => this.#emit(entry, prev),
+      forget: ({ seq }) => this.#forget(seq),
+      settle: (acked, entries, ending, barrier) => this.#settle(acked, entries, ending, barrier),
+      retry: (entry) => this.#retry(entry),
+      wakeAt: (time) => host.retries.enqueue(this, time, () => this.inbox.due()),
+      watch: (oldest) => this.#watch(oldest),
     };
-    this.inbox = new Inbox(effects);
+    this.inbox = new Inbox(effects, {
+      window: connection.window,
+      maxRetries: host.maxRetries,
+      dueAt: (failed) => host.retries.dueAt(failed),
+    });
   }
 
   get screenId(): string {
@@ -59,34 +78,63 @@ export class ScreenSession {
     this.epoch = epoch;
   }
 
-  /** Stops sending and forgets the callback. Answers the entry that was in flight. */
-  end(): InboxEntry | undefined {
+  /** Stops sending and forgets the callbacks. @param counts false when the server, or a rival, ended the connection */
+  end(counts: boolean): Unanswered | undefined {
     this.#gone = true;
-    this.#dropCallback();
-    return this.inbox.close();
+    for (const forget of this.#callbacks.values()) forget();
+    this.#callbacks.clear();
+    this.#watch(undefined);
+    this.#host.retries.remove(this);
+    return this.inbox.close(counts);
   }
 
   /** Ends the session and its socket, which is no more the screen's. */
   close(closing: ClosingKey): void {
     if (this.#gone) return;
-    this.end();
+    this.end(false);
     this.connection.close(closing);
   }
 
-  #emit(entry: InboxEntry): void {
-    if (!this.#host.mayEmit()) return;
-    this.#forget = this.connection.send(entry.type, this.#wireEntry(entry), (answer) =>
-      this.#onReceipt(entry, answer),
-    );
+  /** @param entry as the ledger has it; resolves when the outcome is committed, `closed` when this session decides nothing more */
+  async cancel(entry: InboxEntry): Promise<CancelAnswer> {
+    const answer = this.inbox.cancel(entry);
+    if (answer !== 'cancelled') return answer;
+    return (await this.#lastWrite) ? 'cancelled' : 'closed';
   }
 
-  #wireEntry(entry: InboxEntry): object {
+  /** The settlement that leaves the screen to whoever comes, with what its last connection left unanswered. */
+  releaseOf(unanswered: Unanswered | undefined): Settlement {
+    const release = { ...this.#settlementOf({}), release: true };
+    if (!unanswered) return release;
+    const { entry, isDead, acked } = unanswered;
+    if (!isDead) return { ...release, failed: [attemptRow(entry)] };
+    return { ...release, ackedSeq: acked, ended: [outcomeOf(entry, LOST)] };
+  }
+
+  /** Of what a release wrote. */
+  tellUnanswered({ entry, isDead }: Unanswered): void {
+    if (isDead) this.#tellEnding(entry, LOST);
+  }
+
+  #emit(entry: InboxEntry, prev: number): void {
+    const forget = this.connection.send(entry.type, this.#wireEntry(entry, prev), (answer) =>
+      this.#onReceipt(entry, answer),
+    );
+    this.#callbacks.set(entry.seq, forget);
+  }
+
+  #forget(seq: number): void {
+    this.#callbacks.get(seq)?.();
+    this.#callbacks.delete(seq);
+  }
+
+  #wireEntry(entry: InboxEntry, prev: number): object {
     return {
       id: entry.id,
       type: entry.type,
       stream: entry.stream,
       seq: entry.seq,
-      prev: 0,
+      prev,
       epoch: this.epoch,
       attempt: attemptOf(entry),
       acceptedAt: entry.acceptedAt,
@@ -99,39 +147,73 @@ export class ScreenSession {
   #onReceipt(entry: InboxEntry, answer: unknown): void {
     if (this.#gone) return;
     const receipt = checkReceipt(answer, entry);
+    // Its callback is used up: the entry stays in flight until the silence clock ends it, or the socket.
     if (receipt.status === 'stray') {
       this.#host.onBadReceipt(this, entry);
       return;
     }
-    this.#forget = undefined;
+    this.#callbacks.delete(entry.seq);
     if (receipt.status === 'failed' && receipt.isGarbage) this.#host.onBadReceipt(this, entry);
     if (receipt.status === 'executed') this.#host.onExecuted(entry);
     this.inbox.receipt(entry.seq, receipt);
   }
 
-  #settle(acked: number, entries: readonly InboxEntry[], status: Outcome, barrier: boolean): void {
-    const ended = entries.map((entry) => ({
-      seq: entry.seq,
-      status,
-      attempts: status === 'executed' ? attemptOf(entry) : entry.failed + entry.lost,
+  /** No re-send on silence: the clock of the oldest in flight runs, and ends only what a screen that can be heard leaves unanswered. */
+  #watch(oldest: InboxEntry | undefined): void {
+    this.#stopSilence?.();
+    this.#stopSilence = undefined;
+    if (!oldest) return;
+    const { ackTimeoutMs, maxRetries, clock } = this.#host;
+    const timeoutMs = this.connection.ackTimeoutMs ?? ackTimeoutMs * ((oldest.retries ?? maxRetries) + 1);
+    this.#stopSilence = clock.after(timeoutMs, () => {
+      this.#stopSilence = this.connection.onNextPacket(() => this.#onSilence(oldest));
+    });
+  }
+
+  #onSilence(entry: InboxEntry): void {
+    this.#stopSilence = undefined;
+    this.#forget(entry.seq);
+    this.inbox.silent(entry.seq);
+  }
+
+  #settle(acked: number, entries: readonly InboxEntry[], ending: Ending, barrier: boolean): void {
+    const ended = entries.map((entry) => outcomeOf(entry, ending));
+    const shown = ending.status === 'executed' ? entries.filter(({ type }) => type === 'navigate') : [];
+    const reported = shown.map((entry) => ({
+      displayIndex: displayOf(entry),
+      url: urlOf(entry),
+      at: Math.round(this.#host.now()),
     }));
-    this.#write({ ackedSeq: acked, ended }, () => {
-      for (const [index, entry] of entries.entries()) {
-        this.#tell(entry, { status, attempt: ended[index]?.attempts ?? 0 });
-      }
+    this.#write({ ackedSeq: acked, ended, reported }, () => {
+      for (const entry of entries) this.#tellEnding(entry, ending);
       if (barrier) this.inbox.committed();
     });
   }
 
-  #fail(entry: InboxEntry, error: string): void {
-    const failed = entry.failed + 1;
-    this.#write({ failed: [{ seq: entry.seq, failed, lost: entry.lost, error }] }, () =>
-      this.#tell(entry, { status: 'retrying', attempt: attemptOf(entry), error }),
-    );
+  #retry(entry: InboxEntry): void {
+    this.#write({ failed: [attemptRow(entry)] }, () => {
+      const { nextAt, lastError } = entry;
+      this.#tell(entry, {
+        status: 'retrying',
+        attempt: entry.failed + entry.lost,
+        ...(lastError === undefined ? {} : { error: lastError }),
+        ...(nextAt === undefined ? {} : { nextAt }),
+      });
+    });
   }
 
-  #write(part: Partial<Settlement>, then: () => void): void {
-    const settlement: Settlement = {
+  #tellEnding(entry: InboxEntry, ending: Ending): void {
+    const { attempts, error, reason } = outcomeOf(entry, ending);
+    this.#tell(entry, {
+      status: ending.status,
+      attempt: attempts,
+      ...(reason === null ? {} : { reason }),
+      ...(error === null ? {} : { error }),
+    });
+  }
+
+  #settlementOf(part: Partial<Settlement>): Settlement {
+    return {
       screenId: this.screenId,
       fence: this.fence,
       epoch: this.epoch,
@@ -139,27 +221,50 @@ export class ScreenSession {
       release: false,
       ended: [],
       failed: [],
+      reported: [],
       ...part,
     };
-    this.#host.settle(this, settlement).then(
+  }
+
+  #write(part: Partial<Settlement>, then: () => void): void {
+    this.#lastWrite = this.#host.settle(this, this.#settlementOf(part)).then(
       (written) => {
         if (written) then();
+        return written;
       },
-      () => this.close('DRAINING'),
+      () => {
+        this.close('DRAINING');
+        return false;
+      },
     );
   }
 
   #tell(entry: InboxEntry, status: Omit<CommandStatus, 'id' | 'screenId' | 'at'>): void {
     this.#host.tell(entry, { id: entry.id, screenId: this.screenId, at: this.#host.now(), ...status });
   }
-
-  #dropCallback(): void {
-    this.#forget?.();
-    this.#forget = undefined;
-  }
 }
+
+const LOST: Ending = { status: 'dead', reason: 'lost' };
 
 /** 1 at the first send. */
 export function attemptOf(entry: InboxEntry): number {
   return entry.failed + entry.lost + 1;
+}
+
+function attemptRow({ seq, failed, lost, nextAt, lastError }: InboxEntry): Settlement['failed'][number] {
+  return { seq, failed, lost, nextAt: nextAt ?? null, error: lastError ?? null };
+}
+
+/** Failed and lost sends are counted in the entry; the one that was executed, or that nobody answered, is not. */
+function outcomeOf(entry: InboxEntry, ending: Ending): Settlement['ended'][number] {
+  const isOneMore =
+    ending.status === 'executed' || (ending.status === 'dead' && ending.reason === 'no-receipt');
+  const isDead = ending.status === 'dead';
+  return {
+    seq: entry.seq,
+    status: ending.status,
+    attempts: isOneMore ? attemptOf(entry) : entry.failed + entry.lost,
+    error: isDead ? (entry.lastError ?? null) : null,
+    reason: isDead ? ending.reason : null,
+  };
 }

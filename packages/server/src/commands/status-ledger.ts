@@ -16,6 +16,7 @@ export interface CommandRow {
   failed: number;
   lost: number;
   lastError: string | null;
+  nextAt: number | null;
 }
 
 /** Commands as their senders see them. */
@@ -30,7 +31,8 @@ export class StatusLedger {
     return this.#database.query<CommandRow>(
       `select c.id, c.type, s.kind, s.name, c.accepted_at as "acceptedAt",
          d.status, d.attempts, d.at, d.error, d.reason,
-         coalesce(a.n, 0) as failed, coalesce(a.lost, 0) as lost, a.last_error as "lastError"
+         coalesce(a.n, 0) as failed, coalesce(a.lost, 0) as lost, a.last_error as "lastError",
+         a.next_at as "nextAt"
        from commands c
          join streams s on s.id = c.stream_id
          left join deliveries d on d.stream_id = c.stream_id and d.seq = c.seq

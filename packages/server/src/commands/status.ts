@@ -66,6 +66,7 @@ export function toCommand(row: CommandRow): Command {
         executedAt: row.status === 'executed' ? row.at : null,
         error: row.error ?? row.lastError,
         ...(row.reason === null ? {} : { reason: row.reason }),
+        ...(status === 'retrying' && row.nextAt !== null ? { nextAt: row.nextAt } : {}),
       },
     ],
   };

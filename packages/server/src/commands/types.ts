@@ -19,8 +19,19 @@ export interface ScreenConnection {
   isConnected(): boolean;
   /** Sends one entry; `onReceipt` gets whatever the client answered, unchecked, at most once. Returns what deletes the callback. */
   send(event: 'trigger' | 'navigate', entry: object, onReceipt: (receipt: unknown) => void): () => void;
+  /** Calls once, after the next packet from the client was dealt with: a receipt that it carried has come by then. */
+  onNextPacket(listener: () => void): () => void;
   close(closing: ClosingKey): void;
 }
+
+/** This process's own lease, by its monotonic clock. */
+export interface NodeLease {
+  /** Since when it has been live without a break, milliseconds; undefined while it is not. */
+  leaseSince(): number | undefined;
+}
+
+/** What became of a wish to cancel. `elsewhere`: a living process other than this one holds the screen. */
+export type Cancellation = 'cancelled' | 'in-flight' | 'ended' | 'elsewhere';
 
 export interface ScreenAttachment {
   /**
@@ -40,6 +51,11 @@ export interface Commands {
   /** Settles what is in flight: batches commit, receipts are written. */
   stop(signal: AbortSignal): Promise<void>;
   attachScreen(connection: ScreenConnection): ScreenAttachment;
+  /**
+   * Cancels one entry of a screen's inbox and tells its sender, wherever the screen is; resolves when that is committed.
+   * @throws DatabaseError
+   */
+  cancel(screenId: string, streamId: number, seq: number): Promise<Cancellation>;
   currentEpoch(): Promise<string>;
   /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
   createInbox(tx: Queryable, screenId: string): Promise<number>;

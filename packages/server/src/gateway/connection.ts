@@ -118,6 +118,7 @@ export class Connection implements EventContext {
       resume: resume && seq !== undefined ? { epoch: resume.epoch, seq } : undefined,
       isConnected: () => this.isConnected,
       send: (event, entry, onReceipt) => sendEntry(this.#socket, event, entry as Entry, onReceipt),
+      onNextPacket: (listener) => onNextPacket(this.#socket, listener),
       close: (closing) => this.close(closing),
     };
   }
@@ -138,4 +139,17 @@ function sendEntry(
   const ackId = socket.nsp._ids;
   socket.emit(event, entry, onReceipt);
   return () => (socket as unknown as AckTable).acks.delete(ackId);
+}
+
+/** Engine.IO tells of a packet before Socket.IO has dealt with it: the listener's turn is the next one. */
+function onNextPacket(socket: Socket, listener: () => void): () => void {
+  let immediate: NodeJS.Immediate | undefined;
+  const onPacket = () => {
+    immediate = setImmediate(listener);
+  };
+  socket.conn.once('packet', onPacket);
+  return () => {
+    socket.conn.off('packet', onPacket);
+    clearImmediate(immediate);
+  };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Accepted } from '@bongsu/protocol';
+import type { Accepted, CommandOrUnknown } from '@bongsu/protocol';
 import { type CommandsConfig, type CommandsDeps, createCommands } from '../../src/commands/index.js';
 import type { Commands, ScreenConnection } from '../../src/commands/types.js';
 import { systemClock } from '../../src/platform/clock.js';
@@ -43,6 +43,8 @@ export interface CommandsHarness {
   addScreen(screenId: string): Promise<number>;
   /** A socket event, as the gateway calls it. */
   send(event: 'trigger' | 'navigate', payload: object, options?: SendOptions): Promise<Accepted>;
+  /** What `status` answers its sender. */
+  statusOf(...ids: string[]): Promise<CommandOrUnknown[]>;
 }
 
 export interface SendOptions {
@@ -72,6 +74,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
   const screens = new Map<string, number>();
   const pushed: Pushed[] = [];
   const metrics = new Metrics();
+  const leaseSince = systemClock.monotonic();
   const commands = createCommands({
     config: commandsConfig(),
     database,
@@ -93,8 +96,26 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,
     node: { name: 'test:1', incarnation: randomUUID() },
+    // Live, and too young to sweep.
+    lease: { leaseSince: () => leaseSince },
     ...overrides,
   });
+  const call = (
+    event: string,
+    payload: object,
+    { principal = userPrincipal(), socketId = 'socket' }: SendOptions = {},
+  ) => {
+    const definition = commands.events[event];
+    if (!definition) throw new Error(`No event ${event}`);
+    const context: EventContext = {
+      socketId,
+      principal,
+      origin: { address: '127.0.0.1', userAgent: 'test' },
+      signal: new AbortController().signal,
+      replacePrincipal() {},
+    };
+    return definition.handle(context, definition.schema.parse(payload));
+  };
   return {
     commands,
     metrics,
@@ -105,17 +126,9 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
       screens.set(screenId, streamId);
       return streamId;
     },
-    send(event, payload, { principal = userPrincipal(), socketId = 'socket' } = {}) {
-      const definition = commands.events[event];
-      if (!definition) throw new Error(`No event ${event}`);
-      const context: EventContext = {
-        socketId,
-        principal,
-        origin: { address: '127.0.0.1', userAgent: 'test' },
-        signal: new AbortController().signal,
-        replacePrincipal() {},
-      };
-      return definition.handle(context, definition.schema.parse(payload)) as Promise<Accepted>;
+    send: (event, payload, options) => call(event, payload, options) as Promise<Accepted>,
+    async statusOf(...ids) {
+      return ((await call('status', { ids })) as { items: CommandOrUnknown[] }).items;
     },
   };
 }
@@ -123,7 +136,8 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
 /** A fresh ledger without the cost of a fresh database. */
 export async function emptyLedger(database: Database): Promise<void> {
   await database.exec(
-    `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency
+    `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency,
+       screen_displays, room_screens, hook_outbox
      restart identity cascade`,
   );
 }
@@ -149,8 +163,8 @@ export class FakeScreen implements ScreenConnection {
   readonly socketId = randomUUID();
   readonly screenId: string;
   readonly instanceId: string | undefined;
-  readonly window = 1;
-  readonly ackTimeoutMs = undefined;
+  readonly window: number;
+  readonly ackTimeoutMs: number | undefined;
   readonly connectedAt: number;
   readonly resume: ScreenConnection['resume'];
   readonly sent: SentEntry[] = [];
@@ -160,6 +174,7 @@ export class FakeScreen implements ScreenConnection {
   answer: ((entry: SentEntry['entry']) => unknown) | undefined;
   readonly #waiting: { count: number; resolve: () => void }[] = [];
   readonly #onClose: (() => void)[] = [];
+  readonly #packetListeners = new Set<() => void>();
 
   constructor(
     screenId: string,
@@ -168,6 +183,8 @@ export class FakeScreen implements ScreenConnection {
       connectedAt?: number;
       resume?: { epoch: string; seq: number };
       answer?: (entry: SentEntry['entry']) => unknown;
+      window?: number;
+      ackTimeoutMs?: number;
     } = {},
   ) {
     this.screenId = screenId;
@@ -175,6 +192,8 @@ export class FakeScreen implements ScreenConnection {
     this.connectedAt = options.connectedAt ?? Date.now();
     this.resume = options.resume;
     this.answer = options.answer;
+    this.window = options.window ?? 1;
+    this.ackTimeoutMs = options.ackTimeoutMs;
   }
 
   isConnected(): boolean {
@@ -198,6 +217,23 @@ export class FakeScreen implements ScreenConnection {
     return () => {
       isForgotten = true;
     };
+  }
+
+  onNextPacket(listener: () => void): () => void {
+    this.#packetListeners.add(listener);
+    return () => this.#packetListeners.delete(listener);
+  }
+
+  /** The client is heard. */
+  packet(): void {
+    const listeners = [...this.#packetListeners];
+    this.#packetListeners.clear();
+    for (const listener of listeners) listener();
+  }
+
+  /** True when somebody waits for a packet. */
+  get isListenedFor(): boolean {
+    return this.#packetListeners.size > 0;
   }
 
   close(closing: string): void {

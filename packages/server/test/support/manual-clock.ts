@@ -25,6 +25,11 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** True when something is due at that very time. */
+  pendingAt(time: number): boolean {
+    return [...this.#timers].some(({ at }) => at === time);
+  }
+
   advance(ms: number): void {
     const end = this.#now + ms;
     for (let due = this.#nextDue(end); due; due = this.#nextDue(end)) {

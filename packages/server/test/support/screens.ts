@@ -109,6 +109,7 @@ export async function screensHarness(
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,
     node: { name: 'test:1', incarnation: randomUUID() },
+    lease: { leaseSince: () => 0 },
   });
   const screens = createScreens(
     {

@@ -6,6 +6,11 @@ export interface NodeKeeperDeps extends Omit<NodeDeps, 'onLost'> {
   onFatal(error: NodeRefused): void;
 }
 
+/** The node's name, kept over losses of the connection that holds it. */
+export interface KeptNode extends Pick<ClaimedNode, 'leaseIsLive' | 'leaseSince'> {
+  release(): Promise<void>;
+}
+
 const PAUSE_MS = 1000;
 
 /**
@@ -13,10 +18,7 @@ const PAUSE_MS = 1000;
  * is no reason to end, another process that took the name meanwhile is.
  * @throws NodeRefused @throws DatabaseError
  */
-export async function keepNode(
-  claim: NodeClaim,
-  deps: NodeKeeperDeps,
-): Promise<{ release(): Promise<void> }> {
+export async function keepNode(claim: NodeClaim, deps: NodeKeeperDeps): Promise<KeptNode> {
   const ending = new AbortController();
   const onLost = () => void claimAnew();
   let held: ClaimedNode = await claimNode(claim, { ...deps, onLost });
@@ -36,6 +38,8 @@ export async function keepNode(
   }
 
   return {
+    leaseIsLive: () => held.leaseIsLive(),
+    leaseSince: () => held.leaseSince(),
     async release() {
       ending.abort();
       await held.release();

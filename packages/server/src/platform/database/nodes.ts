@@ -17,6 +17,8 @@ export interface ClaimedNode {
   readonly incarnation: string;
   /** By the monotonic clock: false when the lease could not be renewed for its 15 s. */
   leaseIsLive(): boolean;
+  /** Since when it has been live without a break, by the monotonic clock; undefined while it is not. */
+  leaseSince(): number | undefined;
   release(): Promise<void>;
 }
 
@@ -109,31 +111,35 @@ async function describeHolder(database: Queryable, lock: string): Promise<string
 
 async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promise<ClaimedNode> {
   const { database, clock, log } = deps;
-  let leaseEndsAt = 0;
+  let leaseEndsAt = Number.NEGATIVE_INFINITY;
+  let liveSince = 0;
   let released = false;
   const renew = async () => {
     const startedAt = clock.monotonic();
     await writeNode(database, claim, Math.round(startedAt + database.clockOffsetMs() + LEASE_MS));
+    if (clock.monotonic() >= leaseEndsAt) liveSince = clock.monotonic();
     leaseEndsAt = startedAt + LEASE_MS;
   };
+  const leaseIsLive = () => clock.monotonic() < leaseEndsAt;
   await renew();
   const stop = clock.every(RENEWAL_MS, () => {
     renew().catch((error: unknown) => log.warn({ err: error }, "The node's lease could not be renewed"));
   });
   void Promise.race(locks.map((lock) => lock.lost)).then(() => {
     if (released) return;
-    leaseEndsAt = 0;
+    leaseEndsAt = Number.NEGATIVE_INFINITY;
     stop();
     deps.onLost();
   });
   return {
     name: claim.name,
     incarnation: claim.incarnation,
-    leaseIsLive: () => clock.monotonic() < leaseEndsAt,
+    leaseIsLive,
+    leaseSince: () => (leaseIsLive() ? liveSince : undefined),
     async release() {
       released = true;
       stop();
-      leaseEndsAt = 0;
+      leaseEndsAt = Number.NEGATIVE_INFINITY;
       await database
         .query('update nodes set lease_until = 0 where name = $1 and incarnation = $2', [
           claim.name,
