@@ -111,6 +111,11 @@ export class Inbox {
     return this.#slots.length;
   }
 
+  /** When the oldest that has not ended was accepted; undefined when none waits, or none is read yet. */
+  get oldestPendingAt(): number | undefined {
+    return this.#slots.find(({ entry, state }) => state !== 'done' && !entry.settled)?.entry.acceptedAt;
+  }
+
   get isOpen(): boolean {
     return this.#phase === 'open';
   }
