@@ -113,6 +113,11 @@ export class Inbox {
     return this.#slots.length;
   }
 
+  /** When the oldest that has not ended was accepted; undefined when none waits, or none is read yet. */
+  get oldestPendingAt(): number | undefined {
+    return this.#slots.find(({ entry, state }) => state !== 'done' && !entry.settled)?.entry.acceptedAt;
+  }
+
   /** The fence is taken. @param resumed everything up to it was executed, says a valid resume offset */
   start(acked: number, head: number, resumed: number): void {
     if (this.#phase !== 'attaching') return;

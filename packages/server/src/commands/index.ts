@@ -25,6 +25,8 @@ import { createHooks } from './hooks.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
+import { Retention } from './retention.js';
+import { RetentionStore } from './retention-store.js';
 import { createRoomBatcher } from './room-acceptance.js';
 import type { RoomGrant } from './room-grant.js';
 import { RoomHints } from './room-hints.js';
@@ -103,10 +105,8 @@ export interface CommandsDeps {
   random?: () => number;
 }
 
-const IDEMPOTENCY_SWEEP_MS = 600_000;
-
 export function createCommands(deps: CommandsDeps): Commands {
-  const { config, database, databaseClock, clock, log, metrics, authorize } = deps;
+  const { config, database, databaseClock, metrics, authorize } = deps;
   const abort = new AbortController();
   const { signal } = abort;
   const breaker = createDatabaseBreaker(deps.breakers, database);
@@ -170,7 +170,7 @@ export function createCommands(deps: CommandsDeps): Commands {
       hints.tell({ kind: 'head', stream, seq });
     },
   });
-  let stopSweep: (() => void) | undefined;
+  const retention = new Retention({ ...deps, store: new RetentionStore(database), lock: database });
 
   return {
     async start() {
@@ -178,14 +178,10 @@ export function createCommands(deps: CommandsDeps): Commands {
       dispatcher.start();
       roomStreams.start();
       hooks.outbox?.start();
-      stopSweep = clock.every(IDEMPOTENCY_SWEEP_MS, () => {
-        idempotencyStore
-          .sweep(database, databaseClock())
-          .catch((err: unknown) => log.warn({ err }, 'old idempotency keys could not be removed'));
-      });
+      retention.start();
     },
     async stop(stopSignal) {
-      stopSweep?.();
+      const retired = retention.stop();
       acceptor.stop();
       hooks.gate?.stop();
       const giveUp = () => abort.abort();
@@ -195,6 +191,7 @@ export function createCommands(deps: CommandsDeps): Commands {
       roomStreams.stop();
       await dispatcher.stop();
       await hooks.outbox?.stop();
+      await retired;
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),
