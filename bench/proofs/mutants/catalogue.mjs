@@ -26,7 +26,7 @@ export const MUTANTS = [
 }`,
       },
     ],
-    session: { profile: 'postgres', faults: ['server-kill'], runs: 3 },
+    session: { profile: 'postgres', faults: ['server-kill'], runs: 3, convergeMs: 8000 },
   },
   {
     name: '02-no-fence',
