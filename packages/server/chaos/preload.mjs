@@ -3,13 +3,26 @@
 const dist = new URL('../dist/', import.meta.url);
 const load = (path) => import(new URL(path, dist));
 
-/** The step of each failpoint: a method of a class, whose promise is the step. */
+const anyOf = (test) => (settlements) => settlements.some(test);
+const ends = (status) => anyOf(({ ended }) => ended.some((outcome) => outcome.status === status));
+
+/** The step of each failpoint: a method of a class, whose promise is the step; where only some calls are it, which. */
 const STEPS = {
   accept: ['commands/ledger.js', 'Ledger', 'accept'],
   'accept-again': ['commands/ledger.js', 'Ledger', 'acceptChecked'],
   fence: ['commands/delivery-ledger.js', 'DeliveryLedger', 'takeFences'],
   read: ['commands/delivery-ledger.js', 'DeliveryLedger', 'readInboxes'],
   settle: ['commands/delivery-ledger.js', 'DeliveryLedger', 'settle'],
+  'dead-letter': ['commands/delivery-ledger.js', 'DeliveryLedger', 'settle', ends('dead')],
+  expire: ['commands/delivery-ledger.js', 'DeliveryLedger', 'settle', ends('expired')],
+  supersede: ['commands/delivery-ledger.js', 'DeliveryLedger', 'settle', ends('superseded')],
+  retry: [
+    'commands/delivery-ledger.js',
+    'DeliveryLedger',
+    'settle',
+    anyOf(({ failed }) => failed.length > 0),
+  ],
+  release: ['commands/delivery-ledger.js', 'DeliveryLedger', 'settle', anyOf(({ release }) => release)],
 };
 
 let armed;
@@ -26,7 +39,7 @@ function wrap(owner, method, make) {
 }
 
 async function watchSteps() {
-  for (const [point, [path, name, method]] of Object.entries(STEPS)) {
+  for (const [point, [path, name, method, isIt = () => true]] of Object.entries(STEPS)) {
     const owner = (await load(path))[name];
     if (owner === undefined) throw new Error(`The chaos harness finds no ${name}`);
     wrap(
@@ -34,9 +47,10 @@ async function watchSteps() {
       method,
       (original) =>
         async function (...args) {
-          reach(point, 'before');
+          const isStep = isIt(...args);
+          if (isStep) reach(point, 'before');
           const result = await original.apply(this, args);
-          reach(point, 'after');
+          if (isStep) reach(point, 'after');
           return result;
         },
     );

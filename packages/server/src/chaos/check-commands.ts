@@ -52,6 +52,8 @@ export function checkCommands({ controllers, screens, said, requeued = new Map()
       if (run && oks.some(({ seq, epoch }) => epoch === run.epoch && seq !== run.seq)) {
         add('answersDiffer', id, at, `ran at ${run.seq}, answered ${oks.map(placeOf).join(' | ')}`);
       }
+      const refused = refusedLater(command);
+      if (refused) add('answersDiffer', id, at, `accepted, and a repeat was answered ${refused.code}`);
       for (const code of command.conflicts)
         add('answersDiffer', id, at, `other content was answered ${code}`);
     } else if (definitelyRefused(command)) {
@@ -87,6 +89,12 @@ function byId(records: readonly ControllerRecord[]): Map<string, CommandHistory>
 /** Every transmission got a refusal that is final: one that got no answer may have been accepted. */
 function definitelyRefused({ fails, invokes }: CommandHistory): boolean {
   return fails.filter(({ retryable }) => !retryable).length === invokes.length;
+}
+
+/** What was accepted gets its stored answer, whatever has changed since. */
+function refusedLater({ oks, fails }: CommandHistory): Fail | undefined {
+  const first = Math.min(...oks.map(({ at }) => at));
+  return fails.find(({ at, retryable }) => !retryable && at > first);
 }
 
 function* ofItsEnd(

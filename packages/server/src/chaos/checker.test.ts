@@ -163,6 +163,11 @@ const BREAKS: [Invariant, string, () => void][] = [
     'a repeat with another place',
     () => history.controllers.push(invoke('a', '2'), ok('a', 1, { acceptedAt: 7, duplicate: true })),
   ],
+  [
+    'answersDiffer',
+    'a refusal of what was accepted',
+    () => history.controllers.push(invoke('a', '2'), fail('a', false)),
+  ],
   ['answersDiffer', 'two first answers', () => history.controllers.push(invoke('a', '2'), ok('a', 1))],
   [
     'answersDiffer',

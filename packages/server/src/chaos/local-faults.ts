@@ -1,4 +1,4 @@
-import { DEATHS } from './messages.js';
+import { DEATHS, type Mix } from './messages.js';
 import { pause } from './processes.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { ServerNode } from './server-node.js';
@@ -30,9 +30,31 @@ export interface PostgresControl {
 const TOO_LONG_MS = 2500;
 const CLOCK_MS = 600_000;
 const LEASE_MS = 15_000;
-/** Steps that are taken all the time under load, and those that need screens to come back. */
-const BUSY_STEPS = ['accept', 'settle', 'emit', 'receipt'];
-const RETURNING_STEPS = ['fence', 'read'];
+interface Step {
+  point: string;
+  /** It is taken when screens come back: their connections are cut. */
+  returning?: boolean;
+  /** Of the load that makes it happen often enough. */
+  mix?: Partial<Mix>;
+  /** Which call of it is the last, at most. */
+  calls?: number;
+}
+
+/** What the server does on a command's way, each a place to die before and after. */
+const STEPS: readonly Step[] = [
+  { point: 'accept' },
+  { point: 'settle' },
+  { point: 'emit' },
+  { point: 'receipt' },
+  { point: 'fence', returning: true, calls: 2 },
+  { point: 'read', returning: true, calls: 2 },
+  { point: 'release', returning: true, calls: 2 },
+  { point: 'retry', mix: { failing: 0.06 }, calls: 3 },
+  { point: 'dead-letter', mix: { failing: 0.06 }, calls: 2 },
+  { point: 'expire', mix: { expiring: 0.3 }, calls: 3 },
+  { point: 'supersede', mix: { navigates: 0.6 }, calls: 3 },
+];
+const MOST_CALLS = 11;
 
 /** All faults of the profile, in a fixed order. */
 export function localFaults(hands: Hands): Fault[] {
@@ -73,20 +95,20 @@ function kills({ node, skew }: Hands): Fault[] {
 }
 
 function failpoints({ node, links }: Hands): Fault[] {
-  return [...BUSY_STEPS, ...RETURNING_STEPS].flatMap((point) =>
-    (['before', 'after'] as const).map((when): Fault => {
-      const returning = RETURNING_STEPS.includes(point);
-      return {
+  return STEPS.flatMap(({ point, returning, mix, calls = MOST_CALLS }) =>
+    (['before', 'after'] as const).map(
+      (when): Fault => ({
         name: `kill-${when}-${point}`,
         isKill: true,
+        ...(mix ? { mix } : {}),
         strike: ({ random }) =>
           node.dieAt(
-            { point, when, calls: returning ? random.between(1, 3) : random.between(1, 12) },
+            { point, when, calls: random.between(1, calls + 1) },
             TOO_LONG_MS,
             returning ? () => links.screens.cut() : undefined,
           ),
-      };
-    }),
+      }),
+    ),
   );
 }
 
