@@ -13,9 +13,11 @@ export function checkOut(commit, log = () => {}) {
   const git = (...args) =>
     execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   const remove = () => {
+    process.off('exit', remove);
     rmSync(folder, { recursive: true, force: true });
     git('worktree', 'prune');
   };
+  process.once('exit', remove);
   try {
     const full = git('rev-parse', '--verify', `${commit}^{commit}`);
     git('worktree', 'add', '--detach', '--force', folder, full);
