@@ -77,7 +77,7 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
     ['is stopped at once and started again', () => postgres.stop('immediate'), () => postgres.start()],
     ['is frozen and thawed', () => postgres.freeze(), () => postgres.thaw()],
   ])(
-    '[STB2] [DL89] which %s: UNAVAILABLE meanwhile, nothing accepted is lost, delivery goes on within 5 s',
+    '[STB2] [DL81] which %s: UNAVAILABLE meanwhile, nothing accepted is lost, delivery goes on within 5 s',
     async (_, takeAway, bringBack) => {
       const { screen, accepted, codes, one } = await setUp();
       for (let n = 0; n < 20; n += 1) await one();
@@ -145,7 +145,7 @@ describe("PGlite's worker is killed", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('[STB3] [DL89] in the middle of batches: it is back within 5 s, nothing accepted is lost or run twice', async () => {
+  it('[STB3] [DL81] in the middle of batches: it is back within 5 s, nothing accepted is lost or run twice', async () => {
     await harness.addScreen('scr_a');
     const screen = new FakeScreen('scr_a', { answer: executed });
     await connectScreen(harness.commands, screen);

@@ -65,7 +65,7 @@ describeEachServer('examples/hook-receiver.mjs', (start) => {
     await ended;
   });
 
-  it('[DL83] [DL84] allows and refuses the commands of a real server', async () => {
+  it('[DL75] [DL76] allows and refuses the commands of a real server', async () => {
     const owner = await world.person('owner');
     const { screenId } = await world.createScreen(owner);
     const socket = await world.controller(owner);
@@ -83,7 +83,7 @@ describeEachServer('examples/hook-receiver.mjs', (start) => {
     expect([answer.status, answer.body]).toMatchObject([403, { error: { code: 'FORBIDDEN' } }]);
   });
 
-  it('[DL88] prints events, and takes none that is forged or old', async () => {
+  it('[DL80] prints events, and takes none that is forged or old', async () => {
     const event: DeliveryHookBody['event'] = {
       id: randomUUID(),
       type: 'dead',
@@ -114,7 +114,7 @@ describeEachServer('examples/hook-receiver.mjs', (start) => {
     expect((await post(large, now, sign(large, now))).status).toBe(413);
   });
 
-  it('[DL83] docs/hooks.md shows it as it is', () => {
+  it('[DL75] docs/hooks.md shows it as it is', () => {
     const page = readFileSync(`${ROOT}docs/hooks.md`, 'utf8');
     const [, shown] = page.match(/```js\n([\s\S]*?)```/) ?? [];
     expect(shown).toBe(readFileSync(`${ROOT}examples/hook-receiver.mjs`, 'utf8'));
@@ -122,7 +122,7 @@ describeEachServer('examples/hook-receiver.mjs', (start) => {
 });
 
 describeEachServer('a hook in this process', (start) => {
-  it('[DL82] [DL85] that fails opens its circuit, and health says degraded', async () => {
+  it('[DL74] [DL77] that fails opens its circuit, and health says degraded', async () => {
     let isWell = false;
     const commandHook = () => {
       if (!isWell) throw new Error('a bug of the hook');

@@ -18,7 +18,7 @@ export function cancellingRules(world: GetWorld): void {
   const list = async ({ accessToken }: Account, query: string) =>
     expectBody(await world().http.get(`/api/commands${query}`, accessToken), 200, CommandListSchema);
 
-  it('[DL78] a command that waits for a screen is cancelled and never sent; asking again answers the same', async () => {
+  it('[DL70] a command that waits for a screen is cancelled and never sent; asking again answers the same', async () => {
     const { owner, device, sendOne } = await setUp();
     const [first, second] = [await sendOne(), await sendOne()];
     const cancelled = expectBody(await cancel(owner, first), 200, CommandSchema);
@@ -33,7 +33,7 @@ export function cancellingRules(world: GetWorld): void {
     expect(screen.ids).toEqual([second]);
   });
 
-  it('[DL78] a command in flight is CONFLICT, and goes on', async () => {
+  it('[DL70] a command in flight is CONFLICT, and goes on', async () => {
     const { owner, device, socket, sendOne } = await setUp();
     const acks: ((receipt: unknown) => void)[] = [];
     const screen = await world().connectScreen(device, () => undefined);
@@ -53,7 +53,7 @@ export function cancellingRules(world: GetWorld): void {
     });
   });
 
-  it('[DL78] a command of somebody else answers like one that does not exist', async () => {
+  it('[DL70] a command of somebody else answers like one that does not exist', async () => {
     const { owner, sendOne } = await setUp();
     const stranger = await world().person('stranger');
     const id = await sendOne();
@@ -63,7 +63,7 @@ export function cancellingRules(world: GetWorld): void {
     expectFailure(await cancel(owner, 'x'), 400, 'VALIDATION_ERROR');
   });
 
-  it('[DL77] own commands are listed newest first, with what they say and what became of them', async () => {
+  it('[DL69] own commands are listed newest first, with what they say and what became of them', async () => {
     const { owner, device, socket, sendOne } = await setUp();
     const first = await sendOne();
     const shown = navigate(device.screenId, { url: '/menu', displayIndex: 3 });
@@ -88,7 +88,7 @@ export function cancellingRules(world: GetWorld): void {
     expect(next.items.map(({ id }) => id)).toEqual([first]);
   });
 
-  it('[DL77] a screen’s inbox is listed to its owner whole, to a controller as far as it is theirs', async () => {
+  it('[DL69] a screen’s inbox is listed to its owner whole, to a controller as far as it is theirs', async () => {
     const { owner, device, sendOne } = await setUp();
     const { screenId } = device;
     const controller = await world().person('stranger');

@@ -45,7 +45,7 @@ export function deadLetterRules(world: GetWorld): void {
   const requeue = ({ accessToken }: Account, { id }: Pick<DeadLetter, 'id'>) =>
     world().http.post(`/api/dead-letters/${id}/requeue`, undefined, accessToken);
 
-  it('[DL74] what a screen refused for good is listed, newest first', async () => {
+  it('[DL66] what a screen refused for good is listed, newest first', async () => {
     const { owner, device, ids, letters } = await refused(3);
     expect(letters.map(({ commandId }) => commandId)).toEqual([...ids].reverse());
     expect(letters[2]).toEqual({
@@ -68,7 +68,7 @@ export function deadLetterRules(world: GetWorld): void {
     expect((await listed(owner, `screenId=${device.screenId}&reason=lost`)).items).toEqual([]);
   });
 
-  it('[DL75] stats count what waits, by reason and screen', async () => {
+  it('[DL67] stats count what waits, by reason and screen', async () => {
     const { owner, device, letters } = await refused(2);
     const stats = async () =>
       expectBody(
@@ -84,7 +84,7 @@ export function deadLetterRules(world: GetWorld): void {
     expect((await stats()).byScreen[device.screenId]).toBe(1);
   });
 
-  it('[DL70] [DL71] a requeued letter reaches the connected screen as a new command of its sender', async () => {
+  it('[DL62] [DL63] a requeued letter reaches the connected screen as a new command of its sender', async () => {
     const { owner, device, socket, screen, letter } = await one();
     const accepted = expectBody(await requeue(owner, letter), 202, AcceptedSchema);
     expect(accepted).toMatchObject({ stream: `screen:${device.screenId}`, seq: 2, duplicate: false });
@@ -110,7 +110,7 @@ export function deadLetterRules(world: GetWorld): void {
     expect(done.items).toMatchObject([{ id: letter.id, requeuedAs: accepted.id }]);
   });
 
-  it('[DL71] requeueOf stays the first id of the chain', async () => {
+  it('[DL63] requeueOf stays the first id of the chain', async () => {
     const { owner, device, screen, letter } = await one();
     screen.answer = () => REJECTED;
     await requeue(owner, letter);
@@ -123,7 +123,7 @@ export function deadLetterRules(world: GetWorld): void {
     expect(entry?.requeueOf).toBe(letter.commandId);
   });
 
-  it('[DL72] a letter is requeued once, however many ask at once', async () => {
+  it('[DL64] a letter is requeued once, however many ask at once', async () => {
     const { owner, device, letter } = await one();
     const answers = await Promise.all(Array.from({ length: 5 }, () => requeue(owner, letter)));
     const [made, ...others] = answers.filter(({ status }) => status === 202);
@@ -135,7 +135,7 @@ export function deadLetterRules(world: GetWorld): void {
     expect((await listed(owner, `screenId=${device.screenId}`)).items).toEqual([]);
   });
 
-  it('[DL73] a letter of somebody else answers like one that does not exist', async () => {
+  it('[DL65] a letter of somebody else answers like one that does not exist', async () => {
     const { owner, letter } = await one();
     const stranger = await world().person('stranger');
     const path = `/api/dead-letters/${letter.id}`;
@@ -148,7 +148,7 @@ export function deadLetterRules(world: GetWorld): void {
     expectBody(await requeue(owner, letter), 202, AcceptedSchema);
   });
 
-  it('[DL73] letters of a screen of somebody else, or of none, are NOT_FOUND', async () => {
+  it('[DL65] letters of a screen of somebody else, or of none, are NOT_FOUND', async () => {
     const { device } = await setUp();
     const { accessToken } = await world().person('stranger');
     for (const screenId of [device.screenId, 'no-such-screen']) {
@@ -159,7 +159,7 @@ export function deadLetterRules(world: GetWorld): void {
     }
   });
 
-  it('[DL76] the letters of a screen are requeued at once, in their order', async () => {
+  it('[DL68] the letters of a screen are requeued at once, in their order', async () => {
     const { owner, device, screen, ids } = await refused(3);
     const many = (body: unknown) => world().http.post('/api/dead-letters/requeue', body, owner.accessToken);
     const { screenId } = device;
@@ -171,7 +171,7 @@ export function deadLetterRules(world: GetWorld): void {
     expectFailure(await many({}), 400, 'VALIDATION_ERROR');
   });
 
-  it('[DL79] a letter can be thrown away, once', async () => {
+  it('[DL71] a letter can be thrown away, once', async () => {
     const { owner, device, letter } = await one();
     const remove = () =>
       world().http.call('DELETE', `/api/dead-letters/${letter.id}`, { token: owner.accessToken });

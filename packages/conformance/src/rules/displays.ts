@@ -19,7 +19,7 @@ export function displayRules(world: GetWorld): void {
     return { owner, device, screenId, get };
   };
 
-  it('[DL60] [BEY2] desired is the latest navigate of each display; a trigger changes nothing', async () => {
+  it('[DL58] [BEY2] desired is the latest navigate of each display; a trigger changes nothing', async () => {
     const { owner, screenId, get } = await setUp();
     expect((await get()).desired).toEqual({});
     const socket = await world().controller(owner);
@@ -36,7 +36,7 @@ export function displayRules(world: GetWorld): void {
     expect((await get()).desired).toEqual({ 0: first, 3: third });
   });
 
-  it('[DL61] [BEY2] a screen reports what its displays show', async () => {
+  it('[DL59] [BEY2] a screen reports what its displays show', async () => {
     const { device, get } = await setUp();
     expect((await get()).reported).toEqual({});
     const { socket } = await world().connectScreen(device);
@@ -58,14 +58,14 @@ export function displayRules(world: GetWorld): void {
     ['a display past 15', { url: '/menu', displayIndex: 16 }],
     ['a display that is no number', { url: '/menu', displayIndex: '0' }],
     ['null', null],
-  ])('[DL62] a report with %s is VALIDATION_ERROR and changes nothing', async (_, payload) => {
+  ])('[DL60] a report with %s is VALIDATION_ERROR and changes nothing', async (_, payload) => {
     const { device, get } = await setUp();
     const { socket } = await world().connectScreen(device);
     expectRefused(await send(socket, 'report', payload), 'VALIDATION_ERROR');
     expect((await get()).reported).toEqual({});
   });
 
-  it('[DL62] a user’s report is FORBIDDEN', async () => {
+  it('[DL60] a user’s report is FORBIDDEN', async () => {
     const { owner } = await setUp();
     expectRefused(await send(await world().controller(owner), 'report', { url: '/menu' }), 'FORBIDDEN');
   });

@@ -76,7 +76,7 @@ describeEachDatabase('cancelling', (open) => {
   });
   afterEach(() => harness.commands.stop(AbortSignal.timeout(1000)));
 
-  it('[DL78] a command that waits is cancelled, and asking again answers the same', async () => {
+  it('[DL70] a command that waits is cancelled, and asking again answers the same', async () => {
     const { id } = await sendOne();
     const answer = await cancel(id);
     expect(answer).toMatchObject({ id, status: 'cancelled', deliveries: [{ status: 'cancelled' }] });
@@ -84,7 +84,7 @@ describeEachDatabase('cancelling', (open) => {
     expect(asked).toEqual([1]);
   });
 
-  it('[DL78] one in flight is CONFLICT, one that ended otherwise too, and details say which', async () => {
+  it('[DL70] one in flight is CONFLICT, one that ended otherwise too, and details say which', async () => {
     const [flying, ended] = [await sendOne(), await sendOne()];
     inFlight.add(flying.seq);
     await expect(cancel(flying.id)).rejects.toMatchObject({
@@ -98,7 +98,7 @@ describeEachDatabase('cancelling', (open) => {
     });
   });
 
-  it('[DL78] what ended while it was asked for is told by what it ended as', async () => {
+  it('[DL70] what ended while it was asked for is told by what it ended as', async () => {
     const late = await sendOne();
     inFlight.clear();
     const racing: CancelDelivery = async (screenId, streamId, seq) => {
@@ -113,13 +113,13 @@ describeEachDatabase('cancelling', (open) => {
     });
   });
 
-  it('[DL78] a screen whose holder does not answer is UNAVAILABLE', async () => {
+  it('[DL70] a screen whose holder does not answer is UNAVAILABLE', async () => {
     const { id, seq } = await sendOne();
     elsewhere.add(seq);
     await expect(cancel(id)).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: 1000 });
   });
 
-  it('[DL78] the screen’s owner and admins name the sender; for anybody else there is no such command', async () => {
+  it('[DL70] the screen’s owner and admins name the sender; for anybody else there is no such command', async () => {
     const notFound = { code: 'NOT_FOUND' };
     const { id } = await sendOne();
     await expect(cancel(randomUUID())).rejects.toMatchObject(notFound);
@@ -133,7 +133,7 @@ describeEachDatabase('cancelling', (open) => {
     expect(await cancel(second.id, admin, SENDER)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('[DL78] every inbox that a room’s command is in is asked', async () => {
+  it('[DL70] every inbox that a room’s command is in is asked', async () => {
     const id = randomUUID();
     for (const name of ['scr_b', 'scr_c']) await harness.addScreen(name);
     const [b, c] = [harness.screens.get('scr_b') ?? 0, harness.screens.get('scr_c') ?? 0];

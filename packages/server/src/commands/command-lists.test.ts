@@ -69,7 +69,7 @@ describeEachDatabase('lists of commands', (open) => {
     principal = userPrincipal();
   });
 
-  it('[DL77] [HT10] the caller’s own commands, newest first and each once, whatever their ids and screens', async () => {
+  it('[DL69] [HT10] the caller’s own commands, newest first and each once, whatever their ids and screens', async () => {
     await sendMany('scr_a', 3, OWNER);
     const first = await sendMany('scr_a', 3);
     const second = await sendMany('scr_b', 4);
@@ -90,13 +90,13 @@ describeEachDatabase('lists of commands', (open) => {
     ]);
   });
 
-  it('[DL77] commands of one moment are told apart by their place', async () => {
+  it('[DL69] commands of one moment are told apart by their place', async () => {
     const sent = await sendMany('scr_a', 5);
     await database.query('update commands set accepted_at = 1');
     expect(await listAll('?limit=2')).toEqual(sent);
   });
 
-  it('[DL77] a screen’s inbox: all of it for its owner, their own for controllers', async () => {
+  it('[DL69] a screen’s inbox: all of it for its owner, their own for controllers', async () => {
     const theirs = await sendMany('scr_a', 2, OWNER);
     const own = await sendMany('scr_a', 3);
     await sendMany('scr_b', 1);
@@ -106,7 +106,7 @@ describeEachDatabase('lists of commands', (open) => {
     expect(await list('?screenId=scr_x')).toMatchObject({ status: 404, body: { code: 'SCREEN_NOT_FOUND' } });
   });
 
-  it('[DL77] an inbox has what came by a room, with the delivery to this screen', async () => {
+  it('[DL69] an inbox has what came by a room, with the delivery to this screen', async () => {
     const [before] = await sendMany('scr_a', 1, OWNER);
     const stream = harness.screens.get('scr_a') ?? 0;
     await database.exec(`

@@ -52,7 +52,7 @@ describeEachDatabase('dead letters', (open) => {
   });
   afterEach(() => harness.commands.stop(AbortSignal.timeout(1000)));
 
-  it('[DL70] [MSG2] requeueing makes a new command of the sender, for that screen only, with the default ttl', async () => {
+  it('[DL62] [MSG2] requeueing makes a new command of the sender, for that screen only, with the default ttl', async () => {
     await harness.addScreen('scr_b');
     const payload = { data: { b: 1, a: [2] }, action: 'show', displayIndex: 2 };
     const { id, commandId } = await plantLetter(database, 'scr_a', { payload });
@@ -87,7 +87,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(await harness.send('trigger', repeated)).toEqual({ ...accepted, duplicate: true });
   });
 
-  it('[DL70] the default ttl is the retention where that is shorter', async () => {
+  it('[DL62] the default ttl is the retention where that is shorter', async () => {
     const short = commandsHarness(database, {
       config: commandsConfig({ retentionMs: HOUR_MS }),
       databaseClock: () => NOW + 0.5,
@@ -97,7 +97,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(await commands()).toMatchObject([{ expiresAt: NOW + HOUR_MS }]);
   });
 
-  it('[DL71] a connected screen gets the entry at once, with requeueOf the first id of the chain', async () => {
+  it('[DL63] a connected screen gets the entry at once, with requeueOf the first id of the chain', async () => {
     const firstId = randomUUID();
     const { id } = await plantLetter(database, 'scr_a', { firstId });
     const screen = new FakeScreen('scr_a', { answer: () => ({ status: 'executed' }) });
@@ -114,7 +114,7 @@ describeEachDatabase('dead letters', (open) => {
     detach();
   });
 
-  it('[DL72] of 20 requeues at once one makes a command, the others are CONFLICT', async () => {
+  it('[DL64] of 20 requeues at once one makes a command, the others are CONFLICT', async () => {
     const { id } = await plantLetter(database, 'scr_a');
     const results = await Promise.allSettled(Array.from({ length: 20 }, () => letters().requeue(id)));
     const made = results.filter((result) => result.status === 'fulfilled');
@@ -131,7 +131,7 @@ describeEachDatabase('dead letters', (open) => {
     });
   });
 
-  it('[DL73] an unknown letter is NOT_FOUND, one of a deleted or unknown screen SCREEN_NOT_FOUND, and nothing is made', async () => {
+  it('[DL65] an unknown letter is NOT_FOUND, one of a deleted or unknown screen SCREEN_NOT_FOUND, and nothing is made', async () => {
     await expect(letters().requeue(randomUUID())).rejects.toMatchObject({ code: 'NOT_FOUND' });
     const streamId = await harness.addScreen('scr_gone');
     const gone = await plantLetter(database, 'scr_gone');
@@ -143,7 +143,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(await requeuedAs(gone.id)).toBeNull();
   });
 
-  it('[DL73] a full screen is BUSY, and the letter waits on', async () => {
+  it('[DL65] a full screen is BUSY, and the letter waits on', async () => {
     for (let n = 0; n < 3; n += 1) await harness.send('trigger', { ...triggerTo('scr_a'), timestamp: NOW });
     const { id } = await plantLetter(database, 'scr_a');
     await expect(letters().requeue(id)).rejects.toMatchObject({ code: 'BUSY', retryAfterMs: 1000 });
@@ -152,7 +152,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(stream).toEqual({ last_seq: 3 });
   });
 
-  it('[DL70] a requeued navigate is what the screen should show', async () => {
+  it('[DL62] a requeued navigate is what the screen should show', async () => {
     const desired = () =>
       database.query(
         `select display_index, desired_url, desired_at, desired_seq, desired_id from screen_displays order by display_index`,
@@ -172,7 +172,7 @@ describeEachDatabase('dead letters', (open) => {
     ]);
   });
 
-  it('[DL72] asking again with the same command ids answers what was done, another id is used', async () => {
+  it('[DL64] asking again with the same command ids answers what was done, another id is used', async () => {
     const store = new DeadLetterStore(database);
     const { id: letterId } = await plantLetter(database, 'scr_a');
     const other = await plantLetter(database, 'scr_a');
@@ -197,7 +197,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(await commands()).toHaveLength(2);
   });
 
-  it('[DL72] one statement has each outcome on its own, and a letter named twice is requeued once', async () => {
+  it('[DL64] one statement has each outcome on its own, and a letter named twice is requeued once', async () => {
     const store = new DeadLetterStore(database);
     await harness.addScreen('scr_b');
     for (let n = 0; n < 3; n += 1) await harness.send('trigger', { ...triggerTo('scr_b'), timestamp: NOW });
@@ -223,7 +223,7 @@ describeEachDatabase('dead letters', (open) => {
     expect((await commands()).filter(({ screen }) => screen === 'scr_a')).toHaveLength(2);
   });
 
-  it('[DL74] letters are listed newest first, page by page, each once, also those of one moment', async () => {
+  it('[DL66] letters are listed newest first, page by page, each once, also those of one moment', async () => {
     const planted = [];
     for (let n = 0; n < 7; n += 1) {
       planted.push(await plantLetter(database, 'scr_a', { at: NOW + Math.floor(n / 3), error: `no ${n}` }));
@@ -242,7 +242,7 @@ describeEachDatabase('dead letters', (open) => {
     });
   });
 
-  it('[DL74] a letter is listed whole; screens, reason and requeued choose', async () => {
+  it('[DL66] a letter is listed whole; screens, reason and requeued choose', async () => {
     const { id, commandId } = await plantLetter(database, 'scr_a', {
       payload: { action: 'show', data: 7 },
       reason: 'exhausted',
@@ -276,7 +276,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(done).toMatchObject({ items: [{ id: requeued.id, requeuedAs: as }], nextCursor: null });
   });
 
-  it('[DL75] stats count the letters that wait', async () => {
+  it('[DL67] stats count the letters that wait', async () => {
     expect(await letters().getStats()).toEqual({ total: 0, byReason: {}, byScreen: {}, oldestAt: null });
     await plantLetter(database, 'scr_a', { at: NOW + 5, reason: 'lost' });
     await plantLetter(database, 'scr_a', { at: NOW + 3, reason: 'rejected' });
@@ -328,7 +328,7 @@ describeEachDatabase('dead letters', (open) => {
     expect((await letters().getMessages({ requeued: true })).items).toEqual([]);
   });
 
-  it('[DL76] many are requeued oldest first; a full screen and a deleted one stay behind and keep nobody', async () => {
+  it('[DL68] many are requeued oldest first; a full screen and a deleted one stay behind and keep nobody', async () => {
     for (const screenId of ['scr_b', 'scr_gone']) await harness.addScreen(screenId);
     for (let n = 0; n < 3; n += 1) await harness.send('trigger', { ...triggerTo('scr_b'), timestamp: NOW });
     for (let n = 0; n < 60; n += 1) await plantLetter(database, 'scr_b', { at: NOW + n });
@@ -344,7 +344,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(await letters().requeueMany({ screenIds: ['scr_gone'] })).toEqual({ requeued: 0, left: 0 });
   });
 
-  it('[DL76] at most 1,000 a call, and two callers at once requeue each letter once', async () => {
+  it('[DL68] at most 1,000 a call, and two callers at once requeue each letter once', async () => {
     const roomy = commandsHarness(database, { databaseClock: () => NOW });
     await database.query(
       `insert into dead_letters (id, screen_id, stream_id, seq, command_id, sender_id, type, payload, reason, attempts, at, first_id)
@@ -366,7 +366,7 @@ describeEachDatabase('dead letters', (open) => {
     expect(row).toEqual({ made: 1100, letters: 1100, last: 1100 });
   });
 
-  it('[DL71] the sender asks after the new id as after any other', async () => {
+  it('[DL63] the sender asks after the new id as after any other', async () => {
     const sender = randomUUID();
     const { id } = await plantLetter(database, 'scr_a', { senderId: sender });
     const accepted = await letters().requeue(id);

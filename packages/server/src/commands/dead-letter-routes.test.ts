@@ -44,7 +44,7 @@ describeEachDatabase('dead letters over HTTP', (open) => {
     principal = userPrincipal(OWNER);
   });
 
-  it('[DL74] [DL75] owners see the letters of their screens, admins all, also of screens that are gone', async () => {
+  it('[DL66] [DL67] owners see the letters of their screens, admins all, also of screens that are gone', async () => {
     for (const screenId of ['scr_a', 'scr_b', 'scr_gone']) await plantLetter(database, screenId);
     expect(await screensOf()).toEqual(['scr_a']);
     expect((await app.call('GET', '/dead-letters/stats')).body).toMatchObject({
@@ -63,7 +63,7 @@ describeEachDatabase('dead letters over HTTP', (open) => {
     });
   });
 
-  it('[DL73] a letter or screen of somebody else answers like one that does not exist', async () => {
+  it('[DL65] a letter or screen of somebody else answers like one that does not exist', async () => {
     const { id } = await plantLetter(database, 'scr_b');
     const notFound = { status: 404, body: { code: 'NOT_FOUND' } };
     for (const letter of [id, randomUUID()]) {
@@ -82,7 +82,7 @@ describeEachDatabase('dead letters over HTTP', (open) => {
     });
   });
 
-  it('[DL70] [DL72] requeue is 202 once, then CONFLICT; a deleted letter is NOT_FOUND', async () => {
+  it('[DL62] [DL64] requeue is 202 once, then CONFLICT; a deleted letter is NOT_FOUND', async () => {
     const { id } = await plantLetter(database, 'scr_a');
     const first = await app.call('POST', `/dead-letters/${id}/requeue`);
     expect(first).toMatchObject({
@@ -100,7 +100,7 @@ describeEachDatabase('dead letters over HTTP', (open) => {
     expect(await app.call('DELETE', `/dead-letters/${id}`)).toMatchObject({ status: 404 });
   });
 
-  it('[DL76] many are requeued by screen or reason, of one’s own screens only', async () => {
+  it('[DL68] many are requeued by screen or reason, of one’s own screens only', async () => {
     for (const screenId of ['scr_a', 'scr_a', 'scr_b']) await plantLetter(database, screenId);
     const many = (body: object) => app.call('POST', '/dead-letters/requeue', body);
     expect(await many({ reason: 'lost' })).toEqual({ status: 202, body: { requeued: 0, left: 0 } });

@@ -82,7 +82,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
   const waiting = () => expect.poll(() => clock.pending, { timeout: 10_000 }).toBe(1);
   const settled = (expected: object[]) => expect.poll(rows, { timeout: 10_000 }).toMatchObject(expected);
 
-  it('[DL88] sends what is there, signed and each once when it is answered, and removes it', async () => {
+  it('[DL80] sends what is there, signed and each once when it is answered, and removes it', async () => {
     const ids = await insert(100);
     start();
     await receiver.got(100);
@@ -98,7 +98,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     );
   });
 
-  it('[DL88] sends at once when told that there is something, and finds what nobody told of', async () => {
+  it('[DL80] sends at once when told that there is something, and finds what nobody told of', async () => {
     const { outbox } = start();
     await insert(1);
     outbox.wake();
@@ -111,7 +111,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     await settled([]);
   });
 
-  it('[DL88] two nodes send each event once', async () => {
+  it('[DL80] two nodes send each event once', async () => {
     await insert(200);
     start();
     start();
@@ -121,7 +121,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     expect(receiver.received).toHaveLength(200);
   });
 
-  it('[DL88] an event that is refused or not answered is sent again after pauses that grow', async () => {
+  it('[DL80] an event that is refused or not answered is sent again after pauses that grow', async () => {
     receiver.answer = status(422);
     const [id] = await insert(1);
     const { outbox } = start();
@@ -144,14 +144,14 @@ describeEachDatabase('the outbox of the hook', (open) => {
     );
   });
 
-  it('[DL88] pauses differ by chance', async () => {
+  it('[DL80] pauses differ by chance', async () => {
     receiver.answer = status(422);
     await insert(1);
     start({ random: () => 0 });
     await settled([{ attempts: 1, next_at: clock.now() + 500 }]);
   });
 
-  it('[DL88] an event is given up a day after it happened, with a log and a metric', async () => {
+  it('[DL80] an event is given up a day after it happened, with a log and a metric', async () => {
     receiver.answer = status(422);
     await insert(1, { at: clock.now() - DAY_MS });
     start();
@@ -161,7 +161,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     expect(await metrics.text()).toContain('bongsu_hook_events_total{type="executed",outcome="given-up"} 1');
   });
 
-  it('[DL88] [DL85] faults open the circuit: then one event tries, the others spend nothing, and old ones are given up', async () => {
+  it('[DL80] [DL77] faults open the circuit: then one event tries, the others spend nothing, and old ones are given up', async () => {
     receiver.answer = status(500);
     await insert(40);
     const { breaker, outbox } = start();
@@ -185,7 +185,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     expect(breaker.state).toBe('CLOSED');
   });
 
-  it('[DL88] events of a day when this server was away are sent, not given up, when the hook is there', async () => {
+  it('[DL80] events of a day when this server was away are sent, not given up, when the hook is there', async () => {
     await insert(3, { at: clock.now() - 2 * DAY_MS });
     start();
     await receiver.got(3);
@@ -193,7 +193,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  it('[DL88] a node that dies with an event in its hands leaves it to another one', async () => {
+  it('[DL80] a node that dies with an event in its hands leaves it to another one', async () => {
     await insert(1);
     const held = await new HookOutboxStore(database).claim(clock.now(), clock.now() + 60_000, 10);
     expect(held).toHaveLength(1);
@@ -207,7 +207,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     await settled([]);
   });
 
-  it('[DL88] a stop breaks off what is under way and leaves it to be sent at once by the next', async () => {
+  it('[DL80] a stop breaks off what is under way and leaves it to be sent at once by the next', async () => {
     const closed = new Promise<void>((resolve) => {
       receiver.answer = (response) => void response.once('close', resolve);
     });
@@ -224,7 +224,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     await settled([]);
   });
 
-  it('[DL88] a server with a hook sends by itself', async () => {
+  it('[DL80] a server with a hook sends by itself', async () => {
     await insert(1, { at: Date.now() });
     const { commands } = commandsHarness(database, { config: commandsConfig({ hook: receiver.config }) });
     await commands.start();

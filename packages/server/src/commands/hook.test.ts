@@ -74,7 +74,7 @@ describeEachDatabase('the command hook', (open) => {
       (error: { code: string; details?: unknown; retryAfterMs?: number }) => error,
     );
 
-  it('[DL83] is asked before a command is stored, signed, with its id as the idempotency key', async () => {
+  it('[DL75] is asked before a command is stored, signed, with its id as the idempotency key', async () => {
     const storedThen: Promise<string[]>[] = [];
     receiver.answer = (response, hook) => {
       storedThen.push(storedIds());
@@ -105,7 +105,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(await storedIds()).toEqual([command.id]);
   });
 
-  it('[DL84] 4xx refuses with the message of the answer, cleaned and cut, and nothing is stored', async () => {
+  it('[DL76] 4xx refuses with the message of the answer, cleaned and cut, and nothing is stored', async () => {
     receiver.answer = json(409, { message: `No \u0007more ${'x'.repeat(600)}` });
     expect(await refusal(triggerTo('scr_a'))).toMatchObject({
       code: 'FORBIDDEN',
@@ -119,7 +119,7 @@ describeEachDatabase('the command hook', (open) => {
     ['null', json(400, null)],
     ['a message that is no text', json(422, { message: { secret: 1 } })],
     ['an empty message', json(404, { message: '\u0000\n' })],
-  ])('[DL84] a refusal with %s is FORBIDDEN without details', async (_, answer) => {
+  ])('[DL76] a refusal with %s is FORBIDDEN without details', async (_, answer) => {
     receiver.answer = answer;
     const error = await refusal(triggerTo('scr_a'));
     expect([error?.code, error?.details]).toEqual(['FORBIDDEN', undefined]);
@@ -140,7 +140,7 @@ describeEachDatabase('the command hook', (open) => {
         response.write('half', () => response.socket?.resetAndDestroy());
       },
     ],
-  ])('[DL85] %s is a fault: UNAVAILABLE, and nothing is stored', async (_, answer) => {
+  ])('[DL77] %s is a fault: UNAVAILABLE, and nothing is stored', async (_, answer) => {
     receiver.answer = answer;
     expect(await refusal(triggerTo('scr_a'))).toMatchObject({
       code: 'UNAVAILABLE',
@@ -159,7 +159,7 @@ describeEachDatabase('the command hook', (open) => {
         response.write('…');
       },
     ],
-  ])('[DL85] a hook that %s is a fault after 2 s', async (_, answer) => {
+  ])('[DL77] a hook that %s is a fault after 2 s', async (_, answer) => {
     const made = await start({ clock: fastClock(20) });
     receiver.answer = answer;
     const error = await refusal(triggerTo('scr_a'), made);
@@ -172,7 +172,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(await made.send('trigger', triggerTo('scr_a'))).toMatchObject({ seq: 1 });
   });
 
-  it('[DL85] an answer of 10 MB costs 64 KiB: its status counts and the connection ends', async () => {
+  it('[DL77] an answer of 10 MB costs 64 KiB: its status counts and the connection ends', async () => {
     let written = 0;
     let ended: Promise<unknown> = Promise.resolve();
     receiver.answer = (response) => {
@@ -192,7 +192,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(written).toBeLessThan(10_000_000);
   });
 
-  it('[DL86] a known command is answered from the ledger without asking', async () => {
+  it('[DL78] a known command is answered from the ledger without asking', async () => {
     const command = triggerTo('scr_a');
     const first = await harness.send('trigger', command);
     receiver.answer = json(403, {});
@@ -201,7 +201,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('[DL86] copies of one command that come together share one call', async () => {
+  it('[DL78] copies of one command that come together share one call', async () => {
     const responses: (() => void)[] = [];
     receiver.answer = (response, hook) => void responses.push(() => allow(response, hook));
     const command = triggerTo('scr_a');
@@ -216,7 +216,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('[DL3] [DL83] hooks of one socket run side by side, and the commands keep their order', async () => {
+  it('[DL3] [DL75] hooks of one socket run side by side, and the commands keep their order', async () => {
     const responses: (() => void)[] = [];
     receiver.answer = (response, hook) =>
       void responses.push(() => (hook.body.command.action === 'no' ? json(403, {}) : allow)(response, hook));
@@ -239,7 +239,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(await storedIds()).toEqual([a0, a1, b0, b1, b2]);
   });
 
-  it('[DL83] the other gates come first, and a refused hook leaves the nonce to the same id', async () => {
+  it('[DL75] the other gates come first, and a refused hook leaves the nonce to the same id', async () => {
     const stale = triggerTo('scr_a', { timestamp: 0 });
     expect(await refusal(stale)).toMatchObject({ code: 'REQUEST_EXPIRED' });
     expect(await refusal(triggerTo('scr_none'))).toMatchObject({ code: 'SCREEN_NOT_FOUND' });
@@ -252,7 +252,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(receiver.received).toHaveLength(0);
   });
 
-  it('[DL85] [DL80] five faults open the circuit: nobody is asked until the pause is over', async () => {
+  it('[DL77] [DL72] five faults open the circuit: nobody is asked until the pause is over', async () => {
     let now = 1_800_000_000_000;
     const clock = { ...fastClock(1), monotonic: () => now };
     const made = await start({ clock });
@@ -270,13 +270,13 @@ describeEachDatabase('the command hook', (open) => {
     expect(receiver.received).toHaveLength(6);
   });
 
-  it('[DL84] refusals are answers: they never open the circuit', async () => {
+  it('[DL76] refusals are answers: they never open the circuit', async () => {
     receiver.answer = json(403, {});
     for (let n = 0; n < 8; n += 1) await refusal(triggerTo('scr_a'));
     expect(receiver.received).toHaveLength(8);
   });
 
-  it('[DL83] connections are shared and bounded, however many commands come at once', async () => {
+  it('[DL75] connections are shared and bounded, however many commands come at once', async () => {
     const answers = Array.from({ length: 200 }, (_, n) =>
       harness.send('trigger', triggerTo('scr_a', { data: n }), { socketId: `socket ${n}` }),
     );
@@ -290,7 +290,7 @@ describeEachDatabase('the command hook', (open) => {
     expect(most).toBeLessThanOrEqual(64);
   });
 
-  it('[DL87] neither the secret, nor the URL, nor what is in a command reaches the log', async () => {
+  it('[DL79] neither the secret, nor the URL, nor what is in a command reaches the log', async () => {
     const data = { password: 'hunter2' };
     receiver.answer = (response) => response.socket?.resetAndDestroy();
     await refusal(triggerTo('scr_a', { data }));
@@ -307,7 +307,7 @@ describeEachDatabase('the command hook', (open) => {
     const withHook = (hook: (body: CommandHookBody) => unknown) =>
       start({ config: commandsConfig(), commandHook: hook as (body: CommandHookBody) => HookAnswer });
 
-    it('[DL83] has the same shape and the same say', async () => {
+    it('[DL75] has the same shape and the same say', async () => {
       const made = await withHook(({ command }) =>
         command.action === 'no' ? { allow: false, message: 'Closed\n today' } : { allow: true },
       );
@@ -318,7 +318,7 @@ describeEachDatabase('the command hook', (open) => {
       });
     });
 
-    it('[DL83] changes nothing in the command', async () => {
+    it('[DL75] changes nothing in the command', async () => {
       const made = await withHook(({ command }) => {
         Object.assign(command, { action: 'changed' });
         (command.data as { n: number }).n = 99;
@@ -341,13 +341,13 @@ describeEachDatabase('the command hook', (open) => {
       ],
       ['answers nothing', () => undefined],
       ['answers something else', () => ({ allow: 'yes' })],
-    ])('[DL85] one that %s is a fault', async (_, hook) => {
+    ])('[DL77] one that %s is a fault', async (_, hook) => {
       const made = await withHook(hook);
       expect(await refusal(triggerTo('scr_a'), made)).toMatchObject({ code: 'UNAVAILABLE' });
       expect(await storedIds()).toEqual([]);
     });
 
-    it('[DL85] one that hangs is a fault after 2 s', async () => {
+    it('[DL77] one that hangs is a fault after 2 s', async () => {
       const made = await start({
         config: commandsConfig(),
         clock: fastClock(20),
@@ -388,6 +388,6 @@ it.each([
   ['a\u0000b\u009f\u202ec', 'ab\u202ec'],
   ['half \ud800 of a pair', 'half  of a pair'],
   ['😀'.repeat(501), '😀'.repeat(500)],
-])('[DL84] cleans %j', (message, cleaned) => {
+])('[DL76] cleans %j', (message, cleaned) => {
   expect(cleanMessage(message)).toBe(cleaned);
 });

@@ -33,7 +33,7 @@ describePostgres('requeueing through a network that fails', (_open, serverUrl) =
   });
 
   it.each([{ forward: true }, { forward: false }])(
-    '[DL72] a COMMIT without an answer is asked again and makes one command, whether it was done or not ($forward)',
+    '[DL64] a COMMIT without an answer is asked again and makes one command, whether it was done or not ($forward)',
     async ({ forward }) => {
       const { commands, addScreen } = commandsHarness(database);
       await addScreen(`scr_${forward}`);
@@ -46,7 +46,7 @@ describePostgres('requeueing through a network that fails', (_open, serverUrl) =
     },
   );
 
-  it('[DL72] those that wait for each other read what the first one wrote', async () => {
+  it('[DL64] those that wait for each other read what the first one wrote', async () => {
     const { commands, addScreen } = commandsHarness(database);
     const streamId = await addScreen('scr_crowd');
     const { id, commandId } = await plantLetter(database, 'scr_crowd');
@@ -108,7 +108,7 @@ it.each<[DatabaseFault[], string]>([
   [['deadlock'], 'UNAVAILABLE'],
   [['commit-unknown'], 'INDETERMINATE'],
   [['commit-unknown', 'connection'], 'INDETERMINATE'],
-])('[DL72] a database that answers %j to the end is %s', async (faults, code) => {
+])('[DL64] a database that answers %j to the end is %s', async (faults, code) => {
   await expect(tries(...faults).run()).rejects.toMatchObject({ code });
 });
 
@@ -116,14 +116,14 @@ it.each<DatabaseFault[][]>([
   [['deadlock']],
   [['serialization', 'deadlock']],
   [['commit-unknown', 'connection']],
-])('[DL72] after %j the same command ids are tried again', async (faults) => {
+])('[DL64] after %j the same command ids are tried again', async (faults) => {
   const { asked, run } = tries(...faults, 'requeued');
   expect(await run()).toEqual([{ outcome: 'requeued' }]);
   expect(asked).toHaveLength(faults.length + 1);
   expect(new Set(asked).size).toBe(1);
 });
 
-it('[DL72] a letter removed after a COMMIT without an answer is INDETERMINATE, and a fault of ours is passed on', async () => {
+it('[DL64] a letter removed after a COMMIT without an answer is INDETERMINATE, and a fault of ours is passed on', async () => {
   await expect(tries('commit-unknown', 'unknown').run()).rejects.toMatchObject({ code: 'INDETERMINATE' });
   expect(await tries('unknown').run()).toEqual([{ outcome: 'unknown' }]);
   await expect(tries(new TypeError('ours')).run()).rejects.toBeInstanceOf(TypeError);

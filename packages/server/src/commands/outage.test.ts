@@ -85,7 +85,7 @@ describeEachDatabase('an outage of the database', (open) => {
     expect(await stateOf()).toBe('2');
   };
 
-  it('[DL80] [DL89] while its circuit is open, commands are refused at once, before anything is asked or stored', async () => {
+  it('[DL72] [DL81] while its circuit is open, commands are refused at once, before anything is asked or stored', async () => {
     await openCircuit();
     unsteady.fault = undefined;
     const before = unsteady.statements;
@@ -99,7 +99,7 @@ describeEachDatabase('an outage of the database', (open) => {
     expect(await stored()).toEqual([]);
   });
 
-  it('[DL81] [DL89] it recovers by itself, with nobody calling, and the same ids are accepted then', async () => {
+  it('[DL73] [DL81] it recovers by itself, with nobody calling, and the same ids are accepted then', async () => {
     const command = triggerTo('scr_a');
     await openCircuit();
     expect(await send(command)).toBe('UNAVAILABLE');
@@ -109,7 +109,7 @@ describeEachDatabase('an outage of the database', (open) => {
     expect(await stored()).toEqual([command.id]);
   });
 
-  it('[DL89] receipts wait for it and are written when it is back', async () => {
+  it('[DL81] receipts wait for it and are written when it is back', async () => {
     const screen = new FakeScreen('scr_a');
     await connectScreen(harness.commands, screen);
     expect(await send()).toBe('accepted');
@@ -125,7 +125,7 @@ describeEachDatabase('an outage of the database', (open) => {
     expect(await database.query('select status from deliveries')).toEqual([{ status: 'executed' }]);
   });
 
-  it.each<DatabaseFault>(['full', 'readonly'])('[DL80] %s is an answer: it opens nothing', async (fault) => {
+  it.each<DatabaseFault>(['full', 'readonly'])('[DL72] %s is an answer: it opens nothing', async (fault) => {
     unsteady.fault = fault;
     for (let n = 0; n < 8; n += 1) expect(await send()).toBe('UNAVAILABLE');
     expect(await stateOf()).toBe('0');
@@ -144,7 +144,7 @@ describeEachDatabase('an outage of the database', (open) => {
     expect(await stored()).toEqual([command.id]);
   });
 
-  it('[DL33] [DL89] overload is refused as BUSY before anything is stored, and loses no known id', async () => {
+  it('[DL33] [DL81] overload is refused as BUSY before anything is stored, and loses no known id', async () => {
     const known = triggerTo('scr_a', { data: 'known' });
     expect(await send(known)).toBe('accepted');
     let release = () => {};
@@ -177,7 +177,7 @@ it.each<[DatabaseFault, string]>([
   ['serialization', 'answer'],
   ['content', 'answer'],
   ['aborted', 'nothing'],
-])('[DL80] %s is taken for: %s', (fault, verdict) => {
+])('[DL72] %s is taken for: %s', (fault, verdict) => {
   expect(judgeDatabase(new DatabaseError(fault, 'made up'))).toBe(verdict);
   expect(judgeDatabase(new Error('a bug of ours'))).toBe('nothing');
 });

@@ -133,7 +133,7 @@ describeEachDatabase('retention', (open) => {
     now = START;
   });
 
-  it('[DL90] a command goes when its delivery ended COMMAND_RETENTION_HOURS ago, and not a millisecond earlier', async () => {
+  it('[DL82] a command goes when its delivery ended COMMAND_RETENTION_HOURS ago, and not a millisecond earlier', async () => {
     const id = await fill(database, 'screen', 'scr_a', [old, old, young]);
     const retention = retentionOf(database);
     expect(await retention.run()).toMatchObject({ command: 2, delivery: 2 });
@@ -145,7 +145,7 @@ describeEachDatabase('retention', (open) => {
     expect(await retention.run()).toMatchObject({ command: 0, delivery: 0 });
   });
 
-  it('[DL91] nothing that is pending goes, however old, nor what follows it in its inbox', async () => {
+  it('[DL83] nothing that is pending goes, however old, nor what follows it in its inbox', async () => {
     const id = await fill(database, 'screen', 'scr_a', [old, null, old]);
     // Not even if acked_seq were wrong.
     await database.query('update screen_sessions set acked_seq = 3');
@@ -153,21 +153,21 @@ describeEachDatabase('retention', (open) => {
     expect(await seqsOf(database, 'commands', id)).toEqual([2, 3]);
   });
 
-  it('[DL91] the floor does not overtake acked_seq', async () => {
+  it('[DL83] the floor does not overtake acked_seq', async () => {
     const id = await fill(database, 'screen', 'scr_a', [old, old]);
     await database.query('update screen_sessions set acked_seq = 1');
     expect(await retentionOf(database).run()).toMatchObject({ command: 1 });
     expect(await floorOf(database, id)).toBe(1);
   });
 
-  it('[DL91] a command below the floor stays while its outcome is not known to be old', async () => {
+  it('[DL83] a command below the floor stays while its outcome is not known to be old', async () => {
     const id = await fill(database, 'screen', 'scr_a', [old, null, young]);
     await database.query('update streams set floor_seq = 3 where id = $1', [id]);
     await retentionOf(database).run();
     expect(await seqsOf(database, 'commands', id)).toEqual([2, 3]);
   });
 
-  it('[DL90] an inbox longer than a statement goes in several, and a run that was cut short is finished by the next', async () => {
+  it('[DL82] an inbox longer than a statement goes in several, and a run that was cut short is finished by the next', async () => {
     const long = await fill(database, 'screen', 'scr_a', Array(1203).fill(old));
     const short = await fill(database, 'screen', 'scr_b', [old, young]);
     await database.query('update streams set floor_seq = 700 where id = $1', [long]);
@@ -176,13 +176,13 @@ describeEachDatabase('retention', (open) => {
     expect(await seqsOf(database, 'commands', short)).toEqual([2]);
   });
 
-  it('[DL90] the inbox of a deleted screen goes like any other', async () => {
+  it('[DL82] the inbox of a deleted screen goes like any other', async () => {
     const id = await fill(database, 'screen', 'scr_a', [null, null]);
     await database.query('select * from cancel_inbox($1, $2)', [id, old]);
     expect(await retentionOf(database).run()).toMatchObject({ command: 2, delivery: 2 });
   });
 
-  it('[DL93] the history of a room goes by age and by length, whichever comes first', async () => {
+  it('[DL85] the history of a room goes by age and by length, whichever comes first', async () => {
     const aged = await fill(database, 'room', 'by-age', [null, null]);
     const long = await fill(database, 'room', 'by-length', Array(12).fill(null));
     await database.query('update commands set accepted_at = $2 where stream_id = $1', [
@@ -200,7 +200,7 @@ describeEachDatabase('retention', (open) => {
     expect(await floorOf(database, long)).toBe(2);
   });
 
-  it('[DL93] what the history of a room lets go of stays known for COMMAND_RETENTION_HOURS', async () => {
+  it('[DL85] what the history of a room lets go of stays known for COMMAND_RETENTION_HOURS', async () => {
     const id = await fill(database, 'room', 'busy', Array(12).fill(null));
     const retention = retentionOf(database, { roomHistoryMax: 10 });
     await retention.run();
@@ -210,7 +210,7 @@ describeEachDatabase('retention', (open) => {
     expect(await retention.run()).toMatchObject({ command: 2 });
   });
 
-  it('[DL93] a long history that aged goes in several statements', async () => {
+  it('[DL85] a long history that aged goes in several statements', async () => {
     const id = await fill(database, 'room', 'aged', Array(700).fill(null));
     await database.query('update commands set accepted_at = $2 where stream_id = $1', [id, START - 31 * DAY]);
     await database.query('update commands set accepted_at = $2 where stream_id = $1 and seq = 650', [
@@ -221,7 +221,7 @@ describeEachDatabase('retention', (open) => {
     expect(await floorOf(database, id)).toBe(649);
   });
 
-  it('[DL93] a room command stays in every inbox until its last delivery has ended that long ago, then all go at once', async () => {
+  it('[DL85] a room command stays in every inbox until its last delivery has ended that long ago, then all go at once', async () => {
     const room = await fill(database, 'room', 'lobby', [null, null]);
     await database.query('update commands set accepted_at = $2 where stream_id = $1', [
       room,
@@ -240,7 +240,7 @@ describeEachDatabase('retention', (open) => {
     expect(await retention.run()).toMatchObject({ reference: 2, delivery: 2, command: 1 });
   });
 
-  it('[DL93] a room command that screens are done with stays in the history', async () => {
+  it('[DL85] a room command that screens are done with stays in the history', async () => {
     const room = await fill(database, 'room', 'lobby', [null]);
     const screen = await fill(database, 'screen', 'scr_a', [old]);
     await refer(database, screen, 1, room, 1);
@@ -248,7 +248,7 @@ describeEachDatabase('retention', (open) => {
     expect(await seqsOf(database, 'commands', room)).toEqual([1]);
   });
 
-  it('[DL93] fan-outs beyond a statement go in several', async () => {
+  it('[DL85] fan-outs beyond a statement go in several', async () => {
     const room = await fill(database, 'room', 'lobby', Array(300).fill(null));
     const screen = await fill(database, 'screen', 'scr_a', Array(300).fill(old));
     await database.query('delete from commands where stream_id = $1', [screen]);
@@ -264,7 +264,7 @@ describeEachDatabase('retention', (open) => {
     expect(await retentionOf(database).run()).toMatchObject({ reference: 301, delivery: 301 });
   });
 
-  it('[DL94] a dead letter is a copy: it outlives its command and goes after DEAD_LETTER_DAYS', async () => {
+  it('[DL86] a dead letter is a copy: it outlives its command and goes after DEAD_LETTER_DAYS', async () => {
     const id = await fill(database, 'screen', 'scr_a', [old]);
     await database.query(
       `insert into dead_letters (id, screen_id, stream_id, seq, command_id, sender_id, type, payload, reason, attempts, at, first_id)
@@ -378,7 +378,7 @@ describeEachDatabase('retention of commands that were sent', (open) => {
     return sent;
   };
 
-  it('[DL90] an id is known for the whole retention; after it the status is unknown and the first timestamp too old', async () => {
+  it('[DL82] an id is known for the whole retention; after it the status is unknown and the first timestamp too old', async () => {
     const [sent] = await execute(1);
     if (!sent) throw new Error('nothing was sent');
     const retention = retentionOf(database);
@@ -394,7 +394,7 @@ describeEachDatabase('retention of commands that were sent', (open) => {
     ]);
   });
 
-  it('[DL92] a resume offset below the floor of an inbox is recovered: all down there has ended', async () => {
+  it('[DL84] a resume offset below the floor of an inbox is recovered: all down there has ended', async () => {
     const [, second] = await execute(3);
     now += DAY;
     expect(await retentionOf(database).run()).toMatchObject({ command: 3 });

@@ -15,7 +15,7 @@ it.each([
   ['different ends', ['executed', 'dead'], 'partial'],
   ['different ends without success', ['expired', 'dead'], 'partial'],
   ['one common end', ['cancelled', 'cancelled'], 'cancelled'],
-] as const)('[DL63] the state of a command with %s', (_, deliveries, state) => {
+] as const)('[DL61] the state of a command with %s', (_, deliveries, state) => {
   expect(commandState(deliveries)).toBe(state);
 });
 
@@ -51,7 +51,7 @@ describeEachDatabase('status of commands with several deliveries', (open) => {
     ]);
   };
 
-  it('[DL63] has one delivery a member, each with its own end', async () => {
+  it('[DL61] has one delivery a member, each with its own end', async () => {
     const command = triggerRoom('lobby');
     const { acceptedAt } = await harness.send('trigger', command);
     const status = () => statusOf(deps(), userPrincipal(), [command.id]);

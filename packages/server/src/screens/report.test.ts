@@ -13,7 +13,7 @@ describeEachDatabase('reports of screens', (open) => {
   });
   afterAll(() => harness.stop());
 
-  it('[DL61] [BEY2] the latest report by the database’s clock stands, whatever comes late', async () => {
+  it('[DL59] [BEY2] the latest report by the database’s clock stands, whatever comes late', async () => {
     const owner = harness.person();
     const { screenId } = await harness.makeScreen(owner);
     const screen = { kind: 'screen', screenId, sessionId: 's', expiresAt: 0 } as const;
@@ -32,7 +32,7 @@ describeEachDatabase('reports of screens', (open) => {
     expect((await shown()).desired).toEqual({});
   });
 
-  it('[DL61] a screen that is gone reports nothing', async () => {
+  it('[DL59] a screen that is gone reports nothing', async () => {
     const owner = harness.person();
     const { screenId } = await harness.makeScreen(owner);
     const screen = { kind: 'screen', screenId, sessionId: 's', expiresAt: 0 } as const;

@@ -43,7 +43,7 @@ function setUp(options: Partial<CircuitBreakerOptions> = {}) {
 }
 
 describe('CircuitBreaker', () => {
-  it('[DL80] opens after five failures in a row, and then calls nothing and says when to come again', async () => {
+  it('[DL72] opens after five failures in a row, and then calls nothing and says when to come again', async () => {
     const { clock, breaker, fail } = setUp();
     for (let n = 0; n < 4; n += 1) await fail();
     expect(breaker.state).toBe('CLOSED');
@@ -60,7 +60,7 @@ describe('CircuitBreaker', () => {
     expect(called).toBe(false);
   });
 
-  it('[DL80] does not count what says nothing about health, and an answer ends a row of failures', async () => {
+  it('[DL72] does not count what says nothing about health, and an answer ends a row of failures', async () => {
     const { breaker, fail } = setUp();
     for (let n = 0; n < 20; n += 1) await fail('nothing');
     for (let n = 0; n < 20; n += 1) await fail('answer');
@@ -76,7 +76,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.state).toBe('OPEN');
   });
 
-  it('[DL81] is probed in the background, with nobody calling, and closes when the probe is answered', async () => {
+  it('[DL73] is probed in the background, with nobody calling, and closes when the probe is answered', async () => {
     const probes: ReturnType<typeof held>[] = [];
     const probe = () => {
       const next = held();
@@ -102,7 +102,7 @@ describe('CircuitBreaker', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('[DL81] takes a probe that hangs for a failed one', async () => {
+  it('[DL73] takes a probe that hangs for a failed one', async () => {
     let probes = 0;
     const probe = () => {
       probes += 1;
@@ -121,7 +121,7 @@ describe('CircuitBreaker', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('[DL81] without a probe the first call after the pause is the try, alone and with its own signal', async () => {
+  it('[DL73] without a probe the first call after the pause is the try, alone and with its own signal', async () => {
     const { clock, breaker, open } = setUp();
     await open();
     clock.advance(1000);
@@ -139,7 +139,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.state).toBe('CLOSED');
   });
 
-  it('[DL81] a try that its caller gave up says nothing, so the next one is the try', async () => {
+  it('[DL73] a try that its caller gave up says nothing, so the next one is the try', async () => {
     const { clock, breaker, open, fail } = setUp({ longestPauseMs: 60_000 });
     await open();
     clock.advance(1000);
@@ -147,7 +147,7 @@ describe('CircuitBreaker', () => {
     expect([breaker.state, breaker.refusesForMs()]).toEqual(['OPEN', 1000]);
   });
 
-  it('[DL81] pauses grow to their longest, and begin anew after it closed', async () => {
+  it('[DL73] pauses grow to their longest, and begin anew after it closed', async () => {
     const { clock, breaker, open, fail } = setUp({ pauseMs: 10_000, longestPauseMs: 60_000 });
     await open();
     const pauses: (number | undefined)[] = [];
@@ -164,7 +164,7 @@ describe('CircuitBreaker', () => {
     expect(breaker.refusesForMs()).toBe(10_000);
   });
 
-  it('[DL80] a caller that gave up before is not called for', async () => {
+  it('[DL72] a caller that gave up before is not called for', async () => {
     const { breaker } = setUp();
     let called = false;
     const work = async () => {
@@ -174,7 +174,7 @@ describe('CircuitBreaker', () => {
     expect(called).toBe(false);
   });
 
-  it('[DL82] tells its state and transitions to logs and metrics', async () => {
+  it('[DL74] tells its state and transitions to logs and metrics', async () => {
     const clock = new ManualClock();
     const log = memoryLog();
     const metrics = new Metrics();
@@ -273,7 +273,7 @@ class Reference {
   }
 }
 
-it('[DL80] [DL81] does as a plain model does, whatever order calls, ends and time come in', async () => {
+it('[DL72] [DL73] does as a plain model does, whatever order calls, ends and time come in', async () => {
   let opened = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 40, maxLength: 120 }), async (steps) => {
