@@ -57,7 +57,7 @@ export default {
       name: 'client-runs-in-browsers',
       severity: 'error',
       comment: 'Only the file store is for Node.',
-      from: { path: '^packages/client/src', pathNot: [TESTS, '/file-store\\.ts$'] },
+      from: { path: '^packages/client/src', pathNot: [TESTS, '/file-(store|lock)\\.ts$'] },
       to: { dependencyTypes: ['core'] },
     },
     {
