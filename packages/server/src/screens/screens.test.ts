@@ -44,6 +44,8 @@ describeEachDatabase('screens', (open) => {
         createdAt: harness.clock.now(),
         lastConnectedAt: null,
         pending: 0,
+        desired: {},
+        reported: {},
       },
     });
     const read = await harness.call(owner, 'GET', `/screens/${body.screen.screenId}`);
