@@ -4,7 +4,7 @@ import { io, type Socket } from 'socket.io-client';
 import { v7 as uuidv7 } from 'uuid';
 import type { ScreenOptions } from './messages.js';
 import { pause } from './processes.js';
-import { type ChaosScreen, instructionsOf, type ScreenHost } from './screens.js';
+import { type ChaosScreen, instructionsOf, type ScreenHost } from './screen-host.js';
 
 /** The place that a client keeps, by docs/delivery.md. */
 interface Place {

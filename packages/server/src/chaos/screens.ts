@@ -1,31 +1,9 @@
 import type { ScreenEvent } from './history.js';
 import { historyWriter } from './history.js';
-import type {
-  Death,
-  FromScreens,
-  Instructions,
-  ScreenOptions,
-  ScreensOptions,
-  ToScreens,
-} from './messages.js';
+import type { Death, FromScreens, ScreenOptions, ScreensOptions, ToScreens } from './messages.js';
 import { PlainScreen } from './plain-screen.js';
+import type { ChaosScreen, ScreenHost } from './screen-host.js';
 import { SdkScreen } from './sdk-screen.js';
-
-/** What both kinds of screens share: their file, and the moment at which they are to die. */
-export interface ScreenHost {
-  write(event: ScreenEvent): void;
-  /** SIGKILL of this process, if it is time. */
-  reach(point: Death): void;
-  changed(): void;
-  fault(text: string): void;
-}
-
-export interface ChaosScreen {
-  readonly online: boolean;
-  readonly executed: number;
-  duplicate(): void;
-  close(): Promise<void>;
-}
 
 export function runScreens(
   options: ScreensOptions,
@@ -64,12 +42,4 @@ export function runScreens(
 
 function make(url: string, options: ScreenOptions, host: ScreenHost): ChaosScreen {
   return options.kind === 'sdk' ? new SdkScreen(url, options, host) : new PlainScreen(url, options, host);
-}
-
-/** What the sender wants of the screen; pages are always shown. */
-export function instructionsOf(entry: { type: string; data?: unknown }): Instructions {
-  const { data } = entry;
-  return entry.type === 'trigger' && typeof data === 'object' && data !== null && 'do' in data
-    ? (data as Instructions)
-    : { do: 'run' };
 }

@@ -3,7 +3,7 @@ import { fileStore } from '@bongsu/client/file-store';
 import type { Entry } from '@bongsu/protocol';
 import type { ScreenOptions } from './messages.js';
 import { pause } from './processes.js';
-import { type ChaosScreen, instructionsOf, type ScreenHost } from './screens.js';
+import { type ChaosScreen, instructionsOf, type ScreenHost } from './screen-host.js';
 
 /** Attempts to connect follow each other quickly: a run is short. */
 const LONGEST_WAIT_MS = 100;
