@@ -164,13 +164,14 @@ export default {
     onlyIn('pglite-in-its-adapter', '@electric-sql/pglite', `${SERVER}/platform/database/pglite[^/]*\\.ts$`),
     onlyIn('pino-in-the-log', 'pino|pino-pretty', `${SERVER}/platform/log-output\\.ts$`),
     onlyIn('prom-client-in-metrics', 'prom-client', `${SERVER}/platform/metrics\\.ts$`),
+    onlyIn('cockatiel-in-resilience', 'cockatiel', `${SERVER}/platform/resilience/`),
     onlyIn('socket-io-client-in-chaos', 'socket\\.io-client', `${SERVER}/chaos/`),
     onlyIn('commander-in-the-cli', 'commander', `${SERVER}/cli/`),
     onlyIn('socket-io-in-the-gateway', 'socket\\.io|engine\\.io', `${SERVER}/(gateway/|[^/]+/events\\.ts$)`),
     onlyIn(
       'fastify-in-surfaces',
       'fastify|@fastify/[^/]+|fastify-type-provider-zod|fastify-plugin',
-      `${SERVER}/(gateway/|guards/headers\\.ts$|[^/]+/(routes|index|types)\\.ts$|app\\.ts$)`,
+      `${SERVER}/(gateway/|guards/headers\\.ts$|[^/]+/([a-z-]*routes|index|types)\\.ts$|app\\.ts$)`,
     ),
   ],
   options: {

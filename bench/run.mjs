@@ -1,4 +1,5 @@
 // npm run bench [-- NAME] [--seconds N] [--rounds N] [--cpu-prof FOLDER] [--out FILE]
+// npm run bench -- compare --base COMMIT [accept] [execute] [--seconds N] [--rounds N]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -6,7 +7,8 @@ import { provenance } from './lib/machine.mjs';
 import { canPin } from './lib/processes.mjs';
 import { topOfProfile } from './lib/profile.mjs';
 
-const BENCHES = ['accept', 'execute'];
+const BENCHES = ['accept', 'execute', 'catch-up', 'reconnect'];
+const COMPARED = ['accept', 'execute'];
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
@@ -14,24 +16,37 @@ const { positionals, values } = parseArgs({
     rounds: { type: 'string' },
     'cpu-prof': { type: 'string' },
     out: { type: 'string' },
+    base: { type: 'string' },
   },
 });
-const names = positionals.length > 0 ? positionals : BENCHES;
-const unknown = names.find((name) => !BENCHES.includes(name));
+const [first, ...rest] = positionals;
+const jobs =
+  first === 'compare'
+    ? comparisons(rest)
+    : (first ? positionals : BENCHES).map((name) => ({ name, file: name }));
+const known = first === 'compare' ? COMPARED.map((name) => `compare-${name}`) : BENCHES;
+const unknown = jobs.find(({ name }) => !known.includes(name));
 if (unknown !== undefined) {
-  console.error(`There is no bench "${unknown}". One of: ${BENCHES.join(', ')}`);
+  console.error(`There is no bench "${unknown.name}". One of: ${known.join(', ')}`);
   process.exit(2);
 }
 
+function comparisons(names) {
+  const wanted = names.length > 0 ? names : COMPARED;
+  return wanted.map((what) => ({ name: `compare-${what}`, file: 'compare', what }));
+}
+
 const count = (text) => (text === undefined ? undefined : Number(text));
-for (const name of names) {
-  const { run, description } = await import(`./${name}.mjs`);
+for (const { name, file, what } of jobs) {
+  const { run, description } = await import(`./${file}.mjs`);
   console.error(`${name}: ${description}`);
   if (!canPin()) console.error('no taskset here: the server is not pinned to a core of its own');
   const { table, ...figures } = await run({
     seconds: count(values.seconds),
     rounds: count(values.rounds),
     cpuProfile: values['cpu-prof'],
+    base: values.base,
+    what,
     log: (line) => console.error(line),
   });
   console.table(table);

@@ -5,7 +5,7 @@ import { build } from './build.mjs';
 import { renderConfigPage, renderEnvExample, renewErrorTable } from './lib/config-docs.mjs';
 import { readOpenApiDocument } from './lib/openapi-document.mjs';
 import { ROOT, requireNode, say } from './lib/process.mjs';
-import { renewReadme } from './lib/readme.mjs';
+import { renewExamples, renewReadme } from './lib/readme.mjs';
 
 requireNode();
 await build();
@@ -18,6 +18,7 @@ const files = {
   '.env.example': renderEnvExample(schema),
   'docs/config.md': renderConfigPage(schema),
   'docs/errors.md': renewErrorTable(read('docs/errors.md'), ERRORS),
+  'docs/hooks.md': renewExamples(read('docs/hooks.md')),
   'README.md': renewReadme(read('README.md')),
   'docs/openapi.json': await readOpenApiDocument(),
 };

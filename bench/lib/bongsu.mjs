@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { start, until } from './processes.mjs';
 
-const BIN = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
+/** Of this tree. */
+export const SERVER = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
 
 /** What every bench and proof lifts; they say so beside their figures. */
 export const LIFTED = {
@@ -15,13 +16,13 @@ export const LIFTED = {
 /** As `npm start` runs it (docs/decisions/0034); the peers get the same. */
 export const NODE_FLAGS = ['--max-semi-space-size=32'];
 
-/** `bongsu serve` as a process of its own; resolves when it is ready. */
-export async function serve(settings, { core, cpuProfile } = {}) {
+/** `bongsu serve` as a process of its own, of this tree or of the one that `bin` is in; resolves when it is ready. */
+export async function serve(settings, { core, cpuProfile, bin = SERVER } = {}) {
   const { PATH, HOME, TMPDIR } = process.env;
   const port = settings.PORT;
   const url = `http://127.0.0.1:${port}`;
   const profiling = cpuProfile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfile}`];
-  const child = start(process.execPath, [...NODE_FLAGS, ...profiling, BIN, 'serve'], {
+  const child = start(process.execPath, [...NODE_FLAGS, ...profiling, bin, 'serve'], {
     core,
     env: {
       PATH,

@@ -12,7 +12,7 @@ const LOAD = fileURLToPath(new URL('load.mjs', import.meta.url));
 const PEER = fileURLToPath(new URL('../peers/bare-socketio.mjs', import.meta.url));
 
 /** One run against a fresh Bongsu: a fresh database and fresh people. `postgres` absent: the embedded profile. */
-export async function measureBongsu({ postgres, controllers, load, cpuProfile }) {
+export async function measureBongsu({ postgres, controllers, load, cpuProfile, bin }) {
   const folder = mkdtempSync(join(tmpdir(), 'bongsu-bench-'));
   const database = await postgres?.freshDatabase();
   const settings = {
@@ -20,10 +20,10 @@ export async function measureBongsu({ postgres, controllers, load, cpuProfile })
     DATA_DIR: folder,
     ...(database === undefined ? {} : { DATABASE_URL: database.url }),
   };
-  const server = await serve(settings, { core: CORES.server, cpuProfile });
+  const server = await serve(settings, { core: CORES.server, cpuProfile, bin });
   try {
     const people = await populate(server.url, controllers);
-    return await measure(server, { ...load, people });
+    return await measure(server, { ...load, people }, postgres);
   } finally {
     await stop(server.child, cpuProfile === undefined ? 'SIGKILL' : 'SIGTERM');
     await database?.drop();
@@ -59,28 +59,31 @@ export async function measureBare({ controllers, load, relay = false }) {
   }
 }
 
-/** Drives the load from its own process and reads the server's CPU over exactly the measured time. */
-async function measure({ url, pid }, options) {
+/** Drives the load from its own process and reads the CPU of server and PostgreSQL over exactly the measured time. */
+async function measure({ url, pid }, options, postgres) {
   const child = start(process.execPath, [LOAD], {
     core: CORES.others,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   child.send({ url, ...options });
-  let before = 0;
+  const usage = async () => [await cpuSeconds(pid), (await postgres?.cpuSeconds()) ?? 0];
+  let before = [0, 0];
   const patienceMs = 1000 * (options.warmUpSeconds + options.seconds + 60);
   const figures = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('the load did not end in time')), patienceMs);
     child.on('exit', (code) => reject(new Error(`the load ended with ${code}`)));
     child.on('message', async ({ measuring, measured }) => {
-      if (measuring) before = await cpuSeconds(pid);
+      if (measuring) before = await usage();
       if (measured === undefined) return;
       // On a busy machine the load is gone before the next line has its answer.
       child.removeAllListeners('exit');
-      const used = (await cpuSeconds(pid)) - before;
+      const [used, usedByPostgres] = (await usage()).map((now, place) => now - before[place]);
+      const perThousand = (seconds) => round((seconds * 1e6) / Math.max(1, measured.commands));
       clearTimeout(timer);
       resolve({
         ...measured,
-        serverCpuMsPer1000: round((used * 1e6) / Math.max(1, measured.commands)),
+        serverCpuMsPer1000: perThousand(used),
+        ...(postgres === undefined ? {} : { postgresCpuMsPer1000: perThousand(usedByPostgres) }),
         serverCpuShare: round(used / options.seconds),
         serverRssMiB: Math.round(await residentMiB(pid)),
       });

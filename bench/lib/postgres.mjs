@@ -3,10 +3,15 @@ import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePort, start, stop, until } from './processes.mjs';
+import { familyCpuSeconds, freePort, start, stop, until } from './processes.mjs';
 
-/** A PostgreSQL of our own in a temporary folder, with fsync on as anybody would run it. */
-export async function startPostgres({ core } = {}) {
+const OWN = '/* bench */';
+
+/**
+ * A PostgreSQL of our own in a temporary folder, with fsync on as anybody would run it.
+ * @param options.countStatements with pg_stat_statements
+ */
+export async function startPostgres({ core, countStatements = false } = {}) {
   const binaries = findBinaries();
   const owner = serverUser();
   const folder = mkdtempSync(join(tmpdir(), 'bongsu-bench-postgres-'));
@@ -18,7 +23,13 @@ export async function startPostgres({ core } = {}) {
     { ...owner, cwd: folder, stdio: 'ignore' },
   );
   const port = await freePort();
-  const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: 200 };
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: 200,
+    ...(countStatements ? { shared_preload_libraries: 'pg_stat_statements' } : {}),
+  };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const url = (database) => `postgresql://postgres@127.0.0.1:${port}/${database}`;
   let child;
@@ -44,6 +55,7 @@ export async function startPostgres({ core } = {}) {
       databases += 1;
       const name = `bench_${databases}`;
       await query(url('postgres'), `create database ${name}`);
+      if (countStatements) await query(url(name), 'create extension pg_stat_statements');
       return {
         name,
         url: url(name),
@@ -64,6 +76,20 @@ export async function startPostgres({ core } = {}) {
         'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1',
         [name],
       );
+    },
+    cpuSeconds: () => familyCpuSeconds(child.pid),
+    /** One statement of the bench's own, which is not counted. */
+    ask: (database, text) => query(database.url, `${text} ${OWN}`).then(({ rows }) => rows),
+    /** Statements since the last call, by their text. */
+    async takeStatements(database) {
+      const { rows } = await query(
+        database.url,
+        `select query, calls::int, rows::int, total_exec_time as ms from pg_stat_statements
+         where dbid = (select oid from pg_database where datname = current_database()) and query not like '%${OWN}'
+         order by calls desc`,
+      );
+      await query(database.url, `select pg_stat_statements_reset() ${OWN}`);
+      return rows;
     },
     async stop() {
       signalAll(child.pid, 'SIGCONT');

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
@@ -42,6 +42,21 @@ export async function cpuSeconds(pid) {
     .slice(11, 13);
   return (Number(user) + Number(system)) / TICKS_PER_SECOND;
 }
+
+/** The same of a process, its living children and those that have ended. */
+export async function familyCpuSeconds(pid) {
+  let ticks = 0;
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => undefined);
+    if (stat === undefined) continue;
+    const [, parent, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(entry) !== pid && Number(parent) !== pid) continue;
+    for (const field of fields.slice(9, 13)) ticks += Number(field);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 

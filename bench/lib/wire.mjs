@@ -13,9 +13,10 @@ export class Wire {
   onEvent = () => {};
   onClose = () => {};
 
-  /** Resolves once the namespace is joined and, where the server sends one, `ready` has come. */
-  static connect(url, auth, { waitForReady = true } = {}) {
+  /** Resolves once the namespace is joined and, where the server sends one, `ready` has come. `onEvent` misses nothing after it. */
+  static connect(url, auth, { waitForReady = true, onEvent } = {}) {
     const wire = new Wire();
+    if (onEvent) wire.onEvent = onEvent;
     return new Promise((resolve, reject) => {
       const endpoint = `${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
       const socket = new WebSocket(endpoint, { perMessageDeflate: false, skipUTF8Validation: true });

@@ -7,7 +7,12 @@ export function renewReadme(readme) {
   const delivery = readFileSync(join(ROOT, 'docs/delivery.md'), 'utf8');
   const guarantee = between(delivery, '<!-- guarantee:start -->', '<!-- guarantee:end -->');
   const withTable = replaceBetween(readme, '<!-- guarantee:start -->', '<!-- guarantee:end -->', guarantee);
-  return withTable.replace(
+  return renewExamples(withTable);
+}
+
+/** Examples as they stand in examples/. */
+export function renewExamples(page) {
+  return page.replace(
     /<!-- example:(\S+) -->[\s\S]*?<!-- example:end -->/g,
     (_, path) =>
       `<!-- example:${path} -->\n\`\`\`js\n${readFileSync(join(ROOT, path), 'utf8')}\`\`\`\n<!-- example:end -->`,

@@ -2,86 +2,37 @@ import {
   type Accepted,
   BongsuError,
   type CommandOrUnknown,
-  type CommandStatus,
   type NavigateInput,
   type Ready,
-  type SessionClosing,
   type Target,
   type TriggerInput,
 } from '@bongsu/protocol';
 import { ask } from './ask.js';
+import { cancelCommand } from './cancel-command.js';
+import type {
+  AcceptedCommand,
+  ClientEvents,
+  CommandOptions,
+  ConnectOptions,
+  TriggerOptions,
+} from './client-types.js';
 import { abortable, type Clock, systemClock } from './clock.js';
+import { CommandQueue, type Left } from './command-queue.js';
 import { Connection, type ConnectionState, type Link, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
 import { CommandError } from './errors.js';
-import { type CommandEvent, type Draft, Outbox } from './outbox.js';
+import type { CommandEvent } from './journal.js';
+import { type Draft, Outbox } from './outbox.js';
 import { type Outcome, Outcomes } from './outcomes.js';
 import type { TokenSource } from './token-manager.js';
 import { tokenSource } from './token-source.js';
 
-export interface ConnectOptions {
-  /** The server, e.g. "https://bongsu.example.org". */
-  url: string | URL;
-  /** Where Socket.IO is mounted. Default "/socket.io". */
-  path?: string;
-  /** A login that renews itself. Either this or `token`. */
-  tokens?: TokenSource;
-  /** An access token, an API key, or what gives one. A function is asked again when its token expires. */
-  token?: string | (() => string | Promise<string>);
-  /** How long a command may wait to be accepted, offline or refused for now. Default 60,000 ms. */
-  queueTtlMs?: number;
-  /** Commands that may wait at once; one more is refused with BUSY. Default 1,000. */
-  maxQueued?: number;
-  clock?: Clock;
-  /** Numbers in [0, 1) for the jitter. Default Math.random. */
-  random?: () => number;
-}
-
-export interface CommandOptions {
-  /** Which display of the screen, 0–15. */
-  displayIndex?: number;
-  /** How long it may wait for its screen, from acceptance. Default and maximum: the server's retention (24 h). */
-  ttlMs?: number;
-  /** Which statuses come back: all, the last one, or none. Default all. */
-  notify?: 'all' | 'final' | 'none';
-  /** Refused as REPLAY_DETECTED when another command of yours carried it within 10 minutes. */
-  nonce?: string;
-  /** How long it may wait to be accepted. Default: the client's. */
-  queueTtlMs?: number;
-  /** Only to send again a command whose outcome is in doubt: the id of its CommandError. Default: a new UUIDv7. */
-  id?: string;
-  /** Stops the waiting, and takes an unsent command back; one that was sent may still be accepted. */
-  signal?: AbortSignal;
-}
-
-export interface TriggerOptions extends CommandOptions {
-  /** Further sends after a `failed` receipt, 0–10. Default: the server's (3). */
-  retries?: number;
-}
-
-/** The server's ack, and how the command ends. */
-export interface AcceptedCommand extends Accepted {
-  /**
-   * Resolves when every screen's delivery is terminal: look at `status`. Rejects only when nobody can tell any
-   * more: NOT_FOUND past the server's retention, UNAVAILABLE once this client is closed.
-   */
-  readonly executed: Promise<Outcome>;
-}
-
-export interface ClientEvents {
-  /** After each connect. */
-  ready: Ready;
-  state: StateChange;
-  /** Every status of the user's commands, from this client or another. */
-  'command-status': CommandStatus;
-  /** A screen that the user owns or controls came or went. Not durable: read GET /api/screens after `ready`. */
-  'screen-status': { screenId: string; online: boolean; at: number };
-  'session-closing': SessionClosing;
-  'auth-expiring': { expiresAt: number };
-}
+export type * from './client-types.js';
 
 const QUEUE_TTL_MS = 60_000;
 const MAX_QUEUED = 1_000;
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
+const RETENTION_MS = 24 * 3_600_000;
 const STATUS_PAGE = 100;
 /** Statuses are pushed; asking now and then covers what a push lost on its way between nodes. */
 const STATUS_POLL_MS = 15_000;
@@ -89,38 +40,33 @@ const STATUS_POLL_MS = 15_000;
 /** A controller's connection. Made by `connect`. */
 export class Client extends Emitter<ClientEvents> {
   private readonly connection: Connection;
+  private readonly tokens: TokenSource;
   private readonly outcomes = new Outcomes();
   private readonly outbox: Outbox;
+  private readonly queue: CommandQueue | undefined;
   private readonly clock: Clock;
   private readonly queueTtlMs: number;
   private cancelPoll = () => {};
   private closedBy: BongsuError | undefined;
 
-  constructor(options: ConnectOptions) {
+  constructor(private readonly options: ConnectOptions) {
     super();
-    const { url, path, clock = systemClock, random = Math.random, maxQueued = MAX_QUEUED } = options;
-    const tokens = tokenSource(options);
+    const { url, path, clock = systemClock, random = Math.random, queue } = options;
+    this.tokens = tokenSource(options);
     this.clock = clock;
     this.queueTtlMs = options.queueTtlMs ?? QUEUE_TTL_MS;
-    this.connection = new Connection({ url, path, tokens, clock, random });
-    this.outbox = new Outbox({
-      clock,
-      random,
-      maxQueued,
-      serverNow: () => this.connection.serverNow(),
-      correctClock: (serverTime) => {
-        this.connection.clockOffsetMs = serverTime - clock.now();
-      },
-      isOnline: () => this.connection.link !== undefined,
-      transmit: (event, payload, onAnswer) => {
-        // The one place where a draft becomes a payload; the server checks it in full.
-        if (event === 'trigger')
-          this.connection.link?.emit(event, payload as unknown as TriggerInput, onAnswer);
-        else this.connection.link?.emit(event, payload as unknown as NavigateInput, onAnswer);
-      },
-      renewToken: () => this.connection.renewToken(),
-      onFirstTransmission: (id) => this.outcomes.track(id),
-    });
+    this.connection = new Connection({ url, path, tokens: this.tokens, clock, random });
+    this.outbox = this.makeOutbox(random);
+    if (queue) {
+      this.queue = new CommandQueue({
+        store: queue,
+        clock,
+        outbox: this.outbox,
+        ...(options.locks ? { locks: options.locks } : {}),
+        onRestored: (left) => this.onRestored(left),
+        onFault: (error) => this.emit('queue-fault', { error }),
+      });
+    }
     this.connection.on('link', (link) => this.listen(link));
     this.connection.on('ready', ({ ready }) => this.onReady(ready));
     this.connection.on('state', (change) => this.onState(change));
@@ -172,14 +118,40 @@ export class Client extends Emitter<ClientEvents> {
     return pages;
   }
 
+  /**
+   * How a command ends of which only the id is known, e.g. one of an earlier process.
+   * @throws BongsuError NOT_FOUND: not yours, never accepted, or past the server's retention; as `executed` else
+   */
+  track(id: string): Promise<Outcome> {
+    if (this.closedBy) return Promise.reject(this.closedBy);
+    const outcome = this.outcomes.follow(id);
+    this.learn([id]);
+    return outcome;
+  }
+
+  /**
+   * Takes a command back: one that waits here is rejected with CONFLICT, one that waits on the server for its screen
+   * is cancelled there.
+   * @throws BongsuError CONFLICT once it is on its way to the screen or has ended; NOT_FOUND
+   */
+  async cancel(id: string): Promise<void> {
+    if (this.outbox.takeBack(id)) return;
+    const { url, fetch = globalThis.fetch } = this.options;
+    await cancelCommand(id, { url, fetch, tokens: this.tokens });
+  }
+
   /** Resolves when online; rejects when closed for good, or with the signal's reason. */
   async online({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     await this.connection.online(signal);
   }
 
-  /** Disconnects for good. Commands that were not accepted reject; `.executed` promises too. */
-  close(): void {
+  /**
+   * Disconnects for good. Commands that were not accepted reject; `.executed` promises too. With `queue` they stay
+   * in it (INDETERMINATE), for a later client to send. Resolves once the queue is written and free for others.
+   */
+  async close(): Promise<void> {
     this.connection.close();
+    await this.queue?.close();
   }
 
   private async command(
@@ -196,11 +168,61 @@ export class Client extends Emitter<ClientEvents> {
         if (error instanceof CommandError && error.id) this.outcomes.forget(error.id, error);
         throw error;
       });
-    const { success: _, ...accepted } = answer as Accepted & { success?: true };
-    const executed = this.outcomes.accepted(accepted.id, accepted.screens ?? 1);
+    return this.onAccepted(answer);
+  }
+
+  private onAccepted(answer: Accepted & { success?: true }): AcceptedCommand {
+    const { success: _, ...accepted } = answer;
+    const { id, screens = 1 } = accepted;
+    const executed = this.outcomes.accepted(id, screens);
+    this.queue?.onAccepted(accepted, executed);
     // A repeat may have ended long ago, and its statuses come only once.
-    if (accepted.duplicate) this.learn([accepted.id]);
+    if (accepted.duplicate) this.learn([id]);
     return { ...accepted, executed };
+  }
+
+  private onRestored({ waiting, open }: Left): void {
+    const done = open.map((accepted) => {
+      const executed = this.outcomes.accepted(accepted.id, accepted.screens ?? 1);
+      this.queue?.onAccepted(accepted, executed);
+      return { id: accepted.id, accepted: Promise.resolve({ ...accepted, executed }) };
+    });
+    const waits = waiting.map(({ id, type, body, accepted: answer }) => {
+      const accepted = answer.then((ack) => this.onAccepted(ack));
+      // Who does not ask is not told.
+      accepted.catch((error: BongsuError) => this.outcomes.forget(id, error));
+      return { id, command: { type, ...(JSON.parse(body) as object) }, accepted };
+    });
+    this.learnAll(open.map(({ id }) => id));
+    this.emit('restored', [...done, ...waits]);
+  }
+
+  private makeOutbox(random: () => number): Outbox {
+    const {
+      maxQueued = MAX_QUEUED,
+      maxQueuedBytes = MAX_QUEUED_BYTES,
+      retentionMs = RETENTION_MS,
+    } = this.options;
+    const { clock, connection } = this;
+    return new Outbox({
+      clock,
+      random,
+      maxQueued,
+      maxQueuedBytes,
+      retentionMs,
+      serverNow: () => connection.serverNow(),
+      correctClock: (serverTime) => {
+        connection.clockOffsetMs = serverTime - clock.now();
+      },
+      isOnline: () => connection.link !== undefined,
+      transmit: (event, payload, onAnswer) => {
+        // The one place where a draft becomes a payload; the server checks it in full.
+        if (event === 'trigger') connection.link?.emit(event, payload as unknown as TriggerInput, onAnswer);
+        else connection.link?.emit(event, payload as unknown as NavigateInput, onAnswer);
+      },
+      renewToken: () => connection.renewToken(),
+      onFirstTransmission: (id) => this.outcomes.track(id),
+    });
   }
 
   private listen(link: Link): void {
@@ -212,11 +234,9 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   private onReady(ready: Ready): void {
+    this.queue?.onUser(ready.userId);
     this.outbox.flush();
-    const open = this.outcomes.open();
-    for (let start = 0; start < open.length; start += STATUS_PAGE) {
-      this.learn(open.slice(start, start + STATUS_PAGE));
-    }
+    this.learnAll(this.outcomes.open());
     this.poll(0);
     this.emit('ready', ready);
   }
@@ -227,7 +247,9 @@ export class Client extends Emitter<ClientEvents> {
     if (change.state === 'closed') {
       const error = change.error ?? new BongsuError('UNAVAILABLE');
       this.closedBy = error;
-      this.outbox.failAll(error);
+      // Of a login that is over nothing goes out later; what the app closed goes on in another client.
+      this.outbox.failAll(error, { keep: change.error === undefined });
+      void this.queue?.close();
       this.outcomes.forgetAll(error);
     }
     this.emit('state', change);
@@ -252,6 +274,12 @@ export class Client extends Emitter<ClientEvents> {
       link.emit('status', { ids }, ack),
     );
     return items;
+  }
+
+  private learnAll(ids: string[]): void {
+    for (let start = 0; start < ids.length; start += STATUS_PAGE) {
+      this.learn(ids.slice(start, start + STATUS_PAGE));
+    }
   }
 
   private learn(ids: string[]): void {

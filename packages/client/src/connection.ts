@@ -54,6 +54,8 @@ export interface ConnectionOptions {
   clock: Clock;
   /** Numbers in [0, 1) for the jitter. */
   random: () => number;
+  /** Default: made here. A client that makes several connections in turn gives one for all. */
+  instanceId?: string;
   /** What the handshake says besides token, instanceId and protocol. */
   handshake?: () => Promise<Partial<HandshakeInput>>;
 }
@@ -73,7 +75,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   link: Link | undefined;
   /** Add to this machine's clock to get the server's, in milliseconds. */
   clockOffsetMs = 0;
-  private readonly instanceId = uuidv7();
+  private readonly instanceId: string;
   private readonly stops: (() => void)[];
   private current: { link?: Link } = {};
   private attempts = 0;
@@ -85,6 +87,7 @@ export class Connection extends Emitter<ConnectionEvents> {
 
   constructor(private readonly options: ConnectionOptions) {
     super();
+    this.instanceId = options.instanceId ?? uuidv7();
     this.stops = [
       onWake(() => this.wake()),
       options.tokens.on('tokens', ({ accessToken }) => void this.reauthenticate(accessToken)),

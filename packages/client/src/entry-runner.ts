@@ -43,7 +43,7 @@ export class EntryRunner {
 
   take(link: Link, entry: Entry, answer: Answer): void {
     this.enqueue(link, async () => {
-      const receipt = await this.receiptFor(entry).catch(failedReceipt);
+      const receipt = await this.receiptFor(link, entry).catch(failedReceipt);
       if (!receipt) return;
       this.options.onReceipt(entry, receipt);
       // The server sends it again on the next link, and is told then.
@@ -63,7 +63,7 @@ export class EntryRunner {
     });
   }
 
-  private async receiptFor(entry: Entry): Promise<Receipt | undefined> {
+  private async receiptFor(link: Link, entry: Entry): Promise<Receipt | undefined> {
     const record = this.record ?? onReady(undefined, entry.epoch, undefined);
     const decision = onEntry(record, entry, this.options.policy);
     switch (decision.action) {
@@ -75,16 +75,21 @@ export class EntryRunner {
         if (decision.record) await this.keep(decision.record);
         return { status: 'executed' };
       case 'run':
-        return this.run(decision.record, entry);
+        return this.run(link, decision.record, entry);
     }
   }
 
-  private async run(record: StreamRecord, entry: Entry): Promise<Receipt> {
+  private async run(link: Link, record: StreamRecord, entry: Entry): Promise<Receipt | undefined> {
     try {
       await this.store(record);
     } catch (error) {
       this.options.onStoreFault(error);
       return { status: 'failed', error: 'The screen could not store its place.', retryable: true };
+    }
+    if (!link.connected) {
+      // The server may have ended it by now: it has not begun after all.
+      await this.keep(onFailed(record));
+      return undefined;
     }
     try {
       await this.options.handle(entry);

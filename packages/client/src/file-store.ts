@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { lockFile } from './file-lock.js';
 import type { ScreenStore } from './screen-store.js';
 
 interface Content {
@@ -7,47 +8,90 @@ interface Content {
   values: Record<string, unknown>;
 }
 
+/** A store in a file, which is this process's until `close` or its end. */
+export interface FileStore extends ScreenStore {
+  readonly name: string;
+  /** Waits for the last write and frees the file for other processes. The next use takes it again. */
+  close(): Promise<void>;
+}
+
+const openFiles = new Map<string, OpenFile>();
+
 /**
- * Keeps a screen in one JSON file (mode 0600: it holds the credential). Each write makes a new file, syncs it and
- * renames it over the old one, so a crash at any moment leaves the old or the new content, never a mixture.
- * One process a file.
- * @throws Error from its methods when the file is not a store's, or by the file system (ENOSPC, EACCES …)
+ * Keeps a screen, or a client's queue, in one JSON file (mode 0600: it holds the credential). Each write makes a new
+ * file, syncs it and renames it over the old one, so a crash at any moment leaves the old or the new content, never
+ * a mixture. One process a file: `<file>.lock` keeps others out, and a lock whose process was killed is taken over.
+ * @throws Error from its methods when another live process uses the file, when it is not a store's, or by the file
+ *   system (ENOSPC, EACCES …)
  * @example screen({ url, store: fileStore('./data/screen.json'), onTrigger })
  */
-export function fileStore(path: string): ScreenStore {
+export function fileStore(path: string): FileStore {
   const target = resolve(path);
-  let content: Promise<Content> | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
+  // All stores of one file in this process are one: two with a memory each would undo each other's writes.
+  const file = () => {
+    const present = openFiles.get(target) ?? new OpenFile(target);
+    openFiles.set(target, present);
+    return present;
+  };
+  return {
+    name: target,
+    get: (key) => file().get(key),
+    set: (key, value) => file().change((values) => ({ ...values, [key]: structuredClone(value) })),
+    delete: (key) => file().change(({ [key]: _, ...rest }) => rest),
+    close: async () => {
+      const present = openFiles.get(target);
+      await present?.close();
+      if (openFiles.get(target) === present) openFiles.delete(target);
+    },
+  };
+}
 
-  function load(): Promise<Content> {
-    content ??= read(target).catch((error: unknown) => {
-      content = undefined;
-      throw error;
-    });
-    return content;
+class OpenFile {
+  private lock: Promise<() => Promise<void>> | undefined;
+  private content: Promise<Content> | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly path: string) {}
+
+  async get(key: string): Promise<unknown> {
+    const { values } = await this.load();
+    return Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined;
   }
 
   /** One write at a time; memory changes only after the file has. */
-  function change(edit: (values: Record<string, unknown>) => Record<string, unknown>): Promise<void> {
-    const done = turn.then(async () => {
-      const { values } = await load();
+  change(edit: (values: Record<string, unknown>) => Record<string, unknown>): Promise<void> {
+    const done = this.turn.then(async () => {
+      const { values } = await this.load();
       const next: Content = { version: 1, values: edit(values) };
-      await replace(target, JSON.stringify(next));
-      content = Promise.resolve(next);
+      await replace(this.path, JSON.stringify(next));
+      this.content = Promise.resolve(next);
     });
-    turn = done.catch(() => {});
+    this.turn = done.catch(() => {});
     return done;
   }
 
-  return {
-    name: target,
-    get: async (key) => {
-      const { values } = await load();
-      return Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined;
-    },
-    set: (key, value) => change((values) => ({ ...values, [key]: structuredClone(value) })),
-    delete: (key) => change(({ [key]: _, ...rest }) => rest),
-  };
+  async close(): Promise<void> {
+    await this.turn;
+    const release = await this.lock?.catch(() => undefined);
+    await release?.();
+  }
+
+  private load(): Promise<Content> {
+    this.content ??= this.open().catch((error: unknown) => {
+      this.content = undefined;
+      throw error;
+    });
+    return this.content;
+  }
+
+  private async open(): Promise<Content> {
+    this.lock ??= lockFile(this.path).catch((error: unknown) => {
+      this.lock = undefined;
+      throw error;
+    });
+    await this.lock;
+    return read(this.path);
+  }
 }
 
 async function read(path: string): Promise<Content> {

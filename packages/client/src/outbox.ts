@@ -1,17 +1,11 @@
-import {
-  type Accepted,
-  type Answer,
-  BongsuError,
-  type ErrorCode,
-  MAX_BODY_BYTES,
-  MAX_DATA_BYTES,
-} from '@bongsu/protocol';
+import { type Accepted, type Answer, BongsuError, type ErrorCode, FRESHNESS_MS } from '@bongsu/protocol';
 import { v7 as uuidv7 } from 'uuid';
 import { jittered, reconnectDelayMs } from './backoff.js';
 import type { Clock } from './clock.js';
+import { checkedBody } from './command-body.js';
 import { CommandError, errorFromWire, toBongsuError } from './errors.js';
-
-export type CommandEvent = 'trigger' | 'navigate';
+import type { CommandEvent, Journal, StoredCommand } from './journal.js';
+import { Line, type Waiting } from './line.js';
 
 /** A command without what is made at its first transmission. */
 export type Draft = Record<string, unknown>;
@@ -36,40 +30,24 @@ export interface OutboxOptions {
   renewToken: () => Promise<boolean>;
   onFirstTransmission: (id: string) => void;
   maxQueued: number;
-}
-
-interface Waiting {
-  event: CommandEvent;
-  draft: Draft;
-  id: string | undefined;
-  timestamp: number | undefined;
-  /** `ready` to be sent, `sent` and not answered, or `paused` before another try. */
-  phase: 'ready' | 'sent' | 'paused';
-  /** Numbers the transmissions, so that the answer of one that was given up on is not taken for the present one's. */
-  transmission: number;
-  /** A transmission of it ended without a refusal that proves that it was not accepted. */
-  doubtful: boolean;
-  retries: number;
-  /** New timestamps and new tokens it has got. */
-  mends: number;
-  lastError: BongsuError | undefined;
-  cancelTimers: Set<() => void>;
-  resolve(accepted: Accepted): void;
-  reject(error: unknown): void;
+  maxQueuedBytes: number;
+  /** COMMAND_RETENTION_HOURS of the server, in milliseconds. */
+  retentionMs: number;
 }
 
 /** Silence on a live link. Sending again is safe: the id is the same. */
 const ACK_TIMEOUT_MS = 15_000;
+/** New timestamps on one link, and new tokens, before it goes slower or gives up. */
 const MAX_MENDS = 3;
 /** Refusals before anything is stored; after any other retryable one the command may yet be accepted. */
 const PROVES_REFUSAL: readonly ErrorCode[] = ['RATE_LIMIT', 'BUSY'];
 
-/**
- * Commands on their way to being accepted, in order of call. In memory only: the persisted queue of the offline
- * issue takes its place by keeping `Waiting` entries durably.
- */
+/** Commands on their way to being accepted, in order of call: in memory, and with a journal durably as well. */
 export class Outbox {
-  private readonly waiting = new Set<Waiting>();
+  private readonly line = new Line();
+  private journal: Journal | undefined;
+  /** False while it is not known yet what an earlier process left, which goes first. */
+  private isOpen = true;
 
   constructor(private readonly options: OutboxOptions) {}
 
@@ -82,67 +60,154 @@ export class Outbox {
     draft: Draft,
     { queueTtlMs, signal, id }: { queueTtlMs: number; signal?: AbortSignal; id?: string },
   ): Promise<Accepted> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const fault = sizeFault(draft);
-      if (fault) return reject(new CommandError(fault, { definite: true }));
-      if (this.waiting.size >= this.options.maxQueued) {
-        return reject(new CommandError('BUSY', { definite: true, details: { queued: this.waiting.size } }));
-      }
-      const command: Waiting = {
-        event,
-        // A copy: a retry must say the same as the first transmission, whatever the caller does meanwhile.
-        draft: JSON.parse(JSON.stringify(draft)) as Draft,
-        id,
-        timestamp: undefined,
-        phase: 'ready',
-        transmission: 0,
-        doubtful: id !== undefined,
-        retries: 0,
-        mends: 0,
-        lastError: undefined,
-        cancelTimers: new Set(),
-        resolve,
-        reject,
-      };
-      this.waiting.add(command);
-      const onAbort = () => this.end(command, () => reject(signal?.reason));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      command.cancelTimers.add(() => signal?.removeEventListener('abort', onAbort));
-      this.later(command, queueTtlMs, () => this.expire(command));
-      this.transmit(command);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const { body, bytes, fault } = checkedBody(draft);
+    if (fault) return Promise.reject(new CommandError(fault, { definite: true }));
+    const { maxQueued, maxQueuedBytes, clock } = this.options;
+    const { size: queued, bytes: queuedBytes } = this.line;
+    if (queued >= maxQueued || queuedBytes + bytes > maxQueuedBytes) {
+      const details = { queued, queuedBytes };
+      return Promise.reject(new CommandError('BUSY', { definite: true, details }));
+    }
+    const doubtful = id !== undefined;
+    return this.enter({ event, body, bytes, id, doubtful, expiresAt: clock.now() + queueTtlMs }, signal);
+  }
+
+  /** Sends nothing until `open`. */
+  hold(): void {
+    this.isOpen = false;
+  }
+
+  /** From now on commands are sent; with a journal each is written down before. */
+  open(journal?: Journal): void {
+    this.journal = journal;
+    this.isOpen = true;
+    if (journal && this.line.size > 0) {
+      for (const command of this.line) command.id ??= this.newId();
+      void journal.save();
+    }
+    this.flush();
+  }
+
+  /** Puts in front what an earlier process left; before `open`. */
+  restore(left: StoredCommand[]): Promise<Accepted>[] {
+    const given = left.map(({ type, ...stored }) => {
+      const bytes = stored.body.length;
+      // It may have been sent, if it was about to be.
+      const wasSent = stored.sentAt !== undefined;
+      return { event: type, bytes, isDurable: wasSent, doubtful: wasSent, ...stored };
     });
+    return this.line.putFirst(given, (command) => this.watch(command));
+  }
+
+  /** What is to be kept, in order. */
+  stored(): StoredCommand[] {
+    return [...this.line].map(({ id, event, body, expiresAt, timestamp, sentAt }) => ({
+      id: id as string,
+      type: event,
+      body,
+      expiresAt,
+      ...(timestamp === undefined ? {} : { timestamp }),
+      ...(sentAt === undefined ? {} : { sentAt }),
+    }));
   }
 
   /** A link is ready: everything unanswered goes out again, in order. */
   flush(): void {
-    for (const command of [...this.waiting]) if (command.phase === 'ready') this.transmit(command);
+    if (!this.options.isOnline()) return;
+    for (const command of [...this.line]) this.dispatch(command);
   }
 
   /** The link is gone, and with it the acks that had not come. */
   lost(): void {
-    for (const command of this.waiting) {
+    for (const command of this.line) {
+      command.restamps = 0;
       if (command.phase !== 'sent') continue;
       command.phase = 'ready';
       command.doubtful = true;
     }
   }
 
-  /** There will be no other link. */
-  failAll(error: BongsuError): void {
-    for (const command of [...this.waiting]) this.fail(command, error);
+  /** There will be no other link. `keep`: what is written down stays so, for a later process to send. */
+  failAll(error: BongsuError, { keep = false } = {}): void {
+    this.isOpen = false;
+    for (const command of [...this.line]) {
+      if (keep && this.journal) this.leave(command, error);
+      else this.fail(command, error);
+    }
+  }
+
+  /** Rejects these; they are forgotten. */
+  refuse(ids: ReadonlySet<string>, error: BongsuError): void {
+    for (const command of [...this.line]) if (command.id && ids.has(command.id)) this.fail(command, error);
+  }
+
+  /** Takes one back; true if it was never sent. */
+  takeBack(id: string): boolean {
+    const command = [...this.line].find((waiting) => waiting.id === id);
+    if (!command) return false;
+    const isUnsent = command.sentAt === undefined;
+    const options = { id, definite: isUnsent, cause: new Error('cancelled') };
+    this.end(command, () => command.reject(new CommandError('CONFLICT', options)));
+    return isUnsent;
+  }
+
+  private enter(given: Parameters<Line['add']>[0], signal: AbortSignal | undefined): Promise<Accepted> {
+    const { command, accepted } = this.line.add(given);
+    if (this.journal) command.id ??= this.newId();
+    const onAbort = () => this.end(command, () => command.reject(signal?.reason));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    command.cancelTimers.add(() => signal?.removeEventListener('abort', onAbort));
+    this.watch(command);
+    this.dispatch(command);
+    if (command.phase === 'ready') void this.journal?.save();
+    return accepted;
+  }
+
+  private watch(command: Waiting): void {
+    this.later(command, command.expiresAt - this.options.clock.now(), () => this.expire(command));
+  }
+
+  private newId(): string {
+    return uuidv7({ msecs: Math.round(this.options.serverNow()) });
+  }
+
+  /** Sends it if it may go now; what is not written down yet is written first. */
+  private dispatch(command: Waiting): void {
+    if (command.phase !== 'ready' || !this.isOpen || !this.options.isOnline()) return;
+    if (this.line.isHeld(command)) return;
+    // One that was left behind may be over before its timer gets its turn.
+    if (command.expiresAt < this.options.clock.now()) {
+      this.expire(command);
+      return;
+    }
+    command.timestamp ??= Math.round(this.options.serverNow());
+    command.id ??= uuidv7({ msecs: command.timestamp });
+    command.sentAt ??= this.options.clock.now();
+    if (!this.journal || command.isDurable) {
+      this.transmit(command);
+      return;
+    }
+    command.phase = 'saving';
+    void this.journal.save().then(() => {
+      command.isDurable = true;
+      if (!this.line.has(command) || command.phase !== 'saving') return;
+      command.phase = 'ready';
+      this.dispatch(command);
+    });
   }
 
   private transmit(command: Waiting): void {
     if (!this.options.isOnline()) return;
-    command.timestamp ??= Math.round(this.options.serverNow());
-    command.id ??= uuidv7({ msecs: command.timestamp });
     command.transmission += 1;
     command.phase = 'sent';
-    const { id, timestamp, transmission } = command;
+    const { id, timestamp, transmission, event, body } = command;
+    if (id === undefined || timestamp === undefined) throw new Error('sent without an id');
+    // It will be refused as expired and stamped anew: later ones for its target would overtake it meanwhile.
+    if (this.options.serverNow() - timestamp > FRESHNESS_MS) this.line.hold(command);
     const isPresent = () => command.transmission === transmission && command.phase === 'sent';
     if (transmission === 1) this.options.onFirstTransmission(id);
-    this.options.transmit(command.event, { ...command.draft, id, timestamp }, (answer) => {
+    this.options.transmit(event, { ...(JSON.parse(body) as Draft), id, timestamp }, (answer) => {
       if (isPresent()) this.onAnswer(command, answer);
     });
     this.later(command, ACK_TIMEOUT_MS, () => {
@@ -154,14 +219,13 @@ export class Outbox {
 
   private onAnswer(command: Waiting, answer: Answer<Accepted>): void {
     if (answer.success) {
-      this.end(command, () => command.resolve(answer));
+      this.end(command, () => command.resolve(answer), { accepted: true });
       return;
     }
     const error = errorFromWire(answer.error) ?? new BongsuError('INTERNAL_ERROR');
     command.lastError = error;
-    const mayMend = command.mends < MAX_MENDS;
-    if (error.code === 'REQUEST_EXPIRED' && mayMend) this.restamp(command, error);
-    else if (error.code === 'TOKEN_EXPIRED' && mayMend) this.renew(command, error);
+    if (error.code === 'REQUEST_EXPIRED') this.restamp(command, error);
+    else if (error.code === 'TOKEN_EXPIRED' && command.renewals < MAX_MENDS) this.renew(command, error);
     else if (!error.retryable) this.fail(command, error, true);
     else {
       if (!PROVES_REFUSAL.includes(error.code)) command.doubtful = true;
@@ -169,21 +233,30 @@ export class Outbox {
     }
   }
 
-  /** REQUEST_EXPIRED proves that this transmission was not accepted, so the same id may carry a new timestamp. */
+  /**
+   * REQUEST_EXPIRED proves that this transmission was not accepted, so the same id may carry a new timestamp; but an
+   * earlier one may have been, and the server knows its id for no longer than its retention.
+   */
   private restamp(command: Waiting, error: BongsuError): void {
+    const { clock, retentionMs, correctClock, serverNow } = this.options;
+    if (clock.now() - (command.sentAt ?? 0) > retentionMs / 2) {
+      this.fail(command, error, true);
+      return;
+    }
     const { serverTime } = (error.details ?? {}) as { serverTime?: unknown };
-    if (typeof serverTime === 'number') this.options.correctClock(serverTime);
-    command.timestamp = Math.round(this.options.serverNow());
-    command.mends += 1;
-    command.phase = 'ready';
-    this.transmit(command);
+    if (typeof serverTime === 'number') correctClock(serverTime);
+    command.timestamp = Math.round(serverNow());
+    command.restamps += 1;
+    if (command.restamps > MAX_MENDS) this.pause(command, this.delayMs(command));
+    else this.transmit(command);
   }
 
   private renew(command: Waiting, error: BongsuError): void {
     command.phase = 'paused';
+    this.line.hold(command);
     this.options.renewToken().then(
       (renewed) => {
-        command.mends += 1;
+        command.renewals += 1;
         if (renewed) this.resume(command);
         else this.fail(command, error, true);
       },
@@ -192,16 +265,17 @@ export class Outbox {
   }
 
   private pause(command: Waiting, delayMs: number): void {
-    if (!this.waiting.has(command)) return;
+    if (!this.line.has(command)) return;
     command.phase = 'paused';
     command.retries += 1;
+    this.line.hold(command);
     this.later(command, delayMs, () => this.resume(command));
   }
 
   private resume(command: Waiting): void {
-    if (!this.waiting.has(command) || command.phase !== 'paused') return;
+    if (!this.line.has(command) || command.phase !== 'paused') return;
     command.phase = 'ready';
-    this.transmit(command);
+    this.dispatch(command);
   }
 
   private delayMs(command: Waiting): number {
@@ -221,10 +295,21 @@ export class Outbox {
     this.end(command, () => command.reject(new CommandError(code, options)));
   }
 
-  private end(command: Waiting, report: () => void): void {
-    if (!this.waiting.delete(command)) return;
+  /** Rejects, and stays in the line to be written down. */
+  private leave(command: Waiting, error: BongsuError): void {
+    for (const cancel of command.cancelTimers) cancel();
+    const options = { id: command.id, definite: false, cause: error };
+    command.reject(new CommandError('INDETERMINATE', options));
+  }
+
+  private end(command: Waiting, report: () => void, { accepted = false } = {}): void {
+    const freed = this.line.remove(command, { accepted });
+    if (!freed) return;
     for (const cancel of command.cancelTimers) cancel();
     report();
+    if (accepted) this.journal?.tidy();
+    else void this.journal?.save();
+    for (const next of freed) this.dispatch(next);
   }
 
   private later(command: Waiting, delayMs: number, task: () => void): void {
@@ -233,18 +318,5 @@ export class Outbox {
       task();
     });
     command.cancelTimers.add(cancel);
-  }
-}
-
-const encoder = new TextEncoder();
-
-/** What would close the whole connection (a frame too large) or never arrive is refused here. */
-function sizeFault(draft: Draft): ErrorCode | undefined {
-  try {
-    const sizeOf = (value: unknown) => encoder.encode(JSON.stringify(value) ?? '').length;
-    const tooLarge = sizeOf(draft.data) > MAX_DATA_BYTES || sizeOf(draft) > MAX_BODY_BYTES;
-    return tooLarge ? 'PAYLOAD_TOO_LARGE' : undefined;
-  } catch {
-    return 'VALIDATION_ERROR';
   }
 }

@@ -1,5 +1,6 @@
 import type { Command, CommandOrUnknown, CommandState, CommandStatus } from '@bongsu/protocol';
 import { BongsuError } from '@bongsu/protocol';
+import { withResolvers } from './with-resolvers.js';
 
 /** How a command ended. */
 export interface Outcome {
@@ -11,8 +12,10 @@ export interface Outcome {
 }
 
 interface Tracked {
-  /** How many screens must end; unknown before the ack. */
+  /** How many screens must end; unknown before the ack or the first answer. */
   screens: number | undefined;
+  /** Worth asking for: accepted, or asked for by its id. */
+  isOpen: boolean;
   final: Map<string, CommandStatus>;
   promise: Promise<Outcome>;
   resolve(outcome: Outcome): void;
@@ -31,14 +34,23 @@ export class Outcomes {
     const { promise, resolve, reject } = withResolvers<Outcome>();
     // Who does not ask for the outcome is not told of its failure either.
     promise.catch(() => {});
-    this.tracked.set(id, { screens: undefined, final: new Map(), promise, resolve, reject });
+    this.tracked.set(id, { screens: undefined, isOpen: false, final: new Map(), promise, resolve, reject });
     this.forgetOldest();
+  }
+
+  /** The end of a command of which only the id is known. */
+  follow(id: string): Promise<Outcome> {
+    this.track(id);
+    const tracked = this.tracked.get(id) as Tracked;
+    tracked.isOpen = true;
+    return tracked.promise;
   }
 
   /** The command was accepted for so many screens; the promise of its end. */
   accepted(id: string, screens: number): Promise<Outcome> {
     this.track(id);
     const tracked = this.tracked.get(id) as Tracked;
+    tracked.isOpen = true;
     tracked.screens = screens;
     this.settleIfComplete(id, tracked);
     return tracked.promise;
@@ -53,9 +65,9 @@ export class Outcomes {
     for (const id of [...this.tracked.keys()]) this.forget(id, error);
   }
 
-  /** The accepted commands that have not ended, oldest first. */
+  /** The commands to ask for: accepted or followed, and not known to have ended; oldest first. */
   open(): string[] {
-    return [...this.tracked].filter(([, { screens }]) => screens !== undefined).map(([id]) => id);
+    return [...this.tracked].filter(([, { isOpen }]) => isOpen).map(([id]) => id);
   }
 
   onStatus(status: CommandStatus): void {
@@ -67,7 +79,13 @@ export class Outcomes {
 
   onAnswer(item: CommandOrUnknown): void {
     const tracked = this.tracked.get(item.id);
-    if (!tracked || item.status === 'accepted') return;
+    if (!tracked) return;
+    if (item.status === 'accepted') {
+      // What came before this answer may have been the last.
+      if (item.deliveries.length > 0) tracked.screens ??= item.deliveries.length;
+      this.settleIfComplete(item.id, tracked);
+      return;
+    }
     // Accepted, yet no longer known: it is past retention, and nobody can tell any more.
     if (item.status === 'unknown') this.forget(item.id, new BongsuError('NOT_FOUND'));
     else this.settle(item.id, tracked, { id: item.id, status: item.status, deliveries: deliveriesOf(item) });
@@ -114,14 +132,4 @@ function deliveriesOf({ id, acceptedAt, deliveries }: Command): CommandStatus[] 
           },
         ],
   );
-}
-
-function withResolvers<T>() {
-  let resolve: (value: T) => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

@@ -1,78 +1,22 @@
-import {
-  BongsuError,
-  type DeviceCredential,
-  type Entry,
-  type NavigateEntry,
-  type Ready,
-  type Receipt,
-  type SessionClosing,
-  type TriggerEntry,
-} from '@bongsu/protocol';
+import { BongsuError, type DeviceCredential, type Entry } from '@bongsu/protocol';
+import { v7 as uuidv7 } from 'uuid';
 import { type Clock, systemClock } from './clock.js';
-import { Connection, type ConnectionState, type StateChange } from './connection.js';
+import { Connection, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
 import { EntryRunner } from './entry-runner.js';
 import { toBongsuError } from './errors.js';
-import type { Fetch } from './http.js';
-import type { Policy } from './offset-rule.js';
 import { pair } from './pairing.js';
-import type { ScreenStore } from './screen-store.js';
-import { browserLocks, type Locks } from './tabs.js';
+import { Reporter } from './reporter.js';
+import type { ScreenEvents, ScreenOptions, ScreenState, ScreenStateChange } from './screen-types.js';
+import { browserLocks } from './tabs.js';
 import { ClientTokenManager } from './token-manager.js';
 import type { StoredTokens, TokenStorage } from './token-storage.js';
 
-/** `standby`: another tab is this screen. `pairing`: a code is shown. The others as in ConnectionState. */
-export type ScreenState = ConnectionState | 'standby' | 'pairing';
-export type ScreenStateChange = Omit<StateChange, 'state'> & { state: ScreenState };
-
-export interface HandlerContext {
-  /** Aborted by `close()`. */
-  signal: AbortSignal;
-}
-
-export interface ScreenOptions {
-  /** The server, e.g. "https://bongsu.example.org". */
-  url: string | URL;
-  /** Where Socket.IO is mounted. Default "/socket.io". */
-  path?: string;
-  /** Keeps the credential and the place: `indexedDbStore`, `fileStore`, or `memoryStore` for tests. */
-  store: ScreenStore;
-  /**
-   * Does what a trigger asks for; awaited, one entry at a time. To throw means it failed: it is tried again, with
-   * pauses, unless the error has `retryable: false`. Without it triggers fail.
-   */
-  onTrigger?: (entry: TriggerEntry, context: HandlerContext) => unknown;
-  /** Shows a page; as onTrigger. */
-  onNavigate?: (entry: NavigateEntry, context: HandlerContext) => unknown;
-  /** Shows a pairing code while the store holds no credential. Without it such a screen closes with AUTH_ERROR. */
-  onCode?: (pairing: { code: string; expiresInMs: number }) => void;
-  /** A credential got otherwise (POST /api/screens/:id/credentials); replaces the stored one of another screen. */
-  credential?: DeviceCredential;
-  /**
-   * What becomes of an entry that was begun when the process died: `at-least-once` (default) runs it again,
-   * `at-most-once` reports it as failed ("interrupted").
-   */
-  policy?: Policy;
-  /** How long the server waits for a receipt, for slow screens: 1,000–600,000 ms. Default: the server's. */
-  ackTimeoutMs?: number;
-  clock?: Clock;
-  random?: () => number;
-  fetch?: Fetch;
-  /** Default `navigator.locks`, where there is one. */
-  locks?: Locks;
-}
-
-export interface ScreenEvents {
-  state: ScreenStateChange;
-  ready: Ready;
-  /** An entry was answered, by running it or as a repeat. */
-  receipt: { entry: Entry; receipt: Receipt };
-  'session-closing': SessionClosing;
-  /** The store failed to write; the screen goes on, with less to stand on after a crash. */
-  'store-fault': { error: unknown };
-}
+export type * from './screen-types.js';
 
 const CREDENTIAL = 'credential';
+
+const streamOf = (screenId: string) => `screen:${screenId}`;
 
 type StoredCredential = StoredTokens & { screenId: string };
 
@@ -84,10 +28,14 @@ export class Screen extends Emitter<ScreenEvents> {
   private readonly stop = new AbortController();
   private readonly finished: Promise<void>;
   private readonly clock: Clock;
+  private readonly instanceId = uuidv7();
+  private readonly reporter: Reporter;
+  private forgetting = false;
 
   constructor(private readonly options: ScreenOptions) {
     super();
     this.clock = options.clock ?? systemClock;
+    this.reporter = new Reporter(this.clock);
     // Later, so that the caller can attach listeners first.
     this.finished = Promise.resolve().then(() => this.main());
   }
@@ -98,14 +46,48 @@ export class Screen extends Emitter<ScreenEvents> {
     await this.finished;
   }
 
+  /**
+   * Closes, and drops the credential and the place from the store: the next start with it pairs anew. The server
+   * keeps the credential until it is revoked there.
+   */
+  async forget(): Promise<void> {
+    this.forgetting = true;
+    await this.close();
+    if (this.forgetting) await this.erase();
+  }
+
+  /**
+   * Tells what a display shows when no navigate brought it there, e.g. after a touch. An executed navigate needs no
+   * report. Resolves once the server has it, or a later one of the same display; waits for the connection.
+   * @throws BongsuError e.g. VALIDATION_ERROR; UNAVAILABLE when closed
+   */
+  report(url: string, displayIndex = 0): Promise<void> {
+    return this.reporter.report(url, displayIndex);
+  }
+
   private async main(): Promise<void> {
     let end: Omit<StateChange, 'state'> = {};
     try {
-      end = await this.alone(() => this.sessions());
+      end = await this.alone(async () => {
+        const change = await this.sessions().finally(() => this.reporter.close());
+        // Before another tab takes over.
+        if (this.forgetting) await this.erase();
+        return change;
+      });
     } catch (error) {
       if (!this.stop.signal.aborted) end = { error: toBongsuError(error) };
     }
+    this.reporter.close();
     this.setState({ ...end, state: 'closed' });
+  }
+
+  private async erase(): Promise<void> {
+    const { store } = this.options;
+    const stored = (await store.get(CREDENTIAL)) as StoredCredential | undefined;
+    await store.delete(CREDENTIAL);
+    const screenId = stored?.screenId ?? this.screenId;
+    if (screenId !== undefined) await store.delete(streamOf(screenId));
+    this.forgetting = false;
   }
 
   /** Of all tabs with this store, one at a time. */
@@ -172,11 +154,19 @@ export class Screen extends Emitter<ScreenEvents> {
 
   /** One connection, until it is closed for good. */
   private async session(screenId: string): Promise<Omit<StateChange, 'state'>> {
-    const { url, path, policy = 'at-least-once', ackTimeoutMs, random = Math.random, store } = this.options;
+    const {
+      url,
+      path,
+      policy = 'at-least-once',
+      ackTimeoutMs,
+      window,
+      random = Math.random,
+      store,
+    } = this.options;
     const { clock } = this;
     const runner = new EntryRunner({
       store,
-      stream: `screen:${screenId}`,
+      stream: streamOf(screenId),
       policy,
       handle: (entry) => this.handle(entry),
       onReceipt: (entry, receipt) => this.emit('receipt', { entry, receipt }),
@@ -190,9 +180,11 @@ export class Screen extends Emitter<ScreenEvents> {
       tokens,
       clock,
       random,
+      instanceId: this.instanceId,
       handshake: async () => ({
         ...(runner.resume ? { resume: runner.resume } : {}),
         ...(ackTimeoutMs === undefined ? {} : { ackTimeoutMs }),
+        ...(window === undefined ? {} : { window }),
       }),
     });
     try {
@@ -214,6 +206,7 @@ export class Screen extends Emitter<ScreenEvents> {
     });
     connection.on('ready', ({ ready, link }) => {
       runner.begin(link, ready);
+      this.reporter.begin(link);
       this.emit('ready', ready);
     });
     connection.on('session-closing', (closing) => this.emit('session-closing', closing));

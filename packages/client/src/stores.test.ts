@@ -1,18 +1,22 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import {
   closeSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import 'fake-indexeddb/auto';
 import { afterAll, describe, expect, it } from 'vitest';
-import { fileStore } from './file-store.js';
+import { type FileStore, fileStore } from './file-store.js';
 import { indexedDbStore } from './indexed-db-store.js';
 import { memoryStore, type ScreenStore } from './screen-store.js';
 
@@ -61,7 +65,9 @@ for (const [name, make] of Object.entries(stores)) {
 
     it('[CL5] has it still when opened again', async () => {
       const { open, lasting } = make();
-      await open().set('place', { done: 7 });
+      const first = open();
+      await first.set('place', { done: 7 });
+      if ('close' in first) await (first as FileStore).close();
       const again = open();
       expect(await again.get('place')).toEqual({ done: 7 });
       expect(again.name === undefined).toBe(!lasting);
@@ -72,7 +78,9 @@ for (const [name, make] of Object.entries(stores)) {
 describe('fileStore', () => {
   it('[CL5] leaves the old content whatever becomes of a write half done', async () => {
     const path = newPath();
-    await fileStore(path).set('place', { done: 1 });
+    const before = fileStore(path);
+    await before.set('place', { done: 1 });
+    await before.close();
     // What a crash in the middle of the next write leaves behind.
     writeFileSync(`${path}.new`, '{"version":1,"values":{"pla');
     const store = fileStore(path);
@@ -89,12 +97,15 @@ describe('fileStore', () => {
     await store.set('place', { done: 2 });
     expect(readFileSync(old, 'utf8')).toContain('{"done":1}');
     closeSync(old);
+    await store.close();
     expect(await fileStore(path).get('place')).toEqual({ done: 2 });
   });
 
   it('[CL5] is readable by its owner only, and leaves nothing beside it', async () => {
     const path = join(folder, 'alone/screen.json');
-    await fileStore(path).set('credential', 'secret');
+    const store = fileStore(path);
+    await store.set('credential', 'secret');
+    await store.close();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(join(folder, 'alone'))).toEqual(['screen.json']);
   });
@@ -123,7 +134,86 @@ describe('fileStore', () => {
     await expect(store.set('place', { done: 2, bad: 1n })).rejects.toThrow();
     expect(await store.get('place')).toEqual({ done: 1 });
     await store.set('place', { done: 3 });
+    await store.close();
     expect(await fileStore(path).get('place')).toEqual({ done: 3 });
+  });
+});
+
+describe('one process a file', () => {
+  const root = fileURLToPath(new URL('../', import.meta.url));
+  /** A process that takes the file, says so, and stays until it is told. */
+  const script = `
+    import { fileStore } from './dist/file-store.js';
+    const store = fileStore(process.argv[1]);
+    try {
+      await store.set('place', process.pid);
+      console.log('taken');
+    } catch (error) {
+      console.log(error.name + ': ' + error.message);
+      process.exit(3);
+    }
+    process.stdin.resume().on('end', () => process.exit(0));
+  `;
+  function spawnOwner(path: string) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, path], { cwd: root });
+    children.push(child);
+    const said = new Promise<string>((resolve) => {
+      child.stdout.setEncoding('utf8').once('data', (text: string) => resolve(text.trim()));
+    });
+    return { child, said, exit: new Promise((resolve) => child.once('exit', resolve)) };
+  }
+  const children: ChildProcess[] = [];
+  afterAll(() => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+
+  it('[CL17] a second process is refused by name, a killed one’s file is taken over, an ended one’s is free', async () => {
+    const path = newPath();
+    const first = spawnOwner(path);
+    expect(await first.said).toBe('taken');
+    const refused = new RegExp(
+      `^FileInUseError: .*in use by process ${first.child.pid} on .*one process a file`,
+    );
+    expect(await spawnOwner(path).said).toMatch(refused);
+    await expect(fileStore(path).get('place')).rejects.toThrow(/in use by process/);
+    first.child.kill('SIGKILL');
+    await first.exit;
+    const second = spawnOwner(path);
+    expect(await second.said).toBe('taken');
+    second.child.stdin.end();
+    await second.exit;
+    const store = fileStore(path);
+    expect(await store.get('place')).toBe(second.child.pid);
+    await store.close();
+    const beside = readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)));
+    expect(beside).toEqual([basename(path)]);
+  });
+
+  it('[CL17] of many that find a stale lock at once one gets the file', async () => {
+    const path = newPath();
+    const killed = spawnOwner(path);
+    await killed.said;
+    killed.child.kill('SIGKILL');
+    await killed.exit;
+    const said = await Promise.all([1, 2, 3, 4].map(() => spawnOwner(path).said));
+    expect(said.filter((text) => text === 'taken')).toHaveLength(1);
+  });
+
+  it('[CL17] the stores of one file in one process share it', async () => {
+    const path = newPath();
+    await Promise.all([fileStore(path).set('a', 1), fileStore(path).set('b', 2)]);
+    expect(JSON.parse(readFileSync(path, 'utf8')).values).toEqual({ a: 1, b: 2 });
+  });
+
+  it('[CL17] an owner on another machine lives as long as it beats', async () => {
+    const path = newPath();
+    mkdirSync(dirname(path), { recursive: true });
+    const lock = `${path}.lock`;
+    writeFileSync(lock, JSON.stringify({ token: 'x', pid: 1, host: 'elsewhere' }));
+    await expect(fileStore(path).get('place')).rejects.toThrow(/process 1 on elsewhere/);
+    const longAgo = new Date(Date.now() - 60_000);
+    utimesSync(lock, longAgo, longAgo);
+    expect(await fileStore(path).get('place')).toBeUndefined();
   });
 });
 

@@ -1,4 +1,4 @@
-import { unref } from './clock.js';
+import { abortable, unref } from './clock.js';
 
 /** The part of `navigator.locks` that is used; the type keeps tests and Node honest. */
 export interface Locks {
@@ -8,6 +8,25 @@ export interface Locks {
     task: (lock: unknown) => Promise<T>,
   ): Promise<T>;
 }
+
+const held = new Map<string, Promise<unknown>>();
+
+/** The same for the objects of one process, where there is no `navigator.locks`. */
+export const processLocks: Locks = {
+  async request(name, { ifAvailable, signal }, task) {
+    const before = held.get(name);
+    if (before && ifAvailable) return task(null);
+    const run = (async () => {
+      await abortable(before ?? Promise.resolve(), signal);
+      return task({ name });
+    })();
+    const settled = Promise.allSettled([before, run]).then(() => {
+      if (held.get(name) === settled) held.delete(name);
+    });
+    held.set(name, settled);
+    return run;
+  },
+};
 
 /** What one tab tells the others. */
 export interface TabChannel {

@@ -1,7 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
 import { badInputRules } from './rules/bad-input.js';
+import { cancellingRules } from './rules/cancelling.js';
+import { deadLetterRules } from './rules/dead-letters.js';
 import { deliveringRules } from './rules/delivering.js';
+import { displayRules } from './rules/displays.js';
+import { endingRules } from './rules/ending.js';
 import { envelopeRules } from './rules/envelope.js';
 import { handshakeRules } from './rules/handshake.js';
 import { httpCommandRules } from './rules/http-commands.js';
@@ -39,7 +43,11 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'accepting [DL]': acceptingRules,
     'commands over HTTP [DL]': httpCommandRules,
     'delivering [DL]': deliveringRules,
+    'ending [DL]': endingRules,
     'status [DL]': statusRules,
+    'displays [DL]': displayRules,
+    'dead letters [DL]': deadLetterRules,
+    'cancelling [DL]': cancellingRules,
     'screens [SC]': screenRules,
     'pairing [SC]': pairingRules,
     'envelope [ER]': envelopeRules,

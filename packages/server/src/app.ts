@@ -11,7 +11,9 @@ import {
   socketsConfig,
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
-import { type Commands, createCommands, type NodeLease } from './commands/index.js';
+import { controlPath, serveControl } from './cli/control.js';
+import { runOperation } from './cli/operations.js';
+import { type CommandHook, type Commands, createCommands, type NodeLease } from './commands/index.js';
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
 import { compileTrust, type Trust } from './gateway/client-address.js';
@@ -37,6 +39,7 @@ import { keepNode } from './platform/database/node-keeper.js';
 import { MemoryEphemeral } from './platform/ephemeral/memory.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
+import { Breakers } from './platform/resilience/breakers.js';
 import { createScreens, type Screens } from './screens/index.js';
 import { readVersion } from './version.js';
 
@@ -44,6 +47,8 @@ import { readVersion } from './version.js';
 export interface Overrides {
   clock?: Clock;
   log?: Log;
+  /** Asked before each command is accepted, in place of COMMAND_HOOK_URL. */
+  commandHook?: CommandHook;
 }
 
 export interface App {
@@ -61,7 +66,7 @@ export interface App {
 
 /** @example const app = createApp(config); await app.start(); … await app.stop() */
 export function createApp(config: Config, overrides: Overrides = {}): App {
-  return new BongsuApp(config, overrides.clock ?? systemClock, overrides.log ?? silentLog);
+  return new BongsuApp(config, overrides);
 }
 
 /** What every domain is built from. */
@@ -73,6 +78,7 @@ interface Core {
   log: Log;
   metrics: Metrics;
   database: Database;
+  breakers: Breakers;
   ephemeral: MemoryEphemeral;
   limiter: RateLimiter;
   connections: Connections;
@@ -88,14 +94,18 @@ class BongsuApp implements App {
   readonly #config: Config;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #commandHook: CommandHook | undefined;
   readonly #lifecycle: Lifecycle;
   readonly fatal: Promise<unknown>;
   #fail: (reason: unknown) => void = () => undefined;
   #url: string | undefined;
   #identity: Identity | undefined;
+  /** Of the embedded profile: by it commands reach the process that owns the data folder. */
+  #controlSocket: string | undefined;
 
-  constructor(config: Config, clock: Clock, log: Log) {
+  constructor(config: Config, { clock = systemClock, log = silentLog, commandHook }: Overrides) {
     this.#config = config;
+    this.#commandHook = commandHook;
     this.#clock = clock;
     this.#log = log;
     this.#lifecycle = new Lifecycle({ clock, log });
@@ -145,6 +155,11 @@ class BongsuApp implements App {
     const deps = { clock: this.#clock, log: this.#log, metrics: new Metrics() };
     const node = { name: nodeName(this.#config), incarnation: randomUUID() };
     const { database, kept } = await this.#openDatabase(node);
+    const breakers = await this.#lifecycle.step(
+      'circuit breakers',
+      () => new Breakers(deps),
+      (made) => made.stop(),
+    );
     const ephemeral = await this.#lifecycle.step(
       'ephemeral',
       () => new MemoryEphemeral(this.#clock, this.#log),
@@ -155,6 +170,7 @@ class BongsuApp implements App {
       node,
       lease: kept,
       database,
+      breakers,
       ephemeral,
       databaseClock: databaseClock(database, this.#clock),
       limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
@@ -164,9 +180,11 @@ class BongsuApp implements App {
 
   async #openDatabase(node: Pick<Core['node'], 'name' | 'incarnation'>) {
     const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
+    if (this.#config.DATABASE_URL === undefined)
+      this.#controlSocket = await controlPath(this.#config.DATA_DIR);
     const { database, uncleanStop } = await this.#lifecycle.step(
       'database',
-      () => openDatabase(this.#config, node.name, deps),
+      () => openDatabase(this.#config, node.name, deps, this.#controlSocket),
       (opened) => opened.database.close(),
     );
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
@@ -188,9 +206,11 @@ class BongsuApp implements App {
     const commands = createCommands({
       ...core,
       config: commandsConfig(this.#config),
+      commandHook: this.#commandHook,
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
+      ownedScreens: (userId) => screens.ownedBy(userId),
       usernames: (ids) => identity.usernames(ids),
       limit: (userId) => core.limiter.checkBurst(`user:${userId}`),
       registerNonce: (userId, nonce, commandId) => nonces.registerNonce(userId, nonce, commandId),
@@ -236,7 +256,7 @@ class BongsuApp implements App {
       identity,
       commands,
       screens,
-      events: { ...identity.events, ...commands.events },
+      events: { ...identity.events, ...screens.events, ...commands.events },
       admit: createAdmit({
         isDraining: () => !health.ready,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),
@@ -260,10 +280,21 @@ class BongsuApp implements App {
       () => commands,
       (it, signal) => it.stop(signal),
     );
+    await this.#serveControl(commands);
     await this.#lifecycle.step(
       'readiness',
       () => health.setReady(true),
       () => health.setReady(false),
+    );
+  }
+
+  async #serveControl(commands: Commands): Promise<void> {
+    const path = this.#controlSocket;
+    if (path === undefined) return;
+    await this.#lifecycle.step(
+      'control socket',
+      () => serveControl(path, (name, input) => runOperation(commands, name, input), this.#log),
+      (it) => it.close(),
     );
   }
 

@@ -147,9 +147,14 @@ describe('refusals', () => {
       /^JWT_SECRET: must not be given together/,
     ],
     [
-      'a hook that nothing would ask',
+      'a hook without its secret',
       { COMMAND_HOOK_URL: 'https://h.example' },
-      /^COMMAND_HOOK_URL: is not supported/,
+      /^COMMAND_HOOK_SECRET: is required with COMMAND_HOOK_URL/,
+    ],
+    [
+      'a hook with a password in its URL',
+      { COMMAND_HOOK_URL: 'https://:secret@h.example', COMMAND_HOOK_SECRET: SECRET },
+      /^COMMAND_HOOK_URL: must be a URL that starts with/,
     ],
     ['a negative number', { BATCH_SIZE: '-1' }, /^BATCH_SIZE: must be a whole number/],
     ['a fraction', { DRAIN_SECONDS: '1.5' }, /^DRAIN_SECONDS: must be a whole number/],

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 import { parseEnv } from 'node:util';
 import { runCommandLine } from './cli/command-line.js';
 import type { Terminal } from './cli/terminal.js';
@@ -19,6 +20,7 @@ function openTerminal(): Terminal {
     isTty: process.stdout.isTTY === true,
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
+    confirm,
     onSignal: (listener) => {
       process.on('SIGTERM', listener);
       process.on('SIGINT', listener);
@@ -29,6 +31,16 @@ function openTerminal(): Terminal {
     },
     exit: (code) => process.exit(code),
   };
+}
+
+async function confirm(question: string): Promise<boolean | undefined> {
+  if (process.stdin.isTTY !== true) return undefined;
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await prompt.question(`${question} [y/N] `)).trim());
+  } finally {
+    prompt.close();
+  }
 }
 
 const LONG_MS = 2 ** 30;

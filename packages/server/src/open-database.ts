@@ -10,16 +10,24 @@ export interface OpenedDatabase {
   uncleanStop: boolean;
 }
 
-/** PostgreSQL where DATABASE_URL names one, else the embedded one in DATA_DIR. @throws DatabaseError, DataFolderError */
+/**
+ * PostgreSQL where DATABASE_URL names one, else the embedded one in DATA_DIR.
+ * @param controlSocket where commands beside the owner of DATA_DIR are to ask it
+ * @throws DatabaseError, DataFolderError
+ */
 export async function openDatabase(
   config: Config,
   nodeName: string,
   deps: PgliteDeps,
+  controlSocket?: string,
 ): Promise<OpenedDatabase> {
   const url = config.DATABASE_URL?.reveal();
   if (url !== undefined) {
     return { database: await openPostgres(postgresConfig(config, url, nodeName), deps), uncleanStop: false };
   }
-  const { database, leftBy } = await openPglite({ dataDir: config.DATA_DIR, nodeName }, deps);
+  const { database, leftBy } = await openPglite(
+    { dataDir: config.DATA_DIR, nodeName, ...(controlSocket === undefined ? {} : { controlSocket }) },
+    deps,
+  );
   return { database, uncleanStop: leftBy !== undefined };
 }

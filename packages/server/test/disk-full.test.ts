@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { send, trigger, World } from '@bongsu/conformance';
 import { type Failure, HealthSchema } from '@bongsu/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPgliteFolder } from './support/pglite-databases.js';
+import { findPostgres, startPostgres } from './support/postgres.js';
 import { type RunningServer, startOn } from './support/server.js';
 
 const DISK = '96m';
@@ -35,19 +37,45 @@ async function fill(path: string, leaveBytes: number): Promise<void> {
   await file.close();
 }
 
-const disk = await makeDisk();
-if (disk === undefined) console.warn('SKIPPED: a full disk needs root and tmpfs');
+const binaries = await findPostgres();
+const disks = { embedded: await makeDisk(), postgres: binaries && (await makeDisk()) };
+if (disks.embedded === undefined) console.warn('SKIPPED: a full disk needs root and tmpfs');
+else if (!binaries) console.warn('SKIPPED: a full disk under PostgreSQL needs its server binaries');
 
-describe.skipIf(disk === undefined)('a full disk', () => {
-  const folder = disk ?? '';
-  let server: RunningServer;
-  let world: World;
+interface Stored {
+  settings: Record<string, string>;
+  end(): Promise<void>;
+}
 
-  beforeEach(async () => {
+/** The data on the small disk. */
+const storages = {
+  async embedded(folder: string): Promise<Stored> {
     const template = await createPgliteFolder(true);
     await cp(template, join(folder, 'data'), { recursive: true });
     await rm(template, { recursive: true });
-    const settings = { DATA_DIR: join(folder, 'data'), COMMAND_RATE_PER_MINUTE: '10000000' };
+    return { settings: { DATA_DIR: join(folder, 'data') }, end: async () => {} };
+  },
+  async postgres(folder: string): Promise<Stored> {
+    const postgres = await startPostgres({ dataFolder: folder });
+    const dataDir = await mkdtemp(join(tmpdir(), 'bongsu-test-'));
+    const end = async () => {
+      await postgres.remove();
+      await rm(dataDir, { recursive: true });
+    };
+    return { settings: { DATA_DIR: dataDir, DATABASE_URL: postgres.url }, end };
+  },
+};
+
+describe.each(['embedded', 'postgres'] as const)('a full disk (%s)', (profile) => {
+  const folder = disks[profile] ?? '';
+  let stored: Stored;
+  let server: RunningServer;
+  let world: World;
+
+  beforeEach(async ({ skip }) => {
+    if (folder === '') return skip();
+    stored = await storages[profile](folder);
+    const settings = { ...stored.settings, COMMAND_RATE_PER_MINUTE: '10000000' };
     server = await startOn(
       { settings, remove: async () => {} },
       { settings: { MAX_PENDING_PER_SCREEN: '1000000' } },
@@ -55,20 +83,22 @@ describe.skipIf(disk === undefined)('a full disk', () => {
     world = new World({ url: server.url });
   });
   afterEach(async () => {
+    if (folder === '') return;
     world.sockets.closeAll();
     await server.stop();
+    await stored.end();
     execFileSync('umount', ['-l', folder]);
     await rm(folder, { recursive: true });
   });
 
-  it('[STB3] [DL1] accepting stops with UNAVAILABLE, goes on when there is room, and nothing accepted is lost', async () => {
+  it('[STB3] [DL1] [DL81] accepting stops with UNAVAILABLE, goes on when there is room, and nothing accepted is lost', async () => {
     const owner = await world.person('owner');
     const { screenId } = await world.createScreen(owner);
     const socket = await world.controller(owner);
     const accepted: string[] = [];
     const refusals = new Set<string>();
     const one = async () => {
-      const command = trigger(screenId, { data: 'x'.repeat(COMMAND_BYTES) });
+      const command = trigger(screenId, { data: randomBytes(COMMAND_BYTES / 2).toString('hex') });
       const answer = (await socket.timeout(30_000).emitWithAck('trigger', command)) as
         | { success: true }
         | Failure;

@@ -141,18 +141,32 @@ export function deliveringRules(world: GetWorld): void {
     expect(second.ids).toEqual([fresh.id]);
   });
 
-  it('[DL19] a failed entry stays, and nothing behind it passes', async () => {
+  it('[DL19] a failed entry comes again, and nothing behind it passes', async () => {
     const { device, socket } = await setUp();
     const ids = [v7(), v7()];
     for (const id of ids) await send(socket, 'trigger', trigger(device.screenId, { id, retries: 5 }));
-    const first = await world().connectScreen(device, () => ({ status: 'failed', error: 'no power' }));
-    await first.received(1);
-    expect(await statusOf(socket, ids[0] ?? '')).toBe('accepted');
-    first.socket.disconnect();
-    expect(new Set(first.ids)).toEqual(new Set([ids[0]]));
-    const second = await world().connectScreen(device);
-    await second.received(2);
-    expect(second.ids).toEqual(ids);
+    const heard = nextStatus(socket, device.screenId);
+    let failures = 1;
+    const screen = await world().connectScreen(device, () => {
+      failures -= 1;
+      return failures >= 0 ? { status: 'failed', error: 'no power' } : { status: 'executed' };
+    });
+    const retrying = await heard;
+    expect(retrying).toMatchObject({
+      id: ids[0],
+      status: 'retrying',
+      attempt: 1,
+      error: 'no power',
+      nextAt: expect.any(Number),
+    });
+    expect((retrying.nextAt ?? 0) - retrying.at).toBeGreaterThan(400);
+    expect((retrying.nextAt ?? 0) - retrying.at).toBeLessThanOrEqual(1000);
+    await screen.received(3);
+    expect(screen.entries.map(({ id, attempt }) => [id, attempt])).toEqual([
+      [ids[0], 1],
+      [ids[0], 2],
+      [ids[1], 1],
+    ]);
   });
 
   it.each([

@@ -1,12 +1,41 @@
-import { queryOptions, useQuery } from '@tanstack/react-query';
+import type { CommandItem, DeadLetter, DeadReason } from '@bongsu/protocol';
+import {
+  type InfiniteData,
+  infiniteQueryOptions,
+  type QueryClient,
+  type QueryKey,
+  queryOptions,
+  useInfiniteQuery,
+  useQuery,
+} from '@tanstack/react-query';
+import type { Page } from '../api/api.js';
+import type { ShownCommand } from '../commands/command-state.js';
 import { useServices } from './services.js';
 
 /** Counts of waiting commands have no event of their own. */
 const PENDING_REFRESH_MS = 10_000;
+/** No event tells of a command that only waits, or of what others sent. */
+const COMMANDS_REFRESH_MS = 10_000;
+const LETTERS_REFRESH_MS = 60_000;
+const PAGE_SIZE = 25;
+
+export interface LettersAsked {
+  screenId?: string;
+  reason?: DeadReason;
+  requeued: boolean;
+}
 
 export const keys = {
   screens: ['screens'] as const,
   screen: (screenId: string) => ['screens', screenId] as const,
+  commands: ['commands'] as const,
+  commandLists: ['commands', 'lists'] as const,
+  commandList: (screenId: string | undefined) => ['commands', 'lists', screenId ?? null] as const,
+  command: (id: string, senderId: string | undefined) => ['commands', 'one', id, senderId ?? null] as const,
+  letters: ['dead-letters'] as const,
+  letterLists: ['dead-letters', 'lists'] as const,
+  letterList: (asked: LettersAsked) => ['dead-letters', 'lists', asked] as const,
+  letterStats: ['dead-letters', 'stats'] as const,
 };
 
 export function useScreens() {
@@ -29,4 +58,87 @@ export function useScreen(screenId: string) {
       refetchInterval: PENDING_REFRESH_MS,
     }),
   );
+}
+
+/** Newest first; of one screen, or of all that the user may see. */
+export function useCommands(screenId: string | undefined) {
+  const { api } = useServices();
+  return useInfiniteQuery(
+    infiniteQueryOptions({
+      queryKey: keys.commandList(screenId),
+      queryFn: ({ pageParam, signal }) =>
+        api.listCommands({ ...given({ screenId, cursor: pageParam }), limit: PAGE_SIZE }, signal),
+      ...paging,
+      refetchInterval: ({ state }) => whileShort(state.data?.pages, COMMANDS_REFRESH_MS),
+    }),
+  );
+}
+
+export function useCommand(id: string, senderId: string | undefined) {
+  const { api } = useServices();
+  return useQuery(
+    queryOptions({
+      queryKey: keys.command(id, senderId),
+      queryFn: async ({ signal, client }) => ({
+        ...alreadyRead(client, id),
+        ...(await api.getCommand(id, senderId, signal)),
+      }),
+      refetchInterval: ({ state }) => (state.data?.status === 'accepted' ? COMMANDS_REFRESH_MS : false),
+    }),
+  );
+}
+
+export function useDeadLetters(asked: LettersAsked) {
+  const { api } = useServices();
+  return useInfiniteQuery(
+    infiniteQueryOptions({
+      queryKey: keys.letterList(asked),
+      queryFn: ({ pageParam, signal }) =>
+        api.listDeadLetters({ ...asked, ...given({ cursor: pageParam }), limit: PAGE_SIZE }, signal),
+      ...paging,
+      refetchInterval: ({ state }) => whileShort(state.data?.pages, LETTERS_REFRESH_MS),
+    }),
+  );
+}
+
+export function useDeadLetterStats() {
+  const { api } = useServices();
+  return useQuery(
+    queryOptions({
+      queryKey: keys.letterStats,
+      queryFn: ({ signal }) => api.getDeadLetterStats(signal),
+      refetchInterval: LETTERS_REFRESH_MS,
+    }),
+  );
+}
+
+/** What a command says and who sent it, where a list has told it: the answer about one command may not. */
+function alreadyRead(queryClient: QueryClient, id: string): Pick<ShownCommand, 'payload' | 'from'> {
+  const items = <Item>(queryKey: QueryKey) =>
+    queryClient
+      .getQueriesData<InfiniteData<Page<Item>>>({ queryKey })
+      .flatMap(([, lists]) => lists?.pages.flatMap((page) => page.items) ?? []);
+  const known =
+    items<CommandItem>(keys.commandLists).find((command) => command.id === id) ??
+    items<DeadLetter>(keys.letterLists).find(({ requeuedAs }) => requeuedAs === id);
+  return known ? { payload: known.payload, from: known.from } : {};
+}
+
+const paging = {
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: ({ nextCursor }: Page<unknown>) => nextCursor ?? undefined,
+};
+
+/** Reading again takes a request a page, so a list that somebody unrolled is left as it is. */
+function whileShort(pages: readonly unknown[] | undefined, everyMs: number): number | false {
+  return pages !== undefined && pages.length > 1 ? false : everyMs;
+}
+
+/** Without the parts that are undefined. */
+function given<Parts extends Record<string, string | undefined>>(
+  parts: Parts,
+): { [Name in keyof Parts]?: string } {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Parts]?: string;
+  };
 }

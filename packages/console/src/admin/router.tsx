@@ -1,3 +1,4 @@
+import type { DeadReason } from '@bongsu/protocol';
 import type { QueryClient } from '@tanstack/react-query';
 import {
   createRootRouteWithContext,
@@ -7,6 +8,7 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import type { Session } from '../api/session.js';
+import { toReason } from '../pages/dead-letters/letter-filter.js';
 import { NotFoundPage } from '../pages/not-found/not-found-page.js';
 import { RouteProblem } from './route-problem.js';
 import { Shell } from './shell.js';
@@ -93,6 +95,44 @@ const tryIt = createRoute({
   },
   component: lazyRouteComponent(() => import('../pages/try-it/try-it-page.js'), 'TryItPage'),
 });
+const commands = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/commands',
+  validateSearch: (search): { screen?: string } => {
+    const screen = text(search.screen);
+    return screen ? { screen } : {};
+  },
+  component: lazyRouteComponent(() => import('../pages/commands/commands-page.js'), 'CommandsPage'),
+});
+const commandDetail = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/commands/$commandId',
+  validateSearch: (search): { sender?: string } => {
+    const sender = text(search.sender);
+    return sender ? { sender } : {};
+  },
+  component: lazyRouteComponent(
+    () => import('../pages/command-detail/command-detail-page.js'),
+    'CommandDetailPage',
+  ),
+});
+const deadLetters = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/dead-letters',
+  validateSearch: (search): { screen?: string; reason?: DeadReason; requeued?: boolean } => {
+    const screen = text(search.screen);
+    const reason = toReason(search.reason);
+    return {
+      ...(screen ? { screen } : {}),
+      ...(reason ? { reason } : {}),
+      ...(search.requeued === true ? { requeued: true } : {}),
+    };
+  },
+  component: lazyRouteComponent(
+    () => import('../pages/dead-letters/dead-letters-page.js'),
+    'DeadLettersPage',
+  ),
+});
 const profile = createRoute({
   getParentRoute: () => signedIn,
   path: '/profile',
@@ -103,7 +143,7 @@ const routeTree = root.addChildren([
   home,
   setup,
   signedOut.addChildren([signIn, signUp]),
-  signedIn.addChildren([screens, screenDetail, tryIt, profile]),
+  signedIn.addChildren([screens, screenDetail, tryIt, commands, commandDetail, deadLetters, profile]),
 ]);
 
 export function createAdminRouter(context: RouterContext) {

@@ -4,9 +4,11 @@ import { useTranslation } from 'react-i18next';
 import { BrandLink } from '../components/brand.js';
 import { AccountMenu } from './account-menu.js';
 import { ColorSchemeSwitch } from './color-scheme-switch.js';
+import { LetterBadge } from './letter-badge.js';
 import { LinkIndicator } from './link-indicator.js';
 import { useServices, useUser } from './services.js';
 import styles from './shell.module.css';
+import { useLiveCommands } from './use-live-commands.js';
 import { useLiveScreens } from './use-live-screens.js';
 
 /** The frame of every signed-in page. */
@@ -18,6 +20,7 @@ export function Shell() {
   const main = useRef<HTMLElement>(null);
   const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
   useLiveScreens();
+  useLiveCommands();
   useEffect(() => live.open(), [live]);
   useEffect(() => {
     if (user === null) void router.invalidate();
@@ -37,6 +40,13 @@ export function Shell() {
           </Link>
           <Link to="/try" className={styles.link} activeProps={{ 'data-active': true }}>
             {t('tryIt.title')}
+          </Link>
+          <Link to="/commands" className={styles.link} activeProps={{ 'data-active': true }}>
+            {t('commands.title')}
+          </Link>
+          <Link to="/dead-letters" className={styles.link} activeProps={{ 'data-active': true }}>
+            {t('letters.title')}
+            <LetterBadge />
           </Link>
         </nav>
         <div className={styles.tools}>

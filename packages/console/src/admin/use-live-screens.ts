@@ -1,6 +1,7 @@
 import type { Screen } from '@bongsu/protocol';
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
+import { paced } from './paced.js';
 import { keys } from './queries.js';
 import { useServices } from './services.js';
 
@@ -27,22 +28,6 @@ export function useLiveScreens(): void {
       for (const stop of stops) stop();
     };
   }, [live, queryClient]);
-}
-
-/** Calls `task` at once and then at most every `pauseMs`, the last call never lost. */
-function paced(task: () => void, pauseMs: number): { call(): void; stop(): void } {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let again = false;
-  function call() {
-    again = timer !== undefined;
-    if (again) return;
-    task();
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (again) call();
-    }, pauseMs);
-  }
-  return { call, stop: () => clearTimeout(timer) };
 }
 
 /** At once, before the answer of the next read is there. */

@@ -1,7 +1,22 @@
 import type { ClientTokenManager } from '@bongsu/client';
-import type { ClaimedPairing, Screen } from '@bongsu/protocol';
+import type {
+  Accepted,
+  ClaimedPairing,
+  Command,
+  CommandItem,
+  DeadLetter,
+  DeadLetterStats,
+  DeadReason,
+  RequeuedMany,
+  Screen,
+} from '@bongsu/protocol';
 
 type Options = NonNullable<Parameters<ClientTokenManager['request']>[1]>;
+
+export interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
 
 /** The calls of the console, each one HTTP request. All throw BongsuError. */
 export function createApi(tokens: Pick<ClientTokenManager, 'request'>) {
@@ -11,9 +26,8 @@ export function createApi(tokens: Pick<ClientTokenManager, 'request'>) {
       const items: Screen[] = [];
       let cursor: string | null = null;
       do {
-        const query: string = cursor ? `?limit=200&cursor=${encodeURIComponent(cursor)}` : '?limit=200';
-        const page: { items: Screen[]; nextCursor: string | null } = await request(
-          `/screens${query}`,
+        const page: Page<Screen> = await request(
+          `/screens${query({ limit: '200', cursor })}`,
           withSignal(signal),
         );
         items.push(...page.items);
@@ -40,6 +54,55 @@ export function createApi(tokens: Pick<ClientTokenManager, 'request'>) {
 
     removeController: (screenId: string, userId: string) =>
       request<unknown>(`${path(screenId)}/controllers/${encodeURIComponent(userId)}`, { method: 'DELETE' }),
+
+    ...commandCalls(request),
+    ...deadLetterCalls(request),
+  };
+}
+
+type Request = <T>(path: string, options?: Options) => Promise<T>;
+
+function commandCalls(request: Request) {
+  const one = (id: string, senderId: string | undefined) =>
+    `/commands/${encodeURIComponent(id)}${query({ senderId })}`;
+  return {
+    listCommands: (asked: { screenId?: string; cursor?: string; limit: number }, signal?: AbortSignal) =>
+      request<Page<CommandItem>>(
+        `/commands${query({ ...asked, limit: String(asked.limit) })}`,
+        withSignal(signal),
+      ),
+
+    getCommand: (id: string, senderId: string | undefined, signal?: AbortSignal) =>
+      request<Command & Partial<CommandItem>>(one(id, senderId), withSignal(signal)),
+
+    /** @throws CONFLICT when it is in flight or has ended */
+    cancelCommand: (id: string, senderId: string | undefined) =>
+      request<Command>(one(id, senderId), { method: 'DELETE' }),
+  };
+}
+
+function deadLetterCalls(request: Request) {
+  const one = (id: string) => `/dead-letters/${encodeURIComponent(id)}`;
+  return {
+    listDeadLetters: (
+      asked: { screenId?: string; reason?: DeadReason; requeued: boolean; cursor?: string; limit: number },
+      signal?: AbortSignal,
+    ) =>
+      request<Page<DeadLetter>>(
+        `/dead-letters${query({ ...asked, requeued: String(asked.requeued), limit: String(asked.limit) })}`,
+        withSignal(signal),
+      ),
+
+    getDeadLetterStats: (signal?: AbortSignal) =>
+      request<DeadLetterStats>('/dead-letters/stats', withSignal(signal)),
+
+    /** Answers as the acceptance of the new command. */
+    requeue: (id: string) => request<Accepted>(`${one(id)}/requeue`, { method: 'POST' }),
+
+    requeueMany: (which: { screenId?: string; reason?: DeadReason }) =>
+      request<RequeuedMany>('/dead-letters/requeue', { method: 'POST', body: which }),
+
+    deleteDeadLetter: (id: string) => request<unknown>(one(id), { method: 'DELETE' }),
   };
 }
 
@@ -47,6 +110,12 @@ export type Api = ReturnType<typeof createApi>;
 
 function path(screenId: string): string {
   return `/screens/${encodeURIComponent(screenId)}`;
+}
+
+/** "?a=1&b=2" of what is given; nothing when nothing is. */
+function query(parts: Record<string, string | null | undefined>): string {
+  const given = Object.entries(parts).flatMap(([name, value]) => (value ? [[name, value]] : []));
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
 
 function withSignal(signal: AbortSignal | undefined): Options {

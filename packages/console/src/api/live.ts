@@ -22,6 +22,7 @@ interface LiveEvents {
 export class Live {
   #client: Client | undefined;
   #state: LinkState = 'offline';
+  #clockOffsetMs = 0;
   readonly #listeners = new Map<keyof LiveEvents, Set<(value: never) => void>>();
 
   constructor(private readonly tokens: TokenSource) {}
@@ -29,6 +30,9 @@ export class Live {
   get state(): LinkState {
     return this.#state;
   }
+
+  /** The server's clock as far as this page knows it: its own until the socket was ready once. */
+  readonly now = (): number => Date.now() + this.#clockOffsetMs;
 
   on<Name extends keyof LiveEvents>(event: Name, listener: (value: LiveEvents[Name]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
@@ -45,7 +49,10 @@ export class Live {
       this.#setState(state === 'closed' ? 'offline' : state);
       if (state === 'closed' && error?.status === 401) this.#reopen(client);
     });
-    client.on('ready', () => this.#emit('ready', undefined));
+    client.on('ready', ({ serverTime }) => {
+      this.#clockOffsetMs = serverTime - Date.now();
+      this.#emit('ready', undefined);
+    });
     client.on('screen-status', (status) => this.#emit('screen-status', status));
     client.on('command-status', (status) => this.#emit('command-status', status));
     this.#setState('connecting');

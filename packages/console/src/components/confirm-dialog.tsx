@@ -2,7 +2,7 @@ import { Button, Modal } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { toProblem } from '../api/problem.js';
+import { type Problem, toProblem } from '../api/problem.js';
 import form from './form.module.css';
 import { ProblemNote } from './problem-note.js';
 
@@ -11,17 +11,26 @@ interface ConfirmDialogProps {
   children: ReactNode;
   /** What the dangerous button says: the verb that will happen. */
   confirm: string;
+  /** What leaves everything as it is says. Default: "Cancel". */
+  dismiss?: string;
+  /** True when nothing is lost by it. */
+  harmless?: boolean;
+  /** A failure that means something of its own here, in words. */
+  explain?(problem: Problem): string | undefined;
   opened: boolean;
   onClose(): void;
   action(): Promise<unknown>;
   onDone(): void;
 }
 
-/** Asks before something that cannot be taken back. */
+/** Asks before something that cannot be taken back, or that does much at once. */
 export function ConfirmDialog({
   title,
   children,
   confirm,
+  dismiss,
+  harmless = false,
+  explain,
   opened,
   onClose,
   action,
@@ -29,6 +38,8 @@ export function ConfirmDialog({
 }: ConfirmDialogProps) {
   const { t } = useTranslation();
   const mutation = useMutation({ mutationFn: action, onSuccess: onDone });
+  const problem = mutation.error ? toProblem(mutation.error) : undefined;
+  const explained = problem && explain?.(problem);
   function close() {
     mutation.reset();
     onClose();
@@ -42,12 +53,22 @@ export function ConfirmDialog({
     >
       <div className={form.form}>
         <div>{children}</div>
-        <ProblemNote problem={mutation.error ? toProblem(mutation.error) : undefined} />
+        {explained ? (
+          <p role="alert" className={form.refused}>
+            {explained}
+          </p>
+        ) : (
+          <ProblemNote problem={problem} />
+        )}
         <div className={form.actions}>
           <Button variant="default" onClick={close} data-autofocus>
-            {t('common.cancel')}
+            {dismiss ?? t('common.cancel')}
           </Button>
-          <Button color="red" loading={mutation.isPending} onClick={() => mutation.mutate()}>
+          <Button
+            {...(harmless ? {} : { color: 'red' })}
+            loading={mutation.isPending}
+            onClick={() => mutation.mutate()}
+          >
             {confirm}
           </Button>
         </div>

@@ -5,11 +5,20 @@ const PATHS = {
   plus: 'M12 5v14M5 12h14',
   back: 'm14 6-6 6 6 6',
   external: 'M14 5h5v5M19 5l-8 8M9 6H5v13h13v-4',
+  clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM12 7.500V12l3 2',
+  again: 'M5 8.500A8 8 0 1 1 4 12M4.500 4v4.500H9',
+  cross: 'm6.500 6.500 11 11M17.500 6.500l-11 11',
+  hourglass: 'M7 4h10M7 20h10M8 4c0 4.500 4 5 4 8s-4 3.500-4 8M16 4c0 4.500-4 5-4 8s4 3.500 4 8',
+  skip: 'm5 6 8 6-8 6ZM18 6v12',
+  slash: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM6 6l12 12',
+  unequal: 'M5 9h14M5 15h14M15.500 5l-7 14',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
 };
 
+export type IconName = keyof typeof PATHS;
+
 /** Strokes in the colour of the text. Decoration only: what holds it carries the words. */
-export function Icon({ name }: { name: keyof typeof PATHS }) {
+export function Icon({ name }: { name: IconName }) {
   return (
     <svg
       viewBox="0 0 24 24"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, deviceName, jsonText, latency, pairingCode, seconds } from './format.js';
+import { ago, deviceName, jsonText, latency, pairingCode, seconds, until } from './format.js';
 
 describe('format', () => {
   it('[USR1] shows latencies with as many digits as a person can use', () => {
@@ -21,6 +21,14 @@ describe('format', () => {
     expect(ago(now - 5 * 60_000, now, 'en')).toBe('5 minutes ago');
     expect(ago(now - 26 * 3_600_000, now, 'en')).toBe('yesterday');
     expect(ago(now + 60_000, now, 'en')).toBe('now');
+  });
+
+  it('[USR1] tells when something comes in the largest unit, and counts no seconds', () => {
+    const now = 1_700_000_000_000;
+    expect(until(now + 59_000, now, 'en')).toBeUndefined();
+    expect(until(now - 5000, now, 'en')).toBeUndefined();
+    expect(until(now + 61_000, now, 'en')).toBe('in 2 minutes');
+    expect(until(now + 23.5 * 3_600_000, now, 'en')).toBe('in 24 hours');
   });
 
   it('[MSG3] shows short data on one line and changes nothing in it', () => {

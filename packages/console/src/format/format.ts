@@ -30,6 +30,16 @@ export function ago(at: number, now: number, language: string): string {
   return step ? format.format(-Math.floor(elapsedMs / step[1]), step[0]) : format.format(0, 'second');
 }
 
+/** "in 3 minutes"; undefined within the coming minute, which is too short to count. */
+export function until(at: number, now: number, language: string): string | undefined {
+  const step = STEPS.find(([, stepMs]) => at - now >= stepMs);
+  if (!step) return undefined;
+  return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(
+    Math.ceil((at - now) / step[1]),
+    step[0],
+  );
+}
+
 /** "14:03:22" in the reader's own time. */
 export function clockTime(at: number, language: string): string {
   return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(

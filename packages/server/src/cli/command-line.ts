@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.js';
 import { chaos } from './chaos.js';
 import { checkConfig, printConfig } from './config.js';
+import { type ListOptions, listLetters, type RequeueOptions, requeueLetters } from './dlq.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
@@ -9,6 +10,7 @@ import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 type Action<Options extends CommonOptions> = (
   terminal: Terminal,
   options: Options,
+  args: readonly string[],
 ) => ExitCode | Promise<ExitCode>;
 
 /** @returns the exit code; `serve` returns when the server has stopped */
@@ -26,8 +28,10 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
       .option('--json', 'print data as JSON')
       .option('--quiet', 'print no progress')
       .option('--yes', 'ask nothing')
-      .action(async (options: Options) => {
-        exitCode = await action(terminal, options);
+      .action(async (...given) => {
+        // Arguments, options and last of all the command, which knows both.
+        const command = given.at(-1) as Command;
+        exitCode = await action(terminal, command.opts<Options>(), command.args);
       });
   const program = new Command('bongsu')
     .description('Self-hosted real-time backend that never loses a command')
@@ -44,6 +48,17 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const config = group(program, 'config', 'look at the settings');
   leaf(config, 'check', 'report every fault of the settings', checkConfig);
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);
+  const dlq = group(program, 'dlq', 'look after dead letters: what was given up');
+  leaf(dlq, 'list', 'show them, the newest first', (io, options: ListOptions) => listLetters(io, options))
+    .option('--screen <id>', 'of one screen')
+    .option('--reason <reason>', 'exhausted, rejected, no-receipt, lost or overflow')
+    .option('--requeued', 'those that were sent again')
+    .option('--limit <n>', 'at most so many', '50');
+  leaf(dlq, 'requeue [ids...]', 'send them again', (io, options: RequeueOptions, ids) =>
+    requeueLetters(io, options, ids),
+  )
+    .option('--screen <id>', 'all of one screen')
+    .option('--reason <reason>', 'all of one reason');
   chaosOptions(leaf(program, 'chaos', 'break a Bongsu in every way it may and count what was lost', chaos));
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -6,6 +6,7 @@ import { migrate, migrationStatus } from '../platform/database/migrate.js';
 import { readMigrations } from '../platform/database/migration-files.js';
 import type { Log } from '../platform/log.js';
 import { explainError } from './explain.js';
+import { progressLog } from './progress-log.js';
 import { readSettings } from './settings.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
@@ -54,22 +55,4 @@ async function withDatabase(
     terminal.err(`bongsu: ${line}`);
     return 1;
   }
-}
-
-/** Progress of a short command: sentences on stderr, not a server's log. */
-function progressLog(terminal: Terminal, quiet: boolean): Log {
-  const write = (context: object, message: string) => {
-    const details = Object.values(context).filter((value) => typeof value === 'string');
-    terminal.err([`${message}`, ...details].join(': '));
-  };
-  const progress = quiet ? () => {} : write;
-  const log: Log = {
-    debug: () => {},
-    info: progress,
-    warn: write,
-    error: write,
-    fatal: write,
-    child: () => log,
-  };
-  return log;
 }

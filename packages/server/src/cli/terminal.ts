@@ -9,6 +9,8 @@ export interface Terminal {
   readonly isTty: boolean;
   out(line: string): void;
   err(line: string): void;
+  /** Yes or no by whoever sits there; undefined when nobody does. */
+  confirm(question: string): Promise<boolean | undefined>;
   /** SIGTERM and SIGINT. */
   onSignal(listener: (signal: string) => void): void;
   onUncaught(listener: (error: unknown, origin: string) => void): void;

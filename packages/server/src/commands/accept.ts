@@ -3,9 +3,13 @@ import type { DatabaseClock } from '../platform/clock.js';
 import { DatabaseError } from '../platform/database/database.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import { retryAfterOf } from '../platform/resilience/circuit-breaker.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { type CommandContent, writeContent } from './fingerprint.js';
-import type { AcceptOutcome, Ledger, NewCommand, StoredCommand } from './ledger.js';
+import type { HookGate } from './hook-gate.js';
+import type { AcceptOutcome, KnownCommand, Ledger, NewCommand } from './ledger.js';
+import { RoomGrant } from './room-grant.js';
+import { SCREENS_LANE, SocketOrder } from './socket-order.js';
 import type { Turn, Turns } from './turns.js';
 
 /** What a verb makes of its input. */
@@ -33,34 +37,47 @@ export interface AcceptorDeps {
   retentionMs: number;
   ledger: Pick<Ledger, 'find'>;
   batcher: Pick<BatchProcessor<NewCommand, AcceptOutcome>, 'add'>;
+  roomBatcher: Pick<BatchProcessor<NewCommand, AcceptOutcome>, 'add'>;
   turns: Turns;
   databaseClock: DatabaseClock;
   authorize(
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** Without it there are no rooms. Undefined for who is no member of a room that is open. */
+  authorizeRoom?(
+    principal: Principal,
+    roomId: string,
+  ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /** Counts one command of a user, in memory and at once. */
   limit(userId: string): { allowed: boolean; retryAfterMs?: number };
   /** False when the nonce was used with another command. */
   registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
+  hook: Pick<HookGate, 'pass'> | undefined;
+  /** Milliseconds for which nothing can be stored; undefined when it can. */
+  refusesForMs(): number | undefined;
   count(type: string, outcome: string): void;
 }
+
+/** Why a command is refused, or its record when it is known; undefined lets it on. */
+type Gate = BongsuError | KnownCommand | undefined;
 
 interface Waiting {
   fingerprint: string;
   answer: Promise<Accepted>;
 }
 
-const DEFAULT_TTL_MS = 24 * 3_600_000;
+export const DEFAULT_TTL_MS = 24 * 3_600_000;
 const RETRY_MS = 1000;
 
 /**
- * The one way into the ledger, for every surface: rate limit → authorisation → freshness and nonce → ledger. A refusal first looks
- * whether the command is known: then its stored answer counts, whatever has changed since.
+ * The one way into the ledger, for every surface: rate limit → authorisation → freshness and nonce → hook → ledger. A refusal
+ * first looks whether the command is known: then its stored answer counts, whatever has changed since.
  */
 export class Acceptor {
   readonly #deps: AcceptorDeps;
   readonly #waiting = new Map<string, Waiting>();
+  readonly #order = new SocketOrder();
   #stopped = false;
 
   constructor(deps: AcceptorDeps) {
@@ -98,13 +115,17 @@ export class Acceptor {
     const { principal } = caller;
     if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
     if (this.#stopped) throw new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS });
+    const retryAfterMs = this.#deps.refusesForMs();
+    if (retryAfterMs !== undefined) throw new BongsuError('UNAVAILABLE', { retryAfterMs });
     const ttlMs = this.#ttlOf(request.ttlMs);
     if (!caller.counted) this.checkLimit(principal.userId);
     const { payload, fingerprint } = writeContent(request.content, request.target);
     const { type, ...fields } = request.content;
     const command: NewCommand = {
       streamId: 0,
+      generation: undefined,
       stream: '',
+      socketId: caller.socketId,
       senderId: principal.userId,
       username: principal.username,
       id: request.id,
@@ -116,38 +137,38 @@ export class Acceptor {
       retries: request.retries,
       notify: request.notify,
     };
-    return this.#inTurn(caller, principal, request, command);
+    return this.#inTurn(principal, request, command);
   }
 
-  #inTurn(
-    { socketId }: Caller,
-    principal: UserPrincipal,
-    request: CommandRequest,
-    command: NewCommand,
-  ): Promise<Accepted> {
+  #inTurn(principal: UserPrincipal, request: CommandRequest, command: NewCommand): Promise<Accepted> {
     const gates = this.#passGates(principal, request, command);
     const { turns } = this.#deps;
+    const { socketId } = command;
     if (!(gates instanceof Promise) && (socketId === undefined || turns.isFree(socketId))) {
-      if (gates) return this.#refuse(command, gates);
-      const answer = this.#enter(command);
-      if (answer) return answer;
+      if (gates) return this.#endAtGate(command, gates);
+      if (socketId === undefined || this.#order.admits(socketId, laneOf(command))) {
+        const answer = this.#enter(command);
+        if (answer) return answer;
+      }
     }
     return this.#wait(socketId === undefined ? undefined : turns.take(socketId), gates, command);
   }
 
-  /** For a gate, for earlier commands of the socket, or for the outcome of another content under the same id. */
-  async #wait(
-    turn: Turn | undefined,
-    gates: BongsuError | undefined | Promise<BongsuError | undefined>,
-    command: NewCommand,
-  ): Promise<Accepted> {
+  /**
+   * For a gate, for earlier commands of the socket, for the outcome of another content under the same id, or, between rooms and
+   * screens, for the commit of what the socket sent before.
+   */
+  async #wait(turn: Turn | undefined, gates: Gate | Promise<Gate>, command: NewCommand): Promise<Accepted> {
     let answer: Promise<Accepted>;
     try {
-      const refusal = await gates;
-      if (refusal) {
-        answer = this.#refuse(command, refusal);
+      const end = await gates;
+      if (end) {
+        answer = this.#endAtGate(command, end);
       } else {
         if (turn && !turn.isFirst) await turn.first();
+        const { socketId } = command;
+        if (socketId !== undefined && !this.#order.admits(socketId, laneOf(command)))
+          await this.#order.clear(socketId);
         let entered = this.#enter(command);
         while (!entered) {
           await this.#waiting.get(keyOf(command))?.answer.catch(() => undefined);
@@ -177,55 +198,75 @@ export class Acceptor {
   }
 
   /** Why the command is refused, if it is; sets its stream. */
-  #passGates(
-    principal: UserPrincipal,
-    request: CommandRequest,
-    command: NewCommand,
-  ): BongsuError | undefined | Promise<BongsuError | undefined> {
-    // Rooms are resolved here when there are any.
-    if (!('screenId' in request.target)) return new BongsuError('ROOM_NOT_FOUND');
-    const grant = this.#deps.authorize(principal, request.target.screenId);
+  #passGates(principal: UserPrincipal, request: CommandRequest, command: NewCommand): Gate | Promise<Gate> {
+    const { target } = request;
+    const grant =
+      'screenId' in target
+        ? this.#deps.authorize(principal, target.screenId)
+        : this.#deps.authorizeRoom?.(principal, target.roomId);
     return grant instanceof Promise
       ? grant.then((granted) => this.#passGranted(granted, principal, request, command))
       : this.#passGranted(grant, principal, request, command);
   }
 
   #passGranted(
-    grant: ScreenGrant | undefined,
+    grant: ScreenGrant | RoomGrant | undefined,
     { userId }: UserPrincipal,
-    { id, timestamp, nonce }: CommandRequest,
+    { id, timestamp, nonce, target }: CommandRequest,
     command: NewCommand,
-  ): BongsuError | undefined | Promise<BongsuError | undefined> {
-    if (!grant) return new BongsuError('SCREEN_NOT_FOUND');
-    command.streamId = grant.streamId;
-    command.stream = `screen:${grant.screenId}`;
+  ): Gate | Promise<Gate> {
+    if (!grant) return new BongsuError('screenId' in target ? 'SCREEN_NOT_FOUND' : 'ROOM_NOT_FOUND');
+    if (!address(command, grant)) return new BongsuError('FORBIDDEN');
     const serverTime = this.#deps.databaseClock();
     if (timestamp !== undefined && Math.abs(timestamp - serverTime) > FRESHNESS_MS) {
       return new BongsuError('REQUEST_EXPIRED', { details: { serverTime } });
     }
-    // The hook of COMMAND_HOOK_URL has its place here, after the nonce, and looks the command up before it asks.
-    if (nonce === undefined) return undefined;
-    const fresh = this.#deps.registerNonce(userId, nonce, id);
-    return fresh instanceof Promise ? fresh.then(replayUnless) : replayUnless(fresh);
+    const fresh = nonce === undefined || this.#deps.registerNonce(userId, nonce, id);
+    const goOn = (isFresh: boolean) =>
+      isFresh ? this.#passHook(command, target) : new BongsuError('REPLAY_DETECTED');
+    return fresh instanceof Promise ? fresh.then(goOn) : goOn(fresh);
+  }
+
+  #passHook(command: NewCommand, target: Target): Gate | Promise<Gate> {
+    const { hook } = this.#deps;
+    // What waits under the same content has passed it.
+    if (!hook || this.#waiting.get(keyOf(command))?.fingerprint === command.fingerprint) return undefined;
+    return hook.pass(command, target);
   }
 
   /** Undefined when the same id waits with other content: its outcome decides whether this one is a conflict. */
   #enter(command: NewCommand): Promise<Accepted> | undefined {
     const key = keyOf(command);
     const waiting = this.#waiting.get(key);
-    if (waiting) return waiting.fingerprint === command.fingerprint ? asDuplicate(waiting.answer) : undefined;
-    const answer = this.#deps.batcher.add(command).then(
+    if (waiting)
+      return waiting.fingerprint === command.fingerprint ? this.#join(command, waiting) : undefined;
+    const { batcher, roomBatcher } = this.#deps;
+    const answer = (command.generation === undefined ? batcher : roomBatcher).add(command).then(
       (outcome) => {
-        this.#waiting.delete(key);
+        this.#left(key, command);
         return this.#answer(command, outcome);
       },
       (error: unknown) => {
-        this.#waiting.delete(key);
+        this.#left(key, command);
         throw error;
       },
     );
     this.#waiting.set(key, { fingerprint: command.fingerprint, answer });
+    if (command.socketId !== undefined) this.#order.enter(command.socketId, laneOf(command));
     return answer;
+  }
+
+  #left(key: string, { socketId }: NewCommand): void {
+    this.#waiting.delete(key);
+    if (socketId !== undefined) this.#order.leave(socketId);
+  }
+
+  /** The same command is on its way already, perhaps by another socket. What this one sends next comes after it too. */
+  #join(command: NewCommand, { answer }: Waiting): Promise<Accepted> {
+    const { socketId } = command;
+    if (socketId === undefined) return asDuplicate(answer);
+    this.#order.enter(socketId, laneOf(command));
+    return asDuplicate(answer).finally(() => this.#order.leave(socketId));
   }
 
   #answer(command: NewCommand, outcome: AcceptOutcome): Accepted | Promise<Accepted> {
@@ -239,11 +280,15 @@ export class Acceptor {
           epoch: outcome.epoch,
           acceptedAt: outcome.acceptedAt,
           duplicate: false,
+          ...(outcome.members ? { screens: outcome.members.length } : {}),
         };
       case 'known':
         return storedAnswer(command, outcome);
       case 'deleted':
-        return this.#refuse(command, new BongsuError('SCREEN_NOT_FOUND'));
+        return this.#refuse(
+          command,
+          new BongsuError(command.generation === undefined ? 'SCREEN_NOT_FOUND' : 'ROOM_CLOSED'),
+        );
       case 'full':
         throw new BongsuError('BUSY', { retryAfterMs: RETRY_MS });
       case 'unstorable':
@@ -251,6 +296,11 @@ export class Acceptor {
       case 'refused':
         throw outcome.error;
     }
+  }
+
+  #endAtGate(command: NewCommand, end: BongsuError | KnownCommand): Promise<Accepted> {
+    if (end instanceof BongsuError) return this.#refuse(command, end);
+    return Promise.resolve(storedAnswer(command, end));
   }
 
   async #refuse(command: NewCommand, refusal: BongsuError): Promise<Accepted> {
@@ -263,6 +313,24 @@ export class Acceptor {
   }
 }
 
+/** Sets where the command goes. False when the sender may not send such a one there. */
+function address(command: NewCommand, grant: ScreenGrant | RoomGrant): boolean {
+  if (!(grant instanceof RoomGrant)) {
+    command.streamId = grant.streamId;
+    command.stream = `screen:${grant.screenId}`;
+    return true;
+  }
+  const { roomId, streamId, generation, mayCommand } = RoomGrant.rightsOf(grant);
+  command.streamId = streamId;
+  command.stream = `room:${roomId}`;
+  command.generation = generation;
+  return mayCommand || command.type === 'message';
+}
+
+function laneOf({ generation, streamId }: NewCommand): number {
+  return generation === undefined ? SCREENS_LANE : streamId;
+}
+
 function keyOf({ senderId, id }: NewCommand): string {
   return senderId + id;
 }
@@ -271,20 +339,26 @@ function keyOf({ senderId, id }: NewCommand): string {
 function toRefusal(thrown: unknown): BongsuError {
   if (thrown instanceof BongsuError) return thrown;
   return thrown instanceof DatabaseError
-    ? new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS, cause: thrown })
+    ? new BongsuError('UNAVAILABLE', { retryAfterMs: retryAfterOf(thrown) ?? RETRY_MS, cause: thrown })
     : new BongsuError('INTERNAL_ERROR', { cause: thrown });
-}
-
-function replayUnless(fresh: boolean): BongsuError | undefined {
-  return fresh ? undefined : new BongsuError('REPLAY_DETECTED');
 }
 
 async function asDuplicate(answer: Promise<Accepted>): Promise<Accepted> {
   return { ...(await answer), duplicate: true };
 }
 
-function storedAnswer({ id, fingerprint }: NewCommand, stored: StoredCommand & { epoch: string }): Accepted {
+function storedAnswer({ id, fingerprint }: NewCommand, stored: KnownCommand): Accepted {
   if (stored.fingerprint !== fingerprint) throw new BongsuError('IDEMPOTENCY_CONFLICT');
   const { stream, seq, epoch, acceptedAt } = stored;
-  return { id, status: 'accepted', stream, seq, epoch, acceptedAt, duplicate: true };
+  const screens = stored.members?.length ?? stored.screens ?? undefined;
+  return {
+    id,
+    status: 'accepted',
+    stream,
+    seq,
+    epoch,
+    acceptedAt,
+    duplicate: true,
+    ...(screens === undefined ? {} : { screens }),
+  };
 }

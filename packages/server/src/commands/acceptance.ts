@@ -30,13 +30,13 @@ export interface AcceptanceDeps {
 
 export type AcceptBatcher = BatchProcessor<NewCommand, AcceptOutcome>;
 
-const LARGEST_BATCH = 256;
-const BATCHES_IN_FLIGHT = 2;
-const MAX_QUEUED = 8192;
-const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
-const BUSY_RETRY_MS = 250;
+export const LARGEST_BATCH = 256;
+export const BATCHES_IN_FLIGHT = 2;
+export const MAX_QUEUED = 8192;
+export const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
+export const BUSY_RETRY_MS = 250;
 /** Longer than a restart of the database takes, shorter than a client waits. */
-const COMMIT_DEADLINE_MS = 10_000;
+export const COMMIT_DEADLINE_MS = 10_000;
 
 /** The batches between the gates and the ledger: an item's promise resolves after COMMIT. */
 export function createAcceptBatcher(deps: AcceptanceDeps): AcceptBatcher {
@@ -92,21 +92,35 @@ function tellEntries(
   outcomes.forEach((outcome, index) => {
     const command = commands[index];
     if (outcome.kind === 'full' && command) onFull(command.stream);
-    if (outcome.kind !== 'accepted' || !command) return;
+    if (outcome.kind !== 'accepted' || !command || command.type === 'message') return;
     epoch = outcome.epoch;
-    entries.push(toEntry(command, outcome));
+    const { stream, type } = command;
+    const { seq, acceptedAt } = outcome;
+    entries.push(toEntry(command, { stream, type, seq, acceptedAt, isSettled: false }));
   });
   if (entries.length === 0) return;
   onEpoch(epoch);
   hints.tell({ kind: 'entries', epoch, entries });
 }
 
-function toEntry(command: NewCommand, { seq, acceptedAt }: { seq: number; acceptedAt: number }): InboxEntry {
+export interface EntryPlace {
+  stream: string;
+  type: InboxEntry['type'];
+  seq: number;
+  acceptedAt: number;
+  isSettled: boolean;
+}
+
+/** The entry of one inbox, as hints tell it. */
+export function toEntry(
+  command: NewCommand,
+  { stream, type, seq, acceptedAt, isSettled }: EntryPlace,
+): InboxEntry {
   return {
-    stream: command.stream,
+    stream,
     seq,
     id: command.id,
-    type: command.type,
+    type,
     fields: command.fields,
     bytes: command.payload.length,
     acceptedAt,
@@ -114,7 +128,7 @@ function toEntry(command: NewCommand, { seq, acceptedAt }: { seq: number; accept
     sender: { userId: command.senderId, username: command.username },
     notify: command.notify,
     retries: command.retries,
-    settled: false,
+    settled: isSettled,
     failed: 0,
     lost: 0,
   };

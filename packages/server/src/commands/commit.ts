@@ -2,11 +2,16 @@ import { BongsuError } from '@bongsu/protocol';
 import { type Clock, sleep } from '../platform/clock.js';
 import { DatabaseError, type DatabaseFault } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
-import type { AcceptOutcome, EncodedBatch, Ledger, NewCommand } from './ledger.js';
+import { retryAfterOf } from '../platform/resilience/circuit-breaker.js';
+import type { AcceptOutcome, NewCommand } from './ledger.js';
 
-export interface CommitDeps {
-  ledger: Pick<Ledger, 'accept' | 'acceptChecked'>;
-  encode(commands: readonly NewCommand[]): EncodedBatch;
+/** Of screens or of rooms: they travel in different shapes. */
+export interface CommitDeps<Batch extends { readonly acceptedAt: number }> {
+  ledger: {
+    accept(batch: Batch, signal?: AbortSignal): Promise<AcceptOutcome[]>;
+    acceptChecked(batch: Batch, signal?: AbortSignal): Promise<AcceptOutcome[]>;
+  };
+  encode(commands: readonly NewCommand[]): Batch;
   clock: Clock;
   log: Log;
   /** Milliseconds that a batch of unknown outcome is resubmitted before its senders hear INDETERMINATE. */
@@ -25,9 +30,9 @@ const CONTENDED: readonly DatabaseFault[] = ['unique', 'deadlock', 'serializatio
  * Stores a batch once. An ambiguous commit is never a refusal: the same batch is resubmitted until it is answered.
  * @throws UNAVAILABLE when nothing was written, INDETERMINATE when that is not known at the deadline
  */
-export async function commitBatch(
+export async function commitBatch<Batch extends { readonly acceptedAt: number }>(
   commands: readonly NewCommand[],
-  deps: CommitDeps,
+  deps: CommitDeps<Batch>,
   signal?: AbortSignal,
 ): Promise<AcceptOutcome[]> {
   const batch = deps.encode(commands);
@@ -38,7 +43,9 @@ export async function commitBatch(
     try {
       if (run === 0) return await deps.ledger.accept(batch, signal);
       const outcomes = await deps.ledger.acceptChecked(batch, signal);
-      return ambiguous ? outcomes.map((outcome, index) => asOwn(outcome, commands[index], batch)) : outcomes;
+      return ambiguous
+        ? outcomes.map((outcome, index) => asOwn(outcome, commands[index], batch.acceptedAt))
+        : outcomes;
     } catch (error) {
       const fault = error instanceof DatabaseError ? error.fault : undefined;
       if (fault === undefined) throw ambiguous ? new BongsuError('INDETERMINATE', { cause: error }) : error;
@@ -57,15 +64,16 @@ export async function commitBatch(
 }
 
 /** A row of our own first submission is no duplicate to its sender, who never got an answer. */
-function asOwn(outcome: AcceptOutcome, command: NewCommand | undefined, batch: EncodedBatch): AcceptOutcome {
-  if (outcome.kind !== 'known' || outcome.acceptedAt !== batch.acceptedAt) return outcome;
+function asOwn(outcome: AcceptOutcome, command: NewCommand | undefined, acceptedAt: number): AcceptOutcome {
+  if (outcome.kind !== 'known' || outcome.acceptedAt !== acceptedAt) return outcome;
   if (outcome.fingerprint !== command?.fingerprint) return outcome;
-  return { kind: 'accepted', seq: outcome.seq, acceptedAt: outcome.acceptedAt, epoch: outcome.epoch };
+  const { seq, epoch, members } = outcome;
+  return { kind: 'accepted', seq, acceptedAt, epoch, ...(members ? { members } : {}) };
 }
 
-async function storeOneByOne(
+async function storeOneByOne<Batch extends { readonly acceptedAt: number }>(
   commands: readonly NewCommand[],
-  deps: CommitDeps,
+  deps: CommitDeps<Batch>,
   cause: unknown,
   signal?: AbortSignal,
 ): Promise<AcceptOutcome[]> {
@@ -79,18 +87,22 @@ async function storeOneByOne(
       outcomes.push(...(await commitBatch([command], deps, signal)));
     } catch (error) {
       // What was stored before stays accepted; what follows was not sent, and waiting for each in turn would take minutes.
-      const first = error instanceof BongsuError ? error : unavailable(error);
-      const rest = commands.slice(outcomes.length + 1);
-      return [
-        ...outcomes,
-        { kind: 'refused', error: first },
-        ...rest.map((): AcceptOutcome => ({ kind: 'refused', error: unavailable(error) })),
-      ];
+      return [...outcomes, ...refusals(error, 1, commands.length - outcomes.length - 1)];
     }
   }
   return outcomes;
 }
 
+/** For those that were sent when it happened, and those that were not. */
+export function refusals(error: unknown, sent: number, unsent: number): AcceptOutcome[] {
+  const refused = (refusal: BongsuError): AcceptOutcome => ({ kind: 'refused', error: refusal });
+  const ofSent = error instanceof BongsuError ? error : unavailable(error);
+  return [
+    ...Array.from({ length: sent }, () => refused(ofSent)),
+    ...Array.from({ length: unsent }, () => refused(unavailable(error))),
+  ];
+}
+
 function unavailable(cause: unknown): BongsuError {
-  return new BongsuError('UNAVAILABLE', { retryAfterMs: LONGEST_PAUSE_MS, cause });
+  return new BongsuError('UNAVAILABLE', { retryAfterMs: retryAfterOf(cause) ?? LONGEST_PAUSE_MS, cause });
 }

@@ -9,6 +9,7 @@ import { Replacements } from './fences.js';
 import { Heads } from './heads.js';
 import type { Hint, Hints } from './hints.js';
 import { buffersOf, type Unanswered } from './inbox.js';
+import { measureOldestPending } from './oldest-pending.js';
 import { resumeState } from './resume.js';
 import { RetryQueue } from './retry-queue.js';
 import { ScreenSession, type SessionHost } from './screen-session.js';
@@ -72,6 +73,9 @@ export class Dispatcher {
       onEnded: (entry) => this.#onSwept(entry),
     });
     deps.epoch.onChange(() => this.#onNewEpoch());
+    measureOldestPending(deps.metrics, deps.databaseClock, () =>
+      [...this.#sessions.values()].flat().map(({ inbox }) => inbox),
+    );
   }
 
   start(): void {

@@ -4,7 +4,8 @@ import type { Target } from '@bongsu/protocol';
 /** What a command says, apart from how it is delivered: two commands of one id must agree in it. */
 export type CommandContent =
   | { type: 'trigger'; action: string; data?: unknown; displayIndex?: number | undefined }
-  | { type: 'navigate'; url: string; displayIndex?: number | undefined };
+  | { type: 'navigate'; url: string; displayIndex?: number | undefined }
+  | { type: 'message'; data: unknown };
 
 export interface Written {
   /** JSON text of the type's own fields, in the sender's order of keys. */
@@ -17,8 +18,13 @@ const FINGERPRINT_HEX = 32;
 
 /** Writes the content as text, once, and makes its fingerprint: sorted-key JSON of {type, target, action|url|data, displayIndex}. */
 export function writeContent(content: CommandContent, target: Target): Written {
-  const display = content.displayIndex === undefined ? '' : `"displayIndex":${content.displayIndex}`;
   const targetText = JSON.stringify(target);
+  if (content.type === 'message') {
+    const payload = `{"data":${JSON.stringify(content.data)}}`;
+    const sorted = `{"data":${sortedJson(content.data)},"target":${targetText},"type":"message"}`;
+    return { payload, fingerprint: digest(sorted) };
+  }
+  const display = content.displayIndex === undefined ? '' : `"displayIndex":${content.displayIndex}`;
   if (content.type === 'navigate') {
     const url = `"url":${JSON.stringify(content.url)}`;
     const payload = display === '' ? `{${url}}` : `{${url},${display}}`;

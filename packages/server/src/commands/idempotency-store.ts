@@ -37,10 +37,4 @@ export class IdempotencyStore {
   async remove(tx: Queryable, scope: string, key: string): Promise<void> {
     await tx.query('delete from idempotency where scope = $1 and key = $2', [scope, key]);
   }
-
-  /** Answers how many were over. */
-  async sweep(queryable: Queryable, now: number): Promise<number> {
-    const rows = await queryable.query('delete from idempotency where expires_at <= $1 returning 1', [now]);
-    return rows.length;
-  }
 }

@@ -21,13 +21,15 @@ export interface InboxEffects {
   forget(entry: InboxEntry): void;
   /** Writes how entries ended, in order, and that everything up to `acked` has. `barrier`: answered by `committed`. */
   settle(acked: number, entries: readonly InboxEntry[], ending: Ending, barrier: boolean): void;
-  /** Writes a failed attempt: `entry` with its new counts, `nextAt` and `lastError`. */
-  retry(entry: InboxEntry): void;
+  /** Writes a failed attempt, with its new count. */
+  retry(entry: RetryingEntry): void;
   /** Calls `advance` at that time, database clock. Replaces what was asked before. */
   wakeAt(time: number): void;
   /** The oldest in flight, each time it was sent or became the oldest; undefined when there is none. */
   watch(oldest: InboxEntry | undefined): void;
 }
+
+export type RetryingEntry = InboxEntry & { nextAt: number; lastError: string };
 
 export interface InboxRules {
   /** Entries in flight at once. */
@@ -111,8 +113,9 @@ export class Inbox {
     return this.#slots.length;
   }
 
-  get isOpen(): boolean {
-    return this.#phase === 'open';
+  /** When the oldest that has not ended was accepted; undefined when none waits, or none is read yet. */
+  get oldestPendingAt(): number | undefined {
+    return this.#slots.find(({ entry, state }) => state !== 'done' && !entry.settled)?.entry.acceptedAt;
   }
 
   /** The fence is taken. @param resumed everything up to it was executed, says a valid resume offset */
@@ -254,11 +257,12 @@ export class Inbox {
     } else if (failed > retries) {
       this.#end(index, { status: 'dead', reason: 'exhausted' }, true);
     } else {
-      slot.entry = { ...slot.entry, nextAt: this.#rules.dueAt(failed) };
+      const entry = { ...slot.entry, nextAt: this.#rules.dueAt(failed), lastError: receipt.error };
+      slot.entry = entry;
       slot.state = 'waiting';
       this.#inFlight -= 1;
       this.#cursor = index;
-      this.#effects.retry(slot.entry);
+      this.#effects.retry(entry);
     }
   }
 
@@ -334,7 +338,7 @@ export class Inbox {
         this.#mustRead = true;
         return false;
       case 'retry':
-        this.#wakeAtOnce(Math.min(slot.entry.nextAt ?? 0, slot.entry.expiresAt));
+        this.#wakeAtOnce(Math.min(slot.entry.nextAt as number, slot.entry.expiresAt));
         return false;
       case 'emit':
         this.#emit(slot);

@@ -1,29 +1,51 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
+import { createDatabaseBreaker, guardDatabase } from '../platform/database/guarded-database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
+import type { Breakers } from '../platform/resilience/breakers.js';
 import type { ScreenGrant } from '../screens/index.js';
 import { Acceptor } from './accept.js';
 import { createAcceptBatcher } from './acceptance.js';
 import { AwayLedger } from './away-ledger.js';
+import { CommandListStore } from './command-list-store.js';
+import { DeadLetterQueue } from './dead-letter-queue.js';
+import { deadLetterRoutes } from './dead-letter-routes.js';
 import { DeliveryLedger } from './delivery-ledger.js';
 import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
 import { commandEvents } from './events.js';
 import { Hints } from './hints.js';
+import type { CommandHook } from './hook.js';
+import { createHooks } from './hooks.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
+import { Retention } from './retention.js';
+import { RetentionStore } from './retention-store.js';
+import { createRoomBatcher } from './room-acceptance.js';
+import type { RoomGrant } from './room-grant.js';
+import { RoomHints } from './room-hints.js';
+import { RoomLedger } from './room-ledger.js';
+import { RoomStreams } from './room-streams.js';
+import { createRoomCommands } from './rooms.js';
 import { commandRoutes } from './routes.js';
 import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
 import type { Commands, NodeLease } from './types.js';
 
+export { DeadLetterQueue } from './dead-letter-queue.js';
+export type { CommandHook, HookAnswer } from './hook.js';
 export { IdempotencyManager } from './idempotency-manager.js';
+export type { RoomGrant } from './room-grant.js';
+export type { RoomEntry } from './room-hints.js';
+export type { RoomHistory, RoomResume, RoomSubscription } from './room-streams.js';
+export type { RoomSubscriber } from './room-tail.js';
+export type { RoomCommands, RoomStreamId } from './rooms.js';
 export type { Commands, NodeLease, ScreenAttachment, ScreenConnection } from './types.js';
 
 export interface CommandsConfig {
@@ -50,6 +72,9 @@ export interface CommandsDeps {
   database: Database;
   /** `kind` absent: nobody else is on the bus. */
   ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
+  breakers: Breakers;
+  /** Asked in place of COMMAND_HOOK_URL, in this process. */
+  commandHook?: CommandHook | undefined;
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;
@@ -60,6 +85,13 @@ export interface CommandsDeps {
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** Rooms' own. Without it there are no rooms: a command to one is ROOM_NOT_FOUND. */
+  authorizeRoom?(
+    principal: Principal,
+    roomId: string,
+  ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
+  /** The screens that a user owns: whose dead letters are theirs to see. */
+  ownedScreens(userId: string): Promise<readonly string[]>;
   /** The present names of senders, for `from` of entries read from the ledger. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Counts one command of a user by COMMAND_RATE_PER_MINUTE, in memory and at once. HTTP calls were counted by the gateway. */
@@ -73,15 +105,16 @@ export interface CommandsDeps {
   random?: () => number;
 }
 
-const IDEMPOTENCY_SWEEP_MS = 600_000;
-
 export function createCommands(deps: CommandsDeps): Commands {
-  const { config, database, databaseClock, clock, log, metrics, authorize } = deps;
+  const { config, database, databaseClock, metrics, authorize } = deps;
   const abort = new AbortController();
   const { signal } = abort;
-  const ledger = new Ledger(database);
-  const deliveryLedger = new DeliveryLedger(database, config.hook !== undefined);
-  const awayLedger = new AwayLedger(database, config.hook !== undefined);
+  const breaker = createDatabaseBreaker(deps.breakers, database);
+  const guarded = guardDatabase(database, breaker);
+  const ledger = new Ledger(guarded);
+  const deliveryLedger = new DeliveryLedger(guarded, config.hook !== undefined);
+  const awayLedger = new AwayLedger(guarded, config.hook !== undefined);
+  const hooks = createHooks({ ...deps, database: guarded, hook: config.hook, ledger, signal });
   const idempotencyStore = new IdempotencyStore();
   const hints = new Hints(deps.ephemeral.bus);
   const epoch = new Epoch();
@@ -93,12 +126,27 @@ export function createCommands(deps: CommandsDeps): Commands {
     onEpoch: (now) => epoch.note(now),
     onFull: (stream) => dispatcher.onFull(stream),
   });
+  const roomLedger = new RoomLedger(guarded);
+  const roomHints = new RoomHints(deps.ephemeral.bus);
+  const roomBatcher = createRoomBatcher({
+    ...deps,
+    ledger: roomLedger,
+    hints,
+    roomHints,
+    signal,
+    onEpoch: (now) => epoch.note(now),
+    onFull: (stream) => dispatcher.onFull(stream),
+  });
+  const roomStreams = new RoomStreams({ ...deps, ledger: roomLedger, hints: roomHints, epoch });
   const acceptor = new Acceptor({
     ...deps,
     retentionMs: config.retentionMs,
     ledger,
     batcher,
+    roomBatcher,
     turns: new Turns(),
+    hook: hooks.gate,
+    refusesForMs: () => breaker.refusesForMs(),
     count: countOutcomes(metrics),
   });
   const dispatcher = new Dispatcher({
@@ -108,30 +156,42 @@ export function createCommands(deps: CommandsDeps): Commands {
     hints,
     isShared: deps.ephemeral.kind === 'redis',
     epoch,
+    onOutcomes: () => hooks.outbox?.wake(),
     signal,
     random: deps.random ?? Math.random,
   });
   const status = { ledger: new StatusLedger(database), authorize };
-  let stopSweep: (() => void) | undefined;
+  const store = new CommandListStore(database);
+  const deadLetters = new DeadLetterQueue({
+    ...deps,
+    database: guarded,
+    onRequeued: ({ stream, seq, epoch: present }) => {
+      epoch.note(present);
+      hints.tell({ kind: 'head', stream, seq });
+    },
+  });
+  const retention = new Retention({ ...deps, store: new RetentionStore(database), lock: database });
 
   return {
     async start() {
       epoch.note(await ledger.epoch());
       dispatcher.start();
-      stopSweep = clock.every(IDEMPOTENCY_SWEEP_MS, () => {
-        idempotencyStore
-          .sweep(database, databaseClock())
-          .catch((err: unknown) => log.warn({ err }, 'old idempotency keys could not be removed'));
-      });
+      roomStreams.start();
+      hooks.outbox?.start();
+      retention.start();
     },
     async stop(stopSignal) {
-      stopSweep?.();
+      const retired = retention.stop();
       acceptor.stop();
+      hooks.gate?.stop();
       const giveUp = () => abort.abort();
       if (stopSignal.aborted) giveUp();
       stopSignal.addEventListener('abort', giveUp, { once: true });
-      await batcher.idle();
+      await Promise.all([batcher.idle(), roomBatcher.idle()]);
+      roomStreams.stop();
       await dispatcher.stop();
+      await hooks.outbox?.stop();
+      await retired;
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),
@@ -144,10 +204,27 @@ export function createCommands(deps: CommandsDeps): Commands {
       const cancelled = await deliveryLedger.cancelInbox(tx, streamId, now);
       const screenId = await deliveryLedger.screenOf(tx, streamId);
       if (screenId === undefined) throw new BongsuError('SCREEN_NOT_FOUND');
+      await roomLedger.forgetScreen(tx, streamId);
       return () => dispatcher.dropInbox(screenId, cancelled, now);
     },
+    rooms: createRoomCommands({ ledger: roomLedger, streams: roomStreams, acceptor }),
     idempotency: new IdempotencyManager({ store: idempotencyStore, ledger, databaseClock }),
-    routes: commandRoutes({ acceptor, status }),
+    deadLetters,
+    routes: async (app) => {
+      await app.register(
+        commandRoutes({
+          acceptor,
+          status,
+          list: { ...deps, status, store },
+          cancel: {
+            status,
+            store,
+            cancel: (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq),
+          },
+        }),
+      );
+      await app.register(deadLetterRoutes({ ...deps, letters: deadLetters }));
+    },
     events: commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),
   };
 }

@@ -4,12 +4,17 @@ import type { Database } from '../platform/database/database.js';
 /** A command on its way into the ledger. */
 export interface NewCommand {
   streamId: number;
-  /** "screen:<screenId>". */
+  /** Of a room's stream; undefined for a screen's. */
+  generation?: number | undefined;
+  /** "screen:<screenId>" or "room:<roomId>". */
   stream: string;
+  /** Which socket sent it, if one did. */
+  socketId?: string | undefined;
   senderId: string;
   username: string;
   id: string;
-  type: 'trigger' | 'navigate';
+  /** Messages go to rooms only. */
+  type: 'trigger' | 'navigate' | 'message';
   /** 16 bytes as hex. */
   fingerprint: string;
   /** JSON text of `fields`. */
@@ -22,9 +27,9 @@ export interface NewCommand {
 }
 
 export type AcceptOutcome =
-  | { kind: 'accepted'; seq: number; acceptedAt: number; epoch: string }
+  | { kind: 'accepted'; seq: number; acceptedAt: number; epoch: string; members?: readonly Member[] }
   /** Stored before, by this content or another. */
-  | ({ kind: 'known'; epoch: string } & StoredCommand)
+  | ({ kind: 'known' } & KnownCommand)
   /** The stream takes nothing any more. Nothing was stored. */
   | { kind: 'deleted' }
   /** MAX_PENDING_PER_SCREEN entries wait. Nothing was stored. */
@@ -39,7 +44,23 @@ export interface StoredCommand {
   seq: number;
   acceptedAt: number;
   fingerprint: string;
+  /** Of a trigger or navigate to a room, as found under a look. */
+  members?: readonly Member[];
+  /** The same, counted. */
+  screens?: number | null;
 }
+
+/** A screen that a room command went to. */
+export interface Member {
+  screenId: string;
+  /** In the screen's own inbox. */
+  seq: number;
+  /** It ended already: when accepted, for its inbox was full. */
+  isSettled: boolean;
+}
+
+/** A command that is stored, as its sender's answer needs it. */
+export type KnownCommand = StoredCommand & { epoch: string };
 
 /** A batch as it travels: arrays as ready-made text literals, so that a rerun costs no second encoding. */
 export interface EncodedBatch {
@@ -69,7 +90,7 @@ const ACCEPT_TIMEOUT_MS = 5000;
 const ACCEPT = 'select * from accept_commands($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)';
 const ACCEPT_CHECKED = 'select * from accept_commands_checked($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)';
 
-/** The log of commands: accepting and finding. */
+/** The log of commands: accepting for screens, and finding. */
 export class Ledger {
   readonly #database: Database;
 
@@ -103,10 +124,13 @@ export class Ledger {
     return outcomes;
   }
 
-  async find(senderId: string, id: string): Promise<(StoredCommand & { epoch: string }) | undefined> {
-    const [row] = await this.#database.query<StoredCommand & { epoch: string }>(
+  async find(senderId: string, id: string): Promise<KnownCommand | undefined> {
+    const [row] = await this.#database.query<KnownCommand>(
       `select s.kind || ':' || s.name as stream, c.seq, c.accepted_at as "acceptedAt",
-         encode(c.fingerprint, 'hex') as fingerprint, current_epoch() as epoch
+         encode(c.fingerprint, 'hex') as fingerprint, current_epoch() as epoch,
+         case when s.kind = 'room' and c.type <> 'message' then (
+           select count(*) from inbox_references r where r.room_stream_id = c.stream_id and r.room_seq = c.seq
+         ) end as screens
        from commands c join streams s on s.id = c.stream_id
        where c.sender_id = $1 and c.id = $2`,
       [senderId, id],
@@ -182,7 +206,7 @@ export function encodeBatch(
   };
 }
 
-function encodeColumns(rows: readonly NewCommand[], acceptedAt: number): string[] {
+export function encodeColumns(rows: readonly NewCommand[], acceptedAt: number): string[] {
   return [
     list(rows.map((row) => row.senderId)),
     list(rows.map((row) => row.id)),
@@ -196,6 +220,6 @@ function encodeColumns(rows: readonly NewCommand[], acceptedAt: number): string[
   ];
 }
 
-function list(values: readonly (string | number)[]): string {
+export function list(values: readonly (string | number)[]): string {
   return `{${values.join(',')}}`;
 }

@@ -24,5 +24,5 @@ export function displayOf({ fields }: InboxEntry): number {
 
 /** Of a navigate. */
 export function urlOf({ fields }: InboxEntry): string {
-  return (fields as { url?: string }).url ?? '';
+  return (fields as { url: string }).url;
 }

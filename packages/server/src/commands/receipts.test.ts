@@ -9,8 +9,10 @@ it('[DL20] takes executed and failed, with their place or without', () => {
   expect(checkReceipt({ status: 'failed', error: 'x'.repeat(600) }, entry)).toEqual({
     status: 'failed',
     error: 'x'.repeat(500),
+    retryable: true,
     isGarbage: false,
   });
+  expect(checkReceipt({ status: 'failed', retryable: false }, entry)).toMatchObject({ retryable: false });
 });
 
 it.each([undefined, null, 'executed', 1, [], {}, { status: 'done' }, { status: 'executed', seq: 'x' }])(

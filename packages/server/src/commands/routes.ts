@@ -1,20 +1,25 @@
 import {
   AcceptedSchema,
+  CommandListSchema,
   CommandSchema,
   ErrorResponseSchema,
   isStorable,
   NavigateBodySchema,
+  PageQuerySchema,
   ScreenIdSchema,
   TriggerBodySchema,
   UuidSchema,
   ValidationError,
 } from '@bongsu/protocol';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { uuidv5, uuidv7 } from '../platform/ids.js';
 import type { Principal } from '../platform/principal.js';
+import { refusals } from '../platform/refusals.js';
 import type { Acceptor } from './accept.js';
+import { type CancelDeps, cancelCommand } from './cancel.js';
+import { type ListDeps, listCommands } from './list.js';
 import { navigate } from './navigate.js';
 import { getCommand, type StatusDeps } from './status.js';
 import { trigger } from './trigger.js';
@@ -56,11 +61,20 @@ const found = {
 export interface CommandRoutesDeps {
   acceptor: Acceptor;
   status: StatusDeps;
+  list: ListDeps;
+  cancel: CancelDeps;
 }
 
+const CommandParams = z.object({ id: UuidSchema });
+const SenderQuery = z.object({
+  senderId: UuidSchema.optional().describe("Somebody else's, for the screen's owner and admins."),
+});
+
 /** The gateway counts these by COMMAND_RATE_PER_MINUTE and adds the prefix. */
-export function commandRoutes({ acceptor, status }: CommandRoutesDeps): FastifyPluginAsync {
+export function commandRoutes({ acceptor, status, list, cancel }: CommandRoutesDeps): FastifyPluginAsync {
   return async (instance) => {
+    mountList(instance, list);
+    mountCancel(instance, cancel);
     const app = instance.withTypeProvider<ZodTypeProvider>();
     const config = { access: 'user', limit: 'command' } as const;
     const shared = {
@@ -97,16 +111,66 @@ export function commandRoutes({ acceptor, status }: CommandRoutesDeps): FastifyP
         schema: {
           tags: ['commands'],
           summary: 'What became of a command',
-          params: z.object({ id: UuidSchema }),
-          querystring: z.object({
-            senderId: UuidSchema.optional().describe("Somebody else's, for the screen's owner and admins."),
-          }),
+          params: CommandParams,
+          querystring: SenderQuery,
           response: found,
         },
       },
       ({ principal, params, query }) => getCommand(status, principal, params.id, query.senderId),
     );
   };
+}
+
+function mountList(app: FastifyInstance, deps: ListDeps): void {
+  const { description, responses } = refusals(
+    'VALIDATION_ERROR',
+    'AUTH_ERROR',
+    'FORBIDDEN',
+    'SCREEN_NOT_FOUND',
+    'RATE_LIMIT',
+    'UNAVAILABLE',
+  );
+  app.withTypeProvider<ZodTypeProvider>().get(
+    '/commands',
+    {
+      config: { access: 'user', limit: 'general' },
+      schema: {
+        tags: ['commands'],
+        summary: 'List commands, the newest first',
+        description: `The caller’s own; with \`screenId\` what that screen was sent: all of it for its owner and admins, for controllers what they sent. ${description}`,
+        querystring: PageQuerySchema.extend({ screenId: ScreenIdSchema.optional() }),
+        response: { 200: CommandListSchema, ...responses },
+      },
+    },
+    ({ principal, query }) => listCommands(deps, principal, query),
+  );
+}
+
+function mountCancel(app: FastifyInstance, deps: CancelDeps): void {
+  const { description, responses } = refusals(
+    'VALIDATION_ERROR',
+    'AUTH_ERROR',
+    'FORBIDDEN',
+    'NOT_FOUND',
+    'CONFLICT',
+    'RATE_LIMIT',
+    'UNAVAILABLE',
+  );
+  app.withTypeProvider<ZodTypeProvider>().delete(
+    '/commands/:id',
+    {
+      config: { access: 'user', limit: 'command' },
+      schema: {
+        tags: ['commands'],
+        summary: 'Cancel a command that no screen was sent yet',
+        description: `Repeating it answers the same. CONFLICT has \`details.reason\`: \`in-flight\`, or \`ended\` with \`details.status\`. ${description}`,
+        params: CommandParams,
+        querystring: SenderQuery,
+        response: { 200: CommandSchema, ...responses },
+      },
+    },
+    ({ principal, params, query }) => cancelCommand(deps, principal, params.id, query.senderId),
+  );
 }
 
 /** @throws ValidationError when header and body name different ids */

@@ -2,7 +2,14 @@ import type { ClosingKey, CommandStatus } from '@bongsu/protocol';
 import type { Clock } from '../platform/clock.js';
 import type { Settlement } from './delivery-ledger.js';
 import type { InboxEntry } from './hints.js';
-import { type CancelAnswer, type Ending, Inbox, type InboxEffects, type Unanswered } from './inbox.js';
+import {
+  type CancelAnswer,
+  type Ending,
+  Inbox,
+  type InboxEffects,
+  type RetryingEntry,
+  type Unanswered,
+} from './inbox.js';
 import { displayOf, urlOf } from './navigate-runs.js';
 import { checkReceipt } from './receipts.js';
 import type { RetryQueue } from './retry-queue.js';
@@ -190,16 +197,12 @@ export class ScreenSession {
     });
   }
 
-  #retry(entry: InboxEntry): void {
-    this.#write({ failed: [attemptRow(entry)] }, () => {
-      const { nextAt, lastError } = entry;
-      this.#tell(entry, {
-        status: 'retrying',
-        attempt: entry.failed + entry.lost,
-        ...(lastError === undefined ? {} : { error: lastError }),
-        ...(nextAt === undefined ? {} : { nextAt }),
-      });
-    });
+  #retry(entry: RetryingEntry): void {
+    const { nextAt, lastError: error } = entry;
+    const attempt = entry.failed + entry.lost;
+    this.#write({ failed: [attemptRow(entry)] }, () =>
+      this.#tell(entry, { status: 'retrying', attempt, error, nextAt }),
+    );
   }
 
   #tellEnding(entry: InboxEntry, ending: Ending): void {

@@ -2,7 +2,9 @@ import type { ClosingKey, StreamState } from '@bongsu/protocol';
 import type { FastifyPluginAsync } from 'fastify';
 import type { Queryable } from '../platform/database/database.js';
 import type { Events } from '../platform/surface.js';
+import type { DeadLetterQueue } from './dead-letter-queue.js';
 import type { IdempotencyManager } from './idempotency-manager.js';
+import type { RoomCommands } from './rooms.js';
 
 /** A connected screen's socket, as the dispatcher sees it. The gateway makes one per screen socket. */
 export interface ScreenConnection {
@@ -45,6 +47,16 @@ export interface ScreenAttachment {
   detach(): void;
 }
 
+/**
+ * Takes an entry back before it is sent. `in-flight`: the screen has it. `ended`: it has an outcome, whichever. `elsewhere`: another
+ * node holds the screen and did not answer.
+ */
+export type CancelDelivery = (
+  screenId: string,
+  streamId: number,
+  seq: number,
+) => Promise<'cancelled' | 'in-flight' | 'ended' | 'elsewhere'>;
+
 /** What the gateway and other domains use of commands. */
 export interface Commands {
   start(): Promise<void>;
@@ -64,8 +76,11 @@ export interface Commands {
    * connected screen are refused. The caller calls the answer after COMMIT: it tells the senders and stops the dispatcher.
    */
   cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
+  /** Streams of rooms: making, ending, their screens, posting, reading along. */
+  readonly rooms: RoomCommands;
   /** For other POSTs with an Idempotency-Key, in the transaction of their operation. */
   readonly idempotency: IdempotencyManager;
+  readonly deadLetters: DeadLetterQueue;
   routes: FastifyPluginAsync;
   events: Events;
 }

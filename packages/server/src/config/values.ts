@@ -66,7 +66,9 @@ export const httpUrl = () =>
   parsed((text) => {
     const message = 'must be a URL that starts with http:// or https://, without a query';
     const url = parseUrl(text, message);
-    if (!/^https?:$/.test(url.protocol) || url.search || url.hash || url.username) throw new Refusal(message);
+    if (!/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {
+      throw new Refusal(message);
+    }
     return url.href.replace(/\/+$/, '');
   });
 

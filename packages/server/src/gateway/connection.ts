@@ -99,6 +99,22 @@ export class Connection implements EventContext {
     this.#socket.conn.close();
   }
 
+  /** What the transport has not taken yet, because the peer does not read. Characters of text count as bytes. */
+  queuedBytes(): number {
+    const { writeBuffer, transport } = this.#socket.conn as unknown as Outgoing;
+    // Of a websocket: what the kernel has not taken.
+    let bytes = transport.socket?.bufferedAmount ?? 0;
+    for (const { data } of writeBuffer) {
+      bytes += typeof data === 'string' ? data.length : (data?.byteLength ?? 0);
+    }
+    return bytes;
+  }
+
+  /** At once and without a word: it would only join the queue. */
+  endAsSlow(): void {
+    this.#socket.conn.close(true);
+  }
+
   closed(): void {
     this.#abort.abort();
     this.#early = undefined;
@@ -122,6 +138,12 @@ export class Connection implements EventContext {
       close: (closing) => this.close(closing),
     };
   }
+}
+
+/** Where Engine.IO and ws keep what was not sent; not in their types. */
+interface Outgoing {
+  writeBuffer: { data?: string | Buffer }[];
+  transport: { socket?: { bufferedAmount: number } };
 }
 
 /** What Socket.IO keeps per socket for plain acks; not in its types, and the only way to forget one. */

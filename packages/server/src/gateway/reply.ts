@@ -2,6 +2,7 @@ import { BongsuError, type Failure, type InputIssue, inputError, ValidationError
 import { ZodError } from 'zod';
 import { DatabaseError, type DatabaseFault } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
+import { retryAfterOf } from '../platform/resilience/circuit-breaker.js';
 
 /**
  * The only mapper from what was thrown to what leaves: the same object over HTTP, in an ack and in `connect_error.data`.
@@ -21,7 +22,10 @@ const AWAY_RETRY_MS = 1000;
 function fromDatabase(error: DatabaseError): BongsuError {
   if (error.fault === 'commit-unknown') return new BongsuError('INDETERMINATE', { cause: error });
   if (AWAY.includes(error.fault))
-    return new BongsuError('UNAVAILABLE', { cause: error, retryAfterMs: AWAY_RETRY_MS });
+    return new BongsuError('UNAVAILABLE', {
+      cause: error,
+      retryAfterMs: retryAfterOf(error) ?? AWAY_RETRY_MS,
+    });
   return new BongsuError('INTERNAL_ERROR', { cause: error });
 }
 

@@ -19,6 +19,7 @@ import type { Connections } from './connections.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
+import { SlowConsumers } from './slow-consumers.js';
 
 export interface SocketsConfig {
   heartbeatIntervalMs: number;
@@ -63,6 +64,7 @@ export class Sockets {
   readonly #deps: SocketsDeps;
   readonly #io: Server;
   readonly #expiries: ExpiryWatch<string>;
+  readonly #slowConsumers: SlowConsumers;
   #draining = false;
 
   constructor(deps: SocketsDeps) {
@@ -83,6 +85,16 @@ export class Sockets {
       allowRequest: admission(deps.admit),
     });
     gatherFrames(this.#io);
+    const closings = deps.metrics.counter(
+      'bongsu_slow_consumers_total',
+      'Sockets ended because they did not read.',
+    );
+    this.#slowConsumers = new SlowConsumers({
+      clock: deps.clock,
+      consumers: () => deps.connections.all(),
+      onEnded: () => closings.inc(),
+    });
+    this.#slowConsumers.start();
     const namespace = this.#io.of('/');
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
@@ -116,6 +128,7 @@ export class Sockets {
 
   async close(): Promise<void> {
     this.#expiries.stop();
+    this.#slowConsumers.stop();
     this.#io.disconnectSockets(true);
     this.#io.engine.close();
   }

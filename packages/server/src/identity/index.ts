@@ -33,6 +33,7 @@ import { usernames } from './usernames.js';
 export type { IdentityConfig } from './config.js';
 export type { PiiKey } from './pii.js';
 export type { JwtAlgorithm } from './signing-keys.js';
+export { findUsernames } from './store/users.js';
 export type { TokenManager } from './token-manager.js';
 export { WrongSecretError } from './wrong-secret.js';
 
@@ -138,7 +139,7 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   });
   const graceMs = REFRESH_GRACE_MS;
   const feedIsFresh = () => feed.isFresh();
-  const live = new LiveSessions({ database, clock, now, log, graceMs, feedIsFresh });
+  const live = new LiveSessions({ database, clock, now, log, metrics: deps.metrics, graceMs, feedIsFresh });
   const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live });
   const sessions = new Sessions({ database, derived, now, live, recordAudit, graceMs });
   const { issuer, accessTokenMs } = config;

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
+import { type CacheCounts, countCache, type Metrics } from '../platform/metrics.js';
 import { isIdle, type Liveness } from './liveness.js';
 import { findSession, type SessionRow, writeLastSeen } from './store/sessions.js';
 
@@ -16,6 +17,7 @@ export interface LiveSessionsDeps {
   clock: Clock;
   now: DatabaseClock;
   log: Log;
+  metrics: Metrics;
   /** Of a rotation; its nonce is erased after it. */
   graceMs: number;
   /** False when revocations of other processes may have been missed: then nothing cached is believed. */
@@ -36,6 +38,7 @@ const DISTRUST_MS = 60_000;
 export class LiveSessions {
   readonly #deps: LiveSessionsDeps;
   readonly #cache: LRUCache<string, LiveSession>;
+  readonly #counts: CacheCounts;
   readonly #byUser = new Map<string, Set<string>>();
   readonly #distrusted = new Map<string, number>();
   /** Last written, and seen since then. */
@@ -48,6 +51,7 @@ export class LiveSessions {
   constructor(deps: LiveSessionsDeps) {
     this.#deps = deps;
     const perf = { now: () => deps.clock.monotonic() };
+    this.#counts = countCache(deps.metrics, 'logins');
     this.#cache = new LRUCache({
       max: MAX_CACHED,
       ttl: CACHE_MS,
@@ -70,7 +74,11 @@ export class LiveSessions {
   async find(id: string): Promise<LiveSession | undefined> {
     const cached = this.#deps.feedIsFresh() && !this.#isDistrusted(id) ? this.#cache.get(id) : undefined;
     // Another process may have seen it more lately than this one.
-    if (cached && !isIdle(cached, this.#deps.now())) return cached;
+    if (cached && !isIdle(cached, this.#deps.now())) {
+      this.#counts.hit();
+      return cached;
+    }
+    this.#counts.miss();
     return this.#load(id);
   }
 

@@ -400,6 +400,9 @@ describeEachDatabase('logins', (open, profile) => {
     for (let i = 0; i < 1000; i += 1) await server.identity.authenticate(accessToken);
     database.query = query;
     expect(readings).toBe(1);
+    const text = await server.metrics.text();
+    expect(text).toContain('bongsu_cache_hits_total{cache="logins"} 999');
+    expect(text).toContain('bongsu_cache_misses_total{cache="logins"} 1');
   });
 
   it('[STB5] while SQL does not answer for long, nothing cached is believed', async () => {

@@ -1,6 +1,7 @@
 import type { Health } from '@bongsu/protocol';
 import type { Database } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { Breakers } from '../platform/resilience/breakers.js';
 
 type Check = Health['checks'][string];
 type HealthStatus = Health['status'];
@@ -11,6 +12,7 @@ const CHECK_TIMEOUT_MS = 1500;
 export interface HealthDeps {
   database: Pick<Database, 'ping'>;
   ephemeral: Pick<Ephemeral, 'health'>;
+  breakers: Pick<Breakers, 'list'>;
   version: string;
   node: string;
   connections(): number;
@@ -18,7 +20,7 @@ export interface HealthDeps {
   uptimeSeconds(): number;
 }
 
-/** Answers for /health and its probes. Without SQL nothing can be accepted: unavailable. Without Redis: degraded. */
+/** Answers for /health and its probes. Without SQL nothing can be accepted: unavailable. Without Redis, or with an open circuit: degraded. */
 export class HealthReporter {
   readonly #deps: HealthDeps;
   #draining = true;
@@ -37,9 +39,10 @@ export class HealthReporter {
   }
 
   async report(): Promise<Health> {
-    const checks = {
+    const checks: Health['checks'] = {
       database: await this.#database(),
-      ephemeral: this.#deps.ephemeral.health() satisfies Check,
+      ephemeral: this.#deps.ephemeral.health(),
+      ...this.#breakers(),
     };
     const { rss, heapUsed } = process.memoryUsage();
     return {
@@ -51,6 +54,17 @@ export class HealthReporter {
       connections: this.#deps.connections(),
       checks,
     };
+  }
+
+  /** "breaker.hook", and so on. What an open circuit means for the whole is said by the check of what is behind it. */
+  #breakers(): Health['checks'] {
+    const checks = this.#deps.breakers
+      .list()
+      .map(({ name, state }): [string, Check] => [
+        `breaker.${name}`,
+        state === 'CLOSED' ? { status: 'ok' } : { status: 'degraded', message: `The circuit is ${state}.` },
+      ]);
+    return Object.fromEntries(checks);
   }
 
   async #database(): Promise<Check> {

@@ -81,3 +81,17 @@ interface Tally {
   count: number;
   handOver(count: number): void;
 }
+
+export interface CacheCounts {
+  hit(): void;
+  miss(): void;
+}
+
+/** What every cache counts: their ratio says whether it is worth its memory (docs/caching.md). */
+export function countCache(metrics: Metrics, cache: string): CacheCounts {
+  const hits = metrics.counter('bongsu_cache_hits_total', 'Look-ups that a cache answered', ['cache']);
+  const misses = metrics.counter('bongsu_cache_misses_total', 'Look-ups that a cache could not answer', [
+    'cache',
+  ]);
+  return { hit: metrics.tally(hits, { cache }), miss: metrics.tally(misses, { cache }) };
+}

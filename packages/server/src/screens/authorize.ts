@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { BusEvent, Ephemeral } from '../platform/ephemeral/ephemeral.js';
-import type { Metrics } from '../platform/metrics.js';
+import { type CacheCounts, countCache, type Metrics } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { ScreenGrant, ScreenRole } from './deps.js';
 import { findRights, type RightsRow } from './store/screens.js';
@@ -24,7 +24,6 @@ const MAX_CACHED = 10_000;
 /** How long another node may go on with old rights when the hint of a change is lost and no gap shows it. */
 const MAX_AGE_MS = 10_000;
 const CHANNEL = 'screen-rights';
-const CACHE = { cache: 'screen_rights' };
 
 /**
  * Who may do what with a screen, cached for the command path. Changes on this node show as soon as their verb answers;
@@ -33,19 +32,14 @@ const CACHE = { cache: 'screen_rights' };
 export class ScreenRights {
   readonly #cache: LRUCache<string, Rights>;
   readonly #loads = new Map<string, Promise<Rights | undefined>>();
-  readonly #countHit: () => void;
-  readonly #misses;
+  readonly #counts: CacheCounts;
   #unsubscribe = () => {};
 
   constructor(private readonly deps: ScreenRightsDeps) {
     const { clock, metrics } = deps;
     const perf = { now: () => clock.monotonic() };
     this.#cache = new LRUCache({ max: MAX_CACHED, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
-    const hits = metrics.counter('bongsu_cache_hits_total', 'Look-ups that a cache answered', ['cache']);
-    this.#countHit = metrics.tally(hits, CACHE);
-    this.#misses = metrics.counter('bongsu_cache_misses_total', 'Look-ups that a cache could not answer', [
-      'cache',
-    ]);
+    this.#counts = countCache(metrics, 'screen_rights');
   }
 
   start(): void {
@@ -64,10 +58,10 @@ export class ScreenRights {
     if (principal.kind !== 'user') return undefined;
     const cached = this.#cache.get(screenId);
     if (cached) {
-      this.#countHit();
+      this.#counts.hit();
       return grant(principal, screenId, cached);
     }
-    this.#misses.inc(CACHE);
+    this.#counts.miss();
     return this.#load(screenId).then((rights) => rights && grant(principal, screenId, rights));
   }
 

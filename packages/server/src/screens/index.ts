@@ -1,11 +1,14 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Principal } from '../platform/principal.js';
+import type { Events } from '../platform/surface.js';
 import { ScreenRights } from './authorize.js';
 import type { ScreenGrant, ScreensConfig, ScreensContext, ScreensDeps } from './deps.js';
+import { screenEvents } from './events.js';
 import { PAIRING_LIMITS } from './pairing-limits.js';
 import { ScreenPresence } from './presence.js';
 import { screenRoutes } from './routes.js';
 import { deletePairingsBefore } from './store/pairings.js';
+import { listOwned } from './store/screens.js';
 
 export type { ScreenGrant, ScreensConfig, ScreensDeps } from './deps.js';
 
@@ -21,11 +24,14 @@ export interface Screens {
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** The ids of the screens that a user owns. */
+  ownedBy(userId: string): Promise<string[]>;
   /** Who hears of a screen's coming and going: its owner and controllers. */
   watchers(screenId: string): Promise<string[]>;
   /** A screen's socket took the fence, or the last one went. Updates presence and tells the watchers. Never rejects. */
   setOnline(screenId: string, online: boolean): Promise<void>;
   routes: FastifyPluginAsync;
+  events: Events;
 }
 
 const SWEEP_PERIOD_MS = 60_000;
@@ -54,9 +60,11 @@ export function createScreens(
       rights.stop();
     },
     authorizeCommand: (principal, screenId) => rights.authorizeCommand(principal, screenId),
+    ownedBy: (userId) => listOwned(deps.database, userId),
     watchers: (screenId) => rights.watchers(screenId),
     setOnline: (screenId, online) => presence.setOnline(screenId, online),
     routes: screenRoutes(context),
+    events: screenEvents(context),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Bus } from '../../src/platform/ephemeral/ephemeral.js';
 import { silentLog } from '../../src/platform/log.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import type { UserPrincipal } from '../../src/platform/principal.js';
+import { Breakers } from '../../src/platform/resilience/breakers.js';
 import type { EventContext } from '../../src/platform/surface.js';
 
 export const SENDER = '018f0000-0000-7000-8000-000000000001';
@@ -75,13 +76,16 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
   const pushed: Pushed[] = [];
   const metrics = new Metrics();
   const leaseSince = systemClock.monotonic();
+  const { clock = systemClock, log = silentLog } = overrides;
+  const breakers = new Breakers({ clock, log, metrics });
   const commands = createCommands({
     config: commandsConfig(),
     database,
+    breakers,
     ephemeral: { bus: lonelyBus() },
-    clock: systemClock,
+    clock,
     databaseClock: () => Date.now(),
-    log: silentLog,
+    log,
     metrics,
     push: {
       toUser: (userId, event, payload) => {
@@ -92,6 +96,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
       const streamId = screens.get(screenId);
       return streamId === undefined ? undefined : { screenId, streamId, role: 'owner' };
     },
+    ownedScreens: async () => [...screens.keys()],
     usernames: async (userIds) => new Map(userIds.map((userId) => [userId, 'Ada'])),
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,

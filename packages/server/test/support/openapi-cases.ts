@@ -1,5 +1,6 @@
 import { type Account, type HttpAnswer, trigger, type World } from '@bongsu/conformance';
 import { PairingSchema } from '@bongsu/protocol';
+import { expect } from 'vitest';
 import type { App } from '../../src/app.js';
 
 interface Ids {
@@ -205,7 +206,104 @@ const screens: Record<string, Case> = {
   },
 };
 
+/** A command that one screen refused for good: its dead letter, waiting. */
+async function deadLetter(world: World): Promise<{ owner: Account; screenId: string; id: string }> {
+  const owner = await world.person('owner');
+  const device = await world.device(owner);
+  const { screenId } = device;
+  await world.connectScreen(device, () => ({ status: 'failed', error: 'no', retryable: false }));
+  await world.http.post(`/api/screens/${screenId}/trigger`, { action: 'show' }, owner.accessToken);
+  const waiting = async () => {
+    const { body } = await world.http.get(`/api/dead-letters?screenId=${screenId}`, owner.accessToken);
+    return (body as { items: { id: string }[] }).items[0]?.id;
+  };
+  await expect.poll(waiting, { timeout: 10_000 }).toBeDefined();
+  return { owner, screenId, id: (await waiting()) ?? '' };
+}
+
+/** A route of one letter. */
+function ofLetter(method: string, rest: string, status: number): Case {
+  const call = (world: World, id: string, token?: string) =>
+    world.http.call(method, `/api/dead-letters/${id}${rest}`, { token });
+  return {
+    success: async (world) => {
+      const { owner, id } = await deadLetter(world);
+      return { answer: await call(world, id, owner.accessToken), status };
+    },
+    refusals: {
+      AUTH_ERROR: (world, { uuid }) => call(world, uuid),
+      NOT_FOUND: async (world, { uuid }) => call(world, uuid, await asOwner(world)),
+      VALIDATION_ERROR: async (world) => call(world, 'x', await asOwner(world)),
+    },
+  };
+}
+
+const deadLetters: Record<string, Case> = {
+  'GET /api/dead-letters': {
+    success: async (world) => ({
+      answer: await world.http.get('/api/dead-letters', await asOwner(world)),
+      status: 200,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.get('/api/dead-letters'),
+      VALIDATION_ERROR: async (world) => world.http.get('/api/dead-letters?limit=0', await asOwner(world)),
+      NOT_FOUND: async (world) => world.http.get('/api/dead-letters?screenId=x', await asOwner(world)),
+    },
+  },
+  'GET /api/dead-letters/stats': {
+    success: async (world) => ({
+      answer: await world.http.get('/api/dead-letters/stats', await asOwner(world)),
+      status: 200,
+    }),
+    refusals: { AUTH_ERROR: (world) => world.http.get('/api/dead-letters/stats') },
+  },
+  'POST /api/dead-letters/requeue': {
+    success: async (world) => ({
+      answer: await world.http.post('/api/dead-letters/requeue', { reason: 'lost' }, await asOwner(world)),
+      status: 202,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.post('/api/dead-letters/requeue', { reason: 'lost' }),
+      VALIDATION_ERROR: async (world) =>
+        world.http.post('/api/dead-letters/requeue', {}, await asOwner(world)),
+      NOT_FOUND: async (world) =>
+        world.http.post('/api/dead-letters/requeue', { screenId: 'x' }, await asOwner(world)),
+    },
+  },
+  'POST /api/dead-letters/{id}/requeue': ofLetter('POST', '/requeue', 202),
+  'DELETE /api/dead-letters/{id}': ofLetter('DELETE', '', 204),
+};
+
 const commands: Record<string, Case> = {
+  'GET /api/commands': {
+    success: async (world) => ({
+      answer: await world.http.get('/api/commands', await asOwner(world)),
+      status: 200,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.get('/api/commands'),
+      VALIDATION_ERROR: async (world) => world.http.get('/api/commands?cursor=x', await asOwner(world)),
+      SCREEN_NOT_FOUND: async (world) => world.http.get('/api/commands?screenId=x', await asOwner(world)),
+    },
+  },
+  'DELETE /api/commands/{id}': {
+    success: async (world) => {
+      const owner = await world.person('owner');
+      const { screenId } = await world.createScreen(owner);
+      const path = `/api/screens/${screenId}/trigger`;
+      const { body } = await world.http.post(path, { action: 'show' }, owner.accessToken);
+      const call = { token: owner.accessToken };
+      return {
+        answer: await world.http.call('DELETE', `/api/commands/${(body as { id: string }).id}`, call),
+        status: 200,
+      };
+    },
+    refusals: {
+      AUTH_ERROR: (world, { uuid }) => world.http.call('DELETE', `/api/commands/${uuid}`),
+      NOT_FOUND: async (world, { uuid }) =>
+        world.http.call('DELETE', `/api/commands/${uuid}`, { token: await asOwner(world) }),
+    },
+  },
   'POST /api/screens/{id}/trigger': ofScreen('POST', '/trigger', 202, { action: 'show' }),
   'POST /api/screens/{id}/navigate': ofScreen('POST', '/navigate', 202, { url: '/menu' }),
   'GET /api/commands/{id}': {
@@ -229,6 +327,7 @@ export const cases: Record<string, Case> = {
   ...auth,
   ...screens,
   ...commands,
+  ...deadLetters,
   'GET /.well-known/jwks.json': open('/.well-known/jwks.json'),
   'GET /health': open('/health'),
   'GET /health/live': open('/health/live'),

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { access, chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -16,6 +16,9 @@ export interface ThrowAwayPostgres {
   stop(how?: 'fast' | 'immediate'): Promise<void>;
   /** After `stop`; the same folder and port. */
   start(): Promise<void>;
+  /** Stops all its processes in their tracks (SIGSTOP), until `thaw`. Linux only. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** Stops it and removes its folder. */
   remove(): Promise<void>;
 }
@@ -25,6 +28,8 @@ export interface PostgresOptions {
   fsync?: boolean;
   /** Further settings: `{ max_connections: '20' }`. */
   settings?: Record<string, string>;
+  /** Where the data go; the log stays in the temporary folder, as a full log ends the server. */
+  dataFolder?: string;
 }
 
 /** The folder of the server's binaries, or undefined when this machine has none. */
@@ -52,10 +57,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Thro
   const owner = await ownerOfServer();
   const folder = await mkdtemp(join(tmpdir(), 'bongsu-postgres-'));
   if (owner) await chown(folder, owner.uid, owner.gid);
-  const data = join(folder, 'data');
+  const data = options.dataFolder ? join(options.dataFolder, 'data') : join(folder, 'data');
+  if (owner && options.dataFolder) await chown(options.dataFolder, owner.uid, owner.gid);
+  const log = options.dataFolder ? ['-X', join(folder, 'log')] : [];
   await run(
     join(binaries, 'initdb'),
-    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', ...log],
     { ...owner, cwd: folder },
   );
   const port = await freePort();
@@ -94,6 +101,19 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Thro
     server.kill(how === 'fast' ? 'SIGINT' : 'SIGQUIT');
     await ended;
   };
+  const signalAll = async (signal: NodeJS.Signals) => {
+    const pid = server?.pid;
+    if (pid === undefined) throw new Error('PostgreSQL does not run');
+    process.kill(pid, signal);
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    for (const child of children.trim().split(' ')) {
+      try {
+        process.kill(Number(child), signal);
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+  };
   const remove = async () => {
     await stop('immediate');
     await rm(folder, { recursive: true, force: true });
@@ -104,7 +124,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Thro
     await remove();
     throw error;
   }
-  return { url, port, start, stop, remove };
+  const freeze = () => signalAll('SIGSTOP');
+  const thaw = () => signalAll('SIGCONT');
+  return { url, port, start, stop, freeze, thaw, remove };
 }
 
 /** PostgreSQL refuses to run as root. */

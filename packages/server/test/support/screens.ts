@@ -12,6 +12,7 @@ import type { Ephemeral } from '../../src/platform/ephemeral/ephemeral.js';
 import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import type { Principal, UserPrincipal } from '../../src/platform/principal.js';
+import { Breakers } from '../../src/platform/resilience/breakers.js';
 import { createScreens, type Screens, type ScreensConfig } from '../../src/screens/index.js';
 import { commandsConfig } from './commands.js';
 import { createTestIdentity } from './device-identity.js';
@@ -104,8 +105,10 @@ export async function screensHarness(
   await identity.start();
   const commands = createCommands({
     config: commandsConfig(),
+    breakers: new Breakers({ clock, log, metrics }),
     ...{ database, ephemeral, clock, databaseClock, log, metrics, push, usernames },
     authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
+    ownedScreens: (userId) => screens.ownedBy(userId),
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,
     node: { name: 'test:1', incarnation: randomUUID() },

@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { mayManageScreen } from '../../admin/may-manage-screen.js';
 import { keys, useScreen } from '../../admin/queries.js';
 import { useServices, useUser } from '../../admin/services.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
@@ -13,8 +14,10 @@ import { ConfirmDialog } from '../../components/confirm-dialog.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
+import { Displays } from '../../drift/displays.js';
 import { Controllers } from './controllers.js';
 import { RenameDialog } from './rename-dialog.js';
+import { ScreenCommands } from './screen-commands.js';
 import styles from './screen-detail-page.module.css';
 import { ScreenFacts } from './screen-facts.js';
 
@@ -39,9 +42,8 @@ export function ScreenDetailPage() {
 
 function Loaded({ screen }: { screen: Screen }) {
   const { t } = useTranslation();
-  const user = useUser();
   const navigate = useNavigate();
-  const mayManage = user?.userId === screen.owner.userId || user?.role === 'admin';
+  const mayManage = mayManageScreen(useUser(), screen);
   return (
     <>
       <header className={page.head}>
@@ -58,7 +60,9 @@ function Loaded({ screen }: { screen: Screen }) {
       </header>
       <div className={page.stack}>
         <ScreenFacts screen={screen} />
+        <Displays screen={screen} />
         <Controllers screen={screen} mayManage={mayManage} />
+        <ScreenCommands screenId={screen.screenId} mayManage={mayManage} />
       </div>
     </>
   );

@@ -4,6 +4,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { Beacon } from '../../components/beacon.js';
 import { ScreenState } from '../../components/screen-state.js';
+import { DriftLines } from '../../drift/drift-lines.js';
 import styles from './screens-page.module.css';
 
 export function ScreenRow({ screen }: { screen: Screen }) {
@@ -20,6 +21,7 @@ export function ScreenRow({ screen }: { screen: Screen }) {
         <span className={styles.state} data-online={online}>
           <ScreenState screen={screen} />
         </span>
+        <DriftLines screen={screen} />
       </div>
       <div className={styles.side}>
         {pending > 0 ? (

@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ProblemNote } from '../../components/problem-note.js';
@@ -12,7 +13,10 @@ export function AttemptCard({ attempt, onRepeat }: { attempt: Attempt; onRepeat(
   const { draft, screenName, accepted, ended, problem } = attempt;
   const card = useRef<HTMLLIElement>(null);
   // On a narrow window the card is below the form whose button was just pressed.
-  useEffect(() => card.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' }), []);
+  useEffect(() => {
+    // New browsers answer a promise, which React would take for what ends the effect.
+    void card.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+  }, []);
   const data = draft.type === 'trigger' ? draft.data : undefined;
   return (
     <li ref={card} className={styles.attempt} data-testid="attempt">
@@ -45,7 +49,10 @@ export function AttemptCard({ attempt, onRepeat }: { attempt: Attempt; onRepeat(
       {accepted ? (
         <footer className={styles.foot}>
           <span>
-            {t('tryIt.place', { seq: accepted.seq })} <code>{accepted.id}</code>
+            {t('tryIt.place', { seq: accepted.seq })}{' '}
+            <Link to="/commands/$commandId" params={{ commandId: accepted.id }}>
+              <code>{accepted.id}</code>
+            </Link>
           </span>
           <Button variant="default" size="xs" onClick={() => onRepeat(accepted.id)}>
             {t('tryIt.repeat')}

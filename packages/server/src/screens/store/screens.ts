@@ -66,6 +66,11 @@ export function listScreens(
   );
 }
 
+export async function listOwned(db: Queryable, userId: string): Promise<string[]> {
+  const rows = await db.query<{ id: string }>('select id from screens where owner_id = $1', [userId]);
+  return rows.map(({ id }) => id);
+}
+
 export async function insertScreen(
   tx: Queryable,
   screen: Pick<ScreenRow, 'id' | 'name' | 'ownerId' | 'streamId' | 'createdAt'>,

@@ -1,0 +1,81 @@
+import { LIFTED, NODE_FLAGS } from './lib/bongsu.mjs';
+import { allSettled, countStatements, sendTriggers, startScreens, withCrowd } from './lib/crowd.mjs';
+import { CORES } from './lib/measure.mjs';
+import { startPostgres } from './lib/postgres.mjs';
+import { cpuSeconds } from './lib/processes.mjs';
+import { median, round } from './lib/statistics.mjs';
+
+export const description =
+  'a screen comes back to 10,000 triggers that wait for it: entries a second in order with their receipts, and statements';
+
+const ENTRIES = 10_000;
+const WINDOWS = [1, 32];
+const GOAL = { window: 32, perSecond: 2000 };
+
+export async function run({ rounds = 3, log, bin }) {
+  const postgres = await startPostgres({ core: CORES.others, countStatements: true });
+  const results = [];
+  try {
+    for (let n = 0; n < rounds; n += 1) {
+      for (const window of WINDOWS) {
+        const figures = await withCrowd({ postgres, count: 1, bin }, (crowd) =>
+          measure(crowd, postgres, window),
+        );
+        results.push({ window, ...figures });
+        log(`window ${window}: ${figures.perSecond}/s, ${JSON.stringify(figures.statements)}`);
+      }
+    }
+  } finally {
+    await postgres.stop();
+  }
+  const of = (window, figure) => median(results.filter((result) => result.window === window).map(figure));
+  const reached = of(GOAL.window, ({ perSecond }) => perSecond);
+  return {
+    setting: {
+      entries: ENTRIES,
+      windows: WINDOWS,
+      rounds,
+      lifted: LIFTED,
+      nodeFlags: NODE_FLAGS,
+      cores: CORES,
+    },
+    postgres: postgres.version,
+    goal: { ...GOAL, met: reached >= GOAL.perSecond },
+    median: Object.fromEntries(
+      WINDOWS.flatMap((window) => [
+        [`perSecondWindow${window}`, of(window, ({ perSecond }) => perSecond)],
+        [`statementsPerEntryWindow${window}`, of(window, ({ statementsPerEntry }) => statementsPerEntry)],
+      ]),
+    ),
+    table: results.map(({ window, perSecond, statementsPerEntry, serverCpuMsPer1000 }) => ({
+      window,
+      'entries/s': perSecond,
+      'statements an entry': statementsPerEntry,
+      'CPU ms/1000': serverCpuMsPer1000,
+    })),
+    results,
+  };
+}
+
+async function measure(crowd, postgres, window) {
+  const { server, database, screens } = crowd;
+  await sendTriggers(crowd, ENTRIES);
+  await postgres.takeStatements(database);
+  const before = await cpuSeconds(server.pid);
+  const process = startScreens({ url: server.url, screens, window, expect: ENTRIES });
+  try {
+    const done = await process.next('done');
+    await allSettled(crowd, postgres);
+    const used = (await cpuSeconds(server.pid)) - before;
+    const statements = countStatements(await postgres.takeStatements(database));
+    const total = Object.values(statements).reduce((sum, calls) => sum + calls, 0);
+    return {
+      ...done,
+      statements,
+      statementsPerEntry: round(total / ENTRIES, 3),
+      serverCpuMsPer1000: round((used * 1e6) / ENTRIES),
+    };
+  } finally {
+    await process.stop();
+  }
+}

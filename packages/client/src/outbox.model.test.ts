@@ -1,0 +1,242 @@
+import { type Accepted, type Answer, BongsuError, type ErrorCode } from '@bongsu/protocol';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../test/support/fake-clock.js';
+import { CommandQueue } from './command-queue.js';
+import type { CommandError } from './errors.js';
+import { Outbox } from './outbox.js';
+import { memoryStore, type ScreenStore } from './screen-store.js';
+
+const TARGETS = ['scr_1', 'scr_2'];
+const REFUSALS = ['BUSY', 'RATE_LIMIT', 'UNAVAILABLE', 'REQUEST_EXPIRED', 'TOKEN_EXPIRED'] as const;
+/** What becomes of the transmission that the server looks at next. */
+const FATES = ['accept', 'accept', 'lose-ack', 'never-arrive', ...REFUSALS, 'FORBIDDEN'] as const;
+const EVENTS = ['call', 'call', 'call', 'link', 'cut', 'crash', 'minute', 'second'] as const;
+
+type Step = { turns?: number } & ({ fate: string } | { event: string; target: number });
+
+function steps(fates: readonly string[]): fc.Arbitrary<Step[]> {
+  const turns = fc.nat({ max: 12 });
+  const fate = fc.record({ fate: fc.constantFrom(...fates), turns });
+  const event = fc.record({ event: fc.constantFrom(...EVENTS), target: fc.nat({ max: 1 }), turns });
+  return fc.array(fc.oneof({ weight: 2, arbitrary: fate }, { weight: 3, arbitrary: event }), {
+    maxLength: 60,
+  });
+}
+
+interface Sent {
+  payload: { id: string; timestamp: number; n: number; target: { screenId: string } };
+  answer: (answer: Answer<Accepted>) => void;
+}
+
+interface Process {
+  outbox: Outbox;
+  queue: CommandQueue | undefined;
+  dead: boolean;
+}
+
+/** Lets promises that wait for nothing else have so many turns: few leave writes under way. */
+async function settle(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+}
+
+/** A server that knows ids, a link that may break, and processes that die; only the store outlives them. */
+class World {
+  readonly clock = new FakeClock();
+  /** The number of the call that each id was first accepted with, in order. */
+  readonly accepted = new Map<string, number>();
+  readonly outcomes = new Map<number, 'accepted' | CommandError>();
+  /** Ids that each call was ever sent under. */
+  readonly ids = new Map<number, Set<string>>();
+  readonly stamps = new Map<string, number>();
+  calls = 0;
+  private readonly values = memoryStore();
+  private process: Process | undefined;
+  private wire: Sent[] = [];
+  private online = false;
+
+  constructor(private readonly persisted: boolean) {
+    this.start();
+  }
+
+  async step(given: Step): Promise<void> {
+    if ('fate' in given) this.serve(given.fate);
+    else if (given.event === 'call') this.call(TARGETS[given.target] as string);
+    else if (given.event === 'link') this.link();
+    else if (given.event === 'cut') this.cut();
+    else if (given.event === 'crash' && this.persisted) this.crash();
+    else if (given.event === 'minute') this.clock.advance(60_000);
+    else this.clock.advance(1_000);
+    await settle(given.turns);
+  }
+
+  /** All that still waits is taken, in the end. */
+  async converge(): Promise<void> {
+    for (let round = 0; round < 200; round += 1) {
+      this.link();
+      await settle();
+      if (this.wire.length > 0) this.serve('accept');
+      else this.clock.advance(1_000);
+      await settle();
+    }
+  }
+
+  waiting(): number {
+    return this.process?.outbox.stored().length ?? 0;
+  }
+
+  private start(): void {
+    const mine = { dead: false } as Process;
+    const store: ScreenStore = {
+      ...this.values,
+      set: (key, value) => (mine.dead ? new Promise(() => {}) : this.values.set(key, value)),
+    };
+    mine.outbox = new Outbox({
+      clock: this.clock,
+      random: () => 0.5,
+      serverNow: () => this.clock.now(),
+      correctClock: () => {},
+      isOnline: () => this.online && !mine.dead,
+      transmit: (_event, payload, answer) => {
+        if (mine.dead) return;
+        const sent = payload as unknown as Sent['payload'];
+        this.ids.set(sent.n, (this.ids.get(sent.n) ?? new Set()).add(sent.id));
+        this.wire.push({ payload: sent, answer: (given) => !mine.dead && answer(given) });
+      },
+      renewToken: async () => true,
+      onFirstTransmission: () => {},
+      maxQueued: 1_000,
+      maxQueuedBytes: 1e6,
+      retentionMs: 24 * 3_600_000,
+    });
+    if (this.persisted) {
+      mine.queue = new CommandQueue({
+        store,
+        clock: this.clock,
+        outbox: mine.outbox,
+        onFault: (error) => {
+          throw error;
+        },
+        onRestored: ({ waiting }) => {
+          for (const { body, accepted } of waiting)
+            this.watch((JSON.parse(body) as { n: number }).n, accepted, mine);
+        },
+      });
+    }
+    this.process = mine;
+  }
+
+  private call(screenId: string): void {
+    const n = ++this.calls;
+    const draft = { target: { screenId }, n };
+    const queueTtlMs = 90_000;
+    const mine = this.process as Process;
+    this.watch(n, mine.outbox.send('trigger', draft, { queueTtlMs }), mine);
+  }
+
+  private watch(n: number, accepted: Promise<Accepted>, teller: Process): void {
+    // A dead process tells nobody anything.
+    const note = (outcome: 'accepted' | CommandError) => teller.dead || this.outcomes.set(n, outcome);
+    accepted.then(() => note('accepted'), note);
+  }
+
+  private link(): void {
+    if (this.online) return;
+    this.online = true;
+    this.process?.queue?.onUser('u');
+    this.process?.outbox.flush();
+  }
+
+  private cut(): void {
+    this.online = false;
+    this.wire = [];
+    this.process?.outbox.lost();
+  }
+
+  private crash(): void {
+    if (this.process) this.process.dead = true;
+    this.online = false;
+    this.wire = [];
+    this.start();
+  }
+
+  private serve(fate: string): void {
+    const sent = this.wire.shift();
+    if (!sent) return;
+    const { payload, answer } = sent;
+    if (fate === 'never-arrive') return;
+    const known = this.accepted.has(payload.id);
+    // What is known is answered from the record, whatever else would be said.
+    if (known || fate === 'accept' || fate === 'lose-ack') {
+      if (!known) this.accepted.set(payload.id, payload.n);
+      const { id } = payload;
+      const stream = 's';
+      const ack = {
+        id,
+        status: 'accepted' as const,
+        stream,
+        seq: 1,
+        epoch: 'e',
+        acceptedAt: 1,
+        duplicate: known,
+      };
+      if (fate !== 'lose-ack') answer({ success: true, ...ack });
+      return;
+    }
+    const { retryable } = new BongsuError(fate as ErrorCode);
+    answer({ success: false, error: { code: fate, message: '', retryable } as never });
+  }
+}
+
+describe('the outbox under any sequence of drops, refusals, reconnects and restarts', () => {
+  for (const persisted of [false, true]) {
+    it(`[CL12] accepts each call once, under one id, and never what it called definite (${persisted ? 'persisted' : 'memory'})`, async () => {
+      await fc.assert(
+        fc.asyncProperty(steps(FATES), async (script) => {
+          const world = new World(persisted);
+          await settle();
+          for (const given of script) await world.step(given);
+          await world.converge();
+          expect(world.waiting()).toBe(0);
+          const acceptedCalls = [...world.accepted.values()];
+          expect(new Set(acceptedCalls).size).toBe(acceptedCalls.length);
+          for (const [n, ids] of world.ids) expect(ids.size, `call ${n}`).toBe(1);
+          for (const [n, outcome] of world.outcomes) {
+            if (outcome === 'accepted') expect(acceptedCalls).toContain(n);
+            else if (outcome.definite) expect(acceptedCalls).not.toContain(n);
+          }
+          // With a store a call may die before it was written, but not once it was sent.
+          for (const n of world.ids.keys())
+            expect(acceptedCalls.includes(n) || world.outcomes.has(n)).toBe(true);
+          if (!persisted) expect(world.outcomes.size).toBe(world.calls);
+        }),
+        { numRuns: 400 },
+      );
+    });
+  }
+
+  it('[CL15] without refusals the order of call is the order of acceptance, over cuts, crashes and lost acks', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps(['accept', 'lose-ack']), async (script) => {
+        const world = new World(true);
+        await settle();
+        for (const given of script) await world.step(given);
+        await world.converge();
+        const order = [...world.accepted.values()];
+        expect(order).toEqual([...order].sort((a, b) => a - b));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('[CL15] once one was refused for now, those of its target that were not under way stay behind it', async () => {
+    const world = new World(false);
+    await world.step({ event: 'link', target: 0 });
+    await world.step({ event: 'call', target: 0 });
+    await world.step({ fate: 'UNAVAILABLE' });
+    for (let n = 0; n < 3; n += 1) await world.step({ event: 'call', target: 0 });
+    await world.converge();
+    expect([...world.accepted.values()]).toEqual([1, 2, 3, 4]);
+    expect(world.outcomes.get(1)).toBe('accepted');
+  });
+});

@@ -1,0 +1,60 @@
+import { Button, Skeleton } from '@mantine/core';
+import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Page } from '../api/api.js';
+import { toProblem } from '../api/problem.js';
+import { ProblemNote } from '../components/problem-note.js';
+import styles from './paged-list.module.css';
+import { StaleNote } from './stale-note.js';
+
+interface PagedListProps<Item> {
+  query: UseInfiniteQueryResult<InfiniteData<Page<Item>>>;
+  /** In place of a list without items. */
+  empty: ReactNode;
+  /** The items, for a `ul`. */
+  children(items: Item[]): ReactNode;
+  label: string;
+}
+
+/** A list that comes page by page, with what is shown while it loads, fails, is stale or is empty. */
+export function PagedList<Item>({ query, empty, children, label }: PagedListProps<Item>) {
+  const { t } = useTranslation();
+  if (query.isPending) {
+    return <Skeleton height={264} radius="md" role="status" aria-label={t('common.loading')} />;
+  }
+  const problem = query.error ? toProblem(query.error) : undefined;
+  if (!query.data) {
+    return (
+      <div className={styles.failed}>
+        <ProblemNote problem={problem} />
+        <Button variant="default" loading={query.isFetching} onClick={() => void query.refetch()}>
+          {t('common.tryAgain')}
+        </Button>
+      </div>
+    );
+  }
+  const items = query.data.pages.flatMap((page) => page.items);
+  return (
+    <div className={styles.paged}>
+      <StaleNote readAt={query.dataUpdatedAt} failed={problem !== undefined} />
+      {items.length === 0 ? (
+        empty
+      ) : (
+        <ul className={styles.list} aria-label={label}>
+          {children(items)}
+        </ul>
+      )}
+      {query.isFetchNextPageError ? <ProblemNote problem={problem} /> : null}
+      {query.hasNextPage ? (
+        <Button
+          variant="default"
+          loading={query.isFetchingNextPage}
+          onClick={() => void query.fetchNextPage()}
+        >
+          {t('common.loadMore')}
+        </Button>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+import {
+  BongsuError,
+  DeadLettersQuerySchema,
+  DeadReasonSchema,
+  parseInput,
+  ScreenIdSchema,
+  UuidSchema,
+} from '@bongsu/protocol';
+import { z } from 'zod';
+import type { DeadLetterQueue } from '../commands/index.js';
+
+/** What operations work with: a running server's parts, or those that a command made for itself. */
+export interface OperationDeps {
+  deadLetters: DeadLetterQueue;
+}
+
+interface Operation<Input, Result> {
+  input: z.ZodType<Input>;
+  run(deps: OperationDeps, input: Input): Promise<Result>;
+}
+
+/** Infers both types from what it is given. */
+function operation<Schema extends z.ZodType, Result>(
+  input: Schema,
+  run: (deps: OperationDeps, input: z.output<Schema>) => Promise<Result>,
+): Operation<z.output<Schema>, Result> {
+  return { input: input as unknown as z.ZodType<z.output<Schema>>, run };
+}
+
+const LettersSchema = z.object({ screenId: ScreenIdSchema.optional(), reason: DeadReasonSchema.optional() });
+const ListSchema = DeadLettersQuerySchema.extend({ requeued: z.boolean() });
+const screensOf = (screenId: string | undefined) => (screenId === undefined ? undefined : [screenId]);
+
+/** All that a command may ask of a server that owns the database, one line each; nothing else is run for anybody. */
+const OPERATIONS = {
+  'dlq.list': operation(ListSchema, ({ deadLetters }, { screenId, ...query }) =>
+    deadLetters.getMessages({ ...query, screenIds: screensOf(screenId) }),
+  ),
+  'dlq.stats': operation(z.object({}), ({ deadLetters }) => deadLetters.getStats()),
+  'dlq.requeue': operation(z.object({ id: UuidSchema }), ({ deadLetters }, { id }) =>
+    deadLetters.requeue(id),
+  ),
+  'dlq.requeueMany': operation(LettersSchema, ({ deadLetters }, { screenId, reason }) =>
+    deadLetters.requeueMany({ screenIds: screensOf(screenId), reason }),
+  ),
+};
+
+type Operations = typeof OPERATIONS;
+export type OperationName = keyof Operations;
+export type OperationInput<Name extends OperationName> = z.input<Operations[Name]['input']>;
+export type OperationResult<Name extends OperationName> = Awaited<ReturnType<Operations[Name]['run']>>;
+
+/** Asks for an operation, wherever it is run. @throws BongsuError */
+export type Ask = <Name extends OperationName>(
+  name: Name,
+  input: OperationInput<Name>,
+) => Promise<OperationResult<Name>>;
+
+/** Runs one by its name, its input unchecked. @throws NOT_FOUND, VALIDATION_ERROR, and what the operation throws */
+export function runOperation(deps: OperationDeps, name: string, input: unknown): Promise<unknown> {
+  if (!Object.hasOwn(OPERATIONS, name)) throw new BongsuError('NOT_FOUND');
+  const { input: schema, run } = OPERATIONS[name as OperationName] as Operation<unknown, unknown>;
+  return run(deps, parseInput(schema, input));
+}

@@ -1,0 +1,264 @@
+import { BongsuError } from '@bongsu/protocol';
+import type { Clock } from '../platform/clock.js';
+import type { Log } from '../platform/log.js';
+import type { Epoch } from './epoch.js';
+import { RoomGrant, type RoomRights } from './room-grant.js';
+import type { RoomEntry, RoomHint, RoomHints } from './room-hints.js';
+import type { RoomLedger, RoomPage, RoomRow } from './room-ledger.js';
+import { type RoomSubscriber, RoomTail } from './room-tail.js';
+
+export interface RoomStreamsDeps {
+  ledger: Pick<RoomLedger, 'read' | 'readHeads'>;
+  hints: RoomHints;
+  epoch: Epoch;
+  clock: Clock;
+  log: Log;
+  usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+}
+
+export interface RoomPosition {
+  epoch: string;
+  /** The subscriber gets what comes after it. */
+  lastSeq: number;
+}
+
+export interface RoomSubscription extends RoomPosition {
+  unsubscribe(): void;
+}
+
+export type RoomResume =
+  | {
+      recovered: true;
+      epoch: string;
+      lastSeq: number;
+      /**
+       * What was missed, in order, in pages of at most 300, up to `until`.
+       * @throws UNAVAILABLE when a part was pruned meanwhile: another resume tells
+       */
+      pages: AsyncGenerator<RoomEntry[]>;
+    }
+  | { recovered: false; epoch: string; lastSeq: number; reason: 'epoch' | 'ahead' | 'floor' };
+
+export interface RoomHistory {
+  entries: RoomEntry[];
+  lastSeq: number;
+  /** Nothing up to here is kept. */
+  floorSeq: number;
+  epoch: string;
+}
+
+interface HeldTail {
+  tail: RoomTail;
+  rights: RoomRights;
+  attached: Promise<void>;
+}
+
+export const MAX_PAGE = 300;
+/** Commits of processes that are on no bus are found at least this often. */
+const HEADS_EVERY_MS = 5000;
+const HEADS_A_QUERY = 1000;
+const READ_RETRY_MS = 500;
+const ATTACH_ATTEMPTS = 3;
+
+/** Rooms' streams for those who read along, and for those who come back. Who may is asked elsewhere: a grant says so. */
+export class RoomStreams {
+  readonly #deps: RoomStreamsDeps;
+  /** By stream and generation, as long as somebody here reads along. */
+  readonly #held = new Map<string, HeldTail>();
+  #stopTimer: (() => void) | undefined;
+  #stopped = false;
+  #checkingHeads = false;
+
+  constructor(deps: RoomStreamsDeps) {
+    this.#deps = deps;
+    deps.epoch.onChange(() => {
+      for (const key of [...this.#held.keys()]) this.#end(key, 'epoch');
+    });
+  }
+
+  start(): void {
+    this.#deps.hints.listen((hint) => this.#onHint(hint));
+    this.#stopTimer = this.#deps.clock.every(HEADS_EVERY_MS, () => void this.checkHeads());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopTimer?.();
+    this.#deps.hints.stop();
+  }
+
+  /**
+   * From the moment of the answer's position on, entries reach the subscriber, each once and in order.
+   * @throws FORBIDDEN without a grant, ROOM_CLOSED, UNAVAILABLE
+   */
+  async subscribe(grant: RoomGrant, subscriber: RoomSubscriber): Promise<RoomSubscription> {
+    const rights = RoomGrant.rightsOf(grant);
+    const key = keyOf(rights);
+    for (let attempt = 0; attempt < ATTACH_ATTEMPTS; attempt += 1) {
+      const held = this.#held.get(key) ?? this.#hold(key, rights);
+      await held.attached;
+      const { current } = this.#deps.epoch;
+      // Meanwhile the last other reader may have gone, or the epoch: then it is held anew.
+      if (this.#held.get(key) !== held || current === undefined) continue;
+      // Nothing waits between here and the answer, so the position is the one at which the subscriber begins.
+      held.tail.add(subscriber);
+      const unsubscribe = () => this.#leave(key, held, subscriber);
+      return { epoch: current, lastSeq: held.tail.last, unsubscribe };
+    }
+    throw new BongsuError('UNAVAILABLE');
+  }
+
+  /**
+   * What a client missed since its offset. A client that subscribes too asks for what came up to its subscription.
+   * @throws FORBIDDEN without a grant, ROOM_CLOSED, UNAVAILABLE
+   */
+  async resume(
+    grant: RoomGrant,
+    from: { epoch: string; seq: number },
+    until = Number.MAX_SAFE_INTEGER,
+  ): Promise<RoomResume> {
+    const rights = RoomGrant.rightsOf(grant);
+    const first = await this.#read(rights, from.seq, MAX_PAGE);
+    const { epoch, lastSeq, floorSeq } = first;
+    if (from.epoch !== epoch) return { recovered: false, epoch, lastSeq, reason: 'epoch' };
+    if (from.seq > lastSeq) return { recovered: false, epoch, lastSeq, reason: 'ahead' };
+    if (from.seq < floorSeq) return { recovered: false, epoch, lastSeq, reason: 'floor' };
+    return { recovered: true, epoch, lastSeq, pages: this.#pages(rights, first, Math.min(until, lastSeq)) };
+  }
+
+  /** A page of history after `after`, of 1 to 300 entries. @throws FORBIDDEN without a grant, ROOM_CLOSED, UNAVAILABLE */
+  async page(grant: RoomGrant, after: number, limit: number): Promise<RoomHistory> {
+    const rights = RoomGrant.rightsOf(grant);
+    const page = await this.#read(rights, after, Math.max(1, Math.min(limit, MAX_PAGE)));
+    const { lastSeq, floorSeq, epoch } = page;
+    return { entries: await this.#toEntries(rights, page.rows), lastSeq, floorSeq, epoch };
+  }
+
+  /** The room is closed: nobody here reads along any more. */
+  drop(room: { streamId: number; generation: number }): void {
+    this.#end(keyOf(room), 'closed');
+  }
+
+  /** Compares the ends of all rooms that somebody reads along with the ledger's. */
+  async checkHeads(): Promise<void> {
+    if (this.#checkingHeads) return;
+    this.#checkingHeads = true;
+    const held = [...this.#held.values()];
+    try {
+      for (let i = 0; i < held.length; i += HEADS_A_QUERY)
+        await this.#checkSome(held.slice(i, i + HEADS_A_QUERY));
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'the heads of the rooms could not be read');
+    } finally {
+      this.#checkingHeads = false;
+    }
+  }
+
+  async #checkSome(held: readonly HeldTail[]): Promise<void> {
+    const heads = await this.#deps.ledger.readHeads(held.map(({ rights }) => rights.streamId));
+    const byStream = new Map(heads.map((head) => [head.streamId, head]));
+    for (const { rights, tail } of held) {
+      const head = byStream.get(rights.streamId);
+      if (head) this.#deps.epoch.note(head.epoch);
+      if (head?.generation === rights.generation) tail.headIs(head.lastSeq);
+      else this.#end(keyOf(rights), 'closed');
+    }
+  }
+
+  #hold(key: string, rights: RoomRights): HeldTail {
+    const tail = new RoomTail({
+      read: (after) => this.#repair(tail, rights, after),
+      onFault: (err) =>
+        this.#deps.log.error(
+          { err, stream: `room:${rights.roomId}` },
+          'a subscriber could not take an entry',
+        ),
+    });
+    // Held before the head is read, so that no hint between the two is missed.
+    const held: HeldTail = { tail, rights, attached: Promise.resolve() };
+    this.#held.set(key, held);
+    held.attached = this.#read(rights, Number.MAX_SAFE_INTEGER, 1).then(
+      ({ lastSeq }) => tail.start(lastSeq),
+      (error: unknown) => {
+        if (this.#held.get(key) === held) this.#held.delete(key);
+        throw error;
+      },
+    );
+    return held;
+  }
+
+  #leave(key: string, held: HeldTail, subscriber: RoomSubscriber): void {
+    held.tail.remove(subscriber);
+    if (held.tail.subscribers === 0 && this.#held.get(key) === held) this.#held.delete(key);
+  }
+
+  #end(key: string, reason: 'closed' | 'epoch'): void {
+    const held = this.#held.get(key);
+    this.#held.delete(key);
+    held?.tail.end(reason);
+  }
+
+  #onHint(hint: RoomHint | 'gap'): void {
+    if (hint === 'gap') {
+      void this.checkHeads();
+      return;
+    }
+    this.#deps.epoch.note(hint.epoch);
+    const held = this.#held.get(keyOf(hint));
+    if (held) for (const entry of hint.entries) held.tail.hint(entry);
+  }
+
+  #repair(tail: RoomTail, rights: RoomRights, after: number): void {
+    this.#readEntries(rights, after).then(
+      ({ entries, lastSeq }) => tail.page(entries, lastSeq),
+      (error: unknown) => {
+        if (error instanceof BongsuError && error.code === 'ROOM_CLOSED') {
+          this.#end(keyOf(rights), 'closed');
+          return;
+        }
+        this.#deps.log.warn({ err: error, stream: `room:${rights.roomId}` }, 'a room could not be read yet');
+        if (!this.#stopped) this.#deps.clock.after(READ_RETRY_MS, () => tail.readFailed());
+      },
+    );
+  }
+
+  async #readEntries(rights: RoomRights, after: number) {
+    const page = await this.#read(rights, after, MAX_PAGE);
+    return { entries: await this.#toEntries(rights, page.rows), lastSeq: page.lastSeq };
+  }
+
+  async *#pages(rights: RoomRights, first: RoomPage, until: number): AsyncGenerator<RoomEntry[]> {
+    let page = first;
+    for (;;) {
+      const rows = page.rows.filter((row) => row.seq <= until);
+      if (rows.length > 0) yield await this.#toEntries(rights, rows);
+      const last = rows.at(-1)?.seq ?? until;
+      if (last >= until) return;
+      page = await this.#read(rights, last, MAX_PAGE);
+      if (page.floorSeq > last || page.epoch !== first.epoch) throw new BongsuError('UNAVAILABLE');
+    }
+  }
+
+  async #read(rights: RoomRights, after: number, limit: number): Promise<RoomPage> {
+    const page = await this.#deps.ledger.read(rights, after, limit).catch((cause: unknown) => {
+      throw new BongsuError('UNAVAILABLE', { retryAfterMs: READ_RETRY_MS, cause });
+    });
+    if (!page) throw new BongsuError('ROOM_CLOSED');
+    this.#deps.epoch.note(page.epoch);
+    return page;
+  }
+
+  async #toEntries({ roomId }: RoomRights, rows: readonly RoomRow[]): Promise<RoomEntry[]> {
+    const names = await this.#deps.usernames([...new Set(rows.map((row) => row.senderId))]);
+    return rows.map(({ senderId, payload, ...row }) => ({
+      ...row,
+      stream: `room:${roomId}`,
+      fields: JSON.parse(payload) as object,
+      sender: { userId: senderId, username: names.get(senderId) ?? '' },
+    }));
+  }
+}
+
+function keyOf({ streamId, generation }: { streamId: number; generation: number }): string {
+  return `${streamId}:${generation}`;
+}

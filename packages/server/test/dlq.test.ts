@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Database } from '../src/platform/database/database.js';
+import { openPostgres } from '../src/platform/database/postgres.js';
+import { BongsuProcesses } from './support/bongsu-processes.js';
+import { describePglite, describePostgres } from './support/databases.js';
+import { testDeps } from './support/deps.js';
+import { type PlantedLetter, plantLetter } from './support/letters.js';
+import { createPgliteFolder, openTestPglite } from './support/pglite-databases.js';
+import { createPostgresDatabase, postgresConfig } from './support/postgres-databases.js';
+
+let folder: string;
+let processes: BongsuProcesses;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bongsu-dlq-'));
+  processes = new BongsuProcesses(folder);
+});
+afterEach(async () => {
+  await processes.killAll();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function plant(database: Database): Promise<PlantedLetter[]> {
+  await database.exec(
+    `with made as (insert into streams (kind, name) values ('screen', 'scr_a') returning id)
+     insert into screen_sessions (screen_id, stream_id) select 'scr_a', id from made`,
+  );
+  const letters = [await plantLetter(database, 'scr_a', { error: 'no \u001b[31msignal' })];
+  for (let n = 0; n < 3; n += 1) letters.push(await plantLetter(database, 'scr_a', { reason: 'lost' }));
+  return letters;
+}
+
+describePglite('bongsu dlq', () => {
+  let dataDir: string;
+  let letters: PlantedLetter[];
+  beforeEach(async () => {
+    dataDir = await createPgliteFolder(true);
+    const { database } = await openTestPglite(dataDir, { throwAway: false });
+    letters = await plant(database);
+    await database.close();
+  });
+  afterEach(() => rm(dataDir, { recursive: true, force: true }));
+  const bongsu = (...args: string[]) => processes.run(args, { DATA_DIR: dataDir });
+
+  it('[MSG2] [DEP1] works beside the running server, and on the folder itself when none runs', async () => {
+    const [first] = letters;
+    const alone = await bongsu('dlq', 'list').ended;
+    expect(alone).toMatchObject({ code: 0, err: '' });
+    expect(alone.out.trim().split('\n')).toHaveLength(4);
+    expect(alone.out).toContain(`${first?.id}  `);
+    expect(alone.out).toContain('no \uFFFD[31msignal');
+
+    const server = bongsu('serve');
+    await server.shows('is ready');
+    const owner = JSON.parse(await readFile(join(dataDir, 'bongsu.lock'), 'utf8'));
+    expect((await stat(owner.controlSocket)).mode & 0o777).toBe(0o600);
+    const one = await bongsu('dlq', 'requeue', first?.id ?? '', '--json').ended;
+    expect(one).toMatchObject({ code: 0, err: '' });
+    expect(JSON.parse(one.out)).toEqual({
+      requeued: [{ id: first?.id, commandId: expect.any(String) }],
+      failed: [],
+    });
+    const unknown = randomUUID();
+    const again = await bongsu('dlq', 'requeue', first?.id ?? '', unknown).ended;
+    expect(again).toMatchObject({ code: 1, out: '' });
+    expect(again.err).toMatch(
+      new RegExp(`^bongsu: ${first?.id}: CONFLICT: .*\nbongsu: ${unknown}: NOT_FOUND: `),
+    );
+
+    server.child.kill('SIGKILL');
+    await server.ended;
+    const left = await bongsu('dlq', 'list', '--requeued', '--json').ended;
+    expect(left.code).toBe(0);
+    expect(JSON.parse(left.out)).toMatchObject({
+      items: [{ id: first?.id, requeuedAs: expect.any(String) }],
+    });
+
+    const next = bongsu('serve');
+    await next.shows('is ready');
+    const many = await bongsu('dlq', 'requeue', '--screen', 'scr_a', '--yes', '--json').ended;
+    expect(many).toMatchObject({ code: 0, err: '' });
+    expect(JSON.parse(many.out)).toEqual({ requeued: 3, left: 0 });
+    next.child.kill('SIGTERM');
+    expect((await next.ended).code).toBe(0);
+    await expect(stat(owner.controlSocket)).rejects.toMatchObject({ code: 'ENOENT' });
+    // Eight processes, one after another.
+  }, 180_000);
+
+  it.each([
+    [['requeue'], /either the ids/],
+    [['requeue', randomUUID(), '--screen', 'scr_a'], /either the ids/],
+    [['requeue', 'x'], /ids\.0/],
+    [['requeue', '--reason', 'lost'], /say --yes/],
+    [['list', '--reason', 'boredom'], /reason/],
+    [['list', '--limit', '0'], /limit/],
+  ])('[DEP1] dlq %j is bad use: exit 2', async (args, message) => {
+    const { code, out, err } = await bongsu('dlq', ...args).ended;
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(message);
+  });
+});
+
+describePostgres('bongsu dlq', (_open, serverUrl) => {
+  it('[MSG2] [DEP1] opens the database itself, whoever else has it open', async () => {
+    const fresh = await createPostgresDatabase(serverUrl, true);
+    const database = await openPostgres(postgresConfig(fresh.url), testDeps());
+    try {
+      const letters = await plant(database);
+      const bongsu = (...args: string[]) =>
+        processes.run(['dlq', ...args], { DATABASE_URL: fresh.url }).ended;
+      const listed = await bongsu('list', '--reason', 'lost', '--limit', '2', '--json');
+      const newest = letters.slice(-2).map(({ id }) => ({ id }));
+      expect(JSON.parse(listed.out)).toMatchObject({ items: newest.reverse() });
+      const many = await bongsu('requeue', '--reason', 'lost', '--yes');
+      expect(many).toMatchObject({ code: 0, out: '3 requeued, 0 left\n', err: '' });
+      await database.query(`update streams set deleted_at = 1`);
+      const gone = await bongsu('requeue', letters[0]?.id ?? '');
+      expect(gone).toMatchObject({ code: 1, err: expect.stringContaining('SCREEN_NOT_FOUND') });
+    } finally {
+      await database.close();
+      await fresh.drop();
+    }
+  });
+
+  it('[DEP1] a database that is not up to date is said to be so', async () => {
+    const fresh = await createPostgresDatabase(serverUrl, false);
+    try {
+      const { code, err } = await processes.run(['dlq', 'list'], { DATABASE_URL: fresh.url }).ended;
+      expect(code).toBe(1);
+      expect(err).toContain('bongsu migrate up');
+    } finally {
+      await fresh.drop();
+    }
+  });
+});
