@@ -2,9 +2,9 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Entry, Ready, Receipt } from '@bongsu/protocol';
 import { io, type Socket } from 'socket.io-client';
 import { v7 as uuidv7 } from 'uuid';
-import { type ChaosScreen, instructionsOf, type ScreenHost } from './chaos-screen.js';
 import type { ScreenOptions } from './messages.js';
 import { pause } from './processes.js';
+import { type ChaosScreen, instructionsOf, type ScreenHost } from './screen-host.js';
 
 /** The place that a client keeps, by docs/delivery.md. */
 interface Place {

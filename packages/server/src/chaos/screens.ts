@@ -1,8 +1,8 @@
-import type { ChaosScreen, ScreenHost } from './chaos-screen.js';
 import type { ScreenEvent } from './history.js';
 import { historyWriter } from './history.js';
 import type { Death, FromScreens, ScreenOptions, ScreensOptions, ToScreens } from './messages.js';
 import { PlainScreen } from './plain-screen.js';
+import type { ChaosScreen, ScreenHost } from './screen-host.js';
 import { SdkScreen } from './sdk-screen.js';
 
 export function runScreens(

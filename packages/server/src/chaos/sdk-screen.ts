@@ -1,9 +1,9 @@
 import { type Clock, type Screen, screen, systemClock } from '@bongsu/client';
 import { fileStore } from '@bongsu/client/file-store';
 import type { Entry } from '@bongsu/protocol';
-import { type ChaosScreen, instructionsOf, type ScreenHost } from './chaos-screen.js';
 import type { ScreenOptions } from './messages.js';
 import { pause } from './processes.js';
+import { type ChaosScreen, instructionsOf, type ScreenHost } from './screen-host.js';
 
 /** Attempts to connect follow each other quickly: a run is short. */
 const LONGEST_WAIT_MS = 100;
