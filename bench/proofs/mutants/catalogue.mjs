@@ -180,7 +180,7 @@ export const MUTANTS = [
         replace: 'this.#effects.emit(slot.entry, this.#acked);',
       },
     ],
-    session: { profile: 'embedded', faults: ['screens-fail'], runs: 1 },
+    session: { profile: 'embedded', faults: ['screens-fail'], runs: 1, convergeMs: 15_000 },
   },
   {
     name: '12-expiry-off-the-holder',

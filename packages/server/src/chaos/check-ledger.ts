@@ -8,13 +8,15 @@ export interface LedgerFacts {
   /** Of those that are dead. */
   deadDeliveries: readonly { screen: string; seq: number; commandId: string }[];
   deadLetters: readonly { screen: string; commandId: string; reason: string }[];
+  /** Commands that took the place of a dead letter. */
+  requeued: readonly { id: string; stream: string; seq: number; acceptedAt: number }[];
   /** Entries at or below acked_seq without a delivery row. */
   uncovered: readonly { screen: string; seq: number }[];
 }
 
 /** The invariants that need the tables. */
-export function checkLedger({ facts = [] }: History): Violation[] {
-  const violations: Violation[] = [];
+export function checkLedger({ facts = [], controllers }: History): Violation[] {
+  const violations: Violation[] = requeuedTwice(controllers);
   facts.forEach((now, index) => {
     const before = facts[index - 1];
     if (before?.epoch === now.epoch) violations.push(...falls(before, now));
@@ -25,6 +27,19 @@ export function checkLedger({ facts = [] }: History): Violation[] {
   });
   const last = facts.at(-1);
   return last ? [...violations, ...letters(last)] : violations;
+}
+
+/** However often it is asked for: one command takes a letter's place. */
+function requeuedTwice(controllers: History['controllers']): Violation[] {
+  const places = new Map<string, string>();
+  return controllers.flatMap((record): Violation[] => {
+    if (record.kind !== 'requeue') return [];
+    const { id, letter, at } = record;
+    const before = places.get(letter) ?? id;
+    places.set(letter, before);
+    if (before === id) return [];
+    return [{ invariant: 'deadLetters', subject: letter, at, detail: `requeued as ${before} and as ${id}` }];
+  });
 }
 
 function falls(before: LedgerFacts, now: LedgerFacts): Violation[] {

@@ -42,7 +42,9 @@ function checkRuns(
     if (record.kind === 'done') finished.add(record.id);
     if (record.kind !== 'run') continue;
     const first = requeued.get(record.id);
-    const before = begun.get(record.id) ?? (first === undefined ? undefined : begun.get(first));
+    // What was begun, never finished and reported as failed may be asked for once more.
+    const underFirst = first !== undefined && finished.has(first) ? begun.get(first) : undefined;
+    const before = begun.get(record.id) ?? underFirst;
     if (before && before === interrupted && policy === 'at-least-once') {
       repeated += 1;
     } else {

@@ -64,6 +64,7 @@ const facts = (over: Partial<LedgerFacts> = {}): LedgerFacts => ({
   sessions: [{ screen: 's', fence: 2, acked: 3, lastSeq: 3 }],
   deadDeliveries: [],
   deadLetters: [],
+  requeued: [],
   uncovered: [],
   ...over,
 });
@@ -225,6 +226,15 @@ const BREAKS: [Invariant, string, () => void][] = [
     'deadLetters',
     'a letter without a dead delivery',
     () => history.facts.push(facts({ deadLetters: [{ screen: 's', commandId: 'a', reason: 'lost' }] })),
+  ],
+  [
+    'deadLetters',
+    'a letter that two commands replaced',
+    () =>
+      history.controllers.push(
+        { kind: 'requeue', id: 'a', letter: 'l', at: at() },
+        { kind: 'requeue', id: 'b', letter: 'l', at: at() },
+      ),
   ],
   [
     'epoch',

@@ -30,7 +30,9 @@ export type ControllerEvent =
   | { kind: 'conflict'; id: string; code: string }
   /** `command-status`. */
   | { kind: 'told'; id: string; screen: string; status: string; attempt: number }
-  /** DELETE /commands/:id, or a dead letter's requeue, answered. */
+  /** A dead letter was sent again as this command, says an answer. */
+  | { kind: 'requeue'; id: string; letter: string }
+  /** DELETE /commands/:id, answered with this HTTP status. */
   | { kind: 'cancel'; id: string; outcome: string };
 
 /** What screens write down, each in its own file. */

@@ -29,6 +29,8 @@ select current_epoch() as epoch,
    where d.status = 'dead') as "deadDeliveries",
   (select coalesce(json_agg(json_build_object('screen', l.screen_id, 'commandId', l.command_id, 'reason', l.reason)), '[]')
    from dead_letters l) as "deadLetters",
+  (select coalesce(json_agg(json_build_object('id', c.id, 'stream', s.kind || ':' || s.name, 'seq', c.seq, 'acceptedAt', c.accepted_at)), '[]')
+   from commands c join streams s on s.id = c.stream_id where c.requeue_of is not null) as requeued,
   (select coalesce(json_agg(json_build_object('screen', s.name, 'seq', c.seq)), '[]')
    from commands c join streams s on s.id = c.stream_id join screen_sessions h on h.stream_id = c.stream_id
    where c.seq <= h.acked_seq and c.accepted_at > extract(epoch from clock_timestamp()) * 1000 - ${RECENT_MS}

@@ -8,6 +8,8 @@ import type { Site } from './site.js';
 export interface Population {
   controllers: ControllerOptions[];
   screens: ScreensOptions[];
+  /** Access token of the owner of the screens. */
+  owner: string;
   /** Removes what was made. */
   remove(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function makePopulation(options: PopulationOptions): Promise<Popula
     canBeSilent: kind !== 'sdk',
   }));
   return {
+    owner,
     controllers: [
       {
         kind: 'controllers',

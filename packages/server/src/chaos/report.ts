@@ -41,6 +41,8 @@ export interface Report {
   refused: number;
   runsOnScreens: number;
   ended: Record<string, number>;
+  /** Dead letters sent again, each asked for twice. */
+  requeued: number;
   /** A screen's own death between start and end, under at-least-once: counted apart. */
   interruptedAndRepeated: number;
   leastUnsettled: number;
@@ -60,6 +62,7 @@ interface Made {
   screens: readonly (readonly ScreenRecord[])[];
   said: ReadonlyMap<string, string>;
   residentMiB: number;
+  requeued: number;
 }
 
 const EXAMPLES = 3;
@@ -93,6 +96,7 @@ export function makeReport(made: Made): Report {
     refused: controllers.filter((record) => record.kind === 'fail' && !record.retryable).length,
     runsOnScreens: screens.flat().filter(({ kind }) => kind === 'run').length,
     ended: tally([...said.values()]),
+    requeued: made.requeued,
     interruptedAndRepeated: verdict.interruptedAndRepeated,
     leastUnsettled: least(kills.map(({ unsettled }) => unsettled)),
     leastUnanswered: least(kills.map(({ unanswered }) => unanswered)),
@@ -168,6 +172,7 @@ export function formatReport(report: Report): string {
     `ended: ${Object.entries(report.ended)
       .map(([status, count]) => `${status} ${count}`)
       .join(', ')}`,
+    `dead letters requeued: ${report.requeued}`,
     `interrupted by the screen's own death and repeated under at-least-once: ${report.interruptedAndRepeated}`,
     `seed ${report.seed}, ${report.seconds} s`,
     ...report.examples.map(

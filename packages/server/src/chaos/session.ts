@@ -6,6 +6,7 @@ import { type ControllerRecord, monotonicMs, type ScreenRecord } from './history
 import type { Mix } from './messages.js';
 import { makePopulation, type Population, type Shape } from './population.js';
 import { makeReport, type Report, type RunRecord } from './report.js';
+import { Requeuer } from './requeuer.js';
 import { type SeededRandom, seededRandom } from './seeded-random.js';
 import { DEFAULT_MIX, type Fault, type Site } from './site.js';
 import { standingAt } from './standing.js';
@@ -17,7 +18,7 @@ export interface SessionOptions {
   seed: number;
   /** Runs that count. */
   runs: number;
-  /** By name, all of the site's by default. A name that ends with `*` stands for all that begin so. */
+  /** By name, all of the site's by default. `*` stands for anything. */
   faults?: readonly string[];
   /** Begins no run after so many seconds. */
   durationSeconds?: number;
@@ -50,6 +51,7 @@ export class Session {
   readonly #startedAt = monotonicMs();
   #population: Population | undefined;
   #crowd: Crowd | undefined;
+  #requeuer: Requeuer | undefined;
   #unfinished: string | undefined;
   #residentMiB = 0;
 
@@ -70,6 +72,8 @@ export class Session {
         ...(token === undefined ? {} : { token }),
         ...(shapes ? { shapes } : {}),
       });
+      // The place of a command whose answer was lost is known from the tables only.
+      if (site.facts) this.#requeuer = new Requeuer(site.url, this.#population.owner);
       this.#crowd = new Crowd(this.#population.controllers, this.#population.screens);
       await this.#crowd.allOnline();
       for (const fault of this.#schedule(faults)) {
@@ -115,6 +119,8 @@ export class Session {
     let struck = false;
     try {
       await crowd.wait('enough is accepted', () => crowd.accepted - before >= enough, this.#convergeMs);
+      const requeuing = this.#requeuer?.press();
+      requeuing?.catch(() => undefined);
       const striking = fault.strike({ crowd, random });
       if (!fault.isKill) at = monotonicMs();
       struck = await striking;
@@ -124,6 +130,7 @@ export class Session {
       crowd.reviveScreens(site.screenClockMs());
       await crowd.allOnline();
       const back = monotonicMs();
+      await requeuing;
       await this.#converge(crowd);
       done = monotonicMs();
       this.#record(fault, { since, at, back, done, struck });
@@ -144,6 +151,7 @@ export class Session {
   async #converge(crowd: Crowd): Promise<void> {
     await crowd.wait('every command is answered', () => crowd.pending === 0, this.#convergeMs);
     this.#collect(crowd);
+    await this.#placeRequeued();
     await crowd.wait('everything accepted has ended', () => this.#allEnded(crowd), this.#convergeMs);
     this.#collect(crowd);
     const { site } = this.#options;
@@ -156,6 +164,10 @@ export class Session {
       this.#said.set(id, status);
       if (TERMINAL.has(status)) this.#open.delete(id);
     }
+    for (const [id, status] of (await this.#requeuer?.ask(this.#open)) ?? []) {
+      this.#said.set(id, status);
+      if (TERMINAL.has(status)) this.#open.delete(id);
+    }
     return this.#open.size === 0;
   }
 
@@ -163,9 +175,22 @@ export class Session {
     return [...new Set(this.#controllers.flatMap((record) => (record.kind === 'ok' ? [record.id] : [])))];
   }
 
+  /** Of requeues whose answers were lost the tables tell where they stand. */
+  async #placeRequeued(): Promise<void> {
+    const { site } = this.#options;
+    const unplaced = new Set(this.#requeuer?.firsts.keys());
+    for (const record of this.#controllers) if (record.kind === 'ok') unplaced.delete(record.id);
+    if (unplaced.size === 0 || !site.facts) return;
+    const { requeued, epoch, at } = await site.facts();
+    for (const { id, ...place } of requeued.filter((each) => unplaced.has(each.id))) {
+      this.#controllers.push({ kind: 'ok', id, transmission: 'table', epoch, duplicate: true, ...place, at });
+      this.#open.add(id);
+    }
+  }
+
   #collect(crowd: Crowd): void {
     const { controllers, screens } = crowd.read();
-    for (const record of controllers) {
+    for (const record of [...controllers, ...(this.#requeuer?.read() ?? [])]) {
       this.#controllers.push(record);
       if (record.kind === 'ok' && !this.#said.has(record.id)) this.#open.add(record.id);
     }
@@ -218,6 +243,8 @@ export class Session {
         if (before !== status) this.#options.log(`${id} was ${before} and is ${status}`);
         this.#said.set(id, status);
       }
+      const requeued = new Set(this.#requeuer?.firsts.keys());
+      for (const [id, status] of (await this.#requeuer?.ask(requeued)) ?? []) this.#said.set(id, status);
       this.#collect(crowd);
     }
     const verdict: Verdict = check({
@@ -225,6 +252,7 @@ export class Session {
       screens: this.#screens,
       said: this.#said,
       facts: this.#facts,
+      requeued: this.#requeuer?.firsts ?? new Map(),
     });
     if (this.#residentMiB > RESIDENT_MIB) {
       const detail = `${this.#residentMiB} MiB`;
@@ -240,14 +268,18 @@ export class Session {
       screens: this.#screens,
       said: this.#said,
       residentMiB: this.#residentMiB,
+      requeued: this.#requeuer?.firsts.size ?? 0,
     });
   }
 }
 
 /** @throws Error for a name that stands for none */
 export function chooseFaults(faults: readonly Fault[], names: readonly string[] = ['*']): Fault[] {
-  const matches = (pattern: string) => (name: string) =>
-    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  const matches = (pattern: string) => {
+    const parts = pattern.split('*').map((part) => part.replace(/[^a-z0-9-]/gi, '\\$&'));
+    const expression = new RegExp(`^${parts.join('.*')}$`);
+    return (name: string) => expression.test(name);
+  };
   for (const name of names) {
     if (!faults.some((fault) => matches(name)(fault.name))) {
       throw new Error(

@@ -75,7 +75,7 @@ function chaosOptions(command: Command): void {
     .option('--runs <n>', 'runs that count', '30')
     .option('--seed <n>', 'the same seed gives the same schedule')
     .option('--duration <seconds>', 'begins no run after that')
-    .option('--faults <names>', 'only these, separated by commas; a name may end with *')
+    .option('--faults <names>', 'only these, separated by commas; * stands for anything')
     .option('--url <url>', 'a deployment, instead of a server and a database of its own')
     .option('--token <token>', 'access token of the user who owns and commands the screens there')
     .option('--fault-command <name=command>', 'how that deployment may be hurt; "heal=…" mends it', collect);
