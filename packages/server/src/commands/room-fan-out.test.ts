@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import {
   commandsConfig,
   connectScreen,
@@ -11,6 +11,7 @@ import {
   userPrincipal,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { startHookReceiver } from '../../test/support/hook-receiver.js';
 import { type RoomsHarness, roomsHarness, triggerRoom } from '../../test/support/rooms.js';
 import {
   type Database,
@@ -182,8 +183,12 @@ describeEachDatabase('room commands', (open) => {
   });
 
   it('[MSG6] [STB4] a member with MAX_PENDING entries alone gets dead{overflow}; its number is given all the same', async () => {
-    const hook = { url: 'http://127.0.0.1:1', secret: 's' };
-    const full = await another({ config: commandsConfig({ maxPendingPerScreen: 2, hook }) });
+    // It allows every command and takes no event, so that all events stay in the outbox to be counted.
+    const receiver = await startHookReceiver((response, { headers }) =>
+      response.writeHead(headers['bongsu-event'] === 'command' ? 204 : 503).end(),
+    );
+    onTestFinished(() => receiver.close());
+    const full = await another({ config: commandsConfig({ maxPendingPerScreen: 2, hook: receiver.config }) });
     await database.query('delete from hook_outbox');
     await harness.openRoom('lobby', ['scr_a', 'scr_b']);
     for (const [roomId, room] of harness.rooms) full.rooms.set(roomId, room);
