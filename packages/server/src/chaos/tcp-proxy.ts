@@ -26,6 +26,25 @@ interface Pair {
   server: Socket;
 }
 
+/** One direction of a connection: what goes in comes out in the same order, also when the delay ends with some of it on its way. */
+export class Wire {
+  readonly #tasks: { dueAt: number; task: () => void }[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  pass(task: () => void, delayMs: number): void {
+    if (delayMs === 0 && this.#tasks.length === 0) return task();
+    this.#tasks.push({ dueAt: performance.now() + delayMs, task });
+    this.#timer ??= setTimeout(() => this.#run(), delayMs);
+  }
+
+  #run(): void {
+    this.#timer = undefined;
+    while (this.#tasks[0] && this.#tasks[0].dueAt <= performance.now()) this.#tasks.shift()?.task();
+    const [next] = this.#tasks;
+    if (next) this.#timer = setTimeout(() => this.#run(), next.dueAt - performance.now());
+  }
+}
+
 /** Between a client and a server on the loopback: what a network may do to them. */
 export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
@@ -34,12 +53,11 @@ export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'
   let trigger: { text: string; forward: boolean } | undefined;
   let accepting = true;
 
-  const later = (task: () => void) => (delayMs > 0 ? void setTimeout(task, delayMs) : task());
   const reset = ({ client, server }: Pair) => {
     client.resetAndDestroy();
     server.destroy();
   };
-  const onClientData = (pair: Pair, chunk: Buffer) => {
+  const onClientData = (pair: Pair, wire: Wire, chunk: Buffer) => {
     if (trigger && chunk.includes(trigger.text)) {
       const { forward } = trigger;
       trigger = undefined;
@@ -50,27 +68,29 @@ export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'
       return;
     }
     if (swallowed === 'to-server' || swallowed === 'both') return;
-    later(() => pair.server.write(chunk));
+    wire.pass(() => pair.server.write(chunk), delayMs);
   };
 
   const listener = createServer((client) => {
     if (!accepting) return client.resetAndDestroy();
     const pair = { client, server: connect(targetPort, targetHost) };
     pairs.add(pair);
-    pair.client.on('data', (chunk) => onClientData(pair, chunk));
+    const toServer = new Wire();
+    const toClient = new Wire();
+    pair.client.on('data', (chunk) => onClientData(pair, toServer, chunk));
     pair.server.on('data', (chunk) => {
       if (swallowed === 'to-client' || swallowed === 'both') return;
-      later(() => pair.client.write(chunk));
+      toClient.pass(() => pair.client.write(chunk), delayMs);
     });
-    for (const [one, other] of [
-      [pair.client, pair.server],
-      [pair.server, pair.client],
+    for (const [one, other, wire] of [
+      [pair.client, pair.server, toServer],
+      [pair.server, pair.client, toClient],
     ] as const) {
       one.on('error', () => {});
-      one.on('end', () => later(() => other.end()));
+      one.on('end', () => wire.pass(() => other.end(), delayMs));
       one.on('close', () => {
         pairs.delete(pair);
-        later(() => other.destroy());
+        wire.pass(() => other.destroy(), delayMs);
       });
     }
   });
