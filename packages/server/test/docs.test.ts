@@ -124,3 +124,41 @@ describe('docs/identity.md', () => {
     }
   });
 });
+
+describe('docs/delivery.md, docs/resilience.md', () => {
+  const rules = new Set(all(read('docs/protocol.md'), /^- \*\*\[([A-Z]{2}\d+)\]\*\*/gm));
+  // The table of the guarantee speaks of proofs, not of rules.
+  const pages = ['delivery', 'resilience'].map((name) =>
+    read(`docs/${name}.md`).replace(/<!-- guarantee:start -->[\s\S]*<!-- guarantee:end -->/, ''),
+  );
+
+  it('[DL1] each diagram, list item and row of a table names rules, and each of them exists', () => {
+    for (const page of pages) {
+      expect(all(page, /\[([A-Z]{2}\d+)\]/g).filter((rule) => !rules.has(rule))).toEqual([]);
+      const diagrams = all(page, /```mermaid\n([\s\S]*?)```/g);
+      const text = page.replace(/```[\s\S]*?```/g, '');
+      const rows = all(text, /^\|[^\n]*\|\n\|[-|]+\|\n((?:\|.*\n)+)/gm).flatMap((table) =>
+        table.trim().split('\n'),
+      );
+      const statements = [...diagrams, ...rows, ...all(text, /^((?:-|\d+\.) .*)$/gm)];
+      expect(statements.length).toBeGreaterThan(10);
+      expect(statements.filter((statement) => !/\[[A-Z]{2}\d+\]/.test(statement))).toEqual([]);
+    }
+  });
+
+  it('[DL1] there is a diagram of each: life, window, retries, dead letters, repeats, heartbeat, breaker', () => {
+    const [delivery = '', resilience = ''] = pages;
+    for (const title of [
+      'The life of a command',
+      'A window of entries',
+      'Retries',
+      'Dead letters',
+      'When the same command comes twice',
+      'Heartbeat',
+    ]) {
+      const section = delivery.split(`## ${title}\n`)[1]?.split('\n## ')[0];
+      expect(section, title).toContain('```mermaid');
+    }
+    expect(resilience.split('## The breaker\n')[1]?.split('\n## ')[0]).toContain('```mermaid');
+  });
+});

@@ -182,7 +182,7 @@ describeEachDatabase('room commands', (open) => {
     expect(await holes()).toEqual([]);
   });
 
-  it('[MSG6] [STB4] a member with MAX_PENDING entries alone gets dead{overflow}; its number is given all the same', async () => {
+  it('[MSG6] [STB4] [DL87] a member with MAX_PENDING entries alone gets dead{overflow}; its number is given all the same', async () => {
     // It allows every command and takes no event, so that all events stay in the outbox to be counted.
     const receiver = await startHookReceiver((response, { headers }) =>
       response.writeHead(headers['bongsu-event'] === 'command' ? 204 : 503).end(),
