@@ -1,5 +1,5 @@
 import { LIFTED, NODE_FLAGS } from './lib/bongsu.mjs';
-import { allSettled, countStatements, sendTriggers, startScreens, withCrowd } from './lib/crowd.mjs';
+import { allSettled, sendTriggers, startScreens, statementsOf, withCrowd } from './lib/crowd.mjs';
 import { CORES } from './lib/measure.mjs';
 import { startPostgres } from './lib/postgres.mjs';
 import { median, round } from './lib/statistics.mjs';
@@ -13,32 +13,43 @@ export async function run({ rounds = 3, log, bin }) {
   const postgres = await startPostgres({ core: CORES.others, countStatements: true });
   const results = [];
   try {
-    for (const count of CROWDS) {
-      await withCrowd({ postgres, count, bin }, async (crowd) => {
-        for (const figures of await measure(crowd, postgres, rounds)) {
-          results.push({ screens: count, ...figures });
-          log(`${count}: ready in ${figures.readyMs} ms, ${JSON.stringify(figures.statements)}`);
-        }
-      });
+    for (const [profile, cluster] of [['embedded'], ['postgres', postgres]]) {
+      for (const count of CROWDS) {
+        await withCrowd({ postgres: cluster, count, bin }, async (crowd) => {
+          for (const figures of await measure(crowd, cluster, rounds)) {
+            results.push({ profile, screens: count, ...figures });
+            log(
+              `${profile}, ${count}: ready in ${figures.readyMs} ms, ${JSON.stringify(figures.statements)}`,
+            );
+          }
+        });
+      }
     }
   } finally {
     await postgres.stop();
   }
-  const of = (count, figure) => median(results.filter(({ screens }) => screens === count).map(figure));
+  const of = (profile, count, figure) =>
+    median(
+      results
+        .filter((result) => result.profile === profile && result.screens === count)
+        .map((result) => result[figure]),
+    );
   return {
     setting: { crowds: CROWDS, rounds, lifted: LIFTED, nodeFlags: NODE_FLAGS, cores: CORES },
     postgres: postgres.version,
-    median: Object.fromEntries(
-      CROWDS.flatMap((count) => [
-        [`readyMs${count}`, of(count, ({ readyMs }) => readyMs)],
-        [`statementsPerScreen${count}`, of(count, ({ statementsPerScreen }) => statementsPerScreen)],
-      ]),
-    ),
-    table: results.map(({ screens, readyMs, servedMs, statementsPerScreen, statements }) => ({
+    median: {
+      embeddedReadyMs: Object.fromEntries(CROWDS.map((count) => [count, of('embedded', count, 'readyMs')])),
+      postgresReadyMs: Object.fromEntries(CROWDS.map((count) => [count, of('postgres', count, 'readyMs')])),
+      statementsPerScreen: Object.fromEntries(
+        CROWDS.map((count) => [count, of('postgres', count, 'statementsEach')]),
+      ),
+    },
+    table: results.map(({ profile, screens, readyMs, servedMs, statementsEach, statements }) => ({
+      profile,
       screens,
       'ready ms': readyMs,
       'served ms': servedMs,
-      'statements a screen': statementsPerScreen,
+      'statements a screen': statementsEach ?? '',
       ...statements,
     })),
     results,
@@ -55,16 +66,14 @@ async function measure(crowd, postgres, rounds) {
     await process.next('done');
     for (let n = 0; n < rounds; n += 1) {
       await sendWhileAway(crowd, process);
-      await postgres.takeStatements(database);
+      await postgres?.takeStatements(database);
       const startedAt = performance.now();
       process.again();
       const readyMs = await process.next('ready');
       await process.next('done');
       await allSettled(crowd, postgres);
       const servedMs = round(performance.now() - startedAt);
-      const statements = countStatements(await postgres.takeStatements(database));
-      const total = Object.values(statements).reduce((sum, calls) => sum + calls, 0);
-      figures.push({ readyMs, servedMs, statements, statementsPerScreen: round(total / screens.length, 3) });
+      figures.push({ readyMs, servedMs, ...(await statementsOf(crowd, postgres, screens.length)) });
     }
   } finally {
     await process.stop();

@@ -2,20 +2,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createScreen, serve, signUp } from './bongsu.mjs';
+import { call, createScreen, serve, signUp } from './bongsu.mjs';
 import { idMaker } from './ids.mjs';
 import { CORES } from './measure.mjs';
 import { freePort, start, stop, until } from './processes.mjs';
+import { round } from './statistics.mjs';
 import { Wire } from './wire.mjs';
 
 const SCREENS = fileURLToPath(new URL('screens.mjs', import.meta.url));
 const IN_FLIGHT = 200;
 
-/** Runs `work` with a fresh server, one person and `count` screens of theirs. */
+/** Runs `work` with a fresh server, one person and `count` screens of theirs; on the embedded database without `postgres`. */
 export async function withCrowd({ postgres, count, bin }, work) {
   const folder = mkdtempSync(join(tmpdir(), 'bongsu-bench-'));
-  const database = await postgres.freshDatabase();
-  const settings = { PORT: String(await freePort()), DATA_DIR: folder, DATABASE_URL: database.url };
+  const database = await postgres?.freshDatabase();
+  const settings = {
+    PORT: String(await freePort()),
+    DATA_DIR: folder,
+    ...(database ? { DATABASE_URL: database.url } : {}),
+  };
   const server = await serve(settings, { core: CORES.server, bin });
   try {
     const { accessToken: token } = await signUp(server.url);
@@ -27,7 +32,7 @@ export async function withCrowd({ postgres, count, bin }, work) {
     return await work({ server, database, token, screens });
   } finally {
     await stop(server.child, 'SIGKILL');
-    await database.drop();
+    await database?.drop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -82,8 +87,9 @@ export function startScreens(options) {
 }
 
 /** Resolves when the ledger holds every receipt. */
-export function allSettled({ database }, postgres) {
+export function allSettled({ server, token, database }, postgres) {
   return until('all receipts are written', async () => {
+    if (!postgres) return isAllServed(server, token);
     const waiting = await postgres.ask(
       database,
       'select 1 from streams s join screen_sessions h on h.stream_id = s.id where h.acked_seq < s.last_seq limit 1',
@@ -92,8 +98,25 @@ export function allSettled({ database }, postgres) {
   });
 }
 
+async function isAllServed(server, token) {
+  for (let path = '/api/screens'; path; ) {
+    const { items, nextCursor } = await call(server.url, 'GET', path, { token });
+    if (items.some(({ pending }) => pending > 0)) return false;
+    path = nextCursor && `/api/screens?cursor=${encodeURIComponent(nextCursor)}`;
+  }
+  return true;
+}
+
+/** Since the last time, and for each of `count`. Only PostgreSQL counts them; the embedded profile runs the same ones. */
+export async function statementsOf({ database }, postgres, count) {
+  if (!postgres) return {};
+  const statements = countStatements(await postgres.takeStatements(database));
+  const total = Object.values(statements).reduce((sum, calls) => sum + calls, 0);
+  return { statements, statementsEach: round(total / count, 3) };
+}
+
 /** Calls by function of the ledger, and of everything else together. */
-export function countStatements(statements) {
+function countStatements(statements) {
   const calls = {};
   for (const { query, calls: count } of statements) {
     const name = /from (\w+)\(/.exec(query)?.[1] ?? 'other';
