@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { renderConfigPage, renderEnvExample, renewErrorTable } from './lib/config-docs.mjs';
+import { renewGuarantee } from './lib/guarantee-docs.mjs';
 import { readOpenApiDocument } from './lib/openapi-document.mjs';
 import { ROOT, requireNode, say } from './lib/process.mjs';
 import { renewExamples, renewReadme } from './lib/readme.mjs';
@@ -18,6 +19,7 @@ const files = {
   '.env.example': renderEnvExample(schema),
   'docs/config.md': renderConfigPage(schema),
   'docs/errors.md': renewErrorTable(read('docs/errors.md'), ERRORS),
+  'docs/guarantee.md': renewGuarantee(read('docs/guarantee.md')),
   'docs/hooks.md': renewExamples(read('docs/hooks.md')),
   'README.md': renewReadme(read('README.md')),
   'docs/openapi.json': await readOpenApiDocument(),

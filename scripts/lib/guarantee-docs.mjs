@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './process.mjs';
+
+/** docs/guarantee.md with its tables as the committed proofs have them. */
+export function renewGuarantee(page) {
+  return page.replace(
+    /<!-- proof:(\w+) -->[\s\S]*?<!-- proof:end -->/g,
+    (_, name) => `<!-- proof:${name} -->\n${render(name)}<!-- proof:end -->`,
+  );
+}
+
+const RENDERERS = { chaos: chaosTables, mutants: mutantTable, kill: killTable, outage: outageTable };
+
+function render(name) {
+  const path = join(ROOT, `docs/proofs/${name}.json`);
+  if (!existsSync(path)) throw new Error(`docs/guarantee.md tells of ${path}, which does not exist`);
+  const proof = JSON.parse(readFileSync(path, 'utf8'));
+  return `${provenance(proof)}\n\n${RENDERERS[name](proof.figures)}\n`;
+}
+
+function provenance({ command, seed, seconds, date, commit, machine, node, passed }) {
+  const minutes = Math.round(seconds / 6) / 10;
+  const on = `${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1024)} GiB, Node ${node}`;
+  return `\`${command}\` on ${date.slice(0, 10)}, commit ${commit.slice(0, 7)}, seed ${seed}: **${passed ? 'passed' : 'FAILED'}** after ${minutes} min (${on}).`;
+}
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+
+const number = (value) => (typeof value === 'number' ? value.toLocaleString('en-US') : (value ?? '–'));
+
+function chaosTables(profiles) {
+  const names = Object.keys(profiles);
+  const SUMS = {
+    'runs that count': ({ runs }) => runs,
+    'runs that do not count': ({ runsThatDoNotCount }) =>
+      Object.values(runsThatDoNotCount).reduce((sum, count) => sum + count, 0),
+    'commands accepted': ({ accepted }) => accepted,
+    transmissions: ({ transmissions }) => transmissions,
+    'runs on screens': ({ runsOnScreens }) => runsOnScreens,
+    'fewest entries unsettled at a kill': ({ leastUnsettled }) => leastUnsettled,
+    'fewest accepts unanswered at a kill': ({ leastUnanswered }) => leastUnanswered,
+    'interrupted and run once more (at-least-once)': ({ interruptedAndRepeated }) => interruptedAndRepeated,
+    'longest until everything had ended, ms': ({ convergeMsMost }) => convergeMsMost,
+    'most memory of the server, MiB': ({ residentMiBMost }) => residentMiBMost,
+    '**violations of any kind**': ({ violations }) => `**${violations}**`,
+  };
+  const sums = Object.entries(SUMS).map(([title, figure]) => [
+    title,
+    ...names.map((name) => number(figure(profiles[name]))),
+  ]);
+  const faults = [...new Set(names.flatMap((name) => Object.keys(profiles[name].faults)))].sort();
+  const rows = faults.map((fault) => {
+    const of = names.map((name) => profiles[name].faults[fault]);
+    const sum = (key) => of.reduce((total, figures) => total + (figures?.[key] ?? 0), 0);
+    const runs = of.map((figures) => number(figures?.runs));
+    return [
+      `\`${fault}\``,
+      ...runs,
+      number(sum('accepted')),
+      ...['lost', 'twice', 'outOfOrder', 'other'].map((key) => sum(key)),
+    ];
+  });
+  const head = [
+    'fault',
+    ...names.map((name) => `runs, ${name}`),
+    'accepted',
+    'lost',
+    'twice',
+    'out of order',
+    'other',
+  ];
+  return `${table(['', ...names], sums)}\n\n${table(head, rows)}`;
+}
+
+function mutantTable(mutants) {
+  const rows = Object.entries(mutants).map(([name, { planted, by, caught, broken, withoutIt }]) => [
+    name.slice(0, 2),
+    planted,
+    by,
+    caught ? Object.keys(broken).join(', ') : '**MISSED**',
+    withoutIt,
+  ]);
+  return table(['', 'planted fault', 'in', 'caught as', 'violations without it'], rows);
+}
+
+function killTable(profiles) {
+  const rows = Object.entries(profiles).map(
+    ([name, { kills, acknowledged, executed, violations, perKill }]) => [
+      name,
+      kills,
+      number(acknowledged),
+      number(executed),
+      perKill.unsettledAtLeast,
+      perKill.unansweredAtLeast,
+      violations,
+    ],
+  );
+  const head = [
+    'profile',
+    'kills',
+    'acknowledged',
+    'executed',
+    'unsettled at least',
+    'unanswered at least',
+    'violations',
+  ];
+  return table(head, rows);
+}
+
+function outageTable(faults) {
+  const rows = Object.entries(faults).map(([name, { awaySeconds, backMs, accepted, lost, twice }]) => [
+    name,
+    awaySeconds,
+    number(backMs),
+    number(accepted),
+    lost,
+    twice,
+  ]);
+  return table(['', 'away, s', 'delivering again after, ms', 'accepted', 'lost', 'twice'], rows);
+}
