@@ -117,7 +117,7 @@ export function createCommands(deps: CommandsDeps): Commands {
   const hooks = createHooks({ ...deps, database: guarded, hook: config.hook, ledger, signal });
   const idempotencyStore = new IdempotencyStore();
   const hints = new Hints(deps.ephemeral.bus);
-  const epoch = new Epoch();
+  const epoch = new Epoch({ read: () => ledger.epoch(), log: deps.log });
   const batcher = createAcceptBatcher({
     ...deps,
     ledger,
@@ -156,6 +156,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     hints,
     isShared: deps.ephemeral.kind === 'redis',
     epoch,
+    checkRooms: () => roomStreams.checkHeads(),
     onOutcomes: () => hooks.outbox?.wake(),
     signal,
     random: deps.random ?? Math.random,
