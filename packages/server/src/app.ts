@@ -260,7 +260,8 @@ class BongsuApp implements App {
       }),
       trust,
     });
-    identity.onRevoked((who, closing) => closeAll(core.connections, who, closing));
+    identity.onRevoked((who, closing) => closeRevoked(core.connections, who, closing));
+    commands.onNewEpoch(() => core.connections.closeAll('DRAINING'));
     await this.#lifecycle.step(
       'http',
       () => this.#listen(http),
@@ -329,7 +330,7 @@ async function started<Part extends { start(): Promise<void> }>(part: Part): Pro
   return part;
 }
 
-function closeAll(connections: Connections, who: Revoked, closing: ClosingKey): void {
+function closeRevoked(connections: Connections, who: Revoked, closing: ClosingKey): void {
   if (who.sessionId !== undefined) connections.closeSession(who.sessionId, closing);
   if (who.userId !== undefined) connections.closeUser(who.userId, closing);
   if (who.screenId !== undefined) connections.closeScreen(who.screenId, closing);

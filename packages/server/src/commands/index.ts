@@ -200,6 +200,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     async currentEpoch() {
       return epoch.current ?? ledger.epoch();
     },
+    onNewEpoch: (listener) => epoch.onChange(listener),
     createInbox: (tx, screenId) => deliveryLedger.createInbox(tx, screenId),
     async cancelInbox(tx, streamId, now) {
       const cancelled = await deliveryLedger.cancelInbox(tx, streamId, now);
