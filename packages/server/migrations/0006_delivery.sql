@@ -88,6 +88,12 @@ begin
     on conflict do nothing;
   end if;
   if 'cancelled' = any(d_statuses) then
+    -- Rows of displays are written in order everywhere; an update has none of its own.
+    perform 1
+    from unnest(d_streams, d_seqs, d_statuses) as u(stream_id, seq, status)
+      join screen_displays w on w.stream_id = u.stream_id and w.desired_seq = u.seq
+    where u.status = 'cancelled'
+    order by w.stream_id, w.display_index for no key update of w;
     update screen_displays v
     set desired_url = b.url, desired_at = b.accepted_at, desired_seq = b.seq, desired_id = b.id
     from (
@@ -144,6 +150,10 @@ begin
     on conflict (stream_id, seq) do update
     set n = greatest(a.n, excluded.n), lost = greatest(a.lost, excluded.lost),
       next_at = coalesce(excluded.next_at, a.next_at), last_error = coalesce(excluded.last_error, a.last_error);
+  end if;
+  if cardinality(r_slots) > 0 and 'cancelled' = any(d_statuses) then
+    -- Both write rows of displays, one after the other.
+    perform 1 from screen_displays v where v.stream_id = any(held) order by v.stream_id, v.display_index for no key update;
   end if;
   if cardinality(d_slots) > 0 then
     select array_agg(held[u.slot] order by u.place) into streams_of_d

@@ -25,6 +25,7 @@ begin
     join dead_letters l on l.id = u.id
     join streams s on s.kind = 'screen' and s.name = l.screen_id;
   perform 1 from streams s where s.id = any(held) order by s.id for no key update;
+  perform 1 from screen_displays v where v.stream_id = any(held) order by v.stream_id, v.display_index for no key update;
   perform 1 from dead_letters l where l.id = any(p_letters) order by l.id for update;
   for i in 1 .. cardinality(p_letters) loop
     slot := i;

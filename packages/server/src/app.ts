@@ -29,10 +29,8 @@ import { openDatabase } from './open-database.js';
 import { HealthReporter } from './operations/health.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
 import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
-import { readBootId } from './platform/database/boot.js';
 import { databaseClock } from './platform/database/clock-offset.js';
 import type { Database } from './platform/database/database.js';
-import { renewEpochIfNeeded } from './platform/database/epoch.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
@@ -182,20 +180,19 @@ class BongsuApp implements App {
     const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
     if (this.#config.DATABASE_URL === undefined)
       this.#controlSocket = await controlPath(this.#config.DATA_DIR);
-    const { database, uncleanStop } = await this.#lifecycle.step(
+    const opened = await this.#lifecycle.step(
       'database',
       () => openDatabase(this.#config, node.name, deps, this.#controlSocket),
-      (opened) => opened.database.close(),
+      (it) => it.database.close(),
     );
+    const { database } = opened;
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
     const kept = await this.#lifecycle.step(
       'node name',
       () => keepNode({ ...node, singleNode: true }, { ...deps, database }),
       (it) => it.release(),
     );
-    await this.#lifecycle.step('epoch', async () =>
-      renewEpochIfNeeded(database, { uncleanStop, bootId: await readBootId() }),
-    );
+    await this.#lifecycle.step('epoch', () => opened.renewEpochIfNeeded());
     return { database, kept };
   }
 
@@ -263,7 +260,8 @@ class BongsuApp implements App {
       }),
       trust,
     });
-    identity.onRevoked((who, closing) => closeAll(core.connections, who, closing));
+    identity.onRevoked((who, closing) => closeRevoked(core.connections, who, closing));
+    commands.onNewEpoch(() => core.connections.closeAll('DRAINING'));
     await this.#lifecycle.step(
       'http',
       () => this.#listen(http),
@@ -332,7 +330,7 @@ async function started<Part extends { start(): Promise<void> }>(part: Part): Pro
   return part;
 }
 
-function closeAll(connections: Connections, who: Revoked, closing: ClosingKey): void {
+function closeRevoked(connections: Connections, who: Revoked, closing: ClosingKey): void {
   if (who.sessionId !== undefined) connections.closeSession(who.sessionId, closing);
   if (who.userId !== undefined) connections.closeUser(who.userId, closing);
   if (who.screenId !== undefined) connections.closeScreen(who.screenId, closing);

@@ -1,6 +1,8 @@
 import { postgresConfig } from './app-config.js';
 import type { Config } from './config.js';
+import { readBootId } from './platform/database/boot.js';
 import type { Database } from './platform/database/database.js';
+import { renewEpochIfNeeded } from './platform/database/epoch.js';
 import { openPglite, type PgliteDeps } from './platform/database/pglite.js';
 import { openPostgres } from './platform/database/postgres.js';
 
@@ -8,6 +10,11 @@ export interface OpenedDatabase {
   database: Database;
   /** Embedded only: the process before left without a clean stop. */
   uncleanStop: boolean;
+  /**
+   * Makes a new epoch if data may have gone back. Until it has, an unclean stop stays on record in the data folder, whoever closes it.
+   * @throws DatabaseError
+   */
+  renewEpochIfNeeded(): Promise<void>;
 }
 
 /**
@@ -23,11 +30,22 @@ export async function openDatabase(
 ): Promise<OpenedDatabase> {
   const url = config.DATABASE_URL?.reveal();
   if (url !== undefined) {
-    return { database: await openPostgres(postgresConfig(config, url, nodeName), deps), uncleanStop: false };
+    return opened(await openPostgres(postgresConfig(config, url, nodeName), deps), false, () => {});
   }
-  const { database, leftBy } = await openPglite(
+  const { database, leftBy, settle } = await openPglite(
     { dataDir: config.DATA_DIR, nodeName, ...(controlSocket === undefined ? {} : { controlSocket }) },
     deps,
   );
-  return { database, uncleanStop: leftBy !== undefined };
+  return opened(database, leftBy !== undefined, settle);
+}
+
+function opened(database: Database, uncleanStop: boolean, settle: () => void): OpenedDatabase {
+  return {
+    database,
+    uncleanStop,
+    async renewEpochIfNeeded() {
+      await renewEpochIfNeeded(database, { uncleanStop, bootId: await readBootId() });
+      settle();
+    },
+  };
 }

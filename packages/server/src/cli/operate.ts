@@ -5,10 +5,8 @@ import { type Config, withGeneratedSecrets } from '../config.js';
 import { findUsernames } from '../identity/index.js';
 import { type OpenedDatabase, openDatabase } from '../open-database.js';
 import { sleep, systemClock } from '../platform/clock.js';
-import { readBootId } from '../platform/database/boot.js';
 import { databaseClock } from '../platform/database/clock-offset.js';
 import type { Database } from '../platform/database/database.js';
-import { renewEpochIfNeeded } from '../platform/database/epoch.js';
 import { DataFolderError, findLiveOwner } from '../platform/database/folder-lock.js';
 import { migrationStatus } from '../platform/database/migrate.js';
 import { readMigrations } from '../platform/database/migration-files.js';
@@ -91,14 +89,14 @@ function overSocket(path: string): Ask {
 }
 
 async function inDatabase(config: Config, opened: OpenedDatabase, work: Work): Promise<ExitCode> {
-  const { database, uncleanStop } = opened;
+  const { database } = opened;
   try {
     const { pending } = await migrationStatus(database, await readMigrations());
     if (pending.length > 0) {
       throw new Error('The database is not up to date. Bring it there with: bongsu migrate up');
     }
-    // Closing cleanly hides from the next server that the one before did not.
-    if (uncleanStop) await renewEpochIfNeeded(database, { uncleanStop, bootId: await readBootId() });
+    // What is done here must count in the epoch that tells of what is gone.
+    if (opened.uncleanStop) await opened.renewEpochIfNeeded();
     const deps = operationDeps(config, database);
     return await work(((name: string, input: unknown) => runOperation(deps, name, input)) as Ask);
   } finally {

@@ -6,14 +6,17 @@ import {
   connectScreen,
   emptyLedger,
   FakeScreen,
+  lonelyBus,
   SENDER,
   type SentEntry,
   triggerTo,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { entry } from '../../test/support/entries.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { type Clock, systemClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
+import type { Bus, BusEvent } from '../platform/ephemeral/ephemeral.js';
 
 const executed = () => ({ status: 'executed' });
 
@@ -371,6 +374,87 @@ describeEachDatabase('delivering', (open) => {
     expect(await screen.closed()).toBe('REPLACED_BY_SELF');
     expect(await statuses()).toEqual([]);
     expect((await session())?.acked_seq).toBe(0);
+  });
+
+  /** A process, and what brings it what another would tell of the ledger. */
+  const startHearing = async (overrides = {}) => {
+    let listener: Parameters<Bus['subscribe']>[1] = () => {};
+    const bus: Bus = {
+      ...lonelyBus(),
+      subscribe(channel, handler) {
+        if (channel === 'ledger') listener = handler;
+        return () => {};
+      },
+    };
+    const node = await start({ ephemeral: { bus }, ...overrides });
+    const hear = (message: object) =>
+      listener({ type: 'message', publisher: 'another', number: 1, message } as BusEvent);
+    return { node, hear };
+  };
+
+  it('[STB3] a hint of a past epoch is not sent under the present one', async () => {
+    const { node, hear } = await startHearing();
+    const past = await node.commands.currentEpoch();
+    await database.query('update meta set epoch = gen_random_uuid()');
+    await connectScreen(node.commands, new FakeScreen('scr_a')).catch(() => undefined);
+    const screen = new FakeScreen('scr_a', { answer: executed });
+    const { ready } = await connectScreen(node.commands, screen);
+    expect(ready.epoch).not.toBe(past);
+    const lost = entry(1, { id: randomUUID(), sender: { userId: SENDER, username: 'Ada' } });
+    hear({ kind: 'entries', epoch: past, entries: [lost] });
+    const [kept] = await accept(1);
+    // The first was accepted by another process: this one reads it when it hears of the second.
+    await node.send('trigger', triggerTo('scr_a'));
+    await screen.received(2);
+    expect(screen.sent[0]?.entry.id).toBe(kept);
+    expect(screen.sent.map(({ entry: { seq } }) => seq)).toEqual([1, 2]);
+  });
+
+  it('[STB3] a hint of an unknown epoch closes nobody when the database knows nothing of it', async () => {
+    const { node, hear } = await startHearing();
+    const screen = new FakeScreen('scr_a', { answer: executed });
+    await connectScreen(node.commands, screen);
+    hear({ kind: 'entries', epoch: 'never-seen', entries: [entry(1)] });
+    await node.send('trigger', triggerTo('scr_a'));
+    await screen.received(1);
+    expect(screen.closings).toEqual([]);
+  });
+
+  it('[STB3] a hint of a new epoch closes the screens when the database confirms it', async () => {
+    const { node, hear } = await startHearing();
+    const screen = new FakeScreen('scr_a');
+    await connectScreen(node.commands, screen);
+    await database.query('update meta set epoch = gen_random_uuid()');
+    hear({ kind: 'entries', epoch: 'new', entries: [] });
+    expect(await screen.closed()).toBe('DRAINING');
+  });
+
+  it('[STB3] a connection that kept hints of before a new epoch is closed, though it has no fence yet', async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const query: Database['query'] = async (text, ...rest) => {
+      if (text.includes('take_fences')) await gate;
+      return database.query(text, ...rest);
+    };
+    const slow = new Proxy(database, {
+      get: (target, name) => {
+        if (name === 'query') return query;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const { node, hear } = await startHearing({ database: slow });
+    const screen = new FakeScreen('scr_a', { answer: executed });
+    const attached = connectScreen(node.commands, screen);
+    hear({ kind: 'entries', epoch: await node.commands.currentEpoch(), entries: [entry(1)] });
+    await database.query('update meta set epoch = gen_random_uuid()');
+    hear({ kind: 'entries', epoch: 'new', entries: [] });
+    expect(await screen.closed()).toBe('DRAINING');
+    open();
+    await expect(attached).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(screen.sent).toEqual([]);
   });
 
   it('[DL34] a connection closed by the server leaves the screen to whoever comes', async () => {

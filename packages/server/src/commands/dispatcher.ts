@@ -25,6 +25,8 @@ export interface DispatcherDeps extends DeliveryBatchesDeps {
   /** True when other processes may be on the bus. */
   isShared: boolean;
   epoch: Epoch;
+  /** Compares the heads of rooms that somebody reads along. */
+  checkRooms(): Promise<unknown>;
   push: Pick<Push, 'toUser'>;
   metrics: Metrics;
   /** 0 to 1, as Math.random. */
@@ -156,8 +158,8 @@ export class Dispatcher {
     try {
       const answer = await this.#takeFence(session);
       this.#deps.epoch.note(answer.epoch);
-      // A new epoch closes all that hold a fence, this one too.
-      if (session.isGone) throw new BongsuError('UNAVAILABLE');
+      // A new epoch closes all, this one too; an answer of a past one, which was under way, is worth nothing.
+      if (session.isGone || answer.epoch !== this.#deps.epoch.current) throw new BongsuError('UNAVAILABLE');
       const { resume } = session.connection;
       const state = resumeState(resume, answer);
       session.inbox.start(answer.ackedSeq, answer.lastSeq, resume && state.recovered ? resume.seq : 0);
@@ -239,11 +241,13 @@ export class Dispatcher {
     } else if (hint.kind === 'head') {
       for (const session of this.#sessions.get(hint.stream) ?? []) session.inbox.headIs(hint.seq);
     } else {
-      this.#deps.epoch.note(hint.epoch);
+      // In another epoch its numbers mean other entries, or none: the ledger says what there is.
+      const isPresent = this.#deps.epoch.heard(hint.epoch);
+      if (!isPresent) void this.#heads.check();
       for (const entry of hint.entries) {
         const sessions = this.#sessions.get(entry.stream);
-        if (sessions) for (const session of sessions) session.inbox.hint(entry);
-        else this.#sweep.note(entry);
+        if (!sessions) this.#sweep.note(entry);
+        else if (isPresent) for (const session of sessions) session.inbox.hint(entry);
       }
     }
   }
@@ -255,6 +259,8 @@ export class Dispatcher {
 
   #onHead(session: ScreenSession, head: Head): void {
     this.#deps.epoch.note(head.epoch);
+    // Of another epoch, neither its fence nor its end can be compared.
+    if (head.epoch !== session.epoch) return;
     if (head.fence > session.fence) this.#replace(session, head.instanceId);
     else session.inbox.headIs(head.lastSeq);
   }
@@ -268,8 +274,8 @@ export class Dispatcher {
 
   #onNewEpoch(): void {
     this.#deps.log.warn({ epoch: this.#deps.epoch.current }, 'new epoch: screens must connect anew');
-    for (const session of [...this.#sessions.values()].flat())
-      if (session.fence > 0) session.close('DRAINING');
+    // Also those without a fence yet: they keep hints of before.
+    for (const session of [...this.#sessions.values()].flat()) session.close('DRAINING');
   }
 
   #createHost(): SessionHost {
@@ -305,7 +311,10 @@ export class Dispatcher {
     const { streamId, stream, connection } = session;
     const { bytes } = buffersOf(connection.window);
     const page = await this.#batches.reads.add({ streamId, stream, after, limit, bytes });
-    if (page.epoch !== undefined) this.#deps.epoch.note(page.epoch);
+    if (page.epoch !== undefined) {
+      this.#deps.epoch.note(page.epoch);
+      if (page.epoch !== session.epoch) throw new Error('The page is of another epoch');
+    }
     session.inbox.page(page.entries);
   }
 

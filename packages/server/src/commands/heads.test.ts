@@ -17,6 +17,7 @@ function setUp(overrides: Partial<HeadsDeps> = {}) {
     ids.map((streamId) => ({ streamId, lastSeq: 3, fence: 1, instanceId: null, epoch: 'e' })),
   );
   const seen = vi.fn();
+  const checkRooms = vi.fn(async () => {});
   const heads = new Heads({
     ledger: { readHeads } as unknown as DeliveryLedger,
     awayLedger: { liveNodes: async () => others } as unknown as AwayLedger,
@@ -29,6 +30,7 @@ function setUp(overrides: Partial<HeadsDeps> = {}) {
     isShared: false,
     held: () => [session as unknown as ScreenSession],
     onHead: seen,
+    checkRooms,
     ...overrides,
   });
   heads.start();
@@ -39,7 +41,7 @@ function setUp(overrides: Partial<HeadsDeps> = {}) {
       await settled();
     }
   };
-  return { heads, clock, told, others, lease, session, readHeads, seen, pass };
+  return { heads, clock, told, others, lease, session, readHeads, checkRooms, seen, pass };
 }
 
 it('[DL36] compares heads every 5 s, and alone on the bus says nothing', async () => {
@@ -102,4 +104,26 @@ it('[DL52] lives on when the other nodes cannot be read', async () => {
   const { readHeads, pass } = setUp({ isShared: true, awayLedger });
   await pass(5000);
   expect(readHeads).toHaveBeenCalledTimes(1);
+});
+
+it('[DL52] while a living node is silent the heads of rooms are compared too', async () => {
+  const { others, checkRooms, pass } = setUp({ isShared: true });
+  others.push('other');
+  await pass(5000);
+  checkRooms.mockClear();
+  await pass(2500);
+  expect(checkRooms.mock.calls.length).toBeGreaterThanOrEqual(3);
+});
+
+it('[DL52] loss that is heard of during a comparison is followed by another', async () => {
+  const { heads, readHeads } = setUp();
+  let answer = () => {};
+  readHeads.mockImplementationOnce(() => new Promise((resolve) => (answer = () => resolve([]))));
+  const first = heads.check();
+  // What it tells of was committed after the reading above began.
+  const second = heads.check();
+  expect(readHeads).toHaveBeenCalledTimes(1);
+  answer();
+  expect(await Promise.all([first, second])).toEqual([true, true]);
+  expect(readHeads).toHaveBeenCalledTimes(2);
 });

@@ -1,4 +1,5 @@
 import type { Clock, DatabaseClock } from '../platform/clock.js';
+import { FreshRun } from '../platform/fresh-run.js';
 import type { Log } from '../platform/log.js';
 import type { AwayLedger } from './away-ledger.js';
 import { BusWatch } from './bus-watch.js';
@@ -21,6 +22,8 @@ export interface HeadsDeps {
   /** Sessions with a fence. */
   held(): ScreenSession[];
   onHead(session: ScreenSession, head: Head): void;
+  /** Compares the heads of rooms that somebody reads along; tells of no failure. */
+  checkRooms(): Promise<unknown>;
 }
 
 /** Commits of processes that are on no bus are found at least this often. */
@@ -30,14 +33,14 @@ const HEARTBEAT_MS = 250;
 const HEADS_A_QUERY = 1000;
 
 /**
- * Compares the ends and fences of all held inboxes with the ledger's: every 5 s, every 500 ms while hints are lost, and once before
- * anything is sent under a lease that was interrupted.
+ * Compares the ends and fences of all held inboxes, and the ends of rooms, with the ledger's: every 5 s, every 500 ms while hints are
+ * lost, and once before anything is sent under a lease that was interrupted.
  */
 export class Heads {
   readonly #deps: HeadsDeps;
   readonly #bus = new BusWatch();
   #compared: number | undefined;
-  #checking: Promise<boolean> | undefined;
+  readonly #checking = new FreshRun(() => this.#check());
   #stopTimers: (() => void)[] = [];
 
   constructor(deps: HeadsDeps) {
@@ -73,12 +76,9 @@ export class Heads {
     if (this.#bus.heard(incarnation, this.#deps.clock.monotonic())) void this.check();
   }
 
-  /** Resolves true when all could be compared. */
+  /** Resolves true when all inboxes could be compared, by reading that began after the call. */
   check(): Promise<boolean> {
-    this.#checking ??= this.#check().finally(() => {
-      this.#checking = undefined;
-    });
-    return this.#checking;
+    return this.#checking.run();
   }
 
   async #regularly(): Promise<void> {
@@ -99,14 +99,17 @@ export class Heads {
       if (this.#bus.isSilent(this.#deps.clock.monotonic())) await this.check();
       return;
     }
-    // One that was under way may have read the fences before the lease was live again.
-    await this.#checking;
     if (!(await this.check())) return;
     this.#compared = since;
     for (const session of this.#deps.held()) session.inbox.advance();
   }
 
   async #check(): Promise<boolean> {
+    const [isDone] = await Promise.all([this.#checkInboxes(), this.#deps.checkRooms()]);
+    return isDone;
+  }
+
+  async #checkInboxes(): Promise<boolean> {
     const held = this.#deps.held();
     try {
       for (let i = 0; i < held.length; i += HEADS_A_QUERY) {

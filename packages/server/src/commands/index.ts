@@ -117,7 +117,7 @@ export function createCommands(deps: CommandsDeps): Commands {
   const hooks = createHooks({ ...deps, database: guarded, hook: config.hook, ledger, signal });
   const idempotencyStore = new IdempotencyStore();
   const hints = new Hints(deps.ephemeral.bus);
-  const epoch = new Epoch();
+  const epoch = new Epoch({ read: () => ledger.epoch(), log: deps.log });
   const batcher = createAcceptBatcher({
     ...deps,
     ledger,
@@ -156,6 +156,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     hints,
     isShared: deps.ephemeral.kind === 'redis',
     epoch,
+    checkRooms: () => roomStreams.checkHeads(),
     onOutcomes: () => hooks.outbox?.wake(),
     signal,
     random: deps.random ?? Math.random,
@@ -199,6 +200,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     async currentEpoch() {
       return epoch.current ?? ledger.epoch();
     },
+    onNewEpoch: (listener) => epoch.onChange(listener),
     createInbox: (tx, screenId) => deliveryLedger.createInbox(tx, screenId),
     async cancelInbox(tx, streamId, now) {
       const cancelled = await deliveryLedger.cancelInbox(tx, streamId, now);

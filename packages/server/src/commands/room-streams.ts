@@ -1,5 +1,6 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Clock } from '../platform/clock.js';
+import { FreshRun } from '../platform/fresh-run.js';
 import type { Log } from '../platform/log.js';
 import type { Epoch } from './epoch.js';
 import { RoomGrant, type RoomRights } from './room-grant.js';
@@ -54,8 +55,6 @@ interface HeldTail {
 }
 
 export const MAX_PAGE = 300;
-/** Commits of processes that are on no bus are found at least this often. */
-const HEADS_EVERY_MS = 5000;
 const HEADS_A_QUERY = 1000;
 const READ_RETRY_MS = 500;
 const ATTACH_ATTEMPTS = 3;
@@ -65,9 +64,8 @@ export class RoomStreams {
   readonly #deps: RoomStreamsDeps;
   /** By stream and generation, as long as somebody here reads along. */
   readonly #held = new Map<string, HeldTail>();
-  #stopTimer: (() => void) | undefined;
+  readonly #checking = new FreshRun(() => this.#check());
   #stopped = false;
-  #checkingHeads = false;
 
   constructor(deps: RoomStreamsDeps) {
     this.#deps = deps;
@@ -78,12 +76,10 @@ export class RoomStreams {
 
   start(): void {
     this.#deps.hints.listen((hint) => this.#onHint(hint));
-    this.#stopTimer = this.#deps.clock.every(HEADS_EVERY_MS, () => void this.checkHeads());
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#stopTimer?.();
     this.#deps.hints.stop();
   }
 
@@ -139,18 +135,18 @@ export class RoomStreams {
     this.#end(keyOf(room), 'closed');
   }
 
-  /** Compares the ends of all rooms that somebody reads along with the ledger's. */
-  async checkHeads(): Promise<void> {
-    if (this.#checkingHeads) return;
-    this.#checkingHeads = true;
+  /** Compares the ends of all rooms that somebody reads along with the ledger's, by reading that began after the call. */
+  checkHeads(): Promise<void> {
+    return this.#checking.run();
+  }
+
+  async #check(): Promise<void> {
     const held = [...this.#held.values()];
     try {
       for (let i = 0; i < held.length; i += HEADS_A_QUERY)
         await this.#checkSome(held.slice(i, i + HEADS_A_QUERY));
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'the heads of the rooms could not be read');
-    } finally {
-      this.#checkingHeads = false;
     }
   }
 
@@ -160,6 +156,8 @@ export class RoomStreams {
     for (const { rights, tail } of held) {
       const head = byStream.get(rights.streamId);
       if (head) this.#deps.epoch.note(head.epoch);
+      // Of another epoch, its end means nothing here.
+      if (head && head.epoch !== this.#deps.epoch.current) continue;
       if (head?.generation === rights.generation) tail.headIs(head.lastSeq);
       else this.#end(keyOf(rights), 'closed');
     }
@@ -203,7 +201,10 @@ export class RoomStreams {
       void this.checkHeads();
       return;
     }
-    this.#deps.epoch.note(hint.epoch);
+    if (!this.#deps.epoch.heard(hint.epoch)) {
+      void this.checkHeads();
+      return;
+    }
     const held = this.#held.get(keyOf(hint));
     if (held) for (const entry of hint.entries) held.tail.hint(entry);
   }
@@ -245,6 +246,9 @@ export class RoomStreams {
     });
     if (!page) throw new BongsuError('ROOM_CLOSED');
     this.#deps.epoch.note(page.epoch);
+    // An answer of a past epoch, which was under way.
+    if (page.epoch !== this.#deps.epoch.current)
+      throw new BongsuError('UNAVAILABLE', { retryAfterMs: READ_RETRY_MS });
     return page;
   }
 

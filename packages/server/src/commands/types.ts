@@ -69,6 +69,8 @@ export interface Commands {
    */
   cancel(screenId: string, streamId: number, seq: number): Promise<Cancellation>;
   currentEpoch(): Promise<string>;
+  /** Data may have gone back: what clients were told of positions is void, and each needs a new `ready`. */
+  onNewEpoch(listener: () => void): void;
   /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
   createInbox(tx: Queryable, screenId: string): Promise<number>;
   /**

@@ -70,6 +70,10 @@ export class Connections implements Push {
     for (const connection of this.#group(`user:${userId}`)) connection.emit(event, payload as object);
   };
 
+  closeAll(closing: ClosingKey): void {
+    for (const connection of this.all()) connection.close(closing);
+  }
+
   closeSession(sessionId: string, closing: ClosingKey): void {
     this.#closeGroup(`session:${sessionId}`, closing);
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Clock, sleep } from '../clock.js';
@@ -20,9 +20,10 @@ export interface FolderOwner {
 export interface FolderLock {
   /** What an owner left that did not stop cleanly. */
   readonly leftBy: FolderOwner | undefined;
-  release(): Promise<void>;
-  /** Stops caring for it but leaves it there, so that the next owner sees that the stop was not clean. */
-  leave(): void;
+  /** What `leftBy` means for the data was seen to: the next owner need not know. */
+  settle(): void;
+  /** Sets the folder free. The file stays, as nobody's, where the next owner must know of a stop that was not clean: this one or `leftBy`. */
+  release(isClean?: boolean): Promise<void>;
 }
 
 /** `in-use`: by a live process, see `owner`. `unusable`: cannot be made or written. `version`: of another PostgreSQL. */
@@ -39,6 +40,8 @@ export class DataFolderError extends Error {
 }
 
 const LOCK_FILE = 'bongsu.lock';
+/** The pid of an owner that does not live. */
+const NOBODY = 0;
 const HEARTBEAT_MS = 5_000;
 /** An owner in another container or machine cannot be looked up: its heartbeat tells whether it lives. */
 const SILENT_MS = 15_000;
@@ -52,7 +55,7 @@ export async function readOwner(folder: string): Promise<FolderOwner | undefined
     return JSON.parse(text) as FolderOwner;
   } catch {
     // Cut off by a crash while it was written: nobody that lives.
-    return { pid: 0, host: hostname(), node: 'unknown' };
+    return { pid: NOBODY, host: hostname(), node: 'unknown' };
   }
 }
 
@@ -94,7 +97,7 @@ export async function lockFolder(
   try {
     const leftBy = await take(folder, draft, clock);
     await syncFolder(folder);
-    return keep(folder, owner, leftBy, clock);
+    return new KeptLock(folder, owner, leftBy, clock);
   } finally {
     await rm(draft, { force: true });
   }
@@ -155,7 +158,7 @@ async function replaceStale(path: string, draft: string, owner: FolderOwner): Pr
 }
 
 async function isAlive(folder: string, owner: FolderOwner): Promise<boolean> {
-  if (owner.pid === 0) return false;
+  if (owner.pid === NOBODY) return false;
   if (owner.host !== hostname()) {
     const file = await stat(join(folder, LOCK_FILE)).catch(() => undefined);
     return file !== undefined && Date.now() - file.mtimeMs < SILENT_MS;
@@ -169,22 +172,52 @@ async function isAlive(folder: string, owner: FolderOwner): Promise<boolean> {
   return owner.startTime === (await readStartTime(owner.pid));
 }
 
-function keep(folder: string, owner: FolderOwner, leftBy: FolderOwner | undefined, clock: Clock): FolderLock {
-  const path = join(folder, LOCK_FILE);
-  const stop = clock.every(HEARTBEAT_MS, () => {
-    const now = new Date();
-    void utimes(path, now, now).catch(() => undefined);
-  });
-  return {
-    leftBy,
-    leave: stop,
-    async release() {
-      stop();
-      const present = await readOwner(folder);
-      if (present?.pid === owner.pid && present.startTime === owner.startTime)
-        await rm(path, { force: true });
-    },
-  };
+class KeptLock implements FolderLock {
+  readonly leftBy: FolderOwner | undefined;
+  readonly #folder: string;
+  readonly #owner: FolderOwner;
+  readonly #stopHeartbeat: () => void;
+  #evidence: FolderOwner | undefined;
+
+  constructor(folder: string, owner: FolderOwner, leftBy: FolderOwner | undefined, clock: Clock) {
+    this.leftBy = leftBy;
+    this.#evidence = leftBy;
+    this.#folder = folder;
+    this.#owner = owner;
+    this.#stopHeartbeat = clock.every(HEARTBEAT_MS, () => {
+      const now = new Date();
+      void utimes(this.#path, now, now).catch(() => undefined);
+    });
+  }
+
+  get #path(): string {
+    return join(this.#folder, LOCK_FILE);
+  }
+
+  settle(): void {
+    this.#evidence = undefined;
+  }
+
+  async release(isClean = true): Promise<void> {
+    this.#stopHeartbeat();
+    const present = await readOwner(this.#folder);
+    if (present?.pid !== this.#owner.pid || present.startTime !== this.#owner.startTime) return;
+    const evidence = this.#evidence ?? (isClean ? undefined : this.#owner);
+    if (evidence) await this.#leave(evidence);
+    else await rm(this.#path, { force: true });
+  }
+
+  async #leave({ host, bootId, node }: FolderOwner): Promise<void> {
+    const draft = `${this.#path}.${randomUUID()}`;
+    try {
+      await writeDurably(draft, JSON.stringify({ pid: NOBODY, host, bootId, node } satisfies FolderOwner));
+      await rename(draft, this.#path);
+      await syncFolder(this.#folder);
+    } catch {
+      // As on a full disk. The file stays as it is then, which says the same once this process has ended.
+      await rm(draft, { force: true });
+    }
+  }
 }
 
 /** After a power loss the lock tells that the stop was not clean, so it must be on the disk itself. */

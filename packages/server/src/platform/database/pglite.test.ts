@@ -1,4 +1,4 @@
-import { access, chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -119,6 +119,44 @@ describe('openPglite', () => {
     await expect(second.database.query('select id from kept')).resolves.toEqual([{ id: 1 }]);
   });
 
+  const leaveLock = () =>
+    writeFile(
+      join(folder, 'bongsu.lock'),
+      JSON.stringify({ pid: 2 ** 22 + 1, startTime: '1', host: hostname(), bootId: 'gone', node: 'ghost' }),
+    );
+
+  it('[STB3] an unclean stop stays on record until it was seen to, however often the folder is opened', async () => {
+    await leaveLock();
+    for (const _ of [1, 2]) {
+      const { database, leftBy } = await open();
+      expect(leftBy).toMatchObject({ node: 'ghost', bootId: 'gone' });
+      await database.close();
+      expect(await findLiveOwner(folder)).toBeUndefined();
+    }
+    const { database, settle } = await open();
+    settle();
+    await database.close();
+    expect(await readOwner(folder)).toBeUndefined();
+  });
+
+  it('[STB3] an unclean stop stays on record when the folder cannot be opened', async () => {
+    await leaveLock();
+    await writeFile(join(folder, 'pglite', 'PG_VERSION'), '19\n');
+    await expect(openTestPglite(folder)).rejects.toMatchObject({ reason: 'version' });
+    await writeFile(join(folder, 'pglite', 'PG_VERSION'), '18\n');
+    const control = join(folder, 'pglite', 'global', 'pg_control');
+    await rename(control, `${control}.away`);
+    await expect(openTestPglite(folder)).rejects.toThrow();
+    await rename(`${control}.away`, control);
+    expect((await open()).leftBy).toMatchObject({ node: 'ghost' });
+  });
+
+  it('[STB3] a thread that did not flush is a stop that was not clean, also within one process', async () => {
+    const { database, killWorker } = await openTestPglite(folder, { throwAway: false });
+    await Promise.all([killWorker(), database.close()]);
+    expect((await open()).leftBy).toMatchObject({ node: 'test' });
+  });
+
   it('[DEP1] says what is wrong with a folder it cannot write or whose data is of another version', async () => {
     const file = join(folder, 'a-file');
     await writeFile(file, '');
@@ -137,7 +175,7 @@ describe('openPglite', () => {
     const data = join(folder, 'deep', 'data');
     await open();
     const { database } = await openTestPglite(data);
-    opened.push({ database, leftBy: undefined, killWorker: async () => {} });
+    opened.push({ database, leftBy: undefined, settle() {}, killWorker: async () => {} });
     await expect(database.query('select 1 as a')).resolves.toEqual([{ a: 1 }]);
     expect((await readdir(data)).sort()).toEqual(['bongsu.lock', 'pglite']);
     await access(join(data, 'pglite', 'PG_VERSION'));
@@ -166,6 +204,7 @@ describe('lockFolder', () => {
       const won = tries.filter((result) => result.status === 'fulfilled');
       expect(won).toHaveLength(1);
       expect(await findLiveOwner(folder)).toMatchObject({ pid: process.pid });
+      won[0]?.value.settle();
       await won[0]?.value.release();
       expect(await readdir(folder)).toEqual([]);
     } finally {

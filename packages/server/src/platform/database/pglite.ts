@@ -34,6 +34,8 @@ export interface OpenedPglite {
   database: Database;
   /** The owner before, if it did not stop cleanly. */
   leftBy: FolderOwner | undefined;
+  /** What `leftBy` means for the data was seen to. Until then closing leaves it on record. */
+  settle: () => void;
   /** For tests: ends the engine's thread as a crash would. */
   killWorker: () => Promise<void>;
 }
@@ -55,16 +57,19 @@ export async function openPglite(config: PgliteConfig, deps: PgliteDeps): Promis
     let upkeep: PgliteUpkeep | undefined;
     const database = connect(config, deps, started, async () => {
       upkeep?.stop();
-      if (await started.close()) await folder.release();
-      else folder.leave();
+      await folder.release(await started.close());
     });
     await database.start();
     upkeep = new PgliteUpkeep(database, deps.clock, deps.log);
     upkeep.start();
-    return { database, leftBy: folder.leftBy, killWorker: () => started.kill() };
+    return {
+      database,
+      leftBy: folder.leftBy,
+      settle: () => folder.settle(),
+      killWorker: () => started.kill(),
+    };
   } catch (error) {
-    await host?.close();
-    await folder.release();
+    await folder.release(host ? await host.close() : true);
     throw error;
   }
 }
