@@ -203,7 +203,7 @@ begin
   );
 end $$;
 
--- Cancels one entry of a screen that nobody holds, or that this process held and has no connection of any more.
+-- Cancels one entry of a screen that nobody holds, or that the asking process holds without a connection of it.
 -- outcome: cancelled, ended (it had, or there is no such entry), elsewhere (a living process holds the screen).
 create function cancel_entry(p_screen text, p_seq bigint, p_at bigint, p_incarnation uuid) returns table (
   outcome text, id uuid, sender_id uuid, notify text, attempts int
@@ -239,7 +239,11 @@ end $$;
 -- Decides for screens that are away what has ended by itself: lost, expired, superseded. Of each inbox it looks at p_limit entries
 -- after p_after. One row an outcome, and one row a screen with seq null: walked is where the look ended (null: held by a living
 -- process), more whether entries follow, next_at when the first of the looked-at ones expires.
-create function sweep_inboxes(p_screens text[], p_after bigint[], p_limit int, p_at bigint, p_hooks boolean) returns table (
+-- p_incarnation: of this process, which has no connection of those screens. A row may still name it, when the answer that gave it
+-- the screen was lost or the release could not be written: it is left to whoever comes.
+create function sweep_inboxes(
+  p_screens text[], p_after bigint[], p_limit int, p_at bigint, p_hooks boolean, p_incarnation uuid
+) returns table (
   screen_id text, seq bigint, id uuid, sender_id uuid, notify text, status text, reason text, attempts int,
   walked bigint, more boolean, next_at bigint
 ) language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
@@ -249,6 +253,8 @@ declare
   page record;
 begin
   perform 1 from screen_sessions where screen_id = any(p_screens) order by screen_id for no key update;
+  update screen_sessions set node = null, incarnation = null, instance_id = null
+  where screen_id = any(p_screens) and incarnation = p_incarnation;
   for away in
     select h.screen_id, h.stream_id, h.acked_seq, greatest(h.acked_seq, u.after) as after,
       not is_away(h.node, h.incarnation, p_at) as is_held
@@ -305,12 +311,14 @@ begin
   end loop;
 end $$;
 
--- Of the p_limit screens after p_after, in their order: those that are away with entries waiting. last: where to go on; null at the
--- end.
-create function waiting_away(p_after text, p_limit int, p_at bigint, out screens text[], out last text)
+-- Of the p_limit screens after p_after, in their order: those with entries waiting that are away, or that the asking process
+-- holds, which knows whether it has their connections. last: where to go on; null at the end.
+create function waiting_away(p_after text, p_limit int, p_at bigint, p_incarnation uuid, out screens text[], out last text)
 language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
-  select array_agg(p.screen_id) filter (where s.last_seq > p.acked_seq and is_away(p.node, p.incarnation, p_at)),
+  select array_agg(p.screen_id) filter (
+      where s.last_seq > p.acked_seq and (p.incarnation = p_incarnation or is_away(p.node, p.incarnation, p_at))
+    ),
     case when count(*) = p_limit then max(p.screen_id) end
   into screens, last
   from (

@@ -174,7 +174,8 @@ describeEachDatabase('the ledger of deliveries', (open) => {
     expect(await database.query('select acked_seq, fence from screen_sessions where stream_id = 1')).toEqual([
       { acked_seq: 0, fence: 2 },
     ]);
-    expect(await away.sweep([{ screenId: 'scr_none', after: 0 }], 10, 5)).toEqual({ ended: [], looks: [] });
+    const unknown = await away.sweep([{ screenId: 'scr_none', after: 0 }], 10, 5, node.incarnation);
+    expect(unknown).toEqual({ ended: [], looks: [] });
     expect(await away.liveNodes(randomUUID(), 5)).toEqual([node.incarnation]);
     expect(await away.liveNodes(node.incarnation, 5)).toEqual([]);
   });
