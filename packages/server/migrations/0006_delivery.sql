@@ -9,7 +9,6 @@ alter function current_epoch() set enable_seqscan = on;
 alter function raise_streams(bigint[], int[], bigint) set jit = off;
 alter function accept_commands_checked(bigint[], bigint, bigint, int[], uuid[], uuid[], text[], bytea[], text, bigint[], smallint[],
   text[]) set jit = off;
-alter function take_fences(text[], uuid[], bigint[], text, uuid) set jit = off;
 alter function read_heads(bigint[]) set jit = off;
 alter function cancel_inbox(bigint, bigint) set jit = off;
 
@@ -201,6 +200,43 @@ begin
   return p_node is null or not exists (
     select from nodes n where n.name = p_node and n.incarnation = p_incarnation and n.lease_until > p_at
   );
+end $$;
+
+-- The last connection wins, except over one that opened later and still holds: a process whose lease was over when this one opened
+-- holds nothing, nor does a dead process of this node, which may have had another idea of the time. One row a screen that exists.
+-- holder_instance: whose it was before, or, when not taken, whose it is.
+create or replace function take_fences(
+  p_screens text[], p_instances uuid[], p_connected_at bigint[], p_node text, p_incarnation uuid
+) returns table (
+  screen_id text, taken boolean, deleted boolean, stream_id bigint, fence bigint, acked_seq bigint, last_seq bigint,
+  holder_instance uuid, epoch text
+) language plpgsql volatile set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  perform 1 from screen_sessions where screen_id = any(p_screens) order by screen_id for no key update;
+  return query
+  with asked as (
+    select u.screen_id, u.instance_id, u.connected_at, s.id as stream_id, s.last_seq, s.deleted_at,
+      h.fence, h.acked_seq, h.instance_id as holder_instance
+    from unnest(p_screens, p_instances, p_connected_at) as u(screen_id, instance_id, connected_at)
+      join screen_sessions h on h.screen_id = u.screen_id
+      join streams s on s.id = h.stream_id
+  ), won as (
+    update screen_sessions h
+    set fence = h.fence + 1, node = p_node, incarnation = p_incarnation, instance_id = asked.instance_id,
+      connected_at = asked.connected_at
+    from asked
+    where h.screen_id = asked.screen_id and asked.deleted_at is null
+      and case
+        when h.node is null or h.connected_at <= asked.connected_at then true
+        when h.node = p_node and h.incarnation <> p_incarnation then true
+        else is_away(h.node, h.incarnation, asked.connected_at)
+      end
+    returning h.screen_id, h.fence
+  )
+  select a.screen_id, w.screen_id is not null, a.deleted_at is not null, a.stream_id, coalesce(w.fence, a.fence), a.acked_seq,
+    a.last_seq, a.holder_instance, current_epoch()
+  from asked a left join won w on w.screen_id = a.screen_id;
 end $$;
 
 -- Cancels one entry of a screen that nobody holds, or that the asking process holds without a connection of it.

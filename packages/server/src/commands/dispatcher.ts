@@ -227,11 +227,11 @@ export class Dispatcher {
     return this.#batches.settlements.add(settlement);
   }
 
-  #replace(session: ScreenSession, newer: string | null): void {
+  #replace(session: ScreenSession, instanceId: string | null, isConfirmed = false): void {
     if (session.isGone) return;
-    const { screenId, instanceId } = session.connection;
+    const { screenId, instanceId: older } = session.connection;
     const now = this.#deps.clock.monotonic();
-    session.close(this.#replacements.closingFor(screenId, instanceId, newer ?? undefined, now));
+    session.close(this.#replacements.closingFor(screenId, older, { instanceId, isConfirmed }, now));
   }
 
   #onHint(hint: Hint | 'gap'): void {
@@ -241,7 +241,7 @@ export class Dispatcher {
       this.#heads.heard(hint.incarnation);
     } else if (hint.kind === 'fence') {
       for (const session of [...(this.#sessions.get(`screen:${hint.screenId}`) ?? [])]) {
-        if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId);
+        if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId, true);
       }
     } else if (hint.kind === 'head') {
       for (const session of this.#sessions.get(hint.stream) ?? []) session.inbox.headIs(hint.seq);

@@ -173,6 +173,31 @@ describeEachDatabase('what races with a fence', (open) => {
     expect(await harness.commands.cancel('scr_a', 1, 2)).toBe('cancelled');
   });
 
+  it('[DL35] a holder that nobody heard of sends nobody away for good', async () => {
+    loseAnswerOf('take_fences');
+    const opened = (connectedAt: number) =>
+      new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt });
+    const first = harness.commands.attachScreen(opened(clock.now()));
+    await expect(first.ready).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    first.detach();
+    between.clear();
+    const second = opened(clock.now() - 50);
+    await expect(connectScreen(harness.commands, second)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(second.closings).toEqual(['REPLACED_BY_SELF']);
+  });
+
+  it('[DL35] a holder whose process is dead loses, whenever it opened', async () => {
+    const dead = { name: 'other:1', incarnation: randomUUID() };
+    await live(dead);
+    const other = commandsHarness(real, { node: dead });
+    await other.commands.attachScreen(new FakeScreen('scr_a', { connectedAt: clock.now() })).ready;
+    const opened = () => new FakeScreen('scr_a', { connectedAt: clock.now() - 50 });
+    await expect(connectScreen(harness.commands, opened())).rejects.toMatchObject({ code: 'CONFLICT' });
+    await real.query('update nodes set lease_until = $1 where name = $2', [clock.now() - 50, dead.name]);
+    await connectScreen(harness.commands, opened());
+    await other.commands.stop(AbortSignal.timeout(100));
+  });
+
   const connect = async () => {
     const screen = new FakeScreen('scr_a');
     const { detach } = await connectScreen(harness.commands, screen);
