@@ -1,4 +1,4 @@
-import { BongsuError } from '@bongsu/protocol';
+import { BongsuError, type ClosingKey } from '@bongsu/protocol';
 import type { Metrics } from '../platform/metrics.js';
 import type { Push } from '../platform/push.js';
 import type { AwayLedger, SweptEntry } from './away-ledger.js';
@@ -104,7 +104,7 @@ export class Dispatcher {
     return {
       ready,
       open: () => session.inbox.open(),
-      detach: () => this.#detach(session),
+      detach: (closing) => this.#detach(session, closing),
     };
   }
 
@@ -205,9 +205,9 @@ export class Dispatcher {
     return answer;
   }
 
-  #detach(session: ScreenSession): void {
+  #detach(session: ScreenSession, closing: ClosingKey | undefined): void {
     this.#remove(session);
-    const unanswered = session.end(!this.#stopping);
+    const unanswered = session.end(!this.#stopping && closing === undefined);
     // Also when it was closed from here: who comes next must not depend on two clocks. An overtaken fence writes nothing.
     if (session.fence > 0) this.#release(session, unanswered);
   }
