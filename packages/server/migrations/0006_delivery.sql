@@ -239,7 +239,8 @@ begin
   from asked a left join won w on w.screen_id = a.screen_id;
 end $$;
 
--- Cancels one entry of a screen that nobody holds, or that the asking process holds without a connection of it.
+-- Cancels one entry of a screen that nobody holds, or that the asking process holds without a connection of it: one that opened after
+-- p_at came while this call was on its way.
 -- outcome: cancelled, ended (it had, or there is no such entry), elsewhere (a living process holds the screen).
 create function cancel_entry(p_screen text, p_seq bigint, p_at bigint, p_incarnation uuid) returns table (
   outcome text, id uuid, sender_id uuid, notify text, attempts int
@@ -249,7 +250,8 @@ declare
   held record;
   entry record;
 begin
-  select h.stream_id, h.node, h.incarnation, h.acked_seq into held
+  select h.stream_id, h.node, h.incarnation, h.acked_seq, h.incarnation = p_incarnation and h.connected_at < p_at as is_own
+  into held
   from screen_sessions h where h.screen_id = p_screen for no key update;
   select c.id, c.sender_id, c.notify, coalesce(a.n + a.lost, 0) as attempts into entry
   from inbox_entries c left join attempts a on a.stream_id = c.stream_id and a.seq = c.seq
@@ -259,7 +261,7 @@ begin
     return query select 'ended', null::uuid, null::uuid, null::text, 0;
     return;
   end if;
-  if held.incarnation is distinct from p_incarnation and not is_away(held.node, held.incarnation, p_at) then
+  if held.is_own is not true and not is_away(held.node, held.incarnation, p_at) then
     return query select 'elsewhere', null::uuid, null::uuid, null::text, 0;
     return;
   end if;
@@ -276,7 +278,8 @@ end $$;
 -- after p_after. One row an outcome, and one row a screen with seq null: walked is where the look ended (null: held by a living
 -- process), more whether entries follow, next_at when the first of the looked-at ones expires.
 -- p_incarnation: of this process, which has no connection of those screens. A row may still name it, when the answer that gave it
--- the screen was lost or the release could not be written: it is left to whoever comes.
+-- the screen was lost or the release could not be written: it is left to whoever comes. A connection that opened after p_at came
+-- while this call was on its way, and holds.
 create function sweep_inboxes(
   p_screens text[], p_after bigint[], p_limit int, p_at bigint, p_hooks boolean, p_incarnation uuid
 ) returns table (
@@ -290,7 +293,7 @@ declare
 begin
   perform 1 from screen_sessions where screen_id = any(p_screens) order by screen_id for no key update;
   update screen_sessions set node = null, incarnation = null, instance_id = null
-  where screen_id = any(p_screens) and incarnation = p_incarnation;
+  where screen_id = any(p_screens) and incarnation = p_incarnation and connected_at < p_at;
   for away in
     select h.screen_id, h.stream_id, h.acked_seq, greatest(h.acked_seq, u.after) as after,
       not is_away(h.node, h.incarnation, p_at) as is_held

@@ -169,6 +169,8 @@ describeEachDatabase('the ledger of deliveries', (open) => {
     ]);
     const away = new AwayLedger(database, false);
     expect((await away.cancel('scr_a', 3, 5, randomUUID())).outcome).toBe('elsewhere');
+    // The connection opened after this was asked for.
+    expect((await away.cancel('scr_a', 3, 1, node.incarnation)).outcome).toBe('elsewhere');
     expect((await away.cancel('scr_a', 3, 5, node.incarnation)).outcome).toBe('cancelled');
     expect((await away.cancel('scr_none', 1, 5, node.incarnation)).outcome).toBe('ended');
     expect(await database.query('select acked_seq, fence from screen_sessions where stream_id = 1')).toEqual([

@@ -199,7 +199,7 @@ describeEachDatabase('what races with a fence', (open) => {
   });
 
   const connect = async () => {
-    const screen = new FakeScreen('scr_a');
+    const screen = new FakeScreen('scr_a', { connectedAt: clock.now() - 1 });
     const { detach } = await connectScreen(harness.commands, screen);
     await screen.received(1);
     return { screen, detach };

@@ -141,7 +141,7 @@ describeEachDatabase('screens that are away', (open) => {
   it('[DL56] ends what is over where a row names this process, which has no connection of that screen', async () => {
     const node = { name: 'own:1', incarnation };
     const own = commandsHarness(database, { node, clock });
-    await own.commands.attachScreen(new FakeScreen('scr_a')).ready;
+    await own.commands.attachScreen(new FakeScreen('scr_a', { connectedAt: clock.now() + 1 })).ready;
     await database.query('insert into nodes (name, incarnation, lease_until) values ($1,$2,$3)', [
       node.name,
       incarnation,
@@ -152,6 +152,11 @@ describeEachDatabase('screens that are away', (open) => {
     const elsewhere = new AwayLedger(database, false);
     expect((await elsewhere.waiting('', 9, clock.now(), randomUUID())).screens).toEqual([]);
     const { sweep } = sweepOver();
+    // As if the connection had come while this was on its way.
+    await sweep.tick();
+    expect(await deliveries()).toEqual([]);
+    clock.advance(1);
+    sweep.lookSoon('scr_a');
     await sweep.tick();
     expect(await deliveries()).toMatchObject([{ status: 'expired' }]);
     expect(await session()).toEqual({ acked_seq: 1, fence: 2, node: null });
