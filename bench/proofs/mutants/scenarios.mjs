@@ -162,7 +162,8 @@ export async function sweepOfAHeldScreen(stage) {
   const { fence, epoch } = await takeFence(NODE_A.name, NODE_A.incarnation, 1);
   const [first, second] = accepted;
   stage.played(first);
-  await sql.query('select * from sweep_inboxes($1,$2,$3,$4,false)', [[stage.screenId], [0], 100, later]);
+  const sweep = [[stage.screenId], [0], 100, later, randomUUID()];
+  await sql.query('select * from sweep_inboxes($1,$2,$3,$4,false,$5)', sweep);
   stage.played(second);
   const ended = [1, 2].map((seq) => ({ slot: 1, seq, status: 'executed' }));
   await settle(sql, { fences: [fence], epoch, acked: [2], ended });

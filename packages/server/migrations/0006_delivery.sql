@@ -9,7 +9,6 @@ alter function current_epoch() set enable_seqscan = on;
 alter function raise_streams(bigint[], int[], bigint) set jit = off;
 alter function accept_commands_checked(bigint[], bigint, bigint, int[], uuid[], uuid[], text[], bytea[], text, bigint[], smallint[],
   text[]) set jit = off;
-alter function take_fences(text[], uuid[], bigint[], text, uuid) set jit = off;
 alter function read_heads(bigint[]) set jit = off;
 alter function cancel_inbox(bigint, bigint) set jit = off;
 
@@ -213,7 +212,45 @@ begin
   );
 end $$;
 
--- Cancels one entry of a screen that nobody holds, or that this process held and has no connection of any more.
+-- The last connection wins, except over one that opened later and still holds: a process whose lease was over when this one opened
+-- holds nothing, nor does a dead process of this node, which may have had another idea of the time. One row a screen that exists.
+-- holder_instance: whose it was before, or, when not taken, whose it is.
+create or replace function take_fences(
+  p_screens text[], p_instances uuid[], p_connected_at bigint[], p_node text, p_incarnation uuid
+) returns table (
+  screen_id text, taken boolean, deleted boolean, stream_id bigint, fence bigint, acked_seq bigint, last_seq bigint,
+  holder_instance uuid, epoch text
+) language plpgsql volatile set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  perform 1 from screen_sessions where screen_id = any(p_screens) order by screen_id for no key update;
+  return query
+  with asked as (
+    select u.screen_id, u.instance_id, u.connected_at, s.id as stream_id, s.last_seq, s.deleted_at,
+      h.fence, h.acked_seq, h.instance_id as holder_instance
+    from unnest(p_screens, p_instances, p_connected_at) as u(screen_id, instance_id, connected_at)
+      join screen_sessions h on h.screen_id = u.screen_id
+      join streams s on s.id = h.stream_id
+  ), won as (
+    update screen_sessions h
+    set fence = h.fence + 1, node = p_node, incarnation = p_incarnation, instance_id = asked.instance_id,
+      connected_at = asked.connected_at
+    from asked
+    where h.screen_id = asked.screen_id and asked.deleted_at is null
+      and case
+        when h.node is null or h.connected_at <= asked.connected_at then true
+        when h.node = p_node and h.incarnation <> p_incarnation then true
+        else is_away(h.node, h.incarnation, asked.connected_at)
+      end
+    returning h.screen_id, h.fence
+  )
+  select a.screen_id, w.screen_id is not null, a.deleted_at is not null, a.stream_id, coalesce(w.fence, a.fence), a.acked_seq,
+    a.last_seq, a.holder_instance, current_epoch()
+  from asked a left join won w on w.screen_id = a.screen_id;
+end $$;
+
+-- Cancels one entry of a screen that nobody holds, or that the asking process holds without a connection of it: one that opened after
+-- p_at came while this call was on its way.
 -- outcome: cancelled, ended (it had, or there is no such entry), elsewhere (a living process holds the screen).
 create function cancel_entry(p_screen text, p_seq bigint, p_at bigint, p_incarnation uuid) returns table (
   outcome text, id uuid, sender_id uuid, notify text, attempts int
@@ -223,7 +260,8 @@ declare
   held record;
   entry record;
 begin
-  select h.stream_id, h.node, h.incarnation, h.acked_seq into held
+  select h.stream_id, h.node, h.incarnation, h.acked_seq, h.incarnation = p_incarnation and h.connected_at < p_at as is_own
+  into held
   from screen_sessions h where h.screen_id = p_screen for no key update;
   select c.id, c.sender_id, c.notify, coalesce(a.n + a.lost, 0) as attempts into entry
   from inbox_entries c left join attempts a on a.stream_id = c.stream_id and a.seq = c.seq
@@ -233,7 +271,7 @@ begin
     return query select 'ended', null::uuid, null::uuid, null::text, 0;
     return;
   end if;
-  if held.incarnation is distinct from p_incarnation and not is_away(held.node, held.incarnation, p_at) then
+  if held.is_own is not true and not is_away(held.node, held.incarnation, p_at) then
     return query select 'elsewhere', null::uuid, null::uuid, null::text, 0;
     return;
   end if;
@@ -249,7 +287,12 @@ end $$;
 -- Decides for screens that are away what has ended by itself: lost, expired, superseded. Of each inbox it looks at p_limit entries
 -- after p_after. One row an outcome, and one row a screen with seq null: walked is where the look ended (null: held by a living
 -- process), more whether entries follow, next_at when the first of the looked-at ones expires.
-create function sweep_inboxes(p_screens text[], p_after bigint[], p_limit int, p_at bigint, p_hooks boolean) returns table (
+-- p_incarnation: of this process, which has no connection of those screens. A row may still name it, when the answer that gave it
+-- the screen was lost or the release could not be written: it is left to whoever comes. A connection that opened after p_at came
+-- while this call was on its way, and holds.
+create function sweep_inboxes(
+  p_screens text[], p_after bigint[], p_limit int, p_at bigint, p_hooks boolean, p_incarnation uuid
+) returns table (
   screen_id text, seq bigint, id uuid, sender_id uuid, notify text, status text, reason text, attempts int,
   walked bigint, more boolean, next_at bigint
 ) language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
@@ -259,6 +302,8 @@ declare
   page record;
 begin
   perform 1 from screen_sessions where screen_id = any(p_screens) order by screen_id for no key update;
+  update screen_sessions set node = null, incarnation = null, instance_id = null
+  where screen_id = any(p_screens) and incarnation = p_incarnation and connected_at < p_at;
   for away in
     select h.screen_id, h.stream_id, h.acked_seq, greatest(h.acked_seq, u.after) as after,
       not is_away(h.node, h.incarnation, p_at) as is_held
@@ -315,12 +360,14 @@ begin
   end loop;
 end $$;
 
--- Of the p_limit screens after p_after, in their order: those that are away with entries waiting. last: where to go on; null at the
--- end.
-create function waiting_away(p_after text, p_limit int, p_at bigint, out screens text[], out last text)
+-- Of the p_limit screens after p_after, in their order: those with entries waiting that are away, or that the asking process
+-- holds, which knows whether it has their connections. last: where to go on; null at the end.
+create function waiting_away(p_after text, p_limit int, p_at bigint, p_incarnation uuid, out screens text[], out last text)
 language plpgsql volatile set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
-  select array_agg(p.screen_id) filter (where s.last_seq > p.acked_seq and is_away(p.node, p.incarnation, p_at)),
+  select array_agg(p.screen_id) filter (
+      where s.last_seq > p.acked_seq and (p.incarnation = p_incarnation or is_away(p.node, p.incarnation, p_at))
+    ),
     case when count(*) = p_limit then max(p.screen_id) end
   into screens, last
   from (

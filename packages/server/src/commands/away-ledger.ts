@@ -56,22 +56,27 @@ export class AwayLedger {
     return row;
   }
 
-  /** Decides what has ended by itself, of each screen at most `limit` entries after `after`. */
+  /**
+   * Decides what has ended by itself, of each screen at most `limit` entries after `after`.
+   * @param incarnation of this process, which has no connection of those screens
+   */
   async sweep(
     screens: readonly { screenId: string; after: number }[],
     limit: number,
     at: number,
+    incarnation: string,
   ): Promise<{ ended: SweptEntry[]; looks: Look[] }> {
     const rows = await this.#database.query<SweepRow>(
       `select screen_id as "screenId", id, sender_id as "senderId", notify, status, reason, attempts, walked, more,
          next_at as "nextAt"
-       from sweep_inboxes($1,$2,$3,$4,$5)`,
+       from sweep_inboxes($1,$2,$3,$4,$5,$6)`,
       [
         screens.map(({ screenId }) => screenId),
         screens.map(({ after }) => after),
         limit,
         Math.round(at),
         this.#hooks,
+        incarnation,
       ],
       { name: 'sweep_inboxes', timeoutMs: STATEMENT_TIMEOUT_MS },
     );
@@ -81,15 +86,19 @@ export class AwayLedger {
     };
   }
 
-  /** Of the `limit` screens that follow `after`: those away with entries waiting. `last` is null at the end. */
+  /**
+   * Of the `limit` screens that follow `after`: those with entries waiting that are away, or that this process holds. `last` is
+   * null at the end.
+   */
   async waiting(
     after: string,
     limit: number,
     at: number,
+    incarnation: string,
   ): Promise<{ screens: string[]; last: string | null }> {
     const [row] = await this.#database.query<{ screens: string[]; last: string | null }>(
-      'select screens, last from waiting_away($1,$2,$3)',
-      [after, limit, Math.round(at)],
+      'select screens, last from waiting_away($1,$2,$3,$4)',
+      [after, limit, Math.round(at), incarnation],
       { name: 'waiting_away', timeoutMs: STATEMENT_TIMEOUT_MS },
     );
     return row ?? { screens: [], last: null };

@@ -98,18 +98,33 @@ async function settle(
   broken: Set<string>,
   settlements: Settlement[],
 ): Promise<SettleResult[]> {
-  // Later ones are cumulative: they would cover the hole.
-  const valid = settlements.filter((settlement) => settlement.release || !broken.has(keyOf(settlement)));
-  const merged = mergeSettlements(valid);
-  const results = await settleUntilWritten(deps, merged.settlements);
-  merged.settlements.forEach((settlement, slot) => {
-    if (settlement.release) broken.delete(keyOf(settlement));
-    else if (results[slot] === 'unwritten') broken.add(keyOf(settlement));
-  });
-  const resultOf = new Map(
-    valid.map((settlement, index) => [settlement, results[merged.slots[index] ?? -1]]),
+  // What comes after a hole is cumulative and would cover it: of such a connection only the release is left.
+  const refused = new Set(settlements.filter((settlement) => broken.has(keyOf(settlement))));
+  const writable = settlements
+    .filter((settlement) => !refused.has(settlement) || settlement.release)
+    .map((settlement) => (refused.has(settlement) ? bareRelease(settlement) : settlement));
+  const results = await settleByConnection(deps, writable);
+  for (const settlement of writable) {
+    const connection = keyOf(settlement);
+    if (settlement.release) broken.delete(connection);
+    else if (results.get(connection) === 'unwritten') broken.add(connection);
+  }
+  return settlements.map((settlement) =>
+    refused.has(settlement) ? 'unwritten' : results.get(keyOf(settlement)),
   );
-  return settlements.map((settlement) => (resultOf.has(settlement) ? resultOf.get(settlement) : 'unwritten'));
+}
+
+function bareRelease(settlement: Settlement): Settlement {
+  return { ...settlement, ackedSeq: 0, ended: [], failed: [], reported: [] };
+}
+
+async function settleByConnection(
+  deps: DeliveryBatchesDeps,
+  settlements: readonly Settlement[],
+): Promise<Map<string, SettleResult>> {
+  const merged = mergeSettlements(settlements);
+  const results = await settleUntilWritten(deps, merged);
+  return new Map(merged.map((settlement, index) => [keyOf(settlement), results[index]]));
 }
 
 /** Receipts are facts: they wait for the database, as long as this process lives. Writing them twice changes nothing. */
@@ -149,22 +164,15 @@ async function settleOneByOne(
 }
 
 /** One settlement a connection: receipts are cumulative. */
-export function mergeSettlements(settlements: readonly Settlement[]): {
-  settlements: Settlement[];
-  slots: number[];
-} {
-  const merged: Settlement[][] = [];
-  const slotOf = new Map<string, number>();
-  const slots = settlements.map((settlement) => {
-    const key = keyOf(settlement);
-    const slot = slotOf.get(key) ?? merged.length;
-    slotOf.set(key, slot);
-    const others = merged[slot];
+function mergeSettlements(settlements: readonly Settlement[]): Settlement[] {
+  const byConnection = new Map<string, Settlement[]>();
+  for (const settlement of settlements) {
+    const connection = keyOf(settlement);
+    const others = byConnection.get(connection);
     if (others) others.push(settlement);
-    else merged[slot] = [settlement];
-    return slot;
-  });
-  return { settlements: merged.map(join), slots };
+    else byConnection.set(connection, [settlement]);
+  }
+  return [...byConnection.values()].map(join);
 }
 
 /** The connection that settles. */

@@ -169,12 +169,15 @@ describeEachDatabase('the ledger of deliveries', (open) => {
     ]);
     const away = new AwayLedger(database, false);
     expect((await away.cancel('scr_a', 3, 5, randomUUID())).outcome).toBe('elsewhere');
+    // The connection opened after this was asked for.
+    expect((await away.cancel('scr_a', 3, 1, node.incarnation)).outcome).toBe('elsewhere');
     expect((await away.cancel('scr_a', 3, 5, node.incarnation)).outcome).toBe('cancelled');
     expect((await away.cancel('scr_none', 1, 5, node.incarnation)).outcome).toBe('ended');
     expect(await database.query('select acked_seq, fence from screen_sessions where stream_id = 1')).toEqual([
       { acked_seq: 0, fence: 2 },
     ]);
-    expect(await away.sweep([{ screenId: 'scr_none', after: 0 }], 10, 5)).toEqual({ ended: [], looks: [] });
+    const unknown = await away.sweep([{ screenId: 'scr_none', after: 0 }], 10, 5, node.incarnation);
+    expect(unknown).toEqual({ ended: [], looks: [] });
     expect(await away.liveNodes(randomUUID(), 5)).toEqual([node.incarnation]);
     expect(await away.liveNodes(node.incarnation, 5)).toEqual([]);
   });

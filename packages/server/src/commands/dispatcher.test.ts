@@ -24,6 +24,7 @@ describeEachDatabase('delivering', (open) => {
   let database: Database;
   let harness: CommandsHarness;
   const harnesses: CommandsHarness[] = [];
+  const incarnation = randomUUID();
 
   const start = async (overrides = {}) => {
     const made = commandsHarness(database, overrides);
@@ -37,7 +38,8 @@ describeEachDatabase('delivering', (open) => {
   });
   beforeEach(async () => {
     await emptyLedger(database);
-    harness = await start();
+    await database.exec('truncate nodes');
+    harness = await start({ node: { name: 'test:1', incarnation } });
     await harness.addScreen('scr_a');
   });
   afterEach(async () => {
@@ -189,7 +191,8 @@ describeEachDatabase('delivering', (open) => {
     await connectScreen(other.commands, newer);
     await newer.received(1);
     older.sent[0]?.receipt(executed());
-    expect(await older.closed()).toBe('REPLACED_BY_OTHER');
+    // No hint came: whether the newer one lives is not known.
+    expect(await older.closed()).toBe('REPLACED_BY_SELF');
     expect(await statuses()).toEqual([]);
     newer.sent[0]?.receipt(executed());
     await acked(1);
@@ -197,20 +200,28 @@ describeEachDatabase('delivering', (open) => {
 
   it('[DL35] on one node the newer connection closes the older; the same instance may come back', async () => {
     const instanceId = randomUUID();
+    const another = new FakeScreen('scr_a', { instanceId: randomUUID() });
+    await connectScreen(harness.commands, another);
     const older = new FakeScreen('scr_a', { instanceId });
     await connectScreen(harness.commands, older);
     const newer = new FakeScreen('scr_a', { instanceId });
     await connectScreen(harness.commands, newer);
+    expect(another.closings).toEqual(['REPLACED_BY_OTHER']);
     expect(older.closings).toEqual(['REPLACED_BY_SELF']);
     expect(newer.closings).toEqual([]);
   });
 
   it('[DL35] refuses the fence to a connection that opened before the holder', async () => {
+    await database.query('insert into nodes (name, incarnation, lease_until) values ($1,$2,$3)', [
+      'test:1',
+      incarnation,
+      9_000_000_000_000,
+    ]);
     const holder = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 2000 });
     await connectScreen(harness.commands, holder);
     const late = new FakeScreen('scr_a', { instanceId: randomUUID(), connectedAt: 1000 });
     await expect(connectScreen(harness.commands, late)).rejects.toMatchObject({ code: 'CONFLICT' });
-    expect(late.closings).toEqual(['REPLACED_BY_OTHER']);
+    expect(late.closings).toEqual(['REPLACED_BY_SELF']);
     expect(holder.closings).toEqual([]);
   });
 

@@ -1,7 +1,8 @@
-import { BongsuError } from '@bongsu/protocol';
+import { BongsuError, type ClosingKey } from '@bongsu/protocol';
 import type { Metrics } from '../platform/metrics.js';
 import type { Push } from '../platform/push.js';
 import type { AwayLedger, SweptEntry } from './away-ledger.js';
+import { BusyScreens } from './busy-screens.js';
 import { createDeliveryBatches, type DeliveryBatches, type DeliveryBatchesDeps } from './delivery-batches.js';
 import type { Cancelled, FenceAnswer, Head, Settlement } from './delivery-ledger.js';
 import type { Epoch } from './epoch.js';
@@ -38,8 +39,6 @@ export interface DispatcherDeps extends DeliveryBatchesDeps {
 type Ready = Awaited<ScreenAttachment['ready']>;
 
 const READ_RETRY_MS = 500;
-/** A screen that is just coming or going is asked for again. */
-const CANCEL_TRIES = 3;
 
 /** Carries entries from the ledger to the screens connected here, and their receipts back. */
 export class Dispatcher {
@@ -52,8 +51,8 @@ export class Dispatcher {
   readonly #replacements = new Replacements();
   /** By stream; more than one while a connection takes over from another. */
   readonly #sessions = new Map<string, ScreenSession[]>();
-  /** Screens whose last connection here still writes its receipts: a new fence would refuse them. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  /** Screens without a connection here that something is still written for. */
+  readonly #busy = new BusyScreens();
   /** Until a session holds its fence, or never will. */
   readonly #arriving = new Map<ScreenSession, Promise<unknown>>();
   #stopping = false;
@@ -71,7 +70,8 @@ export class Dispatcher {
     this.#sweep = new AwaySweep({
       ...deps,
       ledger: deps.awayLedger,
-      isHeldHere: (screenId) => this.#sessions.has(`screen:${screenId}`) || this.#leaving.has(screenId),
+      isHeldHere: (screenId) => this.#sessions.has(`screen:${screenId}`) || this.#busy.has(screenId),
+      during: (screenIds, work) => this.#busy.during(screenIds, work),
       onEnded: (entry) => this.#onSwept(entry),
     });
     deps.epoch.onChange(() => this.#onNewEpoch());
@@ -106,7 +106,7 @@ export class Dispatcher {
     return {
       ready,
       open: () => session.inbox.open(),
-      detach: () => this.#detach(session),
+      detach: (closing) => this.#detach(session, closing),
     };
   }
 
@@ -123,35 +123,46 @@ export class Dispatcher {
     if (!this.#sessions.has(stream)) this.#sweep.lookSoon(stream.slice('screen:'.length));
   }
 
-  /** Cancels one entry, wherever its screen is, and tells its sender. @throws DatabaseError */
+  /**
+   * Cancels one entry, wherever its screen is, and tells its sender. A screen that is just coming or going is waited for; `elsewhere`
+   * when that ended in another way than it began. @throws DatabaseError
+   */
   async cancel(screenId: string, streamId: number, seq: number): Promise<Cancellation> {
     const stream = `screen:${screenId}`;
-    for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
-      const session = this.#sessions.get(stream)?.at(-1);
-      await (session ? this.#arriving.get(session)?.catch(() => undefined) : this.#leaving.get(screenId));
-      if (!session || session.isGone) {
-        if (session ? this.#sessions.get(stream)?.includes(session) : this.#sessions.has(stream)) continue;
-        return this.#cancelAway(screenId, seq);
-      }
-      const [stored] = await this.#deps.ledger.readInboxes([
-        { streamId, stream, after: seq - 1, limit: 1, bytes: 1 },
-      ]);
-      if (stored?.seq !== seq) return 'ended';
-      const answer = await session.cancel({ ...stored, sender: { userId: stored.senderId, username: '' } });
-      if (answer !== 'closed') return answer;
-    }
-    return 'elsewhere';
+    const newest = this.#sessions.get(stream)?.at(-1);
+    if (newest) await this.#arriving.get(newest)?.catch(() => undefined);
+    await this.#busy.idle(screenId);
+    const sessions = this.#sessions.get(stream);
+    if (!sessions) return this.#cancelAway(screenId, seq);
+    const holder = sessions.findLast(({ isGone, fence }) => !isGone && fence > 0);
+    if (!holder) return 'elsewhere';
+    const { entries } = await this.#batches.reads.add({
+      streamId,
+      stream,
+      after: seq - 1,
+      limit: 1,
+      bytes: 1,
+    });
+    const [entry] = entries;
+    if (entry?.seq !== seq) return 'ended';
+    const answer = await holder.cancel(entry);
+    return answer === 'closed' ? 'elsewhere' : answer;
   }
 
   async #cancelAway(screenId: string, seq: number): Promise<Cancellation> {
     const { awayLedger, databaseClock, node } = this.#deps;
     const at = databaseClock();
-    const entry = await awayLedger.cancel(screenId, seq, at, node.incarnation);
+    const entry = await this.#whileAway(screenId, awayLedger.cancel(screenId, seq, at, node.incarnation));
     if (entry.outcome === 'cancelled') {
       const { id, attempts } = entry;
       this.#teller.tell(entry, { id, screenId, status: 'cancelled', attempt: attempts, at });
     }
     return entry.outcome;
+  }
+
+  /** The next connection waits for the work; the sweep passed the screen over meanwhile. */
+  async #whileAway<T>(screenId: string, work: Promise<T>): Promise<T> {
+    return this.#busy.during([screenId], work).finally(() => this.#sweep.lookSoon(screenId));
   }
 
   async #takeOver(session: ScreenSession): Promise<Ready> {
@@ -173,7 +184,7 @@ export class Dispatcher {
 
   async #takeFence(session: ScreenSession): Promise<FenceAnswer> {
     const { screenId, instanceId, connectedAt } = session.connection;
-    await this.#leaving.get(screenId);
+    await this.#busy.idle(screenId);
     // Screens that try again while the database is away must not all ask for it when it is back.
     if (session.isGone || !session.connection.isConnected()) throw new BongsuError('UNAVAILABLE');
     const answer = await this.#batches.fences.add({ screenId, instanceId, connectedAt });
@@ -196,37 +207,33 @@ export class Dispatcher {
     return answer;
   }
 
-  #detach(session: ScreenSession): void {
+  #detach(session: ScreenSession, closing: ClosingKey | undefined): void {
     this.#remove(session);
-    const unanswered = session.end(!this.#stopping);
+    const unanswered = session.end(!this.#stopping && closing === undefined);
     // Also when it was closed from here: who comes next must not depend on two clocks. An overtaken fence writes nothing.
     if (session.fence > 0) this.#release(session, unanswered);
   }
 
   #release(session: ScreenSession, unanswered: Unanswered | undefined): void {
-    // What cannot be released is overtaken: the next connection opened later.
+    // What cannot be released is overtaken by the next connection, or found by the sweep.
     const released = this.#write(session.releaseOf(unanswered)).then(
       (mismatch) => {
         if (unanswered && mismatch === undefined) session.tellUnanswered(unanswered);
       },
       () => undefined,
     );
-    this.#leaving.set(session.screenId, released);
-    void released.then(() => {
-      if (this.#leaving.get(session.screenId) === released) this.#leaving.delete(session.screenId);
-      this.#sweep.lookSoon(session.screenId);
-    });
+    void this.#whileAway(session.screenId, released);
   }
 
   async #write(settlement: Settlement) {
     return this.#batches.settlements.add(settlement);
   }
 
-  #replace(session: ScreenSession, newer: string | null): void {
+  #replace(session: ScreenSession, instanceId: string | null, isConfirmed = false): void {
     if (session.isGone) return;
-    const { screenId, instanceId } = session.connection;
+    const { screenId, instanceId: older } = session.connection;
     const now = this.#deps.clock.monotonic();
-    session.close(this.#replacements.closingFor(screenId, instanceId, newer ?? undefined, now));
+    session.close(this.#replacements.closingFor(screenId, older, { instanceId, isConfirmed }, now));
   }
 
   #onHint(hint: Hint | 'gap'): void {
@@ -236,7 +243,7 @@ export class Dispatcher {
       this.#heads.heard(hint.incarnation);
     } else if (hint.kind === 'fence') {
       for (const session of [...(this.#sessions.get(`screen:${hint.screenId}`) ?? [])]) {
-        if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId);
+        if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId, true);
       }
     } else if (hint.kind === 'head') {
       for (const session of this.#sessions.get(hint.stream) ?? []) session.inbox.headIs(hint.seq);
@@ -337,7 +344,12 @@ export class Dispatcher {
 
   #remove(session: ScreenSession): void {
     const rest = (this.#sessions.get(session.stream) ?? []).filter((other) => other !== session);
-    if (rest.length > 0) this.#sessions.set(session.stream, rest);
-    else this.#sessions.delete(session.stream);
+    if (rest.length > 0) {
+      this.#sessions.set(session.stream, rest);
+      return;
+    }
+    this.#sessions.delete(session.stream);
+    // The sweep passed it over meanwhile.
+    this.#sweep.lookSoon(session.screenId);
   }
 }

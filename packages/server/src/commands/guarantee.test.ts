@@ -310,8 +310,12 @@ describeEachDatabase('the guarantee', (open) => {
     older.detach();
     await newer.screen.received(1);
     expect(newer.screen.sent[0]?.entry.attempt).toBe(1);
+    newer.detach('TOKEN_EXPIRED');
+    const last = await connect({ instanceId });
+    await last.screen.received(1);
+    expect(last.screen.sent[0]?.entry.attempt).toBe(1);
     await harness.commands.stop(AbortSignal.timeout(1000));
-    newer.detach();
+    last.detach();
     const successor = await start();
     const { screen } = await connect({}, successor);
     expect((await screen.received(1))[0]?.entry.attempt).toBe(1);

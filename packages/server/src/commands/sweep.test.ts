@@ -21,6 +21,7 @@ describeEachDatabase('screens that are away', (open) => {
   let database: Database;
   let clock: ManualClock;
   let harness: CommandsHarness;
+  const incarnation = randomUUID();
 
   beforeAll(async () => {
     database = await open();
@@ -45,7 +46,9 @@ describeEachDatabase('screens that are away', (open) => {
       clock,
       databaseClock: clock.now,
       log: silentLog,
+      node: { incarnation },
       isHeldHere: () => false,
+      during: (_screenIds, work) => work,
       onEnded: (each) => ended.push(each),
       ...overrides,
     });
@@ -135,6 +138,31 @@ describeEachDatabase('screens that are away', (open) => {
     await other.commands.stop(AbortSignal.timeout(100));
   });
 
+  it('[DL56] ends what is over where a row names this process, which has no connection of that screen', async () => {
+    const node = { name: 'own:1', incarnation };
+    const own = commandsHarness(database, { node, clock });
+    await own.commands.attachScreen(new FakeScreen('scr_a', { connectedAt: clock.now() + 1 })).ready;
+    await database.query('insert into nodes (name, incarnation, lease_until) values ($1,$2,$3)', [
+      node.name,
+      incarnation,
+      clock.now() + 600_000,
+    ]);
+    await accept('scr_a', { ttlMs: 1 });
+    clock.advance(1);
+    const elsewhere = new AwayLedger(database, false);
+    expect((await elsewhere.waiting('', 9, clock.now(), randomUUID())).screens).toEqual([]);
+    const { sweep } = sweepOver();
+    // As if the connection had come while this was on its way.
+    await sweep.tick();
+    expect(await deliveries()).toEqual([]);
+    clock.advance(1);
+    sweep.lookSoon('scr_a');
+    await sweep.tick();
+    expect(await deliveries()).toMatchObject([{ status: 'expired' }]);
+    expect(await session()).toEqual({ acked_seq: 1, fence: 2, node: null });
+    await own.commands.stop(AbortSignal.timeout(100));
+  });
+
   it('[DL56] walks an inbox page by page and all screens now and then', async () => {
     await database.exec(`
       insert into commands (stream_id, seq, sender_id, id, type, fingerprint, payload, accepted_at, expires_at)
@@ -181,9 +209,15 @@ describeEachDatabase('screens that are away', (open) => {
     await accept('scr_b', {});
     await accept('scr_d', {});
     const ledger = new AwayLedger(database, false);
-    expect(await ledger.waiting('', 3, clock.now())).toEqual({ screens: ['scr_b'], last: 'scr_c' });
-    expect(await ledger.waiting('scr_c', 3, clock.now())).toEqual({ screens: ['scr_d'], last: null });
-    expect(await ledger.waiting('scr_d', 3, clock.now())).toEqual({ screens: [], last: null });
+    expect(await ledger.waiting('', 3, clock.now(), incarnation)).toEqual({
+      screens: ['scr_b'],
+      last: 'scr_c',
+    });
+    expect(await ledger.waiting('scr_c', 3, clock.now(), incarnation)).toEqual({
+      screens: ['scr_d'],
+      last: null,
+    });
+    expect(await ledger.waiting('scr_d', 3, clock.now(), incarnation)).toEqual({ screens: [], last: null });
   });
 });
 
@@ -199,10 +233,15 @@ function planned(lease: { since: number | undefined } = { since: -15_000 }) {
   const clock = new ManualClock(0);
   const looks: (Look | 'fault')[] = [];
   const asked: string[] = [];
+  /** What happens while a look is under way. */
+  const during: (() => void)[] = [];
   const ledger = {
     sweep: async (screens: readonly { screenId: string; after: number }[]) => {
       asked.push(`${screens.map(({ screenId, after }) => `${screenId}>${after}`)}@${clock.now()}`);
       const next = looks.shift() ?? look();
+      during.splice(0).forEach((happen) => {
+        happen();
+      });
       if (next === 'fault') throw new Error('away');
       return { ended: [], looks: screens.map(({ screenId }) => ({ ...next, screenId })) };
     },
@@ -215,7 +254,9 @@ function planned(lease: { since: number | undefined } = { since: -15_000 }) {
     clock,
     databaseClock: clock.now,
     log: silentLog,
+    node: { incarnation: 'own' },
     isHeldHere: (screenId) => held.has(screenId),
+    during: (_screenIds, work) => work,
     onEnded: () => {},
   });
   const pass = async (ms: number) => {
@@ -225,7 +266,7 @@ function planned(lease: { since: number | undefined } = { since: -15_000 }) {
     }
     return asked.splice(0);
   };
-  return { sweep, looks, held, pass, clock };
+  return { sweep, looks, during, held, pass, clock };
 }
 
 it('[DL56] remembers when a screen is next worth a look', async () => {
@@ -248,6 +289,19 @@ it('[DL56] a long walk is paid back by a pause', async () => {
   sweep.lookSoon('scr_a');
   expect(await pass(4000)).toEqual([]);
   expect(await pass(1000)).toEqual(['scr_a>0@6000']);
+});
+
+it('[DL56] what is noted during a look is looked at in its time, though the look may not have seen it', async () => {
+  const { sweep, looks, during, pass } = planned();
+  looks.push(look({ nextAt: 86_400_000 }), look({ more: true, walked: 500 }), look({ nextAt: 86_400_000 }));
+  during.push(() => sweep.note(entry(2, { expiresAt: 5000 })));
+  sweep.lookSoon('scr_a');
+  expect(await pass(4000)).toEqual(['scr_a>0@1000']);
+  during.push(() => sweep.note(entry(3, { expiresAt: 9000 })));
+  expect(await pass(3000)).toEqual(['scr_a>0@5000', 'scr_a>500@5000']);
+  during.push(() => sweep.lookSoon('scr_a'));
+  expect(await pass(4000)).toEqual(['scr_a>0@9000', 'scr_a>0@10000']);
+  expect(sweep.size).toBe(0);
 });
 
 it('[DL56] decides nothing before its own lease has lived 15 s, nor for screens that are here', async () => {

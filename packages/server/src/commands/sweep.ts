@@ -10,17 +10,23 @@ export interface SweepDeps {
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;
+  node: { incarnation: string };
+  /** True while it has a connection here, or another writer. */
   isHeldHere(screenId: string): boolean;
+  /** No connection here takes one of these screens before the work is over. */
+  during<T>(screenIds: readonly string[], work: Promise<T>): Promise<T>;
   onEnded(entry: SweptEntry): void;
 }
 
-/** When a screen is next worth a look, and how far the look under way has come. Times: database clock. */
+/** When a screen is next worth a look. Times: database clock. */
 interface Plan {
+  /** The earliest that is known, infinite if none is. What is noted during a look counts: the look may have come before it. */
   at: number;
+  /** After a look there is a pause. */
   notBefore: number;
+  /** Of a look that goes on page by page: the last entry, or 0; and how many entries were looked at. */
   after: number;
   looked: number;
-  nextAt: number;
 }
 
 /** A process younger than this may not know who else lives. */
@@ -104,12 +110,14 @@ export class AwaySweep {
   }
 
   #lookBy(screenId: string, time: number): void {
-    const plan = this.#plans.get(screenId);
-    if (!plan && this.#plans.size >= MAX_PLANS) return;
-    const at = Math.max(time, plan?.notBefore ?? 0);
-    if (!plan) this.#plans.set(screenId, freshPlan(at, 0));
-    else if (at < plan.at) plan.at = at;
-    this.#earliest = Math.min(this.#earliest, at);
+    let plan = this.#plans.get(screenId);
+    if (!plan) {
+      if (this.#plans.size >= MAX_PLANS) return;
+      plan = { at: Number.POSITIVE_INFINITY, notBefore: 0, after: 0, looked: 0 };
+      this.#plans.set(screenId, plan);
+    }
+    plan.at = Math.min(plan.at, Math.max(time, plan.notBefore));
+    this.#earliest = Math.min(this.#earliest, plan.at);
   }
 
   async #round(): Promise<void> {
@@ -123,8 +131,16 @@ export class AwaySweep {
 
   /** One page of all screens. */
   async #walk(): Promise<void> {
-    const { screens, last } = await this.#deps.ledger.waiting(this.#walkAfter, SCREENS_A_WALK, this.#now);
-    for (const screenId of screens) if (!this.#plans.has(screenId)) this.lookSoon(screenId);
+    const { ledger, node, isHeldHere } = this.#deps;
+    const { screens, last } = await ledger.waiting(
+      this.#walkAfter,
+      SCREENS_A_WALK,
+      this.#now,
+      node.incarnation,
+    );
+    for (const screenId of screens) {
+      if (!this.#plans.has(screenId) && !isHeldHere(screenId)) this.lookSoon(screenId);
+    }
     this.#walkAfter = last ?? '';
     if (last === null) this.#walkAt = this.#now + WALK_EVERY_MS;
   }
@@ -132,51 +148,56 @@ export class AwaySweep {
   #takeDue(): { screenId: string; after: number }[] {
     const due: { screenId: string; after: number }[] = [];
     const now = this.#now;
-    let earliest = Number.POSITIVE_INFINITY;
+    this.#earliest = Number.POSITIVE_INFINITY;
     for (const [screenId, plan] of this.#plans) {
-      if (plan.at > now || due.length >= SCREENS_A_LOOK) earliest = Math.min(earliest, plan.at);
-      else if (this.#deps.isHeldHere(screenId)) this.#plans.delete(screenId);
-      else due.push({ screenId, after: plan.after });
+      if (wakesAt(plan) > now || due.length >= SCREENS_A_LOOK) {
+        this.#earliest = Math.min(this.#earliest, wakesAt(plan));
+      } else if (this.#deps.isHeldHere(screenId)) {
+        this.#plans.delete(screenId);
+      } else {
+        due.push({ screenId, after: plan.after });
+        if (plan.after === 0) plan.at = Number.POSITIVE_INFINITY;
+      }
     }
-    this.#earliest = earliest;
     return due;
   }
 
   async #look(due: readonly { screenId: string; after: number }[]): Promise<void> {
+    const { ledger, node, during, onEnded } = this.#deps;
     const now = this.#now;
-    const { ended, looks } = await this.#deps.ledger
-      .sweep(due, ENTRIES_A_LOOK, now)
-      .catch((error: unknown) => {
-        for (const { screenId } of due) this.#lookBy(screenId, now + TICK_MS);
-        throw error;
-      });
-    for (const entry of ended) this.#deps.onEnded(entry);
+    const screenIds = due.map(({ screenId }) => screenId);
+    const { ended, looks } = await during(
+      screenIds,
+      ledger.sweep(due, ENTRIES_A_LOOK, now, node.incarnation),
+    ).catch((error: unknown) => {
+      for (const screenId of screenIds) this.#lookBy(screenId, now + TICK_MS);
+      throw error;
+    });
     const looked = new Map(looks.map((look) => [look.screenId, look]));
-    for (const { screenId } of due) this.#planNext(screenId, looked.get(screenId), now);
+    for (const screenId of screenIds) this.#planNext(screenId, looked.get(screenId), now);
+    for (const entry of ended) onEnded(entry);
   }
 
   #planNext(screenId: string, look: Look | undefined, now: number): void {
     const plan = this.#plans.get(screenId);
-    if (!plan || !look || look.walked === null) {
-      this.#plans.delete(screenId);
-      return;
-    }
-    const nextAt = Math.min(plan.nextAt, look.nextAt ?? Number.POSITIVE_INFINITY);
-    const looked = plan.looked + ENTRIES_A_LOOK;
-    if (look.more) {
-      this.#plans.set(screenId, { at: now, notBefore: 0, after: look.walked, looked, nextAt });
-      this.#earliest = Math.min(this.#earliest, now);
-    } else if (nextAt === Number.POSITIVE_INFINITY) {
-      this.#plans.delete(screenId);
+    if (!plan) return;
+    plan.at = Math.min(plan.at, look?.nextAt ?? Number.POSITIVE_INFINITY);
+    if (look?.more && look.walked !== null) {
+      plan.after = look.walked;
+      plan.looked += ENTRIES_A_LOOK;
     } else {
-      const notBefore = now + Math.max(SHORTEST_PAUSE_MS, plan.looked * PAUSE_AN_ENTRY_MS);
-      const at = Math.max(nextAt, notBefore);
-      this.#plans.set(screenId, freshPlan(at, notBefore));
-      this.#earliest = Math.min(this.#earliest, at);
+      plan.notBefore = now + Math.max(SHORTEST_PAUSE_MS, plan.looked * PAUSE_AN_ENTRY_MS);
+      plan.at = Math.max(plan.at, plan.notBefore);
+      plan.after = 0;
+      plan.looked = 0;
     }
+    const wakeAt = wakesAt(plan);
+    if (wakeAt === Number.POSITIVE_INFINITY) this.#plans.delete(screenId);
+    this.#earliest = Math.min(this.#earliest, wakeAt);
   }
 }
 
-function freshPlan(at: number, notBefore: number): Plan {
-  return { at, notBefore, after: 0, looked: 0, nextAt: Number.POSITIVE_INFINITY };
+/** A look that began goes on at once. */
+function wakesAt(plan: Plan): number {
+  return plan.after > 0 ? 0 : plan.at;
 }

@@ -22,6 +22,7 @@ export class Connection implements EventContext {
   readonly #abort = new AbortController();
   readonly #onPrincipal: (connection: Connection) => void;
   #early: ClientEvent[] | undefined = [];
+  #closing: ClosingKey | undefined;
 
   constructor(socket: Socket, onPrincipal: (connection: Connection) => void) {
     this.#socket = socket;
@@ -46,6 +47,11 @@ export class Connection implements EventContext {
 
   get handshake(): SocketData['handshake'] {
     return this.#data.handshake;
+  }
+
+  /** What it was closed with; undefined while it lives, and when it ended without a word. */
+  get closing(): ClosingKey | undefined {
+    return this.#closing;
   }
 
   get signal(): AbortSignal {
@@ -89,6 +95,7 @@ export class Connection implements EventContext {
    * the others end the transport, after which it comes back.
    */
   close(key: ClosingKey, retryAfterMs?: number): void {
+    this.#closing ??= key;
     this.#socket.emit('session-closing', sessionClosing(key, retryAfterMs));
     if (CLOSINGS[key].reconnect) this.#socket.conn.close();
     else this.#socket.disconnect(true);

@@ -104,6 +104,27 @@ afterEach(async () => {
   server.close();
 });
 
+it.each(['TOKEN_EXPIRED', 'slow', 'gone'] as const)(
+  '[DL49] the inbox of a screen hears with what the server closed its socket, if it did so: %s',
+  async (end) => {
+    let left: (closing: string | undefined) => void = () => {};
+    const detached = new Promise<string | undefined>((resolve) => {
+      left = resolve;
+    });
+    await open({
+      identity: { authenticate: async () => SCREEN, touch: () => {} },
+      commands: { attachScreen: () => attachment({ detach: left }), currentEpoch: async () => 'epoch' },
+    });
+    client.connect();
+    await heard(client, 'ready');
+    const [connection] = connections.all();
+    if (end === 'gone') client.disconnect();
+    else if (end === 'slow') connection?.endAsSlow();
+    else connection?.close(end);
+    expect(await detached).toBe(end === 'TOKEN_EXPIRED' ? end : undefined);
+  },
+);
+
 describe('between handshake and ready', () => {
   it.each(['TOKEN_REVOKED', 'TOKEN_EXPIRED'] as const)(
     '[SIG1] a login that ends as %s closes the socket for good, by that name',

@@ -56,7 +56,6 @@ const DRAIN_PATIENCE_MS = 2000;
 interface AttachedScreen {
   screenId: string;
   attachment: ScreenAttachment;
-  detach(): void;
 }
 
 /** The Socket.IO surface: handshake, `ready`, events to verbs, closings. */
@@ -158,7 +157,7 @@ export class Sockets {
     const screen =
       principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
     socket.onAny((name: unknown, ...args: unknown[]) => this.#onEvent(connection, toClientEvent(name, args)));
-    socket.on('disconnect', () => this.#onDisconnect(connection, screen?.detach));
+    socket.on('disconnect', () => this.#onDisconnect(connection, screen?.attachment));
     this.#watchExpiry(connection);
     this.#makeReady(connection, token, screen).catch((thrown) => this.#refuseReady(connection, thrown));
   }
@@ -177,7 +176,7 @@ export class Sockets {
     );
     // It may be refused while the login is still asked for, when nobody listens yet.
     attachment.ready.catch(() => undefined);
-    return { screenId, attachment, detach: () => attachment.detach() };
+    return { screenId, attachment };
   }
 
   async #makeReady(connection: Connection, token: string, screen: AttachedScreen | undefined): Promise<void> {
@@ -209,11 +208,11 @@ export class Sockets {
     });
   }
 
-  #onDisconnect(connection: Connection, detach: (() => void) | undefined): void {
+  #onDisconnect(connection: Connection, attachment: ScreenAttachment | undefined): void {
     connection.closed();
     this.#deps.connections.remove(connection);
     this.#expiries.delete(connection.socketId);
-    detach?.();
+    attachment?.detach(connection.closing);
     const { principal } = connection;
     if (principal.kind === 'screen' && !this.#deps.connections.hasScreen(principal.screenId)) {
       this.#reportOnline(principal.screenId, false);
