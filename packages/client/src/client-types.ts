@@ -21,7 +21,7 @@ export interface ConnectOptions {
    * `fileStore`, one name per account. Without it they live in memory. See the events `restored` and `queue-fault`.
    */
   queue?: ScreenStore;
-  /** How long a command may wait to be accepted, offline or refused for now. Default 60,000 ms. */
+  /** How long a command may wait to be accepted, offline or refused for now: up to 24 days. Default 60,000 ms. */
   queueTtlMs?: number;
   /** Commands that may wait at once; one more is refused with BUSY. Default 1,000. */
   maxQueued?: number;

@@ -34,6 +34,8 @@ const MAX_QUEUED = 1_000;
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 const RETENTION_MS = 24 * 3_600_000;
 const STATUS_PAGE = 100;
+/** A longer timer would fire at once. */
+const MAX_QUEUE_TTL_MS = 24 * 24 * 3_600_000;
 /** Statuses are pushed; asking now and then covers what a push lost on its way between nodes. */
 const STATUS_POLL_MS = 15_000;
 
@@ -46,6 +48,8 @@ export class Client extends Emitter<ClientEvents> {
   private readonly queue: CommandQueue | undefined;
   private readonly clock: Clock;
   private readonly queueTtlMs: number;
+  /** Who is connected, or was last. */
+  private userId: string | undefined;
   private cancelPoll = () => {};
   private closedBy: BongsuError | undefined;
 
@@ -55,6 +59,9 @@ export class Client extends Emitter<ClientEvents> {
     this.tokens = tokenSource(options);
     this.clock = clock;
     this.queueTtlMs = options.queueTtlMs ?? QUEUE_TTL_MS;
+    if (!isQueueTtl(this.queueTtlMs)) {
+      throw new RangeError(`queueTtlMs must be 0 to ${MAX_QUEUE_TTL_MS} ms (24 days), not ${this.queueTtlMs}`);
+    }
     this.connection = new Connection({ url, path, tokens: this.tokens, clock, random });
     this.outbox = this.makeOutbox(random);
     if (queue) {
@@ -131,13 +138,18 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * Takes a command back: one that waits here is rejected with CONFLICT, one that waits on the server for its screen
-   * is cancelled there.
-   * @throws BongsuError CONFLICT once it is on its way to the screen or has ended; NOT_FOUND
+   * is cancelled there. What is under way to the server has its answer waited for.
+   * @throws BongsuError CONFLICT once it is on its way to the screen or has ended; NOT_FOUND; INDETERMINATE when it was
+   *   sent and the server does not know it: it may yet arrive
    */
   async cancel(id: string): Promise<void> {
-    if (this.outbox.takeBack(id)) return;
+    const remains = await this.outbox.takeBack(id);
+    if (remains === 'unsent') return;
     const { url, fetch = globalThis.fetch } = this.options;
-    await cancelCommand(id, { url, fetch, tokens: this.tokens });
+    await cancelCommand(id, { url, fetch, tokens: this.tokens }).catch((error: unknown) => {
+      const isLost = remains === 'doubtful' && error instanceof BongsuError && error.code === 'NOT_FOUND';
+      throw isLost ? new BongsuError('INDETERMINATE', { cause: error }) : error;
+    });
   }
 
   /** Resolves when online; rejects when closed for good, or with the signal's reason. */
@@ -161,6 +173,10 @@ export class Client extends Emitter<ClientEvents> {
   ): Promise<AcceptedCommand> {
     const { signal, id, queueTtlMs = this.queueTtlMs, displayIndex, ttlMs, notify, nonce } = options;
     if (this.closedBy) throw new CommandError(this.closedBy.code, { definite: true, cause: this.closedBy });
+    if (!isQueueTtl(queueTtlMs)) {
+      const details = { queueTtlMs: `must be 0 to ${MAX_QUEUE_TTL_MS}` };
+      throw new CommandError('VALIDATION_ERROR', { definite: true, details });
+    }
     const queued = { queueTtlMs, ...(signal ? { signal } : {}), ...(id === undefined ? {} : { id }) };
     const answer = await this.outbox
       .send(event, { ...draft, displayIndex, ttlMs, notify, nonce }, queued)
@@ -234,11 +250,22 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   private onReady(ready: Ready): void {
-    this.queue?.onUser(ready.userId);
+    this.onUser(ready.userId);
     this.outbox.flush();
     this.learnAll(this.outcomes.open());
     this.poll(0);
     this.emit('ready', ready);
+  }
+
+  /** What was called under another login is not this one's to send, to ask for or to be told of. */
+  private onUser(userId: string | undefined): void {
+    const isOther = this.userId !== undefined && userId !== this.userId;
+    this.userId = userId;
+    this.queue?.onUser(userId);
+    if (!isOther) return;
+    const error = new BongsuError('AUTH_ERROR', { details: { reason: 'another account signed in' } });
+    this.outbox.refuseAll(error);
+    this.outcomes.forgetAll(error);
   }
 
   private onState(change: StateChange): void {
@@ -293,6 +320,10 @@ export class Client extends Emitter<ClientEvents> {
       () => {},
     );
   }
+}
+
+function isQueueTtl(ms: number): boolean {
+  return ms >= 0 && ms <= MAX_QUEUE_TTL_MS;
 }
 
 /**
