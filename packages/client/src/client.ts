@@ -60,7 +60,9 @@ export class Client extends Emitter<ClientEvents> {
     this.clock = clock;
     this.queueTtlMs = options.queueTtlMs ?? QUEUE_TTL_MS;
     if (!isQueueTtl(this.queueTtlMs)) {
-      throw new RangeError(`queueTtlMs must be 0 to ${MAX_QUEUE_TTL_MS} ms (24 days), not ${this.queueTtlMs}`);
+      throw new RangeError(
+        `queueTtlMs must be 0 to ${MAX_QUEUE_TTL_MS} ms (24 days), not ${this.queueTtlMs}`,
+      );
     }
     this.connection = new Connection({ url, path, tokens: this.tokens, clock, random });
     this.outbox = this.makeOutbox(random);

@@ -301,7 +301,9 @@ describe('commands', () => {
 
   it('[CL7] a queueTtlMs that no timer can hold is refused at once', async () => {
     for (const queueTtlMs of [Number.POSITIVE_INFINITY, Number.NaN, -1, 2 ** 31]) {
-      expect(() => connect({ url: 'http://127.0.0.1:9', token: 't', queueTtlMs })).toThrow(/queueTtlMs must be/);
+      expect(() => connect({ url: 'http://127.0.0.1:9', token: 't', queueTtlMs })).toThrow(
+        /queueTtlMs must be/,
+      );
     }
     const { client, seen } = await setUp(({ id }, ack) => ack(accepted(id)));
     const refused = client.trigger(target, 'go', undefined, { queueTtlMs: Number.POSITIVE_INFINITY });
