@@ -63,7 +63,8 @@ export interface TriggerOptions extends CommandOptions {
 export interface AcceptedCommand extends Accepted {
   /**
    * Resolves when every screen's delivery is terminal: look at `status`. Rejects only when nobody can tell any
-   * more: NOT_FOUND past the server's retention, UNAVAILABLE once this client is closed.
+   * more: NOT_FOUND past the server's retention, UNAVAILABLE once this client is closed, AUTH_ERROR once another
+   * account is signed in; and BUSY for the oldest of more than 100,000 open commands, which `status` still tells of.
    */
   readonly executed: Promise<Outcome>;
 }

@@ -131,9 +131,11 @@ async function isAlive(lock: string, owner: Owner): Promise<boolean> {
 }
 
 function keep(path: string, lock: string, owner: Owner): FileLock {
-  const isOurs = async () => (await readOwner(lock))?.token === owner.token;
+  const tokenThere = async () => (await readOwner(lock))?.token;
+  /** One that cannot be read is nobody else's. */
+  const isTaken = async () => ((await tokenThere()) ?? owner.token) !== owner.token;
   const beat = async () => {
-    if (!(await isOurs())) return clearInterval(timer);
+    if (await isTaken()) return clearInterval(timer);
     const now = new Date();
     await utimes(lock, now, now).catch(() => {});
   };
@@ -149,12 +151,12 @@ function keep(path: string, lock: string, owner: Owner): FileLock {
   process.once('exit', onExit);
   return {
     check: async () => {
-      if (!(await isOurs())) throw new FileInUseError(`${path} was taken over by another process (${lock})`);
+      if (await isTaken()) throw new FileInUseError(`${path} was taken over by another process (${lock})`);
     },
     release: async () => {
       clearInterval(timer);
       process.off('exit', onExit);
-      if (await isOurs()) await rm(lock, { force: true });
+      if ((await tokenThere()) === owner.token) await rm(lock, { force: true });
     },
   };
 }

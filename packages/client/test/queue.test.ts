@@ -337,6 +337,42 @@ describe('a persisted queue', () => {
     expect((await outcome).status).toBe('superseded');
   });
 
+  it('[CL8] many open commands are asked for page after page, and 10,000 are no reason to give one up', async () => {
+    const { server, accept } = await makeServer();
+    let [under, most, asked] = [0, 0, 0];
+    server.onLink = (link) => {
+      link.on('status', ({ ids }, ack) => {
+        under += 1;
+        most = Math.max(most, under);
+        asked += ids.length;
+        setImmediate(() => {
+          under -= 1;
+          const status = asked < 12_000 ? 'accepted' : 'executed';
+          const items = ids.map((id) => ({
+            id,
+            type: 'trigger',
+            target,
+            status,
+            acceptedAt: 1,
+            deliveries: [],
+          }));
+          ack?.({ success: true, items: items as Command[] });
+        });
+      });
+    };
+    const client = connect({ url: server.url, token: 't' });
+    cleanups.push(() => client.close());
+    const ids = Array.from({ length: 12_000 }, (_, n) => `id-${n}`);
+    for (const id of ids) accept({ id } as TriggerInput);
+    // Before the connection: all are asked for at once when it is there.
+    const outcomes = ids.map((id) => client.track(id));
+    for (const outcome of outcomes) void rejection(outcome);
+    expect(await outcomes.at(-1)).toMatchObject({ id: 'id-11999', status: 'executed' });
+    expect([most, asked]).toEqual([1, 12_000]);
+    const first = await Promise.race([rejection(outcomes[0] as Promise<unknown>), client.status(['x'])]);
+    expect(first).toHaveLength(1);
+  });
+
   it('[CL14] tells how it ended, with the reason: partial, dead, expired, superseded, cancelled', async () => {
     const { server, accept } = await makeServer();
     const client = connect({ url: server.url, token: 't' });
