@@ -21,7 +21,7 @@ export interface ConnectOptions {
    * `fileStore`, one name per account. Without it they live in memory. See the events `restored` and `queue-fault`.
    */
   queue?: ScreenStore;
-  /** How long a command may wait to be accepted, offline or refused for now. Default 60,000 ms. */
+  /** How long a command may wait to be accepted, offline or refused for now: up to 24 days. Default 60,000 ms. */
   queueTtlMs?: number;
   /** Commands that may wait at once; one more is refused with BUSY. Default 1,000. */
   maxQueued?: number;
@@ -63,7 +63,8 @@ export interface TriggerOptions extends CommandOptions {
 export interface AcceptedCommand extends Accepted {
   /**
    * Resolves when every screen's delivery is terminal: look at `status`. Rejects only when nobody can tell any
-   * more: NOT_FOUND past the server's retention, UNAVAILABLE once this client is closed.
+   * more: NOT_FOUND past the server's retention, UNAVAILABLE once this client is closed, AUTH_ERROR once another
+   * account is signed in; and BUSY for the oldest of more than 100,000 open commands, which `status` still tells of.
    */
   readonly executed: Promise<Outcome>;
 }

@@ -7,7 +7,6 @@ import {
   type Target,
   type TriggerInput,
 } from '@bongsu/protocol';
-import { ask } from './ask.js';
 import { cancelCommand } from './cancel-command.js';
 import type {
   AcceptedCommand,
@@ -23,6 +22,7 @@ import { Emitter } from './emitter.js';
 import { CommandError } from './errors.js';
 import type { CommandEvent } from './journal.js';
 import { type Draft, Outbox } from './outbox.js';
+import { askStatus, OutcomeReader, STATUS_PAGE } from './outcome-reader.js';
 import { type Outcome, Outcomes } from './outcomes.js';
 import type { TokenSource } from './token-manager.js';
 import { tokenSource } from './token-source.js';
@@ -33,20 +33,21 @@ const QUEUE_TTL_MS = 60_000;
 const MAX_QUEUED = 1_000;
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 const RETENTION_MS = 24 * 3_600_000;
-const STATUS_PAGE = 100;
-/** Statuses are pushed; asking now and then covers what a push lost on its way between nodes. */
-const STATUS_POLL_MS = 15_000;
+/** A longer timer would fire at once. */
+const MAX_QUEUE_TTL_MS = 24 * 24 * 3_600_000;
 
 /** A controller's connection. Made by `connect`. */
 export class Client extends Emitter<ClientEvents> {
   private readonly connection: Connection;
   private readonly tokens: TokenSource;
   private readonly outcomes = new Outcomes();
+  private readonly reader: OutcomeReader;
   private readonly outbox: Outbox;
   private readonly queue: CommandQueue | undefined;
   private readonly clock: Clock;
   private readonly queueTtlMs: number;
-  private cancelPoll = () => {};
+  /** Who is connected, or was last. */
+  private userId: string | undefined;
   private closedBy: BongsuError | undefined;
 
   constructor(private readonly options: ConnectOptions) {
@@ -55,7 +56,14 @@ export class Client extends Emitter<ClientEvents> {
     this.tokens = tokenSource(options);
     this.clock = clock;
     this.queueTtlMs = options.queueTtlMs ?? QUEUE_TTL_MS;
+    if (!isQueueTtl(this.queueTtlMs)) {
+      throw new RangeError(
+        `queueTtlMs must be 0 to ${MAX_QUEUE_TTL_MS} ms (24 days), not ${this.queueTtlMs}`,
+      );
+    }
     this.connection = new Connection({ url, path, tokens: this.tokens, clock, random });
+    const { connection, outcomes } = this;
+    this.reader = new OutcomeReader({ clock, outcomes, link: () => connection.link });
     this.outbox = this.makeOutbox(random);
     if (queue) {
       this.queue = new CommandQueue({
@@ -113,7 +121,7 @@ export class Client extends Emitter<ClientEvents> {
     for (let start = 0; start < ids.length; start += STATUS_PAGE) {
       const page = ids.slice(start, start + STATUS_PAGE);
       const link = await this.connection.online(signal);
-      pages.push(...(await abortable(this.askStatus(link, page), signal)));
+      pages.push(...(await abortable(askStatus(this.clock, link, page), signal)));
     }
     return pages;
   }
@@ -125,19 +133,24 @@ export class Client extends Emitter<ClientEvents> {
   track(id: string): Promise<Outcome> {
     if (this.closedBy) return Promise.reject(this.closedBy);
     const outcome = this.outcomes.follow(id);
-    this.learn([id]);
+    this.reader.learn([id]);
     return outcome;
   }
 
   /**
    * Takes a command back: one that waits here is rejected with CONFLICT, one that waits on the server for its screen
-   * is cancelled there.
-   * @throws BongsuError CONFLICT once it is on its way to the screen or has ended; NOT_FOUND
+   * is cancelled there. What is under way to the server has its answer waited for.
+   * @throws BongsuError CONFLICT once it is on its way to the screen or has ended; NOT_FOUND; INDETERMINATE when it was
+   *   sent and the server does not know it: it may yet arrive
    */
   async cancel(id: string): Promise<void> {
-    if (this.outbox.takeBack(id)) return;
+    const remains = await this.outbox.takeBack(id);
+    if (remains === 'unsent') return;
     const { url, fetch = globalThis.fetch } = this.options;
-    await cancelCommand(id, { url, fetch, tokens: this.tokens });
+    await cancelCommand(id, { url, fetch, tokens: this.tokens }).catch((error: unknown) => {
+      const isLost = remains === 'doubtful' && error instanceof BongsuError && error.code === 'NOT_FOUND';
+      throw isLost ? new BongsuError('INDETERMINATE', { cause: error }) : error;
+    });
   }
 
   /** Resolves when online; rejects when closed for good, or with the signal's reason. */
@@ -161,6 +174,10 @@ export class Client extends Emitter<ClientEvents> {
   ): Promise<AcceptedCommand> {
     const { signal, id, queueTtlMs = this.queueTtlMs, displayIndex, ttlMs, notify, nonce } = options;
     if (this.closedBy) throw new CommandError(this.closedBy.code, { definite: true, cause: this.closedBy });
+    if (!isQueueTtl(queueTtlMs)) {
+      const details = { queueTtlMs: `must be 0 to ${MAX_QUEUE_TTL_MS}` };
+      throw new CommandError('VALIDATION_ERROR', { definite: true, details });
+    }
     const queued = { queueTtlMs, ...(signal ? { signal } : {}), ...(id === undefined ? {} : { id }) };
     const answer = await this.outbox
       .send(event, { ...draft, displayIndex, ttlMs, notify, nonce }, queued)
@@ -177,7 +194,7 @@ export class Client extends Emitter<ClientEvents> {
     const executed = this.outcomes.accepted(id, screens);
     this.queue?.onAccepted(accepted, executed);
     // A repeat may have ended long ago, and its statuses come only once.
-    if (accepted.duplicate) this.learn([id]);
+    if (accepted.duplicate) this.reader.learn([id]);
     return { ...accepted, executed };
   }
 
@@ -193,7 +210,7 @@ export class Client extends Emitter<ClientEvents> {
       accepted.catch((error: BongsuError) => this.outcomes.forget(id, error));
       return { id, command: { type, ...(JSON.parse(body) as object) }, accepted };
     });
-    this.learnAll(open.map(({ id }) => id));
+    this.reader.learn(open.map(({ id }) => id));
     this.emit('restored', [...done, ...waits]);
   }
 
@@ -234,16 +251,26 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   private onReady(ready: Ready): void {
-    this.queue?.onUser(ready.userId);
+    this.onUser(ready.userId);
     this.outbox.flush();
-    this.learnAll(this.outcomes.open());
-    this.poll(0);
+    this.reader.start();
     this.emit('ready', ready);
+  }
+
+  /** What was called under another login is not this one's to send, to ask for or to be told of. */
+  private onUser(userId: string | undefined): void {
+    const isOther = this.userId !== undefined && userId !== this.userId;
+    this.userId = userId;
+    this.queue?.onUser(userId);
+    if (!isOther) return;
+    const error = new BongsuError('AUTH_ERROR', { details: { reason: 'another account signed in' } });
+    this.outbox.refuseAll(error);
+    this.outcomes.forgetAll(error);
   }
 
   private onState(change: StateChange): void {
     if (change.state !== 'online') this.outbox.lost();
-    if (change.state !== 'online') this.cancelPoll();
+    if (change.state !== 'online') this.reader.stop();
     if (change.state === 'closed') {
       const error = change.error ?? new BongsuError('UNAVAILABLE');
       this.closedBy = error;
@@ -254,45 +281,10 @@ export class Client extends Emitter<ClientEvents> {
     }
     this.emit('state', change);
   }
+}
 
-  /** Asks page after page, so that many open commands never make a burst. */
-  private poll(start: number): void {
-    this.cancelPoll = this.clock.after(
-      STATUS_POLL_MS,
-      () => {
-        const open = this.outcomes.open();
-        const from = start < open.length ? start : 0;
-        if (open.length > 0) this.learn(open.slice(from, from + STATUS_PAGE));
-        this.poll(from + STATUS_PAGE);
-      },
-      { background: true },
-    );
-  }
-
-  private async askStatus(link: Link, ids: string[]): Promise<CommandOrUnknown[]> {
-    const { items } = await ask<{ items: CommandOrUnknown[] }>(this.clock, link, (ack) =>
-      link.emit('status', { ids }, ack),
-    );
-    return items;
-  }
-
-  private learnAll(ids: string[]): void {
-    for (let start = 0; start < ids.length; start += STATUS_PAGE) {
-      this.learn(ids.slice(start, start + STATUS_PAGE));
-    }
-  }
-
-  private learn(ids: string[]): void {
-    const { link } = this.connection;
-    if (!link) return;
-    this.askStatus(link, ids).then(
-      (items) => {
-        for (const item of items) this.outcomes.onAnswer(item);
-      },
-      // The next poll or reconnect asks again.
-      () => {},
-    );
-  }
+function isQueueTtl(ms: number): boolean {
+  return ms >= 0 && ms <= MAX_QUEUE_TTL_MS;
 }
 
 /**

@@ -67,6 +67,8 @@ export class CommandQueue {
     this.user = user;
     if (this.owner !== undefined && user !== undefined && this.owner !== user) {
       this.options.outbox.refuse(this.left, new BongsuError('AUTH_ERROR'));
+      this.open.clear();
+      this.journal?.tidy();
     }
     this.left.clear();
     this.owner = user ?? this.owner;

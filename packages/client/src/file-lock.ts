@@ -23,11 +23,17 @@ const HEARTBEAT_MS = 5_000;
 /** An owner that cannot be looked up (another machine or container) lives as long as it beats. */
 const SILENT_MS = 15_000;
 
+export interface FileLock {
+  /** @throws FileInUseError once another process has taken the file, e.g. while this one was frozen */
+  check(): Promise<void>;
+  release(): Promise<void>;
+}
+
 /**
- * Takes `path` for this process; resolves to what frees it. A lock whose process was killed is taken over.
+ * Takes `path` for this process. A lock whose process was killed is taken over.
  * @throws FileInUseError
  */
-export async function lockFile(path: string): Promise<() => Promise<void>> {
+export async function lockFile(path: string): Promise<FileLock> {
   const lock = `${path}.lock`;
   const { boot, startTime } = await self();
   const owner: Owner = {
@@ -45,7 +51,7 @@ export async function lockFile(path: string): Promise<() => Promise<void>> {
   } finally {
     await rm(draft, { force: true });
   }
-  return keep(lock, owner);
+  return keep(path, lock, owner);
 }
 
 /** Linking fails when the name exists, and shows the file only with its whole content. */
@@ -124,11 +130,16 @@ async function isAlive(lock: string, owner: Owner): Promise<boolean> {
   return owner.pid === process.pid || startTime === undefined ? beats() : true;
 }
 
-function keep(lock: string, owner: Owner): () => Promise<void> {
-  const timer = setInterval(() => {
+function keep(path: string, lock: string, owner: Owner): FileLock {
+  const tokenThere = async () => (await readOwner(lock))?.token;
+  /** One that cannot be read is nobody else's. */
+  const isTaken = async () => ((await tokenThere()) ?? owner.token) !== owner.token;
+  const beat = async () => {
+    if (await isTaken()) return clearInterval(timer);
     const now = new Date();
-    void utimes(lock, now, now).catch(() => {});
-  }, HEARTBEAT_MS);
+    await utimes(lock, now, now).catch(() => {});
+  };
+  const timer = setInterval(() => void beat(), HEARTBEAT_MS);
   timer.unref();
   const onExit = () => {
     try {
@@ -138,10 +149,15 @@ function keep(lock: string, owner: Owner): () => Promise<void> {
     }
   };
   process.once('exit', onExit);
-  return async () => {
-    clearInterval(timer);
-    process.off('exit', onExit);
-    if ((await readOwner(lock))?.token === owner.token) await rm(lock, { force: true });
+  return {
+    check: async () => {
+      if (await isTaken()) throw new FileInUseError(`${path} was taken over by another process (${lock})`);
+    },
+    release: async () => {
+      clearInterval(timer);
+      process.off('exit', onExit);
+      if ((await tokenThere()) === owner.token) await rm(lock, { force: true });
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { lockFile } from './file-lock.js';
+import { type FileLock, lockFile } from './file-lock.js';
 import type { ScreenStore } from './screen-store.js';
 
 interface Content {
@@ -28,69 +28,61 @@ const openFiles = new Map<string, OpenFile>();
 export function fileStore(path: string): FileStore {
   const target = resolve(path);
   // All stores of one file in this process are one: two with a memory each would undo each other's writes.
-  const file = () => {
-    const present = openFiles.get(target) ?? new OpenFile(target);
-    openFiles.set(target, present);
-    return present;
-  };
+  const file = openFiles.get(target) ?? new OpenFile(target);
+  openFiles.set(target, file);
   return {
     name: target,
-    get: (key) => file().get(key),
-    set: (key, value) => file().change((values) => ({ ...values, [key]: structuredClone(value) })),
-    delete: (key) => file().change(({ [key]: _, ...rest }) => rest),
-    close: async () => {
-      const present = openFiles.get(target);
-      await present?.close();
-      if (openFiles.get(target) === present) openFiles.delete(target);
-    },
+    get: (key) => file.get(key),
+    set: (key, value) => file.change((values) => ({ ...values, [key]: structuredClone(value) })),
+    delete: (key) => file.change(({ [key]: _, ...rest }) => rest),
+    close: () => file.close(),
   };
 }
 
 class OpenFile {
-  private lock: Promise<() => Promise<void>> | undefined;
-  private content: Promise<Content> | undefined;
+  private lock: FileLock | undefined;
+  private content: Content | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly path: string) {}
 
-  async get(key: string): Promise<unknown> {
-    const { values } = await this.load();
-    return Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined;
+  get(key: string): Promise<unknown> {
+    return this.inTurn(async () => {
+      const { values } = await this.load();
+      return Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined;
+    });
   }
 
-  /** One write at a time; memory changes only after the file has. */
+  /** Memory changes only after the file has. */
   change(edit: (values: Record<string, unknown>) => Record<string, unknown>): Promise<void> {
-    const done = this.turn.then(async () => {
+    return this.inTurn(async () => {
       const { values } = await this.load();
       const next: Content = { version: 1, values: edit(values) };
-      await replace(this.path, JSON.stringify(next));
-      this.content = Promise.resolve(next);
+      await replace(this.path, JSON.stringify(next), this.lock);
+      this.content = next;
     });
+  }
+
+  close(): Promise<void> {
+    return this.inTurn(async () => {
+      const { lock } = this;
+      this.lock = undefined;
+      this.content = undefined;
+      await lock?.release();
+    });
+  }
+
+  /** One after the other: what is asked for while it closes opens it again after that. */
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.turn.then(task);
     this.turn = done.catch(() => {});
     return done;
   }
 
-  async close(): Promise<void> {
-    await this.turn;
-    const release = await this.lock?.catch(() => undefined);
-    await release?.();
-  }
-
-  private load(): Promise<Content> {
-    this.content ??= this.open().catch((error: unknown) => {
-      this.content = undefined;
-      throw error;
-    });
+  private async load(): Promise<Content> {
+    this.lock ??= await lockFile(this.path);
+    this.content ??= await read(this.path);
     return this.content;
-  }
-
-  private async open(): Promise<Content> {
-    this.lock ??= lockFile(this.path).catch((error: unknown) => {
-      this.lock = undefined;
-      throw error;
-    });
-    await this.lock;
-    return read(this.path);
   }
 }
 
@@ -117,7 +109,9 @@ function parse(text: string): Content | undefined {
   }
 }
 
-async function replace(path: string, text: string): Promise<void> {
+async function replace(path: string, text: string, lock: FileLock | undefined): Promise<void> {
+  // Whoever was frozen for long wakes up with a file that is somebody else's.
+  await lock?.check();
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);
@@ -127,6 +121,7 @@ async function replace(path: string, text: string): Promise<void> {
   } finally {
     await file.close();
   }
+  await lock?.check();
   await rename(temporary, path);
   await syncFolder(dirname(path));
 }

@@ -12,10 +12,10 @@ export interface StoredCommand {
   body: string;
   /** By this machine's clock, in milliseconds: when it is given up. */
   expiresAt: number;
-  /** By the server's clock; there once it is about to be sent. */
+  /** By the server's clock; there once it was sent, or about to be. */
   timestamp?: number;
-  /** By this machine's clock: when it was first sent, or was about to be. */
-  sentAt?: number;
+  /** The earliest timestamp that it was sent with. */
+  firstTimestamp?: number;
 }
 
 /** All that a queue keeps. */

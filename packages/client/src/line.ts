@@ -1,5 +1,6 @@
 import type { Accepted, BongsuError } from '@bongsu/protocol';
 import type { CommandEvent } from './journal.js';
+import type { Remains } from './outbox.js';
 import { withResolvers } from './with-resolvers.js';
 
 /** A command that is not accepted yet. */
@@ -13,8 +14,9 @@ export interface Waiting {
   place: number;
   id: string | undefined;
   timestamp: number | undefined;
-  /** By this machine's clock, as `expiresAt`. */
-  sentAt: number | undefined;
+  /** The earliest timestamp that it was sent with. */
+  firstTimestamp: number | undefined;
+  /** By this machine's clock. */
   expiresAt: number;
   /** Written down with its timestamp, so that it may be sent. */
   isDurable: boolean;
@@ -29,6 +31,8 @@ export interface Waiting {
   renewals: number;
   lastError: BongsuError | undefined;
   cancelTimers: Set<() => void>;
+  /** Those who want it back, and hear what is left to do once it has ended here. */
+  takers: ((remains: Remains) => void)[];
   resolve(accepted: Accepted): void;
   reject(error: unknown): void;
 }
@@ -41,7 +45,7 @@ interface Given {
   doubtful: boolean;
   id?: string | undefined;
   timestamp?: number;
-  sentAt?: number;
+  firstTimestamp?: number;
   isDurable?: boolean;
 }
 
@@ -115,7 +119,7 @@ function make(given: Given, place: number): { command: Waiting; accepted: Promis
   const { promise, resolve, reject } = withResolvers<Accepted>();
   const command: Waiting = {
     timestamp: undefined,
-    sentAt: undefined,
+    firstTimestamp: undefined,
     isDurable: false,
     ...given,
     id: given.id,
@@ -128,6 +132,7 @@ function make(given: Given, place: number): { command: Waiting; accepted: Promis
     renewals: 0,
     lastError: undefined,
     cancelTimers: new Set(),
+    takers: [],
     resolve,
     reject,
   };

@@ -4,14 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../test/support/fake-clock.js';
 import { CommandQueue } from './command-queue.js';
 import type { CommandError } from './errors.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type Remains } from './outbox.js';
 import { memoryStore, type ScreenStore } from './screen-store.js';
 
 const TARGETS = ['scr_1', 'scr_2'];
 const REFUSALS = ['BUSY', 'RATE_LIMIT', 'UNAVAILABLE', 'REQUEST_EXPIRED', 'TOKEN_EXPIRED'] as const;
 /** What becomes of the transmission that the server looks at next. */
 const FATES = ['accept', 'accept', 'lose-ack', 'never-arrive', ...REFUSALS, 'FORBIDDEN'] as const;
-const EVENTS = ['call', 'call', 'call', 'link', 'cut', 'crash', 'long', 'second'] as const;
+const EVENTS = ['call', 'call', 'call', 'link', 'cut', 'crash', 'long', 'second', 'cancel'] as const;
 
 type Step = { turns?: number } & ({ fate: string } | { event: string; target: number });
 
@@ -49,7 +49,8 @@ class World {
   readonly outcomes = new Map<number, 'accepted' | CommandError>();
   /** Ids that each call was ever sent under. */
   readonly ids = new Map<number, Set<string>>();
-  readonly stamps = new Map<string, number>();
+  /** What taking a command back left to do, by its id. */
+  readonly remains = new Map<string, Remains>();
   calls = 0;
   private readonly values = memoryStore();
   private process: Process | undefined;
@@ -66,6 +67,7 @@ class World {
     else if (given.event === 'link') this.link();
     else if (given.event === 'cut') this.cut();
     else if (given.event === 'crash' && this.persisted) this.crash();
+    else if (given.event === 'cancel') this.cancel();
     else if (given.event === 'long') this.clock.advance(100_000);
     else this.clock.advance(1_000);
     await settle(given.turns);
@@ -154,6 +156,14 @@ class World {
     this.process?.outbox.lost();
   }
 
+  /** Takes back the latest that has an id. */
+  private cancel(): void {
+    const mine = this.process as Process;
+    const id = mine.outbox.stored().findLast((stored) => stored.id !== undefined)?.id;
+    if (id === undefined) return;
+    void mine.outbox.takeBack(id).then((remains) => mine.dead || this.remains.set(id, remains));
+  }
+
   private crash(): void {
     if (this.process) this.process.dead = true;
     this.online = false;
@@ -205,6 +215,10 @@ describe('the outbox under any sequence of drops, refusals, reconnects and resta
           for (const [n, outcome] of world.outcomes) {
             if (outcome === 'accepted') expect(acceptedCalls).toContain(n);
             else if (outcome.definite) expect(acceptedCalls).not.toContain(n);
+          }
+          for (const [id, remains] of world.remains) {
+            if (remains === 'unsent') expect([...world.accepted.keys()]).not.toContain(id);
+            if (remains === 'accepted') expect([...world.accepted.keys()]).toContain(id);
           }
           // With a store a call may die before it was written, but not once it was sent.
           for (const n of world.ids.keys())

@@ -10,6 +10,12 @@ import { Line, type Waiting } from './line.js';
 /** A command without what is made at its first transmission. */
 export type Draft = Record<string, unknown>;
 
+/**
+ * Of a command that was taken back: `unsent` will never run, `accepted` is the server's to cancel, `doubtful` may yet
+ * be accepted; one that is `absent` was not waiting here.
+ */
+export type Remains = 'unsent' | 'accepted' | 'doubtful' | 'absent';
+
 /** Puts one command on the wire, and calls back with its ack. */
 type Transmit = (
   event: CommandEvent,
@@ -94,7 +100,7 @@ export class Outbox {
     const given = left.map(({ type, ...stored }) => {
       const bytes = stored.body.length;
       // It may have been sent, if it was about to be.
-      const wasSent = stored.sentAt !== undefined;
+      const wasSent = stored.timestamp !== undefined;
       return { event: type, bytes, isDurable: wasSent, doubtful: wasSent, ...stored };
     });
     return this.line.putFirst(given, (command) => this.watch(command));
@@ -102,13 +108,13 @@ export class Outbox {
 
   /** What is to be kept, in order. */
   stored(): StoredCommand[] {
-    return [...this.line].map(({ id, event, body, expiresAt, timestamp, sentAt }) => ({
+    return [...this.line].map(({ id, event, body, expiresAt, timestamp, firstTimestamp }) => ({
       id: id as string,
       type: event,
       body,
       expiresAt,
       ...(timestamp === undefined ? {} : { timestamp }),
-      ...(sentAt === undefined ? {} : { sentAt }),
+      ...(firstTimestamp === undefined ? {} : { firstTimestamp }),
     }));
   }
 
@@ -120,11 +126,12 @@ export class Outbox {
 
   /** The link is gone, and with it the acks that had not come. */
   lost(): void {
-    for (const command of this.line) {
+    for (const command of [...this.line]) {
       command.restamps = 0;
       if (command.phase !== 'sent') continue;
       command.phase = 'ready';
       command.doubtful = true;
+      this.yieldUp(command);
     }
   }
 
@@ -132,7 +139,7 @@ export class Outbox {
   failAll(error: BongsuError, { keep = false } = {}): void {
     this.isOpen = false;
     for (const command of [...this.line]) {
-      if (keep && this.journal) this.leave(command, error);
+      if (keep && this.journal && command.takers.length === 0) this.leave(command, error);
       else this.fail(command, error);
     }
   }
@@ -142,14 +149,26 @@ export class Outbox {
     for (const command of [...this.line]) if (command.id && ids.has(command.id)) this.fail(command, error);
   }
 
-  /** Takes one back; true if it was never sent. */
-  takeBack(id: string): boolean {
+  /** Rejects all that waits; what comes later is taken as before. */
+  refuseAll(error: BongsuError): void {
+    for (const command of [...this.line]) this.fail(command, error);
+  }
+
+  /** Takes one back: at once, or when a transmission is under way with its answer. Resolves to what is left to do. */
+  takeBack(id: string): Promise<Remains> {
     const command = [...this.line].find((waiting) => waiting.id === id);
-    if (!command) return false;
-    const isUnsent = command.sentAt === undefined;
-    const options = { id, definite: isUnsent, cause: new Error('cancelled') };
-    this.end(command, () => command.reject(new CommandError('CONFLICT', options)));
-    return isUnsent;
+    if (!command) return Promise.resolve('absent');
+    return new Promise((resolve) => {
+      command.takers.push(resolve);
+      if (command.phase !== 'sent') this.yieldUp(command);
+    });
+  }
+
+  /** Ends one that is to be taken back, now that no answer can come; true if it did. */
+  private yieldUp(command: Waiting): boolean {
+    if (command.takers.length === 0) return false;
+    this.fail(command, new BongsuError('CONFLICT', { cause: new Error('cancelled') }));
+    return true;
   }
 
   private enter(given: Parameters<Line['add']>[0], signal: AbortSignal | undefined): Promise<Accepted> {
@@ -183,7 +202,7 @@ export class Outbox {
     }
     command.timestamp ??= Math.round(this.options.serverNow());
     command.id ??= uuidv7({ msecs: command.timestamp });
-    command.sentAt ??= this.options.clock.now();
+    command.firstTimestamp ??= command.timestamp;
     if (!this.journal || command.isDurable) {
       this.transmit(command);
       return;
@@ -213,7 +232,7 @@ export class Outbox {
     this.later(command, ACK_TIMEOUT_MS, () => {
       if (!isPresent()) return;
       command.doubtful = true;
-      this.transmit(command);
+      if (!this.yieldUp(command)) this.transmit(command);
     });
   }
 
@@ -224,13 +243,13 @@ export class Outbox {
     }
     const error = errorFromWire(answer.error) ?? new BongsuError('INTERNAL_ERROR');
     command.lastError = error;
+    command.phase = 'paused';
+    if (error.retryable && !PROVES_REFUSAL.includes(error.code)) command.doubtful = true;
+    if (this.yieldUp(command)) return;
     if (error.code === 'REQUEST_EXPIRED') this.restamp(command, error);
     else if (error.code === 'TOKEN_EXPIRED' && command.renewals < MAX_MENDS) this.renew(command, error);
-    else if (!error.retryable) this.fail(command, error, true);
-    else {
-      if (!PROVES_REFUSAL.includes(error.code)) command.doubtful = true;
-      this.pause(command, (error.retryAfterMs ?? 0) + this.delayMs(command));
-    }
+    else if (!error.retryable) this.fail(command, error);
+    else this.pause(command, (error.retryAfterMs ?? 0) + this.delayMs(command));
   }
 
   /**
@@ -238,27 +257,34 @@ export class Outbox {
    * earlier one may have been, and the server knows its id for no longer than its retention.
    */
   private restamp(command: Waiting, error: BongsuError): void {
-    const { clock, retentionMs, correctClock, serverNow } = this.options;
-    if (clock.now() - (command.sentAt ?? 0) > retentionMs / 2) {
-      this.fail(command, error, true);
-      return;
-    }
+    const { retentionMs, correctClock, serverNow } = this.options;
     const { serverTime } = (error.details ?? {}) as { serverTime?: unknown };
     if (typeof serverTime === 'number') correctClock(serverTime);
-    command.timestamp = Math.round(serverNow());
+    const now = Math.round(serverNow());
+    const { firstTimestamp = now } = command;
+    if (command.doubtful && now - firstTimestamp > retentionMs / 2) {
+      this.fail(command, error);
+      return;
+    }
+    command.timestamp = now;
+    // One that was ahead of the server's clock was never accepted with it.
+    command.firstTimestamp = Math.min(firstTimestamp, now);
     command.restamps += 1;
-    if (command.restamps > MAX_MENDS) this.pause(command, this.delayMs(command));
-    else this.transmit(command);
+    if (command.restamps > MAX_MENDS) {
+      this.pause(command, this.delayMs(command));
+      return;
+    }
+    command.phase = 'ready';
+    this.transmit(command);
   }
 
   private renew(command: Waiting, error: BongsuError): void {
-    command.phase = 'paused';
     this.line.hold(command);
     this.options.renewToken().then(
       (renewed) => {
         command.renewals += 1;
         if (renewed) this.resume(command);
-        else this.fail(command, error, true);
+        else this.fail(command, error);
       },
       (failure: unknown) => this.pause(command, toBongsuError(failure).retryAfterMs ?? this.delayMs(command)),
     );
@@ -286,9 +312,8 @@ export class Outbox {
     this.fail(command, command.lastError ?? new BongsuError('UNAVAILABLE'));
   }
 
-  /** @param refused the server said no to the latest transmission, for good */
-  private fail(command: Waiting, error: BongsuError, refused = false): void {
-    const doubtful = command.doubtful || (command.phase === 'sent' && !refused);
+  private fail(command: Waiting, error: BongsuError): void {
+    const doubtful = isDoubtful(command);
     // "Try again" says nothing of a command that may have been accepted already.
     const code = doubtful && error.retryable ? 'INDETERMINATE' : error.code;
     const options = { id: command.id, definite: !doubtful, details: error.details, cause: error };
@@ -307,6 +332,8 @@ export class Outbox {
     if (!freed) return;
     for (const cancel of command.cancelTimers) cancel();
     report();
+    const remains = accepted ? 'accepted' : isDoubtful(command) ? 'doubtful' : 'unsent';
+    for (const tell of command.takers) tell(remains);
     if (accepted) this.journal?.tidy();
     else void this.journal?.save();
     for (const next of freed) this.dispatch(next);
@@ -319,4 +346,9 @@ export class Outbox {
     });
     command.cancelTimers.add(cancel);
   }
+}
+
+/** It may be accepted, for all that is known here. */
+function isDoubtful({ doubtful, phase }: Waiting): boolean {
+  return doubtful || phase === 'sent';
 }

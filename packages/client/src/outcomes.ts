@@ -22,7 +22,8 @@ interface Tracked {
   reject(error: BongsuError): void;
 }
 
-const MAX_TRACKED = 10_000;
+/** Some 1 kB each. */
+const MAX_TRACKED = 100_000;
 
 /** Learns how commands end, from `command-status` events and, for what those missed, from `status` answers. */
 export class Outcomes {

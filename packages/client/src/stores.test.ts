@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import 'fake-indexeddb/auto';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { type FileStore, fileStore } from './file-store.js';
 import { indexedDbStore } from './indexed-db-store.js';
 import { memoryStore, type ScreenStore } from './screen-store.js';
@@ -203,6 +203,58 @@ describe('one process a file', () => {
     const path = newPath();
     await Promise.all([fileStore(path).set('a', 1), fileStore(path).set('b', 2)]);
     expect(JSON.parse(readFileSync(path, 'utf8')).values).toEqual({ a: 1, b: 2 });
+  });
+
+  it('[CL17] an owner whose lock was taken while it was frozen writes no more, and leaves the lock to the other', async () => {
+    const path = newPath();
+    const frozen = fileStore(path);
+    await frozen.set('place', { done: 1 });
+    const other = JSON.stringify({ token: 'other', pid: 1, host: 'elsewhere' });
+    writeFileSync(`${path}.lock`, other);
+    await expect(frozen.set('place', { done: 2 })).rejects.toThrow(/taken over by another process/);
+    await expect(frozen.set('place', { done: 3 })).rejects.toThrow(/taken over by another process/);
+    expect(JSON.parse(readFileSync(path, 'utf8')).values).toEqual({ place: { done: 1 } });
+    await frozen.close();
+    expect(readFileSync(`${path}.lock`, 'utf8')).toBe(other);
+    await expect(frozen.get('place')).rejects.toThrow(/in use by process 1 on elsewhere/);
+  });
+
+  it('[CL17] the beat of an owner whose lock was taken keeps nobody else’s alive', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const path = newPath();
+      const store = fileStore(path);
+      await store.set('place', 1);
+      const lock = `${path}.lock`;
+      const longAgo = new Date(Date.now() - 60_000);
+      const isFresh = () => Date.now() - statSync(lock).mtimeMs < 30_000;
+      utimesSync(lock, longAgo, longAgo);
+      vi.advanceTimersByTime(5_000);
+      await vi.waitFor(() => expect(isFresh()).toBe(true));
+      writeFileSync(lock, JSON.stringify({ token: 'other', pid: 1, host: 'elsewhere' }));
+      utimesSync(lock, longAgo, longAgo);
+      vi.advanceTimersByTime(5_000);
+      // It stops as soon as it has seen it.
+      await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
+      expect(isFresh()).toBe(false);
+      await store.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('[CL17] what is asked for while the file closes opens it again, with its lock', async () => {
+    const path = newPath();
+    const store = fileStore(path);
+    await store.set('place', 1);
+    const closed = store.close();
+    const written = store.set('place', 2);
+    await closed;
+    await written;
+    expect(readdirSync(dirname(path))).toContain(`${basename(path)}.lock`);
+    await store.close();
+    expect(readdirSync(dirname(path))).not.toContain(`${basename(path)}.lock`);
+    expect(JSON.parse(readFileSync(path, 'utf8')).values).toEqual({ place: 2 });
   });
 
   it('[CL17] an owner on another machine lives as long as it beats', async () => {

@@ -266,6 +266,51 @@ describe('commands', () => {
     expect(seen.map(({ action }) => action)).toEqual(['go']);
   });
 
+  it('[CL21] what was called under one account is never sent by the next: it rejects, and so does what it asked for', async () => {
+    let served = 0;
+    const { client, seen, server } = await setUp(({ id, action }, ack, link) => {
+      if (action !== 'lost') return ack(accepted(id));
+      served += 1;
+      // Accepted, and its ack lost; meanwhile the app signs somebody else in.
+      server.ready = { userId: 'b' };
+      link.conn.close();
+    });
+    server.ready = { userId: 'a' };
+    await client.online();
+    const open = await client.trigger(target, 'open');
+    const offline = next(client, 'state', ({ state }) => state === 'offline');
+    const lost = rejection(client.trigger(target, 'lost'));
+    await offline;
+    const unsent = rejection(client.trigger(target, 'unsent'));
+    expect(await lost).toMatchObject({ code: 'AUTH_ERROR', definite: false, id: seen[1]?.id });
+    expect(await unsent).toMatchObject({ code: 'AUTH_ERROR', definite: true });
+    expect(await rejection(open.executed)).toMatchObject({ code: 'AUTH_ERROR' });
+    await client.trigger(target, 'own');
+    expect([served, seen.map(({ action }) => action)]).toEqual([1, ['open', 'lost', 'own']]);
+  });
+
+  it('[CL21] the same account sends what it called after each reconnect', async () => {
+    const { client, seen, server } = await setUp(({ id }, ack, link, nth) => {
+      if (nth === 1) link.conn.close();
+      else ack(accepted(id, { duplicate: true }));
+    });
+    server.ready = { userId: 'a' };
+    expect(await client.trigger(target, 'go')).toMatchObject({ duplicate: true });
+    expect(seen[1]).toEqual(seen[0]);
+  });
+
+  it('[CL7] a queueTtlMs that no timer can hold is refused at once', async () => {
+    for (const queueTtlMs of [Number.POSITIVE_INFINITY, Number.NaN, -1, 2 ** 31]) {
+      expect(() => connect({ url: 'http://127.0.0.1:9', token: 't', queueTtlMs })).toThrow(
+        /queueTtlMs must be/,
+      );
+    }
+    const { client, seen } = await setUp(({ id }, ack) => ack(accepted(id)));
+    const refused = client.trigger(target, 'go', undefined, { queueTtlMs: Number.POSITIVE_INFINITY });
+    expect(await rejection(refused)).toMatchObject({ code: 'VALIDATION_ERROR', definite: true });
+    expect(seen).toEqual([]);
+  });
+
   it('[CL8] executed survives missed statuses: it asks after a reconnect', async () => {
     const { client, server } = await setUp(({ id }, ack, link) => {
       ack(accepted(id));

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeviceCredential, Entry, Screen as ScreenView } from '@bongsu/protocol';
+import type { BongsuError, DeviceCredential, Entry, Screen as ScreenView } from '@bongsu/protocol';
 import { afterEach, expect, it } from 'vitest';
 import { describeEachServer } from '../../server/test/support/server.js';
 import { connect } from '../src/client.js';
@@ -16,6 +16,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
+const PASSWORD = 'correct horse battery';
 let people = 0;
 
 /** An account, and a screen of its that starts when told. */
@@ -24,7 +25,7 @@ async function setUp(url: string, options: Partial<ScreenOptions>) {
   cleanups.push(() => tokens.close());
   people += 1;
   const email = `guarantee${people}@example.org`;
-  await tokens.signup({ email, password: 'correct horse battery', username: 'Person' });
+  await tokens.signup({ email, password: PASSWORD, username: 'Person' });
   const made = await tokens.request<{ screen: ScreenView }>('/api/screens', { body: { name: 'Lobby' } });
   const { screenId } = made.screen;
   const path = `/api/screens/${screenId}/credentials`;
@@ -34,7 +35,7 @@ async function setUp(url: string, options: Partial<ScreenOptions>) {
     cleanups.push(() => device.close());
     return device;
   };
-  return { tokens, target: { screenId }, start };
+  return { tokens, email, target: { screenId }, start };
 }
 
 describeEachServer('the SDK and the whole guarantee', (start) => {
@@ -101,6 +102,32 @@ describeEachServer('the SDK and the whole guarantee', (start) => {
     expect(ends.map(({ status }) => status)).toEqual(['executed', 'executed', 'executed']);
     expect(ran).toEqual([1, 2, 3]);
     expect((await client.track(online.id)).status).toBe('executed');
+  });
+
+  it('[CL21] a login as somebody else without a logout leaves nothing of the first account to send or to follow', async () => {
+    const { url } = await start();
+    const ran: unknown[] = [];
+    const lobby = await setUp(url, { onTrigger: ({ from, data }) => void ran.push([from.userId, data]) });
+    const other = await setUp(url, { onTrigger: ({ from, data }) => void ran.push([from.userId, data]) });
+    const tokens = new ClientTokenManager({ url });
+    cleanups.push(() => tokens.close());
+    const first = await tokens.login({ email: lobby.email, password: PASSWORD });
+    const client = connect({ url, tokens });
+    cleanups.push(() => client.close());
+    await client.online();
+    const open = await client.trigger(lobby.target, 'go', 'first');
+    const gone = open.executed.catch((error: BongsuError) => error.code);
+    const back = next(client, 'ready');
+    const second = await tokens.login({ email: other.email, password: PASSWORD });
+    expect((await back).userId).toBe(second.user.userId);
+    expect(await gone).toBe('AUTH_ERROR');
+    const own = await client.trigger(other.target, 'go', 'second');
+    lobby.start();
+    other.start();
+    expect((await own.executed).status).toBe('executed');
+    await expect.poll(() => ran).toHaveLength(2);
+    expect(ran).toContainEqual([first.user.userId, 'first']);
+    expect(ran).toContainEqual([second.user.userId, 'second']);
   });
 
   it('[CL19] a report shows in the screen’s reported state', async () => {

@@ -179,7 +179,7 @@ describe('a persisted queue', () => {
       version: 1,
       waiting: [
         { ...old, id: 'unsent' },
-        { ...old, id: 'sent', sentAt: 1, timestamp: 1 },
+        { ...old, id: 'sent', timestamp: 1 },
       ],
       open: [],
     } satisfies QueueContent);
@@ -234,6 +234,23 @@ describe('a persisted queue', () => {
     await other.online();
     await other.close();
     expect([seen, (await contentOf(store)).waiting]).toEqual([[], []]);
+  });
+
+  it('[CL21] the queue of an account that signed out on the way is emptied, its open commands too', async () => {
+    const store = memoryStore();
+    let isLost = false;
+    const { server, seen, accept } = await makeServer((payload, ack, link) => {
+      if (payload.action !== 'lost') return ack(accept(payload));
+      isLost = true;
+      server.ready = { userId: 'u2' };
+      link.conn.close();
+    });
+    const client = start(server.url, store);
+    await client.trigger(target, 'open');
+    expect(await rejection(client.trigger(target, 'lost'))).toMatchObject({ code: 'AUTH_ERROR' });
+    await client.close();
+    expect(isLost && seen.map(({ action }) => action)).toEqual(['open', 'lost']);
+    expect(await contentOf(store)).toEqual({ version: 1, userId: 'u2', waiting: [], open: [] });
   });
 
   it('[CL12] a store that fails is told of, and the command goes out all the same', async () => {
@@ -320,6 +337,42 @@ describe('a persisted queue', () => {
     expect((await outcome).status).toBe('superseded');
   });
 
+  it('[CL8] many open commands are asked for page after page, and 10,000 are no reason to give one up', async () => {
+    const { server, accept } = await makeServer();
+    let [under, most, asked] = [0, 0, 0];
+    server.onLink = (link) => {
+      link.on('status', ({ ids }, ack) => {
+        under += 1;
+        most = Math.max(most, under);
+        asked += ids.length;
+        setImmediate(() => {
+          under -= 1;
+          const status = asked < 12_000 ? 'accepted' : 'executed';
+          const items = ids.map((id) => ({
+            id,
+            type: 'trigger',
+            target,
+            status,
+            acceptedAt: 1,
+            deliveries: [],
+          }));
+          ack?.({ success: true, items: items as Command[] });
+        });
+      });
+    };
+    const client = connect({ url: server.url, token: 't' });
+    cleanups.push(() => client.close());
+    const ids = Array.from({ length: 12_000 }, (_, n) => `id-${n}`);
+    for (const id of ids) accept({ id } as TriggerInput);
+    // Before the connection: all are asked for at once when it is there.
+    const outcomes = ids.map((id) => client.track(id));
+    for (const outcome of outcomes) void rejection(outcome);
+    expect(await outcomes.at(-1)).toMatchObject({ id: 'id-11999', status: 'executed' });
+    expect([most, asked]).toEqual([1, 12_000]);
+    const first = await Promise.race([rejection(outcomes[0] as Promise<unknown>), client.status(['x'])]);
+    expect(first).toHaveLength(1);
+  });
+
   it('[CL14] tells how it ended, with the reason: partial, dead, expired, superseded, cancelled', async () => {
     const { server, accept } = await makeServer();
     const client = connect({ url: server.url, token: 't' });
@@ -382,8 +435,8 @@ describe('the order of waiting commands', () => {
     await store.set('queue', {
       version: 1,
       waiting: [
-        { ...left, id: 'too-old', body: body('x'), sentAt: clock.now() - 3_600_001, timestamp: 1 },
-        { ...left, id: 'old', body: body('a'), sentAt: clock.now() - 3_000_000, timestamp: 1 },
+        { ...left, id: 'too-old', body: body('x'), firstTimestamp: clock.now() - 3_600_001, timestamp: 1 },
+        { ...left, id: 'old', body: body('a'), firstTimestamp: clock.now() - 3_000_000, timestamp: 1 },
         { ...left, id: 'fresh', body: body('b') },
       ],
       open: [],
@@ -400,6 +453,30 @@ describe('the order of waiting commands', () => {
     expect(await refused).toMatchObject({ code: 'REQUEST_EXPIRED', definite: false });
     expect(seen.map(({ action }) => action)).toEqual(['x', 'a', 'a', 'b']);
     expect(new Set(seen.filter(({ action }) => action === 'a').map(({ id }) => id)).size).toBe(1);
+  });
+
+  it('[CL15] the age of an id is counted by the server’s clock, whatever this machine’s clock does', async () => {
+    const store = memoryStore();
+    const first = killable(store);
+    // Right, and two days ahead when the command was first sent.
+    const [right, ahead] = [new FakeClock(), new FakeClock()];
+    right.time = Date.now();
+    ahead.time = right.time + 2 * 86_400_000;
+    let isMute = true;
+    const { server, seen } = await makeServer((_payload, ack) => {
+      if (!isMute) ack(failure('REQUEST_EXPIRED', { details: { serverTime: right.now() } }));
+    });
+    const crashed = start(server.url, first.store, { clock: ahead, queueTtlMs: 5 * 86_400_000 });
+    void rejection(crashed.trigger(target, 'go'));
+    await until(() => seen.length === 1);
+    first.kill();
+    void crashed.close();
+    isMute = false;
+    right.advance(13 * 3_600_000);
+    const [left] = await next(start(server.url, store, { clock: right }), 'restored');
+    const refused = { code: 'REQUEST_EXPIRED', definite: false };
+    expect(await rejection(left?.accepted as Promise<unknown>)).toMatchObject(refused);
+    expect(seen).toHaveLength(2);
   });
 
   it('[CL7] the queue is bounded in bytes too', async () => {
@@ -424,6 +501,56 @@ describe('the order of waiting commands', () => {
 });
 
 describe('cancel', () => {
+  /** A client whose command is under way, and how the server answers it and a DELETE. */
+  async function underWay(status: number, code: string) {
+    let answer: ((given: Answer<Accepted>) => void) | undefined;
+    let link: ServerLink | undefined;
+    const made = await makeServer((_payload, ack, from) => {
+      answer = ack;
+      link = from;
+    });
+    made.server.onHttp = () => (status === 200 ? {} : { status, body: failure(code) });
+    const client = connect({ url: made.server.url, token: 't', random: () => 0.5 });
+    cleanups.push(() => client.close());
+    await client.online();
+    const command = client.trigger(target, 'go');
+    const failed = rejection(command);
+    await until(() => answer !== undefined);
+    const [sent] = made.seen;
+    const cancelled = client.cancel(sent?.id ?? '');
+    const reply = (given: Answer<Accepted>) => answer?.(given);
+    return { ...made, client, command, failed, cancelled, reply, cut: () => link?.conn.close(), sent };
+  }
+
+  it('[CL16] waits for the answer to what is under way, and then has the server cancel it', async () => {
+    const { server, client, command, cancelled, reply, accept, sent } = await underWay(200, '');
+    await client.status(['x']);
+    expect(server.calls).toEqual([]);
+    reply(accept(sent as TriggerInput));
+    await cancelled;
+    expect(await command).toMatchObject({ id: sent?.id, status: 'accepted' });
+    expect(server.calls.map(({ path }) => path)).toEqual([`/api/commands/${sent?.id}`]);
+  });
+
+  it('[CL16] what the server refuses meanwhile is not sent again, and needs no cancelling', async () => {
+    const { server, failed, cancelled, reply, seen } = await underWay(200, '');
+    reply(failure('BUSY', { retryable: true }));
+    await cancelled;
+    expect(await failed).toMatchObject({ code: 'CONFLICT', definite: true });
+    expect([server.calls, seen.length]).toEqual([[], 1]);
+  });
+
+  it('[CL16] never says NOT_FOUND of what may yet arrive', async () => {
+    const { failed, cancelled, cut, seen, client } = await underWay(404, 'NOT_FOUND');
+    const refused = rejection(cancelled);
+    cut();
+    expect(await refused).toMatchObject({ code: 'INDETERMINATE' });
+    expect(await failed).toMatchObject({ code: 'CONFLICT', definite: false });
+    await client.online();
+    await client.status(['x']);
+    expect(seen).toHaveLength(1);
+  });
+
   it('[CL16] takes back what was not sent, and asks the server for the rest', async () => {
     const store = memoryStore();
     const offline = start(NOWHERE, store);

@@ -1,4 +1,4 @@
-import { CommandSchema } from '@bongsu/protocol';
+import { CommandItemSchema } from '@bongsu/protocol';
 import { v4, v7 } from 'uuid';
 import { expect, it } from 'vitest';
 import { expectBody, expectFailure } from '../support/http.js';
@@ -61,11 +61,18 @@ export function statusRules(world: GetWorld): void {
     );
     expectAccepted(sent);
     const url = `/api/commands/${id}`;
-    const found = expectBody(await world().http.get(url, stranger.accessToken), 200, CommandSchema);
-    expect(found).toMatchObject({ id, target: { screenId }, status: 'accepted' });
+    const found = expectBody(await world().http.get(url, stranger.accessToken), 200, CommandItemSchema);
+    expect(found).toMatchObject({
+      id,
+      target: { screenId },
+      status: 'accepted',
+      from: { userId: stranger.userId, username: stranger.username },
+      payload: { action: 'theirs' },
+    });
+    expect(found.expiresAt).toBe(found.acceptedAt + 24 * 3_600_000);
     expectFailure(await world().http.get(url, owner.accessToken), 404, 'NOT_FOUND');
     const asOwner = await world().http.get(`${url}?senderId=${stranger.userId}`, owner.accessToken);
-    expect(expectBody(asOwner, 200, CommandSchema)).toEqual(found);
+    expect(expectBody(asOwner, 200, CommandItemSchema)).toEqual(found);
   });
 
   it('[DL23] nobody else finds it, with or without senderId', async () => {

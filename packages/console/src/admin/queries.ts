@@ -1,15 +1,6 @@
-import type { CommandItem, DeadLetter, DeadReason } from '@bongsu/protocol';
-import {
-  type InfiniteData,
-  infiniteQueryOptions,
-  type QueryClient,
-  type QueryKey,
-  queryOptions,
-  useInfiniteQuery,
-  useQuery,
-} from '@tanstack/react-query';
+import type { DeadReason } from '@bongsu/protocol';
+import { infiniteQueryOptions, queryOptions, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import type { Page } from '../api/api.js';
-import type { ShownCommand } from '../commands/command-state.js';
 import { useServices } from './services.js';
 
 /** Counts of waiting commands have no event of their own. */
@@ -79,10 +70,7 @@ export function useCommand(id: string, senderId: string | undefined) {
   return useQuery(
     queryOptions({
       queryKey: keys.command(id, senderId),
-      queryFn: async ({ signal, client }) => ({
-        ...alreadyRead(client, id),
-        ...(await api.getCommand(id, senderId, signal)),
-      }),
+      queryFn: ({ signal }) => api.getCommand(id, senderId, signal),
       refetchInterval: ({ state }) => (state.data?.status === 'accepted' ? COMMANDS_REFRESH_MS : false),
     }),
   );
@@ -110,18 +98,6 @@ export function useDeadLetterStats() {
       refetchInterval: LETTERS_REFRESH_MS,
     }),
   );
-}
-
-/** What a command says and who sent it, where a list has told it: the answer about one command may not. */
-function alreadyRead(queryClient: QueryClient, id: string): Pick<ShownCommand, 'payload' | 'from'> {
-  const items = <Item>(queryKey: QueryKey) =>
-    queryClient
-      .getQueriesData<InfiniteData<Page<Item>>>({ queryKey })
-      .flatMap(([, lists]) => lists?.pages.flatMap((page) => page.items) ?? []);
-  const known =
-    items<CommandItem>(keys.commandLists).find((command) => command.id === id) ??
-    items<DeadLetter>(keys.letterLists).find(({ requeuedAs }) => requeuedAs === id);
-  return known ? { payload: known.payload, from: known.from } : {};
 }
 
 const paging = {

@@ -60,12 +60,15 @@ function showStatus(queryClient: QueryClient, status: CommandStatus): boolean {
   return known;
 }
 
-/** An answer of the server about one command, at once in everything that shows it. */
-export function showCommand(queryClient: QueryClient, command: Command, senderId: string | undefined): void {
+/** An answer of the server about one command, at once in everything that shows it. An id is one of its sender only. */
+export function showCommand(
+  queryClient: QueryClient,
+  command: ShownCommand,
+  senderId: string | undefined,
+): void {
+  const sender = senderId ?? command.from?.userId;
   const merge = (item: ShownCommand) =>
-    item.id === command.id && (senderId === undefined || item.from?.userId === senderId)
-      ? { ...item, ...command }
-      : item;
+    item.id === command.id && item.from?.userId === sender ? { ...item, ...command } : item;
   queryClient.setQueriesData<Lists>(
     { queryKey: keys.commandLists },
     (lists) => lists && changed(lists, merge),

@@ -73,7 +73,7 @@ function commandCalls(request: Request) {
       ),
 
     getCommand: (id: string, senderId: string | undefined, signal?: AbortSignal) =>
-      request<Command & Partial<CommandItem>>(one(id, senderId), withSignal(signal)),
+      request<CommandItem>(one(id, senderId), withSignal(signal)),
 
     /** @throws CONFLICT when it is in flight or has ended */
     cancelCommand: (id: string, senderId: string | undefined) =>

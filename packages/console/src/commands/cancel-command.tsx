@@ -24,7 +24,8 @@ export function CancelCommand({
   const close = () => setOpened(false);
   async function cancel() {
     try {
-      showCommand(queryClient, await api.cancelCommand(command.id, senderId), senderId);
+      const after = await api.cancelCommand(command.id, senderId);
+      showCommand(queryClient, { ...command, ...after }, senderId);
     } catch (error) {
       // What the page shows was wrong, or is about to be.
       void queryClient.invalidateQueries({ queryKey: keys.commands });

@@ -44,6 +44,8 @@ export interface SentPosition {
   seq: number;
 }
 
+const SENT = `c.id, c.stream_id as "streamId", c.seq, c.sender_id as "senderId", c.payload,
+  c.accepted_at as "acceptedAt", c.expires_at as "expiresAt"`;
 const FIELDS = 'c.id, c.sender_id, c.type, c.payload, c.accepted_at, c.expires_at';
 
 /** Commands in lists, the newest first. */
@@ -54,10 +56,17 @@ export class CommandListStore {
     this.#database = database;
   }
 
+  async sent(senderId: string, id: string): Promise<SentRow | undefined> {
+    const [row] = await this.#database.query<SentRow>(
+      `select ${SENT} from commands c where c.sender_id = $1 and c.id = $2`,
+      [senderId, id],
+    );
+    return row;
+  }
+
   sentBy(senderId: string, after: SentPosition | undefined, limit: number): Promise<SentRow[]> {
     return this.#database.query<SentRow>(
-      `select c.id, c.stream_id as "streamId", c.seq, c.sender_id as "senderId", c.payload, c.accepted_at as "acceptedAt",
-         c.expires_at as "expiresAt"
+      `select ${SENT}
        from commands c
        where c.sender_id = $1
          and ($2::bigint is null or (c.accepted_at, c.stream_id, c.seq) < ($2, $3::bigint, $4::bigint))

@@ -216,7 +216,6 @@ export function createCommands(deps: CommandsDeps): Commands {
       await app.register(
         commandRoutes({
           acceptor,
-          status,
           list: { ...deps, status, store },
           cancel: {
             status,

@@ -8,11 +8,11 @@ import {
 } from '@bongsu/protocol';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { CommandListStore, InboxRow, SentPosition, SentRow } from './command-list-store.js';
-import { commandState, type StatusDeps, statusOf } from './status.js';
+import { commandState, getCommand, type StatusDeps, statusOf } from './status.js';
 
 export interface ListDeps {
   status: StatusDeps;
-  store: Pick<CommandListStore, 'inbox' | 'sentBy'>;
+  store: Pick<CommandListStore, 'inbox' | 'sent' | 'sentBy'>;
   /** The present names of senders. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
@@ -41,6 +41,26 @@ export function listCommands(
   return query.screenId === undefined
     ? listSent(deps, principal, query)
     : listInbox(deps, principal, query.screenId, query);
+}
+
+/**
+ * One command as lists have it, to whom `getCommand` tells of it.
+ * @throws NOT_FOUND
+ */
+export async function readCommand(
+  deps: ListDeps,
+  principal: Principal,
+  id: string,
+  senderId: string | undefined,
+): Promise<CommandItem> {
+  if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
+  const sender = senderId ?? principal.userId;
+  const command = await getCommand(deps.status, principal, id, sender);
+  const row = await deps.store.sent(sender, id);
+  // Pruned between the two statements.
+  if (!row) throw new BongsuError('NOT_FOUND');
+  const names = await deps.usernames([sender]);
+  return { ...command, ...sentFields(row, names.get(sender) ?? '') };
 }
 
 async function listSent(deps: ListDeps, user: UserPrincipal, query: PageQuery): Promise<CommandPage> {

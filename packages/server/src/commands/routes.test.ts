@@ -142,6 +142,9 @@ describeEachDatabase('commands over HTTP', (open) => {
         status: 'accepted',
         acceptedAt: accepted.acceptedAt,
         deliveries: [{ screenId: 'scr_a', status: 'pending', attempts: 0, executedAt: null, error: null }],
+        from: { userId: SENDER, username: 'Ada' },
+        payload: { action: 'show' },
+        expiresAt: expect.any(Number),
       },
     });
     const failing = new FakeScreen('scr_a', {

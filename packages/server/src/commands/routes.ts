@@ -1,5 +1,6 @@
 import {
   AcceptedSchema,
+  CommandItemSchema,
   CommandListSchema,
   CommandSchema,
   ErrorResponseSchema,
@@ -19,9 +20,8 @@ import type { Principal } from '../platform/principal.js';
 import { refusals } from '../platform/refusals.js';
 import type { Acceptor } from './accept.js';
 import { type CancelDeps, cancelCommand } from './cancel.js';
-import { type ListDeps, listCommands } from './list.js';
+import { type ListDeps, listCommands, readCommand } from './list.js';
 import { navigate } from './navigate.js';
-import { getCommand, type StatusDeps } from './status.js';
 import { trigger } from './trigger.js';
 
 const MAX_KEY_CHARACTERS = 255;
@@ -51,7 +51,7 @@ const accepted = {
   504: ErrorResponseSchema.describe('INDETERMINATE: retry with the same id'),
 };
 const found = {
-  200: CommandSchema,
+  200: CommandItemSchema,
   401: ErrorResponseSchema.describe('AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED'),
   403: ErrorResponseSchema.describe('FORBIDDEN'),
   404: ErrorResponseSchema.describe('NOT_FOUND'),
@@ -60,7 +60,6 @@ const found = {
 
 export interface CommandRoutesDeps {
   acceptor: Acceptor;
-  status: StatusDeps;
   list: ListDeps;
   cancel: CancelDeps;
 }
@@ -71,7 +70,7 @@ const SenderQuery = z.object({
 });
 
 /** The gateway counts these by COMMAND_RATE_PER_MINUTE and adds the prefix. */
-export function commandRoutes({ acceptor, status, list, cancel }: CommandRoutesDeps): FastifyPluginAsync {
+export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): FastifyPluginAsync {
   return async (instance) => {
     mountList(instance, list);
     mountCancel(instance, cancel);
@@ -110,13 +109,13 @@ export function commandRoutes({ acceptor, status, list, cancel }: CommandRoutesD
         config,
         schema: {
           tags: ['commands'],
-          summary: 'What became of a command',
+          summary: 'What a command says, and what became of it',
           params: CommandParams,
           querystring: SenderQuery,
           response: found,
         },
       },
-      ({ principal, params, query }) => getCommand(status, principal, params.id, query.senderId),
+      ({ principal, params, query }) => readCommand(list, principal, params.id, query.senderId),
     );
   };
 }

@@ -3,12 +3,9 @@ import type { Entry } from '@bongsu/protocol';
 import { toProblem } from '../../api/problem.js';
 import type { ScreenNews } from './screen-model.js';
 
-/** The SDK's key of the device credential. Without it the next start pairs anew. */
-const CREDENTIAL = 'credential';
-
 export interface RunningScreen {
   close(): Promise<void>;
-  /** Closes, and forgets that this browser was paired. */
+  /** Closes, and forgets that this browser was paired, and what it ran. */
   forget(): Promise<void>;
 }
 
@@ -19,11 +16,10 @@ function screenName(search: string): string {
 
 /** Runs this window as a screen and tells what happens. */
 export function runScreen(tell: (news: ScreenNews) => void): RunningScreen {
-  const store = indexedDbStore(screenName(location.search));
   const show = (entry: Entry) => tell({ type: 'entry', entry, at: Date.now() });
   const running = screen({
     url: location.origin,
-    store,
+    store: indexedDbStore(screenName(location.search)),
     onCode: ({ code }) => tell({ type: 'code', code }),
     onTrigger: show,
     onNavigate: show,
@@ -32,15 +28,14 @@ export function runScreen(tell: (news: ScreenNews) => void): RunningScreen {
   running.on('state', (change) => {
     if (!closing) for (const news of newsOf(change)) tell(news);
   });
-  async function close() {
-    closing = true;
-    await running.close();
-  }
   return {
-    close,
+    close: async () => {
+      closing = true;
+      await running.close();
+    },
     forget: async () => {
-      await close();
-      await store.delete(CREDENTIAL);
+      closing = true;
+      await running.forget();
     },
   };
 }
