@@ -9,7 +9,7 @@ import { TokenManager } from '../src/identity/token-manager.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1]);
+const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1] ?? '');
 
 describe('settings', () => {
   it('[DEP1] .env.example names every setting, and no other', () => {
