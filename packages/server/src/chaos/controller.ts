@@ -136,6 +136,7 @@ export class Controller {
       transmission,
       type: made.type,
       display,
+      expect: made.expect,
     });
     this.#socket.emit(made.type, made.payload, (answer: Answer<Accepted>) =>
       this.#onAnswer(made, transmission, answer),

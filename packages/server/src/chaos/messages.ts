@@ -68,11 +68,13 @@ export type Death = (typeof DEATHS)[number];
 export type ToScreens =
   /** SIGKILL of itself at this point, `after` so many entries. */
   | { die: Death; after: number }
+  /** Answered by `disarmed`, unless it came too late. */
+  | 'disarm'
   /** A second connection of each plain screen beside the first. */
   | 'duplicate'
   | 'end';
 
-export type FromScreens = { executed: number; online: number } | { fault: string };
+export type FromScreens = { executed: number; online: number } | { fault: string } | 'disarmed';
 
 /** The instructions to a screen that travel in `data`. */
 export interface Instructions {

@@ -32,7 +32,10 @@ export class Wire {
   #timer: NodeJS.Timeout | undefined;
 
   pass(task: () => void, delayMs: number): void {
-    if (delayMs === 0 && this.#tasks.length === 0) return task();
+    if (delayMs === 0 && this.#tasks.length === 0) {
+      task();
+      return;
+    }
     this.#tasks.push({ dueAt: performance.now() + delayMs, task });
     this.#timer ??= setTimeout(() => this.#run(), delayMs);
   }
