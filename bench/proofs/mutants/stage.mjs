@@ -72,6 +72,14 @@ export class Stage {
     return answer;
   }
 
+  async cancel(id) {
+    const response = await fetch(`${this.url}/api/commands/${id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${this.owner.accessToken}` },
+    });
+    this.record({ kind: 'cancel', id, outcome: String(response.status) });
+  }
+
   /** A stock client as a screen; `onEntry(entry, ack)` does the rest. */
   async screen(onEntry, auth = {}) {
     const own = { screen: this.screenId };

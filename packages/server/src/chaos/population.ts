@@ -37,6 +37,7 @@ export const SHAPES: readonly Shape[] = [
   { kind: 'stock', policy: 'at-least-once', window: 1 },
   { kind: 'plain', policy: 'at-most-once', window: 32 },
   { kind: 'plain', policy: 'at-least-once', window: 1 },
+  { kind: 'sdk', policy: 'at-least-once', window: 32 },
 ];
 const SCREENS_A_PROCESS = 2;
 const CONTROLLERS = 5;
