@@ -4,13 +4,20 @@ import type { DeviceCredential } from '@bongsu/protocol';
 export interface ControllerOptions {
   kind: 'controllers';
   url: string;
-  people: readonly { name: string; token: string }[];
+  people: readonly Person[];
   screens: readonly TargetScreen[];
   seed: number;
   historyPath: string;
   inFlight: number;
   /** Added to this process's clock, milliseconds. */
   clockMs: number;
+}
+
+export interface Person {
+  name: string;
+  token: string;
+  /** Commands go by HTTP; the socket only hears what becomes of them. */
+  overHttp: boolean;
 }
 
 /** What a screen is able to be asked. */
