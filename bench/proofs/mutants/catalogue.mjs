@@ -219,4 +219,29 @@ export const MUTANTS = [
     ],
     scenario: scenarios.staleRepeat,
   },
+  {
+    name: '15-executed-settled-as-dead',
+    title: 'now and then an executed receipt is settled as dead, with its letter',
+    changes: [
+      {
+        file: 'dist/commands/inbox.js',
+        find: "this.#end(index, { status: 'executed' }, false);",
+        replace:
+          "this.#end(index, seq % 7 === 0 ? { status: 'dead', reason: 'rejected' } : { status: 'executed' }, true);",
+      },
+    ],
+    session: { profile: 'embedded', faults: ['controllers-reset'], runs: 1, convergeMs: 15_000 },
+  },
+  {
+    name: '16-cancelled-is-sent',
+    title: 'a cancelled entry is sent all the same',
+    changes: [
+      {
+        file: 'dist/commands/inbox.js',
+        find: "this.#end(index, { status: 'cancelled' }, true);",
+        replace: "this.#effects.settle(this.#acked, [slot.entry], { status: 'cancelled' }, false);",
+      },
+    ],
+    scenario: scenarios.cancelledBehindAnother,
+  },
 ];

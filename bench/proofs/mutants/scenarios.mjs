@@ -286,6 +286,30 @@ export async function staleRepeat(stage) {
   await ended(stage);
 }
 
+/** Taken back while the entry before it is in hand. */
+export async function cancelledBehindAnother(stage) {
+  await stage.startNode();
+  await stage.people();
+  const held = [];
+  const finish = ({ entry, answer }) => {
+    stage.ran(entry);
+    answer('executed');
+  };
+  await stage.screen((entry, answer) => {
+    held.push({ entry, answer });
+    if (held.length > 1) finish(held.at(-1));
+  });
+  const controller = await stage.controller();
+  await stage.send(controller, stage.command());
+  await stage.waitFor('entry 1 is in hand', () => held.length === 1);
+  const { id } = await stage.send(controller, stage.command());
+  await stage.send(controller, stage.command());
+  await stage.cancel(id);
+  finish(held[0]);
+  await stage.waitFor('entry 3 came', () => held.some(({ entry }) => entry.seq === 3));
+  await ended(stage);
+}
+
 async function ended(stage) {
   const open = async () => {
     await stage.ask();

@@ -64,17 +64,26 @@ export class Stage {
     const { id } = command;
     const transmission = randomUUID();
     const display = command.displayIndex ?? 0;
-    this.record({ kind: 'invoke', id, screen: this.screenId, transmission, type: 'trigger', display });
+    const content = { type: 'trigger', display, expect: 'accepted' };
+    this.record({ kind: 'invoke', id, screen: this.screenId, transmission, ...content });
     const answer = await socket.timeout(10_000).emitWithAck('trigger', command);
     if (answer.success) this.record({ kind: 'ok', transmission, ...answer });
     else this.record({ kind: 'fail', id, transmission, ...answer.error });
     return answer;
   }
 
+  async cancel(id) {
+    const response = await fetch(`${this.url}/api/commands/${id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${this.owner.accessToken}` },
+    });
+    this.record({ kind: 'cancel', id, outcome: String(response.status) });
+  }
+
   /** A stock client as a screen; `onEntry(entry, ack)` does the rest. */
   async screen(onEntry, auth = {}) {
     const own = { screen: this.screenId };
-    this.saw({ kind: 'boot', ...own, policy: POLICY, window: auth.window ?? 1 });
+    this.saw({ kind: 'boot', ...own, policy: POLICY });
     const socket = this.#connect({ token: this.credential.accessToken, ...auth });
     let sockets = 0;
     socket.on('ready', ({ epoch, streams }) => {
@@ -87,7 +96,8 @@ export class Stage {
         socket: String(sockets),
         epoch,
         recovered,
-        ...(resumeEpoch ? { resumeEpoch } : {}),
+        window: auth.window ?? 1,
+        ...(resumeEpoch ? { resumeEpoch, resumeSeq: auth.resume.streams[this.stream] } : {}),
       });
     });
     socket.on('trigger', (entry, ack) => {
@@ -177,6 +187,16 @@ export class Stage {
   }
 }
 
+const NO_FAILURES_OR_REPORTS = [
+  ...['f_slots', 'f_seqs', 'f_failed', 'f_lost', 'f_next_at', 'f_errors'],
+  ...['r_slots', 'r_displays', 'r_urls', 'r_at'],
+];
+
+function callByName(client, name, parameters) {
+  const places = Object.keys(parameters).map((each, place) => `${each} => $${place + 1}`);
+  return client.query(`select * from ${name}(${places})`, Object.values(parameters));
+}
+
 /** A screen and its entries in SQL alone: two nodes are played over `stage.connection()`. */
 export async function playNodes(stage, entries, { ttlMs = 60_000 } = {}) {
   const sql = await stage.connection();
@@ -191,7 +211,7 @@ export async function playNodes(stage, entries, { ttlMs = 60_000 } = {}) {
     stage.screenId,
     stream,
   ]);
-  stage.saw({ kind: 'boot', screen: stage.screenId, policy: POLICY, window: 1 });
+  stage.saw({ kind: 'boot', screen: stage.screenId, policy: POLICY });
   const accept = async (client, count) => {
     const ids = Array.from({ length: count }, () => randomUUID());
     const { rows } = await client.query(
@@ -219,7 +239,8 @@ export async function playNodes(stage, entries, { ttlMs = 60_000 } = {}) {
   const acknowledge = (accepted) => {
     for (const { id, ...place } of accepted) {
       const transmission = randomUUID();
-      stage.record({ kind: 'invoke', id, screen: stage.screenId, transmission, type: 'trigger', display: 0 });
+      const content = { type: 'trigger', display: 0, expect: 'accepted' };
+      stage.record({ kind: 'invoke', id, screen: stage.screenId, transmission, ...content });
       stage.record({ kind: 'ok', id, transmission, stream: stage.stream, duplicate: false, ...place });
     }
     return accepted;
@@ -235,24 +256,22 @@ export async function playNodes(stage, entries, { ttlMs = 60_000 } = {}) {
     return { fence: Number(rows[0].fence), epoch: rows[0].epoch };
   };
   const settle = (client, { screens = [stage.screenId], fences, epoch, ended, acked, releases }) =>
-    client.query(
-      'select * from settle_inboxes($1,$2,$3,$4,$5,$6,false,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)',
-      [
-        screens,
-        fences,
-        screens.map(() => epoch),
-        screens.map((_, place) => acked?.[place] ?? 0),
-        screens.map((_, place) => releases?.[place] ?? false),
-        Date.now(),
-        ended.map(({ slot }) => slot),
-        ended.map(({ seq }) => seq),
-        ended.map(({ status }) => status),
-        ended.map(() => 1),
-        ended.map(() => null),
-        ended.map(() => null),
-        ...Array.from({ length: 10 }, () => []),
-      ],
-    );
+    callByName(client, 'settle_inboxes', {
+      p_screens: screens,
+      p_fences: fences,
+      p_epochs: screens.map(() => epoch),
+      p_acked: screens.map((_, place) => acked?.[place] ?? 0),
+      p_releases: screens.map((_, place) => releases?.[place] ?? false),
+      p_at: Date.now(),
+      p_hooks: false,
+      d_slots: ended.map(({ slot }) => slot),
+      d_seqs: ended.map(({ seq }) => seq),
+      d_statuses: ended.map(({ status }) => status),
+      d_attempts: ended.map(() => 1),
+      d_errors: ended.map(() => null),
+      d_reasons: ended.map(() => null),
+      ...Object.fromEntries(NO_FAILURES_OR_REPORTS.map((name) => [name, []])),
+    });
   const ask = async () => {
     const { rows } = await sql.query(
       `select c.id, coalesce(d.status, 'accepted') as status

@@ -1,89 +1,81 @@
-import type { History, Invariant, Violation } from './checker.js';
+import { checkEnds } from './check-ends.js';
+import type { History, Violation } from './checker.js';
+import {
+  type CommandHistory,
+  commandHistories,
+  type Fail,
+  type Invoke,
+  type Ok,
+  seenAt,
+} from './command-history.js';
 import type { ControllerRecord, ScreenRecord } from './history.js';
 
-type Ok = Extract<ControllerRecord, { kind: 'ok' }>;
-type Fail = Extract<ControllerRecord, { kind: 'fail' }>;
-type Invoke = Extract<ControllerRecord, { kind: 'invoke' }>;
-type Told = Extract<ControllerRecord, { kind: 'told' }>;
 type Run = Extract<ScreenRecord, { kind: 'run' }>;
 
-interface CommandHistory {
-  id: string;
-  invokes: Invoke[];
-  oks: Ok[];
-  fails: Fail[];
-  told: Told[];
-  conflicts: string[];
-}
-
-const TERMINAL: ReadonlySet<string> = new Set(['executed', 'dead', 'expired', 'superseded', 'cancelled']);
-/** Decided by the server before it sends the entry, so that a screen has never begun it. */
-const NEVER_BEGUN: ReadonlySet<string> = new Set(['expired', 'superseded', 'cancelled']);
-
 /** The invariants that follow one command from its sender to its end. */
-export function checkCommands({ controllers, screens, said, requeued = new Map() }: History): Violation[] {
-  const commands = byId(controllers);
-  const runs = screens.flatMap((records) => records.filter((record): record is Run => record.kind === 'run'));
-  const firstRun = new Map<string, Run>();
-  for (const run of runs) if (!firstRun.has(run.id)) firstRun.set(run.id, run);
-  const certain = answeredForCertain(screens);
-  const violations: Violation[] = [];
-  const add = (invariant: Invariant, subject: string, at: number, detail: string) =>
-    violations.push({ invariant, subject, at, detail });
-
-  for (const command of commands.values()) {
-    const { id, oks } = command;
-    const at = command.invokes[0]?.at ?? oks[0]?.at ?? 0;
-    const run = firstRun.get(id);
-    if (oks.length > 0) {
-      const status = said.get(id) ?? 'unknown';
-      if (!TERMINAL.has(status)) add('lost', id, at, `acknowledged, and the server says ${status}`);
-      for (const problem of ofItsEnd(
-        command,
-        status,
-        run,
-        certain.has(id),
-        (other) => firstRun.has(other),
-        requeued,
-      )) {
-        add(problem.invariant, id, at, problem.detail);
-      }
-      if (differ(oks)) add('answersDiffer', id, at, oks.map(placeOf).join(' | '));
-      if (run && oks.some(({ seq, epoch }) => epoch === run.epoch && seq !== run.seq)) {
-        add('answersDiffer', id, at, `ran at ${run.seq}, answered ${oks.map(placeOf).join(' | ')}`);
-      }
-      const refused = refusedLater(command);
-      if (refused) add('answersDiffer', id, at, `accepted, and a repeat was answered ${refused.code}`);
-      for (const code of command.conflicts)
-        add('answersDiffer', id, at, `other content was answered ${code}`);
-    } else if (definitelyRefused(command)) {
-      if (run) add('refusedButExecuted', id, run.at, command.fails.map(({ code }) => code).join(' '));
-    } else if (!command.fails.some(({ retryable }) => !retryable)) {
-      add('unanswered', id, at, `${command.invokes.length} transmissions`);
-    }
-  }
-  for (const run of firstRun.values()) {
-    if (!commands.has(run.id)) add('refusedButExecuted', run.id, run.at, 'nobody sent it');
-  }
-  return [...violations, ...holes(controllers), ...successions(commands, said)];
+export function checkCommands(history: History): Violation[] {
+  const { controllers, screens, said } = history;
+  const commands = commandHistories(controllers);
+  const runs = firstRuns(screens);
+  const unsent = [...runs.values()].filter(({ id }) => !commands.has(id));
+  return [
+    ...[...commands.values()].flatMap((command) => checkAnswers(command, runs.get(command.id))),
+    ...unsent.map(
+      ({ id, at }): Violation => ({
+        invariant: 'refusedButExecuted',
+        subject: id,
+        at,
+        detail: 'nobody sent it',
+      }),
+    ),
+    ...checkEnds(history, commands),
+    ...holes(controllers),
+    ...successions(commands, said),
+  ];
 }
 
-function byId(records: readonly ControllerRecord[]): Map<string, CommandHistory> {
-  const commands = new Map<string, CommandHistory>();
-  for (const record of records) {
-    let command = commands.get(record.id);
-    if (!command) {
-      command = { id: record.id, invokes: [], oks: [], fails: [], told: [], conflicts: [] };
-      commands.set(record.id, command);
-    }
-    if (record.kind === 'invoke') command.invokes.push(record);
-    if (record.kind === 'ok') command.oks.push(record);
-    if (record.kind === 'fail') command.fails.push(record);
-    if (record.kind === 'told') command.told.push(record);
-    if (record.kind === 'conflict' && record.code !== 'IDEMPOTENCY_CONFLICT')
-      command.conflicts.push(record.code);
+function firstRuns(screens: History['screens']): Map<string, Run> {
+  const first = new Map<string, Run>();
+  for (const record of screens.flat()) {
+    if (record.kind === 'run' && !first.has(record.id)) first.set(record.id, record);
   }
-  return commands;
+  return first;
+}
+
+function checkAnswers(command: CommandHistory, run: Run | undefined): Violation[] {
+  const { id, invokes, oks, fails } = command;
+  const at = seenAt(command);
+  const expected = invokes[0]?.expect;
+  const isRefused = oks.length === 0 && definitelyRefused(command);
+  const codes = fails.map(({ code }) => code).join(' ');
+  const violations: Violation[] = [];
+  if (oks.length > 0) violations.push(...checkAccepted(command, run));
+  else if (!fails.some(({ retryable }) => !retryable)) {
+    violations.push({ invariant: 'unanswered', subject: id, at, detail: `${invokes.length} transmissions` });
+  }
+  if (isRefused && run)
+    violations.push({ invariant: 'refusedButExecuted', subject: id, at: run.at, detail: codes });
+  if (isRefused && expected === 'accepted') {
+    violations.push({ invariant: 'misjudged', subject: id, at, detail: `good, and refused: ${codes}` });
+  }
+  if (oks.length > 0 && expected === 'refused') {
+    violations.push({ invariant: 'misjudged', subject: id, at, detail: 'accepted, and must be refused' });
+  }
+  return violations;
+}
+
+function checkAccepted(command: CommandHistory, run: Run | undefined): Violation[] {
+  const { id, oks, conflicts } = command;
+  const details: string[] = [];
+  if (differ(oks)) details.push(oks.map(placeOf).join(' | '));
+  if (run && oks.some(({ seq, epoch }) => epoch === run.epoch && seq !== run.seq)) {
+    details.push(`ran at ${run.seq}, answered ${oks.map(placeOf).join(' | ')}`);
+  }
+  const refused = refusedLater(command);
+  if (refused) details.push(`accepted, and a repeat was answered ${refused.code}`);
+  for (const code of conflicts) details.push(`other content was answered ${code}`);
+  const at = seenAt(command);
+  return details.map((detail) => ({ invariant: 'answersDiffer', subject: id, at, detail }));
 }
 
 /** Every transmission got a refusal that is final: one that got no answer may have been accepted. */
@@ -95,28 +87,6 @@ function definitelyRefused({ fails, invokes }: CommandHistory): boolean {
 function refusedLater({ oks, fails }: CommandHistory): Fail | undefined {
   const first = Math.min(...oks.map(({ at }) => at));
   return fails.find(({ at, retryable }) => !retryable && at > first);
-}
-
-function* ofItsEnd(
-  { id, told }: CommandHistory,
-  status: string,
-  run: Run | undefined,
-  certain: boolean,
-  ran: (id: string) => boolean,
-  requeued: ReadonlyMap<string, string>,
-): Generator<{ invariant: Invariant; detail: string }> {
-  for (const each of told) {
-    if (TERMINAL.has(each.status) && each.status !== status) {
-      yield { invariant: 'changed', detail: `its sender was told ${each.status}, and it is ${status}` };
-    }
-  }
-  const first = requeued.get(id);
-  if (status === 'executed' && !run && !(first !== undefined && ran(first))) {
-    yield { invariant: 'disagrees', detail: 'executed, says the server, and no screen ran it' };
-  }
-  if (NEVER_BEGUN.has(status) && run && certain) {
-    yield { invariant: 'disagrees', detail: `${status}, says the server, which had the receipt that it ran` };
-  }
 }
 
 const placeOf = ({ stream, seq, epoch, acceptedAt }: Ok): string => `${stream} ${seq} ${epoch} ${acceptedAt}`;
@@ -145,31 +115,6 @@ function holes(controllers: readonly ControllerRecord[]): Violation[] {
       return [{ invariant: 'holes', subject: stream, at, detail: `nothing between ${before} and ${seq}` }];
     });
   });
-}
-
-/** Ids whose `executed` reached the server while it was their turn: more came on that socket than fit in its window. */
-function answeredForCertain(screens: readonly (readonly ScreenRecord[])[]): Set<string> {
-  const certain = new Set<string>();
-  for (const records of screens) {
-    let window = 1;
-    let socket = '';
-    let answered: { id: string; seq: number; later: Set<number> }[] = [];
-    for (const record of records) {
-      if (record.kind === 'boot') window = record.window;
-      if (record.kind === 'got' || record.kind === 'answer') {
-        if (record.socket !== socket) answered = [];
-        socket = record.socket;
-      }
-      if (record.kind === 'answer' && record.status === 'executed') {
-        answered.push({ id: record.id, seq: record.seq, later: new Set() });
-      }
-      if (record.kind !== 'got') continue;
-      for (const each of answered) if (record.seq > each.seq) each.later.add(record.seq);
-      for (const { id } of answered.filter(({ later }) => later.size >= window)) certain.add(id);
-      answered = answered.filter(({ later }) => later.size < window);
-    }
-  }
-  return certain;
 }
 
 function successions(

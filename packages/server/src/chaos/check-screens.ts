@@ -1,3 +1,4 @@
+import { checkWindows } from './check-windows.js';
 import type { History, Invariant, Violation } from './checker.js';
 import type { ScreenRecord } from './history.js';
 
@@ -18,6 +19,7 @@ export function checkScreens({ screens, requeued = new Map() }: History): {
     checkSockets(records, add);
     checkEpochs(records, add);
     checkAttempts(records, add);
+    violations.push(...checkWindows(records));
   }
   return { violations, interruptedAndRepeated };
 }
@@ -30,6 +32,9 @@ function checkRuns(
 ): number {
   const begun = new Map<string, Run>();
   const finished = new Set<string>();
+  /** By the first id of its chain: dead letters sent again are one command, whichever of them ran. */
+  const finishedChains = new Map<string, Run>();
+  const chainOf = (id: string) => requeued.get(id) ?? id;
   let policy = 'at-least-once';
   let interrupted: Run | undefined;
   let last: Run | undefined;
@@ -39,12 +44,14 @@ function checkRuns(
       policy = record.policy;
       interrupted = last && !finished.has(last.id) ? last : undefined;
     }
-    if (record.kind === 'done') finished.add(record.id);
+    if (record.kind === 'done') {
+      finished.add(record.id);
+      const run = begun.get(record.id);
+      if (run) finishedChains.set(chainOf(record.id), run);
+    }
     if (record.kind !== 'run') continue;
-    const first = requeued.get(record.id);
     // What was begun, never finished and reported as failed may be asked for once more.
-    const underFirst = first !== undefined && finished.has(first) ? begun.get(first) : undefined;
-    const before = begun.get(record.id) ?? underFirst;
+    const before = begun.get(record.id) ?? finishedChains.get(chainOf(record.id));
     if (before && before === interrupted && policy === 'at-least-once') {
       repeated += 1;
     } else {

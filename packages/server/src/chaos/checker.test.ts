@@ -15,6 +15,7 @@ const invoke = (
   id: string,
   transmission = '1',
   type: 'trigger' | 'navigate' = 'trigger',
+  expect: 'accepted' | 'refused' = 'accepted',
 ): ControllerRecord => ({
   kind: 'invoke',
   id,
@@ -22,6 +23,7 @@ const invoke = (
   transmission,
   type,
   display: 0,
+  expect,
   at: at(),
 });
 const ok = (id: string, seq: number, over: object = {}): ControllerRecord => {
@@ -38,7 +40,9 @@ const fail = (id: string, retryable: boolean): ControllerRecord => ({
 });
 const screen = (event: ScreenEvent): ScreenRecord => ({ ...event, at: at() });
 const boot = (policy: 'at-least-once' | 'at-most-once' = 'at-least-once') =>
-  screen({ kind: 'boot', screen: 's', policy, window: 1 });
+  screen({ kind: 'boot', screen: 's', policy });
+const open = (socket: string, over: Partial<Extract<ScreenEvent, { kind: 'open' }>> = {}) =>
+  screen({ kind: 'open', screen: 's', socket, epoch: EPOCH, recovered: true, window: 1, ...over });
 const got = (id: string, seq: number, over: { prev?: number; attempt?: number; socket?: string } = {}) =>
   screen({
     kind: 'got',
@@ -73,6 +77,7 @@ interface Open {
   controllers: ControllerRecord[];
   screens: ScreenRecord[];
   said: Map<string, string>;
+  saidBefore: Map<string, string>;
   facts: LedgerFacts[];
 }
 let history: Open;
@@ -90,11 +95,12 @@ beforeEach(() => {
   history = {
     controllers: [
       ...['a', 'b', 'c'].flatMap((id, place) => [invoke(id), ok(id, place + 1)]),
-      invoke('x'),
+      invoke('x', '1', 'trigger', 'refused'),
       fail('x', false),
     ],
     screens: [boot(), ...whole('a', 1), ...whole('b', 2), ...whole('c', 3)],
     said: new Map(['a', 'b', 'c'].map((id) => [id, 'executed'])),
+    saidBefore: new Map(),
     facts: [facts()],
   };
 });
@@ -141,7 +147,13 @@ const BREAKS: [Invariant, string, () => void][] = [
     () => {
       history.controllers.push(invoke('d'), ok('d', 4));
       history.said.set('d', 'executed');
-      history.screens.push(boot('at-most-once'), run('d', 4), boot('at-most-once'), run('d', 4));
+      history.screens.push(
+        boot('at-most-once'),
+        run('d', 4),
+        boot('at-most-once'),
+        run('d', 4),
+        done('d', 4),
+      );
     },
   ],
   [
@@ -175,7 +187,66 @@ const BREAKS: [Invariant, string, () => void][] = [
     'other content that is accepted under the same id',
     () => history.controllers.push({ kind: 'conflict', id: 'a', code: 'accepted', at: at() }),
   ],
+  [
+    'changed',
+    'an end that was another one before',
+    () => history.saidBefore.set('c', 'dead').set('b', 'executed').set('a', 'accepted'),
+  ],
+  [
+    'changed',
+    'an execution though its cancellation was answered 200',
+    () => history.controllers.push({ kind: 'cancel', id: 'b', outcome: '200', at: at() }),
+  ],
+  [
+    'disagrees',
+    'what was cancelled and came and ran all the same',
+    () => {
+      history.controllers.push(invoke('d'), ok('d', 4), {
+        kind: 'cancel',
+        id: 'd',
+        outcome: '200',
+        at: at(),
+      });
+      history.screens.push(...whole('d', 4));
+      history.said.set('d', 'cancelled');
+    },
+  ],
+  [
+    'misjudged',
+    'a good command that is refused for good',
+    () => history.controllers.push(invoke('y'), fail('y', false)),
+  ],
+  [
+    'misjudged',
+    'a command that must be refused and is accepted',
+    () => {
+      history.controllers.push(invoke('y', '1', 'trigger', 'refused'), ok('y', 4));
+      history.said.set('y', 'expired');
+    },
+  ],
   ['disagrees', 'executed, and no screen ran it', () => remove('b')],
+  [
+    'disagrees',
+    'executed, and its screen only began it',
+    () => {
+      history.screens = history.screens.filter(
+        (record) => !('id' in record && record.id === 'c') || ['got', 'run'].includes(record.kind),
+      );
+    },
+  ],
+  [
+    'disagrees',
+    'dead, and its letter, though the receipt came in its turn',
+    () => {
+      history.said.set('a', 'dead');
+      const place = { screen: 's', commandId: 'a' };
+      const dead = {
+        deadDeliveries: [{ ...place, seq: 1 }],
+        deadLetters: [{ ...place, reason: 'rejected' }],
+      };
+      history.facts.push(facts(dead));
+    },
+  ],
   ['disagrees', 'expired, though the receipt came in its turn', () => history.said.set('a', 'expired')],
   [
     'wrongSuccession',
@@ -196,6 +267,11 @@ const BREAKS: [Invariant, string, () => void][] = [
         got('d', 4, { socket: '2' }),
         got('d', 4, { socket: '2' }),
       ),
+  ],
+  [
+    'window',
+    'a second entry before the first is answered',
+    () => history.screens.push(got('d', 4), got('e', 5)),
   ],
   [
     'wrongPrev',
@@ -239,10 +315,7 @@ const BREAKS: [Invariant, string, () => void][] = [
   [
     'epoch',
     'recovered from another epoch',
-    () =>
-      history.screens.push(
-        screen({ kind: 'open', screen: 's', socket: '2', epoch: 'e2', recovered: true, resumeEpoch: EPOCH }),
-      ),
+    () => history.screens.push(open('2', { epoch: 'e2', resumeEpoch: EPOCH })),
   ],
 ];
 
@@ -302,5 +375,44 @@ describe('[MSG5] the checker of the chaos proof', () => {
     expect(broken(requeued)).toEqual([]);
     history.screens.push(run('r', 4));
     expect(broken(requeued)).toEqual(['twice']);
+  });
+
+  it('finds two runs in one chain of requeues, whichever of it was run', () => {
+    history.controllers.push(invoke('r1'), ok('r1', 4), invoke('r2'), ok('r2', 5));
+    history.said.set('r1', 'dead').set('r2', 'executed');
+    history.screens.push(got('r1', 4), run('r1', 4), done('r1', 4));
+    history.screens.push(got('r2', 5, { socket: '2' }), run('r2', 5), done('r2', 5));
+    const requeued = new Map([
+      ['r1', 'z'],
+      ['r2', 'z'],
+    ]);
+    expect(broken(requeued)).toEqual(['twice']);
+  });
+
+  it('accepts that a receipt which came late finds its entry dead', () => {
+    history.said.set('a', 'dead');
+    clock += 1000;
+    history.screens = [boot(), got('a', 1), run('a', 1), done('a', 1)];
+    clock += 1000;
+    history.screens.push(answer('a', 1), ...whole('b', 2), ...whole('c', 3));
+    expect(broken()).toEqual([]);
+  });
+
+  it('accepts executed by the resume offset of a process that died before it could say so', () => {
+    history.controllers.push(invoke('d'), ok('d', 4));
+    history.said.set('d', 'executed');
+    history.screens.push(got('d', 4), run('d', 4), boot());
+    expect(broken()).toEqual(['disagrees']);
+    history.screens.push(open('2', { resumeEpoch: EPOCH, resumeSeq: 4 }));
+    expect(broken()).toEqual([]);
+  });
+
+  it('accepts that what its screen had in hand runs after it was cancelled', () => {
+    history.controllers.push(invoke('d'), ok('d', 4));
+    history.said.set('d', 'cancelled');
+    history.screens.push(got('d', 4));
+    history.controllers.push({ kind: 'cancel', id: 'd', outcome: '200', at: at() });
+    history.screens.push(run('d', 4), done('d', 4), screen({ kind: 'shut', screen: 's', socket: '1' }));
+    expect(broken()).toEqual([]);
   });
 });

@@ -10,6 +10,8 @@ export interface History {
   screens: readonly (readonly ScreenRecord[])[];
   /** The status of each accepted command, by its sender's own question. */
   said: ReadonlyMap<string, string>;
+  /** What it was earlier, where it had ended by then. */
+  saidBefore?: ReadonlyMap<string, string>;
   /** Ids that stand for others: a requeued command and the first id of its chain. */
   requeued?: ReadonlyMap<string, string>;
   /** What the ledger's tables held, each time they were read. */
@@ -29,6 +31,7 @@ export const INVARIANTS = {
   lost: 'an acknowledged command is in the log and ends in one terminal state',
   changed: 'a terminal state never changes',
   unanswered: 'every command is answered in the end',
+  misjudged: 'what is good is accepted, and what must be refused is refused',
   refusedButExecuted: 'nothing runs that was definitely refused, or that nobody sent',
   twice: 'a screen begins each id and each place at most once',
   outOfOrder: 'a screen runs in the order of acceptance',
@@ -37,6 +40,7 @@ export const INVARIANTS = {
   disagrees: 'what the server says was executed, the screen has; what it says was not, the screen has not',
   wrongSuccession: 'superseded only by a later navigate to the display, with no trigger between',
   sentAgain: 'an entry is sent again on one socket only after a failure',
+  window: 'no more entries are in flight on a socket than its screen announced',
   wrongPrev: 'prev names an entry that came before on the same socket',
   attempts: 'attempts never fall and end where the retries end',
   fell: 'acked_seq and fences never fall within an epoch',

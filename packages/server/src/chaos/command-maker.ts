@@ -1,11 +1,13 @@
 import type { NavigateInput, TriggerInput } from '@bongsu/protocol';
 import { v7 as uuidv7 } from 'uuid';
+import type { Expectation } from './history.js';
 import type { Instructions, Mix, TargetScreen } from './messages.js';
 import type { SeededRandom } from './seeded-random.js';
 
-export type Made =
-  | { type: 'trigger'; screenId: string; payload: TriggerInput }
-  | { type: 'navigate'; screenId: string; payload: NavigateInput };
+export type Made = { screenId: string; expect: Expectation } & (
+  | { type: 'trigger'; payload: TriggerInput }
+  | { type: 'navigate'; payload: NavigateInput }
+);
 
 const REFUSED = 0.03;
 const NONCED = 0.1;
@@ -31,12 +33,14 @@ export function makeCommand(
       : {}),
     notify: random.pick(['all', 'all', 'final', 'none'] as const),
   };
-  const spoiler = random.chance(REFUSED) ? random.pick(SPOILERS)(now) : {};
+  const isSpoiled = random.chance(REFUSED);
+  const spoiler = isSpoiled ? random.pick(SPOILERS)(now) : {};
+  const expect = isSpoiled ? 'refused' : 'accepted';
   if (random.chance(mix.navigates)) {
     const displayIndex = random.between(0, DISPLAYS);
     const url = `/page/${random.between(0, 100)}`;
     const payload = { ...envelope, url, displayIndex, ...spoiler };
-    return { type: 'navigate', screenId: screen.screenId, payload };
+    return { type: 'navigate', screenId: screen.screenId, expect, payload };
   }
   const { instructions, retries } = instructionsOf(random, screen, mix);
   const payload = {
@@ -46,7 +50,7 @@ export function makeCommand(
     data: instructions,
     ...spoiler,
   };
-  return { type: 'trigger', screenId: screen.screenId, payload };
+  return { type: 'trigger', screenId: screen.screenId, expect, payload };
 }
 
 function instructionsOf(

@@ -2,7 +2,8 @@ import type { Accepted, Answer, CommandStatus, Ready } from '@bongsu/protocol';
 import { io, type Socket } from 'socket.io-client';
 import { type Made, makeCommand } from './command-maker.js';
 import type { ControllerEvent, HistoryWriter } from './history.js';
-import type { ControllerOptions, Mix } from './messages.js';
+import { sendOverHttp } from './http-sender.js';
+import type { ControllerOptions, Mix, Person } from './messages.js';
 import { type SeededRandom, seededRandom } from './seeded-random.js';
 
 interface Pending {
@@ -18,12 +19,13 @@ const CONFLICTS = 0.02;
 const STATUS_MS = 5000;
 const REMEMBERED = 500;
 
-/** A stock socket.io-client that keeps commands in flight and sends each again, under its id, until it is answered. */
+/** A stock socket.io-client, or plain HTTP, that keeps commands in flight and sends each again, under its id, until it is answered. */
 export class Controller {
   readonly name: string;
   accepted = 0;
   readonly #options: ControllerOptions;
   readonly #token: string;
+  readonly #overHttp: boolean;
   readonly #history: HistoryWriter<ControllerEvent>;
   readonly #onChange: () => void;
   readonly #random: SeededRandom;
@@ -38,13 +40,14 @@ export class Controller {
 
   constructor(
     options: ControllerOptions,
-    person: { name: string; token: string; seed: number },
+    person: Person & { seed: number },
     history: HistoryWriter<ControllerEvent>,
     onChange: () => void,
   ) {
     this.#options = options;
     this.name = person.name;
     this.#token = person.token;
+    this.#overHttp = person.overHttp;
     this.#history = history;
     this.#onChange = onChange;
     this.#random = seededRandom(person.seed);
@@ -136,10 +139,17 @@ export class Controller {
       transmission,
       type: made.type,
       display,
+      expect: made.expect,
     });
-    this.#socket.emit(made.type, made.payload, (answer: Answer<Accepted>) =>
-      this.#onAnswer(made, transmission, answer),
-    );
+    const onAnswer = (answer: Answer<Accepted>) => this.#onAnswer(made, transmission, answer);
+    if (!this.#overHttp) this.#socket.emit(made.type, made.payload, onAnswer);
+    else {
+      void sendOverHttp(this.#options.url, this.#token, made).then((answer) => {
+        if (answer) return onAnswer(answer);
+        this.#history.write({ kind: 'info', id });
+        setTimeout(() => this.#again(id), PAUSE_MS);
+      });
+    }
   }
 
   #onAnswer(made: Made, transmission: string, answer: Answer<Accepted>): void {

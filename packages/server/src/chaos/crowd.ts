@@ -98,7 +98,13 @@ export class Crowd {
     if (death === 'now') member.child.kill('SIGKILL');
     else member.child.send({ die: death, after } satisfies ToScreens);
     const tooLate = new Promise<false>((resolve) => setTimeout(() => resolve(false), withinMs).unref());
-    return Promise.race([ended, tooLate]);
+    if (await Promise.race([ended, tooLate])) return true;
+    // Or it would die in a later run.
+    const disarmed = new Promise<false>((resolve) => {
+      member.child.on('message', (message) => message === 'disarmed' && resolve(false));
+    });
+    member.child.send('disarm' satisfies ToScreens, () => undefined);
+    return Promise.race([ended, disarmed]);
   }
 
   /** Screens that died come back with what they stored. */
@@ -156,6 +162,7 @@ export class Crowd {
     const child = fork(compiledEntry('./chaos-process', import.meta.url), { execArgv: [] });
     const state = { accepted: 0, pending: 0, connected: 0, online: 0 };
     child.on('message', (message: FromControllers | FromScreens) => {
+      if (message === 'disarmed') return;
       if ('fault' in message) this.faults.push(message.fault);
       else if ('told' in message) this.#questions.get(message.told)?.(message.items);
       else Object.assign(state, message);

@@ -9,10 +9,12 @@ interface At {
 type Sent = { id: string; screen: string; transmission: string };
 type Arrived = { screen: string; socket: string; id: string; stream: string; seq: number };
 
+export type Expectation = 'accepted' | 'refused';
+
 /** What controllers write down. */
 export type ControllerEvent =
-  /** One transmission of a command. */
-  | ({ kind: 'invoke'; type: 'trigger' | 'navigate'; display: number } & Sent)
+  /** One transmission of a command, and what must become of it. */
+  | ({ kind: 'invoke'; type: 'trigger' | 'navigate'; display: number; expect: Expectation } & Sent)
   | {
       kind: 'ok';
       id: string;
@@ -37,15 +39,18 @@ export type ControllerEvent =
 
 /** What screens write down, each in its own file. */
 export type ScreenEvent =
-  | { kind: 'boot'; screen: string; policy: 'at-least-once' | 'at-most-once'; window: number }
+  | { kind: 'boot'; screen: string; policy: 'at-least-once' | 'at-most-once' }
   | {
       kind: 'open';
       screen: string;
       socket: string;
       epoch: string;
       recovered: boolean;
-      /** The epoch of the resume offset that was sent, if one was. */
+      /** How many entries it may be sent before it answers one, as announced. */
+      window: number;
+      /** The resume offset that was sent, if one was. */
       resumeEpoch?: string;
+      resumeSeq?: number;
     }
   | ({ kind: 'got'; prev: number; attempt: number; epoch: string } & Arrived)
   /** The effect begins; `done`: its place is stored. */

@@ -175,11 +175,11 @@ function databaseFaults(postgres: PostgresControl): Fault[] {
   const faults: Fault[] = [
     {
       name: 'postgres-backends',
-      isKill: false,
+      isKill: true,
       async strike({ random }) {
         for (let times = random.between(1, 3); times > 0; times -= 1) {
-          await postgres.endBackends();
           await pause(random.between(10, 100));
+          await postgres.endBackends();
         }
         return true;
       },
@@ -230,7 +230,7 @@ export function screenFaults(): Fault[] {
     ...(['now', ...DEATHS] as const).map(
       (death): Fault => ({
         name: death === 'now' ? 'screen-kill' : `screen-kill-${death}`,
-        isKill: false,
+        isKill: true,
         strike: ({ crowd, random }) =>
           crowd.killScreens(random.between(0, 100), death, random.between(0, 10), TOO_LONG_MS),
       }),

@@ -4,13 +4,20 @@ import type { DeviceCredential } from '@bongsu/protocol';
 export interface ControllerOptions {
   kind: 'controllers';
   url: string;
-  people: readonly { name: string; token: string }[];
+  people: readonly Person[];
   screens: readonly TargetScreen[];
   seed: number;
   historyPath: string;
   inFlight: number;
   /** Added to this process's clock, milliseconds. */
   clockMs: number;
+}
+
+export interface Person {
+  name: string;
+  token: string;
+  /** Commands go by HTTP; the socket only hears what becomes of them. */
+  overHttp: boolean;
 }
 
 /** What a screen is able to be asked. */
@@ -68,11 +75,13 @@ export type Death = (typeof DEATHS)[number];
 export type ToScreens =
   /** SIGKILL of itself at this point, `after` so many entries. */
   | { die: Death; after: number }
+  /** Answered by `disarmed`, unless it came too late. */
+  | 'disarm'
   /** A second connection of each plain screen beside the first. */
   | 'duplicate'
   | 'end';
 
-export type FromScreens = { executed: number; online: number } | { fault: string };
+export type FromScreens = { executed: number; online: number } | { fault: string } | 'disarmed';
 
 /** The instructions to a screen that travel in `data`. */
 export interface Instructions {

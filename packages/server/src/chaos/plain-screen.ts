@@ -22,6 +22,13 @@ interface Arrival {
   answer: (receipt: Receipt) => void;
 }
 
+/** Of a handshake, for the history. */
+interface Announced {
+  window: number;
+  resumeEpoch?: string;
+  resumeSeq?: number;
+}
+
 const REMEMBERED = 1000;
 const ACK_TIMEOUT_MS = 1000;
 const INTERRUPTED: Receipt = { status: 'failed', error: 'interrupted', retryable: false };
@@ -71,16 +78,16 @@ export class PlainScreen implements ChaosScreen {
   #connect(): Socket {
     const { credential, window, kind } = this.#options;
     const instanceId = uuidv7();
-    let resumeEpoch: string | undefined;
+    let sent: Announced = { window: 1 };
     const socket = io(this.#url, {
       auth: (give) => {
-        resumeEpoch = this.#place?.epoch;
-        give({
-          token: credential.accessToken,
-          ackTimeoutMs: ACK_TIMEOUT_MS,
-          // A stock client announces nothing and leaves its offset to the server.
-          ...(kind === 'stock' ? {} : { instanceId, window, ...this.#resume() }),
-        });
+        const own = { token: credential.accessToken, ackTimeoutMs: ACK_TIMEOUT_MS };
+        // A stock client announces nothing and leaves its offset to the server.
+        if (kind === 'stock') return give(own);
+        const place = this.#place;
+        sent = { window, ...(place ? { resumeEpoch: place.epoch, resumeSeq: place.done } : {}) };
+        const resume = place && { epoch: place.epoch, streams: { [this.#stream]: place.done } };
+        give({ ...own, instanceId, window, ...(resume ? { resume } : {}) });
       },
       transports: ['websocket'],
       reconnectionDelay: 20,
@@ -91,7 +98,7 @@ export class PlainScreen implements ChaosScreen {
     socket.on('ready', (ready: Ready) => {
       this.#sockets += 1;
       name = `${process.pid}:${this.#sockets}`;
-      this.#onReady(name, ready, kind === 'stock' ? undefined : resumeEpoch);
+      this.#onReady(name, ready, sent);
     });
     const take = (entry: Entry, answer: (receipt: Receipt) => void) =>
       this.#take({ socket, name, entry, answer });
@@ -109,23 +116,11 @@ export class PlainScreen implements ChaosScreen {
     return socket;
   }
 
-  #resume(): object {
-    if (!this.#place) return {};
-    return { resume: { epoch: this.#place.epoch, streams: { [this.#stream]: this.#place.done } } };
-  }
-
-  #onReady(socket: string, ready: Ready, resumeEpoch: string | undefined): void {
+  #onReady(socket: string, ready: Ready, sent: Announced): void {
     const state = ready.streams[this.#stream];
     const recovered = state?.recovered ?? false;
     const { epoch } = ready;
-    this.#host.write({
-      kind: 'open',
-      screen: this.#screenId,
-      socket,
-      epoch,
-      recovered,
-      ...(resumeEpoch === undefined ? {} : { resumeEpoch }),
-    });
+    this.#host.write({ kind: 'open', screen: this.#screenId, socket, epoch, recovered, ...sent });
     const place = this.#place;
     if (!place) this.#place = { epoch, done: 0, started: 0, executed: [], earlier: [] };
     else if (place.epoch !== epoch || !recovered) {
@@ -161,6 +156,7 @@ export class PlainScreen implements ChaosScreen {
     if (prev > place.done) return;
     if (isRepeat(place, id, requeueOf)) {
       this.#finish(place, entry);
+      this.#host.write({ kind: 'done', screen: this.#screenId, id, seq });
       return this.#answer(arrival, { status: 'executed' });
     }
     if (this.#options.policy === 'at-most-once' && place.started === seq)

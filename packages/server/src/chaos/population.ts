@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DeviceCredential } from '@bongsu/protocol';
 import { v7 as uuidv7 } from 'uuid';
-import type { ControllerOptions, ScreenKind, ScreenOptions, ScreensOptions } from './messages.js';
+import type { ControllerOptions, Person, ScreenKind, ScreenOptions, ScreensOptions } from './messages.js';
 import type { Site } from './site.js';
 
 /** Who takes part in a session. */
@@ -37,6 +37,7 @@ export const SHAPES: readonly Shape[] = [
   { kind: 'stock', policy: 'at-least-once', window: 1 },
   { kind: 'plain', policy: 'at-most-once', window: 32 },
   { kind: 'plain', policy: 'at-least-once', window: 1 },
+  { kind: 'sdk', policy: 'at-least-once', window: 32 },
 ];
 const SCREENS_A_PROCESS = 2;
 const CONTROLLERS = 5;
@@ -99,27 +100,27 @@ async function makePeople(
   { site, token }: PopulationOptions,
   owner: string,
   screens: readonly DeviceCredential[],
-): Promise<{ name: string; token: string }[]> {
-  const people: { name: string; token: string }[] = [];
+): Promise<Person[]> {
+  const people: Person[] = [];
   for (let n = 1; n <= CONTROLLERS; n += 1) {
     const person = token === undefined ? await signUp(site.url) : undefined;
     for (const { screenId } of person ? screens : []) {
       await call(site.url, 'PUT', `/api/screens/${screenId}/controllers/${person?.user.userId}`, owner);
     }
-    people.push({ name: `c${n}`, token: person?.accessToken ?? owner });
+    people.push({ name: `c${n}`, token: person?.accessToken ?? owner, overHttp: n === CONTROLLERS });
   }
   return people;
 }
 
-interface Person {
+interface Account {
   user: { userId: string };
   accessToken: string;
 }
 
-function signUp(url: string): Promise<Person> {
+function signUp(url: string): Promise<Account> {
   const name = uuidv7();
   const body = { email: `chaos-${name}@example.com`, password: `correct horse ${name}`, username: 'Chaos' };
-  return call(url, 'POST', '/api/auth/signup', undefined, body) as Promise<Person>;
+  return call(url, 'POST', '/api/auth/signup', undefined, body) as Promise<Account>;
 }
 
 async function makeScreen(url: string, token: string, name: string): Promise<DeviceCredential> {

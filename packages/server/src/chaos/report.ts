@@ -3,6 +3,8 @@ import type { ControllerRecord, ScreenRecord } from './history.js';
 
 export interface RunRecord {
   fault: string;
+  /** It had to strike in full flight. */
+  isKill: boolean;
   since: number;
   done: number;
   accepted: number;
@@ -76,7 +78,7 @@ const COLUMN: Partial<Record<Invariant, 'lost' | 'twice' | 'outOfOrder'>> = {
 export function makeReport(made: Made): Report {
   const { seed, seconds, runs, verdict, unfinished, controllers, screens, said, residentMiB } = made;
   const counting = runs.filter(({ short }) => short.length === 0);
-  const kills = counting.filter(({ unsettled, fault }) => unsettled > 0 && fault !== '');
+  const kills = counting.filter(({ isKill }) => isKill);
   const converged = counting.map(({ convergeMs }) => convergeMs).sort((a, b) => a - b);
   const least = (values: readonly number[]) => (values.length === 0 ? 0 : Math.min(...values));
   return {

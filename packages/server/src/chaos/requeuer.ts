@@ -1,5 +1,12 @@
 import type { Accepted, DeadLetter } from '@bongsu/protocol';
-import { type ControllerEvent, type ControllerRecord, monotonicMs } from './history.js';
+import {
+  type ControllerEvent,
+  type ControllerRecord,
+  HistoryReader,
+  type HistoryWriter,
+  historyWriter,
+  monotonicMs,
+} from './history.js';
 import { pause } from './processes.js';
 
 interface Requeued {
@@ -18,13 +25,16 @@ export class Requeuer {
   readonly firsts = new Map<string, string>();
   readonly #url: string;
   readonly #token: string;
-  #records: ControllerRecord[] = [];
+  readonly #history: HistoryWriter<ControllerEvent>;
+  readonly #reader: HistoryReader<ControllerRecord>;
   readonly #pressed = new Set<string>();
   readonly #requeued: Requeued[] = [];
 
-  constructor(url: string, token: string) {
+  constructor(url: string, token: string, historyPath: string) {
     this.#url = url;
     this.#token = token;
+    this.#history = historyWriter(historyPath);
+    this.#reader = new HistoryReader(historyPath);
   }
 
   /** Presses until there is an answer, whatever is killed meanwhile. @throws Error when there is none in time */
@@ -36,9 +46,7 @@ export class Requeuer {
 
   /** What was written since the last call. */
   read(): ControllerRecord[] {
-    const records = this.#records;
-    this.#records = [];
-    return records;
+    return this.#reader.read();
   }
 
   /** The status of each of these that is a requeued one. */
@@ -77,16 +85,32 @@ export class Requeuer {
       this.#requeued.push({ id, senderId: from.userId });
       const display = typeof payload.displayIndex === 'number' ? payload.displayIndex : 0;
       const kind = type === 'navigate' ? type : 'trigger';
-      this.#write({ kind: 'invoke', id, screen: screenId, transmission: letter, type: kind, display });
+      this.#history.write({
+        kind: 'invoke',
+        id,
+        screen: screenId,
+        transmission: letter,
+        type: kind,
+        display,
+        expect: 'accepted',
+      });
     }
-    this.#write({ kind: 'requeue', id, letter });
+    this.#history.write({ kind: 'requeue', id, letter });
     if (!place) return;
     const { stream, seq, epoch, acceptedAt, duplicate } = place;
-    this.#write({ kind: 'ok', id, transmission: letter, stream, seq, epoch, acceptedAt, duplicate });
+    this.#history.write({ kind: 'ok', id, transmission: letter, stream, seq, epoch, acceptedAt, duplicate });
   }
 
-  #write(event: ControllerEvent): void {
-    this.#records.push({ ...event, at: monotonicMs() });
+  /** Where requeues stand whose answers were lost. */
+  place(
+    places: readonly Omit<Extract<ControllerEvent, { kind: 'ok' }>, 'kind' | 'transmission' | 'duplicate'>[],
+  ): void {
+    for (const each of places)
+      this.#history.write({ kind: 'ok', transmission: 'table', duplicate: true, ...each });
+  }
+
+  close(): void {
+    this.#history.close();
   }
 
   /** Undefined when nobody answers. */

@@ -26,11 +26,14 @@ export function runScreens(
     histories.push(history);
     const screen = each.credential.screenId;
     const host: ScreenHost = { write: history.write, reach, changed, fault: (fault) => send({ fault }) };
-    history.write({ kind: 'boot', screen, policy: each.policy, window: each.window });
+    history.write({ kind: 'boot', screen, policy: each.policy });
     return make(options.url, each, host);
   });
   return (message) => {
-    if (message === 'duplicate') for (const screen of screens) screen.duplicate();
+    if (message === 'disarm') {
+      death = undefined;
+      send('disarmed');
+    } else if (message === 'duplicate') for (const screen of screens) screen.duplicate();
     else if (message === 'end') {
       void Promise.all(screens.map((screen) => screen.close())).then(() => {
         for (const history of histories) history.close();

@@ -1,4 +1,4 @@
-import { type Clock, type Screen, screen, systemClock } from '@bongsu/client';
+import { type Clock, type Screen, type ScreenStore, screen, systemClock } from '@bongsu/client';
 import { fileStore } from '@bongsu/client/file-store';
 import type { Entry } from '@bongsu/protocol';
 import type { ScreenOptions } from './messages.js';
@@ -12,6 +12,11 @@ const hasty: Clock = {
   after: (delayMs, task) => systemClock.after(Math.min(delayMs, LONGEST_WAIT_MS), task),
 };
 
+interface Place {
+  epoch: string;
+  done: number;
+}
+
 /** A screen made with the SDK. */
 export class SdkScreen implements ChaosScreen {
   executed = 0;
@@ -20,18 +25,18 @@ export class SdkScreen implements ChaosScreen {
   readonly #host: ScreenHost;
   readonly #screenId: string;
   #sockets = 0;
-  #epoch: string | undefined;
+  #place: Place | undefined;
 
-  constructor(url: string, { credential, policy, storePath }: ScreenOptions, host: ScreenHost) {
+  constructor(url: string, { credential, policy, window, storePath }: ScreenOptions, host: ScreenHost) {
     this.#host = host;
     this.#screenId = credential.screenId;
     const handle = (entry: Entry) => this.#run(entry);
-    const store = fileStore(storePath);
     this.#screen = screen({
       url,
-      store,
+      store: this.#watched(fileStore(storePath)),
       credential,
       policy,
+      window,
       clock: hasty,
       onTrigger: handle,
       onNavigate: handle,
@@ -44,9 +49,9 @@ export class SdkScreen implements ChaosScreen {
         socket: this.#socket,
         epoch,
         recovered: streams[`screen:${this.#screenId}`]?.recovered ?? false,
-        ...(this.#epoch === undefined ? {} : { resumeEpoch: this.#epoch }),
+        window,
+        ...(this.#place ? { resumeEpoch: this.#place.epoch, resumeSeq: this.#place.done } : {}),
       });
-      this.#epoch = epoch;
     });
     this.#screen.on('receipt', ({ entry: { id, stream, seq }, receipt }) => {
       const { status } = receipt;
@@ -67,6 +72,26 @@ export class SdkScreen implements ChaosScreen {
 
   get #socket(): string {
     return `${process.pid}:${this.#sockets}`;
+  }
+
+  /** What it stores is what it resumes from. */
+  #watched(store: ScreenStore): ScreenStore {
+    const stream = `screen:${this.#screenId}`;
+    const note = (key: string, value: unknown) => {
+      if (key === stream) this.#place = value as Place | undefined;
+    };
+    return {
+      ...store,
+      get: async (key) => {
+        const value = await store.get(key);
+        note(key, value);
+        return value;
+      },
+      set: async (key, value) => {
+        await store.set(key, value);
+        note(key, value);
+      },
+    };
   }
 
   duplicate(): void {

@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { LedgerFacts } from './check-ledger.js';
 import { check, type Verdict } from './checker.js';
 import { Crowd } from './crowd.js';
 import { type ControllerRecord, monotonicMs, type ScreenRecord } from './history.js';
+import { keepServersWord, type ServersWord } from './kept-history.js';
 import type { Mix } from './messages.js';
 import { makePopulation, type Population, type Shape } from './population.js';
 import { makeReport, type Report, type RunRecord } from './report.js';
@@ -44,6 +46,8 @@ export class Session {
   readonly #controllers: ControllerRecord[] = [];
   readonly #screens: ScreenRecord[][] = [];
   readonly #said = new Map<string, string>();
+  /** Asked once more when all is over. */
+  readonly #saidLast = new Map<string, string>();
   /** Accepted, and not known to have ended. */
   readonly #open = new Set<string>();
   readonly #facts: LedgerFacts[] = [];
@@ -73,7 +77,9 @@ export class Session {
         ...(shapes ? { shapes } : {}),
       });
       // The place of a command whose answer was lost is known from the tables only.
-      if (site.facts) this.#requeuer = new Requeuer(site.url, this.#population.owner);
+      if (site.facts) {
+        this.#requeuer = new Requeuer(site.url, this.#population.owner, join(folder, 'requeues'));
+      }
       this.#crowd = new Crowd(this.#population.controllers, this.#population.screens);
       await this.#crowd.allOnline();
       for (const fault of this.#schedule(faults)) {
@@ -83,6 +89,7 @@ export class Session {
       return await this.#judge(this.#crowd);
     } finally {
       await this.#crowd?.end();
+      this.#requeuer?.close();
       await this.#population?.remove().catch((error: Error) => this.#options.log(error.message));
     }
   }
@@ -152,6 +159,7 @@ export class Session {
     await crowd.wait('every command is answered', () => crowd.pending === 0, this.#convergeMs);
     this.#collect(crowd);
     await this.#placeRequeued();
+    this.#collect(crowd);
     await crowd.wait('everything accepted has ended', () => this.#allEnded(crowd), this.#convergeMs);
     this.#collect(crowd);
     const { site } = this.#options;
@@ -181,11 +189,9 @@ export class Session {
     const unplaced = new Set(this.#requeuer?.firsts.keys());
     for (const record of this.#controllers) if (record.kind === 'ok') unplaced.delete(record.id);
     if (unplaced.size === 0 || !site.facts) return;
-    const { requeued, epoch, at } = await site.facts();
-    for (const { id, ...place } of requeued.filter((each) => unplaced.has(each.id))) {
-      this.#controllers.push({ kind: 'ok', id, transmission: 'table', epoch, duplicate: true, ...place, at });
-      this.#open.add(id);
-    }
+    const { requeued, epoch } = await site.facts();
+    const found = requeued.filter(({ id }) => unplaced.has(id));
+    this.#requeuer?.place(found.map((each) => ({ ...each, epoch })));
   }
 
   #collect(crowd: Crowd): void {
@@ -218,6 +224,7 @@ export class Session {
     this.#runs.push({
       ...standing,
       fault: fault.name,
+      isKill: fault.isKill,
       since,
       done,
       accepted,
@@ -238,22 +245,20 @@ export class Session {
   async #judge(crowd: Crowd): Promise<Report> {
     // Terminal states never change: all are asked for once more.
     if (this.#unfinished === undefined) {
-      for (const [id, status] of await crowd.ask(this.#accepted())) {
-        const before = this.#said.get(id);
-        if (before !== status) this.#options.log(`${id} was ${before} and is ${status}`);
-        this.#said.set(id, status);
-      }
+      for (const [id, status] of await crowd.ask(this.#accepted())) this.#saidLast.set(id, status);
       const requeued = new Set(this.#requeuer?.firsts.keys());
-      for (const [id, status] of (await this.#requeuer?.ask(requeued)) ?? []) this.#said.set(id, status);
+      for (const [id, status] of (await this.#requeuer?.ask(requeued)) ?? []) this.#saidLast.set(id, status);
       this.#collect(crowd);
     }
-    const verdict: Verdict = check({
-      controllers: this.#controllers,
-      screens: this.#screens,
-      said: this.#said,
+    const said = new Map([...this.#said, ...this.#saidLast]);
+    const server: ServersWord = {
+      said,
+      saidBefore: this.#said,
       facts: this.#facts,
       requeued: this.#requeuer?.firsts ?? new Map(),
-    });
+    };
+    keepServersWord(this.#options.folder, server);
+    const verdict: Verdict = check({ controllers: this.#controllers, screens: this.#screens, ...server });
     if (this.#residentMiB > RESIDENT_MIB) {
       const detail = `${this.#residentMiB} MiB`;
       verdict.violations.push({ invariant: 'bounds', subject: 'memory', at: monotonicMs(), detail });
@@ -266,7 +271,7 @@ export class Session {
       unfinished: this.#unfinished,
       controllers: this.#controllers,
       screens: this.#screens,
-      said: this.#said,
+      said,
       residentMiB: this.#residentMiB,
       requeued: this.#requeuer?.firsts.size ?? 0,
     });

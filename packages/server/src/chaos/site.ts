@@ -6,7 +6,7 @@ import type { SeededRandom } from './seeded-random.js';
 /** One way to hurt a deployment. */
 export interface Fault {
   name: string;
-  /** It ends a process in full flight: it counts only with entries unsettled and an accept unanswered at that moment. */
+  /** It ends a process, or its connections to the database, in full flight: it counts only with entries unsettled and an accept unanswered at that moment. */
   isKill: boolean;
   /** For its load, where that differs. */
   mix?: Partial<Mix>;

@@ -1,9 +1,10 @@
+import { isTerminal } from './check-ends.js';
 import type { ControllerRecord, ScreenRecord } from './history.js';
 
 export interface Standing {
   /** First answers since the run began. */
   accepted: number;
-  /** Accepted, and not executed by then. */
+  /** Accepted, and begun by a screen, or otherwise ended by what its sender was told, only after that. */
   unsettled: number;
   /** Transmissions without an answer by then. */
   unanswered: number;
@@ -18,9 +19,12 @@ export function standingAt(
   const accepted = controllers.filter(
     (record) => record.kind === 'ok' && before(record) && !record.duplicate,
   );
-  const executed = new Set(
-    screens.filter(before).flatMap((record) => (record.kind === 'run' ? [record.id] : [])),
-  );
+  const settled = [
+    ...screens.filter(({ kind }) => kind === 'run'),
+    ...controllers.filter((record) => record.kind === 'told' && isTerminal(record.status)),
+  ] as readonly { id: string; at: number }[];
+  const already = new Set(settled.filter(before).map(({ id }) => id));
+  const later = new Set(settled.filter((record) => !before(record)).map(({ id }) => id));
   const acknowledged = new Set(
     controllers.filter(before).flatMap((record) => (record.kind === 'ok' ? [record.id] : [])),
   );
@@ -31,7 +35,7 @@ export function standingAt(
   );
   return {
     accepted: accepted.length,
-    unsettled: [...acknowledged].filter((id) => !executed.has(id)).length,
+    unsettled: [...acknowledged].filter((id) => later.has(id) && !already.has(id)).length,
     unanswered: controllers.filter(
       (record) => record.kind === 'invoke' && before(record) && !answered.has(transmissionOf(record)),
     ).length,
