@@ -296,9 +296,9 @@ describeEachDatabase('retention', (open) => {
   });
 
   it('[MSG2] removes exactly the leading entries of each inbox that all ended long enough ago', async () => {
-    const inbox = fc.array(fc.constantFrom(old - 5, old, young, null), { maxLength: 12 });
+    const inbox = fc.array(fc.constantFrom(old - 5, old, young, null), { maxLength: 12, size: 'max' });
     await fc.assert(
-      fc.asyncProperty(fc.array(inbox, { minLength: 1, maxLength: 4 }), async (inboxes) => {
+      fc.asyncProperty(fc.array(inbox, { minLength: 1, maxLength: 4, size: 'max' }), async (inboxes) => {
         await emptyLedger(database);
         const ids = [];
         for (const [n, ended] of inboxes.entries())

@@ -432,7 +432,7 @@ describeEachDatabase('room commands', (open) => {
     );
     const step = fc.record({ process: fc.nat(1), socket: fc.nat(2), target, posts: fc.boolean() });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }), async (steps) => {
         await emptyLedger(database);
         for (const screen of FIVE) await harness.addScreen(screen);
         for (const [roomId, screens] of Object.entries(rooms)) await harness.openRoom(roomId, screens);

@@ -137,7 +137,7 @@ it('[PRF1] [DL32] never has one key in two batches, keeps the order of a key, an
     fc.constant('turn' as const),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
       const { processor, underWay } = held();
       const seen = new Map<number, number[]>();
       const outcomes: Promise<unknown>[] = [];

@@ -276,7 +276,7 @@ class Reference {
 it('[DL72] [DL73] does as a plain model does, whatever order calls, ends and time come in', async () => {
   let opened = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { minLength: 40, maxLength: 120 }), async (steps) => {
+    fc.asyncProperty(fc.array(anyStep, { minLength: 40, maxLength: 120, size: 'max' }), async (steps) => {
       const { clock, breaker } = setUp({ longestPauseMs: 8000 });
       const model = new Reference(() => clock.monotonic());
       const under: ReturnType<typeof held>[] = [];
