@@ -12,7 +12,7 @@ import {
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { startHookReceiver } from '../../test/support/hook-receiver.js';
-import { type RoomsHarness, roomsHarness, triggerRoom } from '../../test/support/rooms.js';
+import { Reader, type RoomsHarness, roomsHarness, triggerRoom } from '../../test/support/rooms.js';
 import {
   type Database,
   DatabaseError,
@@ -141,6 +141,17 @@ describeEachDatabase('room commands', (open) => {
         { id: command.id, target: { roomId: 'empty' }, status: 'executed', deliveries: [] },
       ],
     });
+  });
+
+  it('[MSG3] a message that comes by no socket reaches the room all the same', async () => {
+    await harness.openRoom('lobby');
+    const reader = new Reader();
+    await harness.commands.rooms.subscribe(harness.grant('lobby'), reader);
+    const message = { id: randomUUID(), timestamp: undefined, roomId: 'lobby', data: { n: 1 } };
+    await harness.commands.rooms.message({ principal: userPrincipal() }, message);
+    const [entry] = await reader.received(1);
+    expect(entry).toMatchObject({ id: message.id, seq: 1 });
+    expect(entry).not.toHaveProperty('socketId');
   });
 
   it('[MSG1] [DL4] [DL6] copies of a room command are one entry, in one batch, in two processes and later', async () => {

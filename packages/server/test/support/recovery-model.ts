@@ -236,7 +236,7 @@ export class RecoveryModel {
   }
 
   /** The client's rule: where it cannot go on from its own place, it takes the server's, and the ids decide what is a repeat. */
-  #onReady(epoch: string, { recovered, acked }: StreamState): void {
+  #onReady(epoch: string, { recovered, acked = 0 }: StreamState): void {
     const place = this.#place;
     if (recovered && place.epoch === epoch) return;
     const earlier = new Set([...place.earlier, ...place.executed]);
