@@ -193,7 +193,7 @@ describeEachDatabase('room commands', (open) => {
     expect(await holes()).toEqual([]);
   });
 
-  it('[MSG6] [STB4] [DL87] a member with MAX_PENDING entries alone gets dead{overflow}; its number is given all the same', async () => {
+  it('[MSG2] [DL87] a member with MAX_PENDING entries alone gets dead{overflow}; its number is given all the same', async () => {
     // It allows every command and takes no event, so that all events stay in the outbox to be counted.
     const receiver = await startHookReceiver((response, { headers }) =>
       response.writeHead(headers['bongsu-event'] === 'command' ? 204 : 503).end(),
@@ -258,7 +258,7 @@ describeEachDatabase('room commands', (open) => {
     ]);
   });
 
-  it('[MSG6] an entry that ended for want of room is never sent, and what comes after it is', async () => {
+  it('[DL87] an entry that ended for want of room is never sent, and what comes after it is', async () => {
     const own = await another({ config: commandsConfig({ maxPendingPerScreen: 1 }) });
     await harness.openRoom('lobby', ['scr_a']);
     for (const [roomId, room] of harness.rooms) own.rooms.set(roomId, room);
