@@ -27,6 +27,7 @@ const steps = {
   },
   'unused code and dependencies (knip)': () => runNode('node_modules/knip/bin/knip.js', []),
   'generated files': () => runNode('scripts/generate.mjs', ['--check']),
+  'branches of the delivery core (coverage)': () => runNode('scripts/coverage.mjs', []),
 };
 
 requireNode();

@@ -17,12 +17,14 @@ export const LIFTED = {
 export const NODE_FLAGS = ['--max-semi-space-size=32'];
 
 /** `bongsu serve` as a process of its own, of this tree or of the one that `bin` is in; resolves when it is ready. */
-export async function serve(settings, { core, cpuProfile, bin = SERVER } = {}) {
+export async function serve(settings, { core, cpuProfile, preload, bin = SERVER } = {}) {
   const { PATH, HOME, TMPDIR } = process.env;
   const port = settings.PORT;
   const url = `http://127.0.0.1:${port}`;
   const profiling = cpuProfile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfile}`];
-  const child = start(process.execPath, [...NODE_FLAGS, ...profiling, bin, 'serve'], {
+  // Loaded before it, and spoken to by messages.
+  const loading = preload === undefined ? [] : ['--import', preload];
+  const child = start(process.execPath, [...NODE_FLAGS, ...profiling, ...loading, bin, 'serve'], {
     core,
     env: {
       PATH,
@@ -32,7 +34,7 @@ export async function serve(settings, { core, cpuProfile, bin = SERVER } = {}) {
       ...LIFTED,
       ...settings,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(preload === undefined ? [] : ['ipc'])],
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -181,7 +181,10 @@ class World {
 }
 
 describe('the offset rule under any sequence of crashes', () => {
-  const script = fc.array(fc.tuple(fc.constantFrom(...FATES), fc.nat({ max: 3 })), { maxLength: 60 });
+  const script = fc.array(fc.tuple(fc.constantFrom(...FATES), fc.nat({ max: 3 })), {
+    maxLength: 60,
+    size: 'max',
+  });
 
   for (const policy of ['at-least-once', 'at-most-once'] as const) {
     it(`[CL2] ${policy}: each runs once, but for crashes between begin and end`, () => {

@@ -13,6 +13,7 @@ import { httpSurfaceRules } from './rules/http-surface.js';
 import { identityRules } from './rules/identity.js';
 import { limitRules } from './rules/limits.js';
 import { pairingRules } from './rules/pairing.js';
+import { receiptRules } from './rules/receipts.js';
 import { screenRules } from './rules/screens.js';
 import { socketRules } from './rules/sockets.js';
 import { statusRules } from './rules/status.js';
@@ -43,6 +44,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'accepting [DL]': acceptingRules,
     'commands over HTTP [DL]': httpCommandRules,
     'delivering [DL]': deliveringRules,
+    'receipts [DL]': receiptRules,
     'ending [DL]': endingRules,
     'status [DL]': statusRules,
     'displays [DL]': displayRules,

@@ -18,7 +18,7 @@ const BY_DEFAULT = {
   HANDSHAKE_FAILURES_PER_MINUTE: '10',
 };
 
-describeEachServer('conformance', (start) => {
+describeEachServer('[BEY3] conformance', (start) => {
   conformanceSuite(async () => {
     const clock = new SkewedClock();
     const { url } = await start({ settings: LIFTED, overrides: { clock } });
@@ -29,6 +29,6 @@ describeEachServer('conformance', (start) => {
   });
 });
 
-describeEachServer('conformance of the limits', (start) => {
+describeEachServer('[BEY3] conformance of the limits', (start) => {
   limitsConformanceSuite(async () => ({ url: (await start({ settings: BY_DEFAULT })).url }));
 });

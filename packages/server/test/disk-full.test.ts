@@ -91,7 +91,7 @@ describe.each(['embedded', 'postgres'] as const)('a full disk (%s)', (profile) =
     await rm(folder, { recursive: true });
   });
 
-  it('[STB3] [DL1] [DL81] accepting stops with UNAVAILABLE, goes on when there is room, and nothing accepted is lost', async () => {
+  it('[DL1] [DL81] accepting stops with UNAVAILABLE, goes on when there is room, and nothing accepted is lost', async () => {
     const owner = await world.person('owner');
     const { screenId } = await world.createScreen(owner);
     const socket = await world.controller(owner);

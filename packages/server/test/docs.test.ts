@@ -137,12 +137,12 @@ describe('docs/delivery.md, docs/resilience.md', () => {
       expect(all(page, /\[([A-Z]{2}\d+)\]/g).filter((rule) => !rules.has(rule))).toEqual([]);
       const diagrams = all(page, /```mermaid\n([\s\S]*?)```/g);
       const text = page.replace(/```[\s\S]*?```/g, '');
-      const rows = all(text, /^\|[^\n]*\|\n\|[-|]+\|\n((?:\|.*\n)+)/gm).flatMap((table) =>
+      const rows = all(text, /^\|[^\n]*\|\n\|[-|]+\|\n((?:\|.*\n)+)/gm).flatMap((table = '') =>
         table.trim().split('\n'),
       );
       const statements = [...diagrams, ...rows, ...all(text, /^((?:-|\d+\.) .*)$/gm)];
       expect(statements.length).toBeGreaterThan(10);
-      expect(statements.filter((statement) => !/\[[A-Z]{2}\d+\]/.test(statement))).toEqual([]);
+      expect(statements.filter((statement = '') => !/\[[A-Z]{2}\d+\]/.test(statement))).toEqual([]);
     }
   });
 

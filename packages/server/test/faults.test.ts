@@ -145,7 +145,7 @@ describe("PGlite's worker is killed", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('[STB3] [DL81] in the middle of batches: it is back within 5 s, nothing accepted is lost or run twice', async () => {
+  it('[DL39] [DL81] in the middle of batches: it is back within 5 s, nothing accepted is lost or run twice', async () => {
     await harness.addScreen('scr_a');
     const screen = new FakeScreen('scr_a', { answer: executed });
     await connectScreen(harness.commands, screen);
@@ -187,7 +187,7 @@ describeEachServer('clocks', (start) => {
     ['behind', -MINUTES_10],
     ['ahead', MINUTES_10],
   ])(
-    "[STB6] [DL9] a node's clock 10 min %s, or set while it runs, refuses nothing and delivers",
+    "[DL9] a node's clock 10 min %s, or set while it runs, refuses nothing and delivers",
     async (_, offMs) => {
       const clock = wrongClock(offMs);
       const { url } = await start({ overrides: { clock } });
@@ -208,7 +208,7 @@ describeEachServer('clocks', (start) => {
     },
   );
 
-  it("[STB6] [DL9] a controller's clock 10 min off is told the time, and is accepted by it", async () => {
+  it("[DL9] a controller's clock 10 min off is told the time, and is accepted by it", async () => {
     const { url } = await start();
     const world = new World({ url });
     const owner = await world.person('owner');

@@ -43,7 +43,7 @@ const ACCEPTED_AT = 5000;
 const accepted = (batch: EncodedBatch): AcceptOutcome[] =>
   batch.order.map((_, index) => ({ kind: 'accepted', seq: index + 1, acceptedAt: ACCEPTED_AT, epoch: 'e' }));
 
-type Answer = DatabaseFault | ((batch: EncodedBatch) => AcceptOutcome[]);
+type Answer = DatabaseFault | Error | ((batch: EncodedBatch) => AcceptOutcome[]);
 
 /** Each call gets the next answer; the last one stays. */
 function ledgerThat(...answers: Answer[]) {
@@ -52,6 +52,7 @@ function ledgerThat(...answers: Answer[]) {
     calls.push(name);
     const next = answers.length > 1 ? answers.shift() : answers[0];
     if (typeof next === 'function') return next(batch);
+    if (next instanceof Error) throw next;
     throw new DatabaseError(next ?? 'content', 'made up');
   };
   const deps = {
@@ -61,7 +62,10 @@ function ledgerThat(...answers: Answer[]) {
     log: silentLog,
     deadlineMs: 10_000,
   };
-  return { calls, commit: (commands: NewCommand[]) => commitBatch(commands, deps) };
+  return {
+    calls,
+    commit: (commands: NewCommand[], signal?: AbortSignal) => commitBatch(commands, deps, signal),
+  };
 }
 
 it.each(['unique', 'deadlock', 'serialization'] as const)(
@@ -131,6 +135,37 @@ it('[DL40] what was stored row by row stays accepted when the database goes away
   ]);
   // The third is not even tried: each try may last until the deadline.
   expect(calls).toEqual(['fast', 'fast', 'fast']);
+});
+
+it('[DL39] a fault of ours is passed on, but after an unknown COMMIT it is INDETERMINATE', async () => {
+  const fault = new Error('a fault of ours');
+  await expect(ledgerThat(fault).commit([command()])).rejects.toBe(fault);
+  await expect(ledgerThat('commit-unknown', fault).commit([command()])).rejects.toMatchObject({
+    code: 'INDETERMINATE',
+  });
+});
+
+it('[DL40] a fault of ours in the middle of a batch that is stored row by row refuses the rest', async () => {
+  const { commit } = ledgerThat('content', accepted, new Error('a fault of ours'));
+  expect(await commit([command(), command()])).toMatchObject([
+    { kind: 'accepted' },
+    { kind: 'refused', error: { code: 'UNAVAILABLE' } },
+  ]);
+});
+
+it('[DL32] a batch that others hold up until the deadline is UNAVAILABLE: nothing of it was written', async () => {
+  await expect(ledgerThat('deadlock').commit([command()])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
+
+it('[DL39] [DL6] a row of the same moment with other content is not our own', async () => {
+  const known = { stream: 's', seq: 7, acceptedAt: ACCEPTED_AT, fingerprint: 'cd'.repeat(16), epoch: 'e' };
+  const { commit } = ledgerThat('commit-unknown', () => [{ kind: 'known', ...known }]);
+  expect(await commit([command()])).toEqual([{ kind: 'known', ...known }]);
+});
+
+it('[DL39] a server that waits no longer answers INDETERMINATE for what may be written', async () => {
+  const { commit } = ledgerThat('commit-unknown');
+  await expect(commit([command()], AbortSignal.abort())).rejects.toMatchObject({ code: 'INDETERMINATE' });
 });
 
 it('[DL32] sends rows by stream, then by arrival, and tells which is whose', () => {

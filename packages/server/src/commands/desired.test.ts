@@ -106,7 +106,7 @@ describeEachDatabase('what screens should show', (open) => {
       isTrigger: fc.boolean(),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), async (steps) => {
         await Promise.all(
           steps.map(({ target, displayIndex, socketId, isTrigger }) => {
             const id = randomUUID();

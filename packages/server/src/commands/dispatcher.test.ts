@@ -351,7 +351,7 @@ describeEachDatabase('delivering', (open) => {
     expect(await statuses()).toEqual([]);
   });
 
-  it('[STB4] a fence that nobody waits for any more may fail without ending the process', async () => {
+  it('[DL34] a fence that nobody waits for any more may fail without ending the process', async () => {
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
     const forgotten = harness.commands.attachScreen(new FakeScreen('scr_none'));

@@ -11,7 +11,7 @@ import { Heads } from './heads.js';
 import type { Hint, Hints } from './hints.js';
 import { buffersOf, type Unanswered } from './inbox.js';
 import { measureOldestPending } from './oldest-pending.js';
-import { resumeState } from './resume.js';
+import { recover } from './resume.js';
 import { RetryQueue } from './retry-queue.js';
 import { ScreenSession, type SessionHost } from './screen-session.js';
 import { StatusTeller } from './status-teller.js';
@@ -171,9 +171,8 @@ export class Dispatcher {
       this.#deps.epoch.note(answer.epoch);
       // A new epoch closes all, this one too; an answer of a past one, which was under way, is worth nothing.
       if (session.isGone || answer.epoch !== this.#deps.epoch.current) throw new BongsuError('UNAVAILABLE');
-      const { resume } = session.connection;
-      const state = resumeState(resume, answer);
-      session.inbox.start(answer.ackedSeq, answer.lastSeq, resume && state.recovered ? resume.seq : 0);
+      const { state, executed } = recover(session.connection.resume, answer);
+      session.inbox.start(answer.ackedSeq, answer.lastSeq, executed);
       return { stream: session.stream, epoch: answer.epoch, state };
     } catch (error) {
       session.end(false);

@@ -12,7 +12,7 @@ it('[DL43] [DL44] [DL50] [MSG3] whatever happens in whatever order: in order, be
   const seen = new Set<string>();
   fc.assert(
     fc.property(
-      fc.array(action, { maxLength: 150 }),
+      fc.array(action, { maxLength: 150, size: 'max' }),
       fc.constantFrom(1, 2, 3, 5, 32),
       fc.nat(12),
       (actions, window, waiting) => {

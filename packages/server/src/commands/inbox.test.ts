@@ -384,6 +384,19 @@ describe('the inbox of a connected screen', () => {
     expect(done()).toEqual(['expired[1]=1!']);
   });
 
+  it('[BEY7] knows how old the oldest is that has not ended', () => {
+    const { opened } = recorded({ window: 2 });
+    const inbox = opened();
+    expect(inbox.oldestPendingAt).toBeUndefined();
+    inbox.page([1, 2, 3, 4].map((seq) => entry(seq, { acceptedAt: seq * 10, settled: seq === 3 })));
+    inbox.headIs(4);
+    expect(inbox.oldestPendingAt).toBe(10);
+    inbox.receipt(2, EXECUTED);
+    expect(inbox.oldestPendingAt).toBe(10);
+    inbox.receipt(1, EXECUTED);
+    expect(inbox.oldestPendingAt).toBe(40);
+  });
+
   it('[DL41] bounds what it keeps for a screen that does not answer', () => {
     for (const [window, entries, heavy] of [
       [1, 64, 16],

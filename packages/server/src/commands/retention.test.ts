@@ -296,9 +296,9 @@ describeEachDatabase('retention', (open) => {
   });
 
   it('[MSG2] removes exactly the leading entries of each inbox that all ended long enough ago', async () => {
-    const inbox = fc.array(fc.constantFrom(old - 5, old, young, null), { maxLength: 12 });
+    const inbox = fc.array(fc.constantFrom(old - 5, old, young, null), { maxLength: 12, size: 'max' });
     await fc.assert(
-      fc.asyncProperty(fc.array(inbox, { minLength: 1, maxLength: 4 }), async (inboxes) => {
+      fc.asyncProperty(fc.array(inbox, { minLength: 1, maxLength: 4, size: 'max' }), async (inboxes) => {
         await emptyLedger(database);
         const ids = [];
         for (const [n, ended] of inboxes.entries())
@@ -467,7 +467,7 @@ describePostgres('retention beside accepting', (open) => {
   });
 });
 
-it('[STB6] runs again and again at uneven times, and not after it was stopped', async () => {
+it('[MSG2] runs again and again at uneven times, and not after it was stopped', async () => {
   const clock = new ManualClock();
   const asked: number[] = [];
   let answered: () => void = () => {};
@@ -502,7 +502,7 @@ it('[STB6] runs again and again at uneven times, and not after it was stopped', 
   expect(clock.pending).toBe(0);
 });
 
-it('[STB5] a run that failed is followed by the next', async () => {
+it('[MSG2] a run that failed is followed by the next', async () => {
   const clock = new ManualClock();
   const second = new Promise<void>((resolve) => {
     let tries = 0;

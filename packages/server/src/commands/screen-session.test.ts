@@ -120,3 +120,27 @@ it('[DL50] a cancelling that could not be written is none', async () => {
   answers.push(async () => false);
   expect(await session.cancel(entry(3))).toBe('closed');
 });
+
+it('[DL20] a receipt that names another entry counts for nothing, and its callback is used up', () => {
+  const { session, screen, bad, settlements } = setUp();
+  session.inbox.hint(entry(1));
+  screen.sent[0]?.receipt({ status: 'executed', stream: 'screen:scr_b', seq: 1 });
+  expect([bad, settlements, session.inbox.inFlight]).toEqual([[1], [], 1]);
+});
+
+it('[DL63] an entry that was requeued names the first id of its chain', () => {
+  const { session, screen } = setUp({ window: 2 });
+  session.inbox.hint(entry(1));
+  session.inbox.hint(entry(2, { requeueOf: 'id-0' }));
+  expect(screen.sent.map(({ entry: sent }) => sent.requeueOf)).toEqual([undefined, 'id-0']);
+});
+
+it('[DL48] what dies of silence at its first send has no error to tell', async () => {
+  const { session, screen, clock, settlements } = setUp();
+  session.inbox.hint(entry(1));
+  clock.advance(20_000);
+  screen.packet();
+  expect(settlements[0]?.ended).toEqual([
+    { seq: 1, status: 'dead', attempts: 1, error: null, reason: 'no-receipt' },
+  ]);
+});

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, expect, it } from 'vitest';
-import { commandsHarness, connectScreen, FakeScreen } from '../../test/support/commands.js';
+import {
+  type CommandsHarness,
+  commandsHarness,
+  connectScreen,
+  FakeScreen,
+} from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import type { Database } from '../platform/database/database.js';
 
@@ -49,20 +54,44 @@ describeEachDatabase('statements', (open) => {
     await harness.commands.stop(AbortSignal.timeout(1000));
   });
 
-  it('[DL37] 200 screens that come back at once share statements for fences and reads', async () => {
-    const harness = commandsHarness(database);
-    await harness.commands.start();
-    const ids = Array.from({ length: 200 }, (_, n) => `scr_${n}`);
-    const streams: number[] = [];
-    for (const id of ids) streams.push(await harness.addScreen(id));
-    await fill(streams, 1);
+  /** So many screens with an entry each come back at once. Answers the statements that it took, and who recovered. */
+  async function comeBack(harness: CommandsHarness, name: string, count: number) {
+    const ids = Array.from({ length: count }, (_, n) => `${name}_${n}`);
+    const made = await database.query<{ id: number }>(
+      "insert into streams (kind, name) select 'screen', n from unnest($1::text[]) as u(n) returning id",
+      [ids],
+    );
+    await database.query(
+      'insert into screen_sessions (screen_id, stream_id) select name, id from streams where name = any($1)',
+      [ids],
+    );
+    await fill(
+      made.map(({ id }) => id),
+      1,
+    );
     calls.clear();
     const screens = ids.map((id) => new FakeScreen(id, { answer: executed }));
-    await Promise.all(screens.map((screen) => connectScreen(harness.commands, screen)));
+    const attached = await Promise.all(screens.map((screen) => connectScreen(harness.commands, screen)));
     await Promise.all(screens.map((screen) => screen.received(1)));
+    return {
+      recovered: attached.filter(({ ready }) => ready.state.recovered).length,
+      fences: callsOf('take_fences'),
+      reads: callsOf('read_entries') + callsOf('read_inboxes'),
+    };
+  }
+
+  it('[DL37] [STB5] of 200 and of 1,000 screens that come back at once all recover, by a few more statements', async () => {
+    const harness = commandsHarness(database);
+    await harness.commands.start();
+    const few = await comeBack(harness, 'few', 200);
+    const many = await comeBack(harness, 'many', 1000);
+    expect([few.recovered, many.recovered]).toEqual([200, 1000]);
     // Batches of 50, then 100; reads of 50, then 64. Two may go before the rest is there.
-    expect(callsOf('take_fences')).toBeLessThanOrEqual(6);
-    expect(callsOf('read_entries') + callsOf('read_inboxes')).toBeLessThanOrEqual(10);
+    expect(few.fences).toBeLessThanOrEqual(6);
+    expect(few.reads).toBeLessThanOrEqual(10);
+    // The 800 more are as many full batches, and some more while batches grow.
+    expect(many.fences - few.fences).toBeLessThanOrEqual(Math.ceil(800 / 256) + 4);
+    expect(many.reads - few.reads).toBeLessThanOrEqual(Math.ceil(800 / 64) + 6);
     await harness.commands.stop(AbortSignal.timeout(1000));
   });
 

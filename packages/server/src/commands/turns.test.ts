@@ -20,3 +20,12 @@ it('[DL3] lets each go on only after all earlier ones of its lane ended, in any 
   expect(turns.size).toBe(0);
   expect(turns.take('socket').isFirst).toBe(true);
 });
+
+it('[DL3] a turn that ended twice takes nothing from who follows', async () => {
+  const turns = new Turns();
+  const [a, b] = [turns.take('socket'), turns.take('socket')];
+  a.end();
+  a.end();
+  await b.first();
+  expect([b.isFirst, turns.isFree('socket')]).toEqual([true, false]);
+});

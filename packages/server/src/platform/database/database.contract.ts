@@ -28,7 +28,7 @@ export function databaseContract(open: OpenDatabase): void {
 type Fault = (expected: DatabaseFault, sqlState?: string) => unknown;
 
 function values(database: () => Database, fault: Fault): void {
-  it('[STB3] reads int8 as a number and refuses one beyond 2^53', async () => {
+  it('[BEY3] reads int8 as a number and refuses one beyond 2^53', async () => {
     const rows = await database().query(
       'select 9007199254740991::int8 as a, array[1, null]::int8[] as b, -5::int8 c',
     );
@@ -37,7 +37,7 @@ function values(database: () => Database, fault: Fault): void {
     await expect(database().query('select 1 as a')).resolves.toEqual([{ a: 1 }]);
   });
 
-  it('[STB3] carries bytea, json, uuid, booleans, null and floats both ways', async () => {
+  it('[BEY3] carries bytea, json, uuid, booleans, null and floats both ways', async () => {
     const id = randomUUID();
     const bytes = Uint8Array.of(0, 1, 92, 255);
     const rows = await database().query(
@@ -48,7 +48,7 @@ function values(database: () => Database, fault: Fault): void {
     expect(rows[0]?.a?.constructor).toBe(Uint8Array);
   });
 
-  it('[STB3] passes arrays through unnest whatever is in them', async () => {
+  it('[BEY3] passes arrays through unnest whatever is in them', async () => {
     const texts = ['plain', 'a"b', 'c\\d', '{e,f}', '', 'NULL', null, ' 🎈\n'];
     const ids = texts.map(() => randomUUID());
     const numbers = [0, -1, Number.MAX_SAFE_INTEGER, null, 4, 5, 6, 7];
@@ -78,7 +78,7 @@ function values(database: () => Database, fault: Fault): void {
     await expect(database().query('select 1 as a')).resolves.toEqual([{ a: 1 }]);
   });
 
-  it('[STB3] carries a megabyte in and out', async () => {
+  it('[BEY3] carries a megabyte in and out', async () => {
     const text = 'é"\\x'.repeat(250_000);
     const rows = await database().query<{ t: string }>('select $1::text as t', [text]);
     expect(rows[0]?.t === text).toBe(true);
@@ -124,7 +124,7 @@ function transactions(database: () => Database, fault: Fault): void {
     expect(await count()).toBe(before + 1);
   });
 
-  it('[STB3] goes on after a failed statement, its transaction rolled back whole', async () => {
+  it('[BEY3] goes on after a failed statement, its transaction rolled back whole', async () => {
     const before = await count();
     await expect(
       database().transaction(async (tx) => {
@@ -145,7 +145,7 @@ function transactions(database: () => Database, fault: Fault): void {
     expect(await count()).toBe(before);
   });
 
-  it('[STB3] names the broken constraint, unique and deferred ones too', async () => {
+  it('[BEY3] names the broken constraint, unique and deferred ones too', async () => {
     await database().query("insert into things values (20, 'twenty')");
     await expect(database().query("insert into things values (21, 'twenty')")).rejects.toEqual(
       expect.objectContaining({
@@ -162,7 +162,7 @@ function transactions(database: () => Database, fault: Fault): void {
     );
   });
 
-  it('[STB4] keeps concurrent callers apart', async () => {
+  it('[BEY3] keeps concurrent callers apart', async () => {
     await database().query("insert into things values (30, 'thirty', 0)");
     const add = (value: number) =>
       database().transaction(async (tx) => {
@@ -178,12 +178,12 @@ function transactions(database: () => Database, fault: Fault): void {
     expect(rows).toEqual([{ amount: 190 - 7 }]);
   });
 
-  it('[STB3] refuses statements of a transaction that is over', async () => {
+  it('[BEY3] refuses statements of a transaction that is over', async () => {
     const escaped = await database().transaction(async (tx) => tx);
     await expect(escaped.query('select 1')).rejects.toEqual(fault('content'));
   });
 
-  it('[STB3] runs several statements of one text, all or none', async () => {
+  it('[BEY3] runs several statements of one text, all or none', async () => {
     await expect(database().exec("insert into things values (40, 'forty'); select 1 / 0")).rejects.toEqual(
       fault('content', '22012'),
     );
@@ -195,7 +195,7 @@ function transactions(database: () => Database, fault: Fault): void {
 function deadlines(database: () => Database, fault: Fault): void {
   const SLOW = 'select pg_sleep(0.4)';
 
-  it('[STB3] ends a statement that outlives its deadline, and its transaction with it', async () => {
+  it('[BEY3] ends a statement that outlives its deadline, and its transaction with it', async () => {
     const late = database().transaction(async (tx) => {
       await tx.query("insert into things values (50, 'fifty')");
       await tx.query(SLOW, [], { timeoutMs: 20 });
@@ -204,7 +204,7 @@ function deadlines(database: () => Database, fault: Fault): void {
     await expect(database().query('select id from things where id = 50')).resolves.toEqual([]);
   });
 
-  it('[STB3] gives up at once when the caller does, before, while waiting and while running', async () => {
+  it('[BEY3] gives up at once when the caller does, before, while waiting and while running', async () => {
     const early = AbortSignal.abort();
     await expect(database().query('select 1', [], { signal: early })).rejects.toEqual(fault('aborted'));
     const running = new AbortController();
@@ -221,7 +221,7 @@ function deadlines(database: () => Database, fault: Fault): void {
     await expect(database().query('select id from things where id = 51')).resolves.toEqual([]);
   });
 
-  it('[STB3] does not commit what was given up before COMMIT', async () => {
+  it('[BEY3] does not commit what was given up before COMMIT', async () => {
     const controller = new AbortController();
     const work = database().transaction(
       async (tx) => {
@@ -242,7 +242,7 @@ function deadlines(database: () => Database, fault: Fault): void {
 }
 
 function locks(database: () => Database): void {
-  it('[STB4] gives a lock to one holder until it is released', async () => {
+  it('[BEY3] gives a lock to one holder until it is released', async () => {
     const held = await database().tryLock('contract', 'holder');
     expect(held).toBeDefined();
     await expect(database().tryLock('contract', 'other')).resolves.toBeUndefined();

@@ -109,6 +109,22 @@ it('[PRF1] a failed batch refuses its own items only', async () => {
   expect(await second).toBe(2);
 });
 
+it('[PRF1] an answer too few refuses the batch: nobody gets what is another one’s', async () => {
+  const { processor } = held({ process: async () => [7] });
+  const both = [processor.add({ key: 1, n: 1 }), processor.add({ key: 2, n: 2 })];
+  for (const result of await Promise.allSettled(both)) {
+    expect(result).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringContaining('one result') },
+    });
+  }
+  expect(processor.pending).toBe(0);
+});
+
+it('[PRF1] is idle at once when nothing waits', async () => {
+  await held().processor.idle();
+});
+
 it('[PRF1] nobody waits longer than the bound for a slot', async () => {
   let onDeadline = () => {};
   const clock: Clock = {
@@ -137,7 +153,7 @@ it('[PRF1] [DL32] never has one key in two batches, keeps the order of a key, an
     fc.constant('turn' as const),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
       const { processor, underWay } = held();
       const seen = new Map<number, number[]>();
       const outcomes: Promise<unknown>[] = [];

@@ -102,6 +102,34 @@ describe('CircuitBreaker', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('[DL73] a probe that is answered no closes it: who answers is well', async () => {
+    const { clock, breaker, open } = setUp({ probe: () => Promise.reject(new Fault('answer')) });
+    await open();
+    clock.advance(1000);
+    await flush();
+    expect(breaker.state).toBe('CLOSED');
+  });
+
+  it('[DL73] stopped before its probe was due it stays open, and says to come at once', async () => {
+    const { clock, breaker, open } = setUp({ probe: async () => 1 });
+    await open();
+    breaker.stop();
+    clock.advance(5000);
+    await flush();
+    expect([breaker.state, breaker.refusesForMs()]).toEqual(['OPEN', 1]);
+  });
+
+  it('[DL72] an error of what judges the errors is not hidden', async () => {
+    const broken = new Error('cannot judge');
+    const { breaker } = setUp({
+      judge: () => {
+        throw broken;
+      },
+    });
+    await expect(breaker.execute(() => Promise.reject(new Fault('failure')))).rejects.toBe(broken);
+    expect(breaker.state).toBe('CLOSED');
+  });
+
   it('[DL73] takes a probe that hangs for a failed one', async () => {
     let probes = 0;
     const probe = () => {
@@ -276,7 +304,7 @@ class Reference {
 it('[DL72] [DL73] does as a plain model does, whatever order calls, ends and time come in', async () => {
   let opened = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { minLength: 40, maxLength: 120 }), async (steps) => {
+    fc.asyncProperty(fc.array(anyStep, { minLength: 40, maxLength: 120, size: 'max' }), async (steps) => {
       const { clock, breaker } = setUp({ longestPauseMs: 8000 });
       const model = new Reference(() => clock.monotonic());
       const under: ReturnType<typeof held>[] = [];

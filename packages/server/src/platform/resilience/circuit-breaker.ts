@@ -165,8 +165,8 @@ export class CircuitBreaker {
         const verdict = 'error' in end ? judge(end.error) : 'answer';
         this.#tellCall('error' in end ? verdict : 'success');
         if (!isTry && period !== this.#period) throw new Uncounted(end);
-        if (verdict === 'answer') return end;
-        if ('error' in end) this.#lastError = end.error;
+        if (verdict === 'answer' || !('error' in end)) return end;
+        this.#lastError = end.error;
         if (verdict === 'nothing' && !isTry) throw new Uncounted(end);
         if (isTry && verdict === 'failure') this.#failedTries += 1;
         throw new Counted(end);
