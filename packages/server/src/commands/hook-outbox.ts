@@ -28,6 +28,7 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 600_000;
 const GIVEN_UP_AFTER_MS = 24 * 3_600_000;
 const GIVEN_UP_AT_ONCE = 1000;
+const LOOK_FOR_OLD_EVERY_MS = 60_000;
 /** What other processes wrote is found at least this often. */
 const POLL_MS = 5000;
 const LARGEST_COUNT = 32_767;
@@ -41,6 +42,7 @@ export class HookOutbox {
   readonly #counter;
   #running: Promise<void> | undefined;
   #again = false;
+  #lookForOldAt = Number.NEGATIVE_INFINITY;
   #cancelTimer = () => {};
 
   constructor(deps: HookOutboxDeps) {
@@ -175,9 +177,13 @@ export class HookOutbox {
 
   /** Only while the hook is known to be away: events of a day when this server was away are sent first. */
   async #giveUpOld(): Promise<void> {
-    const { store, databaseClock } = this.#deps;
+    const { store, clock, databaseClock } = this.#deps;
+    const now = clock.monotonic();
+    if (now < this.#lookForOldAt) return;
     const gone = await store.giveUp(databaseClock() - GIVEN_UP_AFTER_MS, GIVEN_UP_AT_ONCE);
     for (const { kind, count } of gone) this.#tellGivenUp(kind, count);
+    const isMore = gone.reduce((total, { count }) => total + count, 0) >= GIVEN_UP_AT_ONCE;
+    this.#lookForOldAt = isMore ? now : now + LOOK_FOR_OLD_EVERY_MS;
   }
 
   #tellGivenUp(kind: HookEvent['kind'], count: number): void {
