@@ -36,6 +36,9 @@ create table hook_outbox (
   next_at bigint not null
 );
 create index hook_outbox_next_at on hook_outbox (next_at);
+create index hook_outbox_at on hook_outbox (at);
 
 create index dead_letters_at on dead_letters (at);
 create index dead_letters_waiting on dead_letters (at desc, id) where requeued_as is null;
+-- For counts, and for requeueing by screen or reason.
+create index dead_letters_waiting_screen on dead_letters (screen_id, reason, at) where requeued_as is null;

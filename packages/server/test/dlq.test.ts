@@ -52,6 +52,10 @@ describePglite('bongsu dlq', () => {
     expect(alone.out.trim().split('\n')).toHaveLength(4);
     expect(alone.out).toContain(`${first?.id}  `);
     expect(alone.out).toContain('no \uFFFD[31msignal');
+    const shown = await bongsu('dlq', 'show', first?.id ?? '').ended;
+    expect(shown).toMatchObject({ code: 0, err: '' });
+    expect(shown.out).toContain('\npayload: {"action":"show"}\n');
+    expect(shown.out).toContain('\nerror: no \uFFFD[31msignal\n');
 
     const server = bongsu('serve');
     await server.shows('is ready');
@@ -80,13 +84,20 @@ describePglite('bongsu dlq', () => {
 
     const next = bongsu('serve');
     await next.shows('is ready');
+    const stats = await bongsu('dlq', 'stats', '--json').ended;
+    expect(JSON.parse(stats.out)).toMatchObject({ total: 3, byReason: { lost: 3 }, byScreen: { scr_a: 3 } });
+    const gone = letters[1]?.id ?? '';
+    const deleted = await bongsu('dlq', 'delete', gone, unknown, '--yes', '--json').ended;
+    expect(deleted).toMatchObject({ code: 1, err: expect.stringContaining(`${unknown}: NOT_FOUND`) });
+    expect(JSON.parse(deleted.out)).toMatchObject({ deleted: [gone], failed: [{ id: unknown }] });
+    expect(await bongsu('dlq', 'show', gone).ended).toMatchObject({ code: 1, out: '' });
     const many = await bongsu('dlq', 'requeue', '--screen', 'scr_a', '--yes', '--json').ended;
     expect(many).toMatchObject({ code: 0, err: '' });
-    expect(JSON.parse(many.out)).toEqual({ requeued: 3, left: 0 });
+    expect(JSON.parse(many.out)).toEqual({ requeued: 2, left: 0 });
     next.child.kill('SIGTERM');
     expect((await next.ended).code).toBe(0);
     await expect(stat(owner.controlSocket)).rejects.toMatchObject({ code: 'ENOENT' });
-    // Eight processes, one after another.
+    // Twelve processes, one after another.
   }, 180_000);
 
   it.each([
@@ -96,6 +107,10 @@ describePglite('bongsu dlq', () => {
     [['requeue', '--reason', 'lost'], /say --yes/],
     [['list', '--reason', 'boredom'], /reason/],
     [['list', '--limit', '0'], /limit/],
+    [['show'], /missing required argument/],
+    [['show', 'x'], /ids\.0/],
+    [['delete'], /missing required argument/],
+    [['delete', randomUUID()], /say --yes/],
   ])('[DEP1] dlq %j is bad use: exit 2', async (args, message) => {
     const { code, out, err } = await bongsu('dlq', ...args).ended;
     expect({ code, out }).toEqual({ code: 2, out: '' });
@@ -114,8 +129,34 @@ describePostgres('bongsu dlq', (_open, serverUrl) => {
       const listed = await bongsu('list', '--reason', 'lost', '--limit', '2', '--json');
       const newest = letters.slice(-2).map(({ id }) => ({ id }));
       expect(JSON.parse(listed.out)).toMatchObject({ items: newest.reverse() });
+      const [first, last] = [letters[0]?.id ?? '', letters.at(-1)?.id ?? ''];
+      const shown = await bongsu('show', first, '--json');
+      expect(JSON.parse(shown.out)).toMatchObject({
+        id: first,
+        payload: { action: 'show' },
+        requeuedAs: null,
+      });
+      expect(await bongsu('stats')).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/^4 waiting, the oldest since 20.*\n(.*\n)*lost: 3\n(.*\n)*scr_a: 4\n/),
+      });
+      expect(await bongsu('delete', last, '--yes')).toMatchObject({
+        code: 0,
+        out: `${last}  deleted\n`,
+        err: '',
+      });
       const many = await bongsu('requeue', '--reason', 'lost', '--yes');
-      expect(many).toMatchObject({ code: 0, out: '3 requeued, 0 left\n', err: '' });
+      expect(many).toMatchObject({ code: 0, out: '2 requeued, 0 left\n', err: '' });
+      await plantLetter(database, 'scr_a');
+      const full = await processes.run(['dlq', 'requeue', '--screen', 'scr_a', '--yes'], {
+        DATABASE_URL: fresh.url,
+        MAX_PENDING_PER_SCREEN: '2',
+      }).ended;
+      expect(full).toMatchObject({
+        code: 1,
+        out: '0 requeued, 2 left\n',
+        err: 'bongsu: These screens are full: scr_a. Try again later.\n',
+      });
       await database.query(`update streams set deleted_at = 1`);
       const gone = await bongsu('requeue', letters[0]?.id ?? '');
       expect(gone).toMatchObject({ code: 1, err: expect.stringContaining('SCREEN_NOT_FOUND') });

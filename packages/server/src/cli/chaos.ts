@@ -1,3 +1,4 @@
+import type { Report } from '../chaos/index.js';
 import { explainError } from './explain.js';
 import { quietLog } from './quiet-log.js';
 import { readSettings } from './settings.js';
@@ -15,7 +16,7 @@ export interface ChaosFlags extends CommonOptions {
 
 const DEFAULT_SECONDS = 3600;
 
-/** `--json`: the report. Exits with 1 when a promise was broken, with 2 for bad use. */
+/** `--json`: the report. Exits with 1 when a promise was broken or too little was shown, with 2 for bad use. */
 export async function chaos(terminal: Terminal, flags: ChaosFlags): Promise<ExitCode> {
   const numbers = { runs: flags.runs, seed: flags.seed, duration: flags.duration };
   for (const [name, value] of Object.entries(numbers)) {
@@ -44,13 +45,26 @@ export async function chaos(terminal: Terminal, flags: ChaosFlags): Promise<Exit
       say,
     });
     terminal.out(flags.json ? JSON.stringify(report, null, 2) : formatReport(report));
-    return report.violations > 0 ? 1 : 0;
+    const failure = failureOf(report, flags);
+    if (failure !== undefined) terminal.err(`bongsu: ${failure}`);
+    return failure === undefined ? 0 : 1;
   } catch (error) {
     if (error instanceof UnknownFault) return refuse(terminal, error.message);
     const line = settings && explainError(error, settings.settings);
     terminal.err(`bongsu: ${line ?? (error instanceof Error ? error.message : String(error))}`);
     return 1;
   }
+}
+
+/** Why it fails: a broken promise, or too little shown. Runs that do not count are no proof, unless the time given was over. */
+export function failureOf(
+  { runs, violations }: Pick<Report, 'runs' | 'violations'>,
+  asked: Pick<ChaosFlags, 'runs' | 'duration'>,
+): string | undefined {
+  if (violations > 0) return `${violations} violations`;
+  if (runs === 0) return 'No run counted, so nothing is shown';
+  if (asked.duration !== undefined || runs >= Number(asked.runs)) return undefined;
+  return `Only ${runs} of ${asked.runs} runs counted`;
 }
 
 function refuse(terminal: Terminal, reason: string): ExitCode {

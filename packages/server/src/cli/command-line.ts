@@ -2,10 +2,25 @@ import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.js';
 import { chaos } from './chaos.js';
 import { checkConfig, printConfig } from './config.js';
-import { type ListOptions, listLetters, type RequeueOptions, requeueLetters } from './dlq.js';
+import {
+  deleteLetters,
+  type ListOptions,
+  listLetters,
+  type RequeueOptions,
+  requeueLetters,
+  showLetter,
+  showLetterStats,
+} from './dlq.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
+
+type AddLeaf = <Options extends CommonOptions>(
+  parent: Command,
+  name: string,
+  description: string,
+  action: Action<Options>,
+) => Command;
 
 type Action<Options extends CommonOptions> = (
   terminal: Terminal,
@@ -48,17 +63,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const config = group(program, 'config', 'look at the settings');
   leaf(config, 'check', 'report every fault of the settings', checkConfig);
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);
-  const dlq = group(program, 'dlq', 'look after dead letters: what was given up');
-  leaf(dlq, 'list', 'show them, the newest first', (io, options: ListOptions) => listLetters(io, options))
-    .option('--screen <id>', 'of one screen')
-    .option('--reason <reason>', 'exhausted, rejected, no-receipt, lost or overflow')
-    .option('--requeued', 'those that were sent again')
-    .option('--limit <n>', 'at most so many', '50');
-  leaf(dlq, 'requeue [ids...]', 'send them again', (io, options: RequeueOptions, ids) =>
-    requeueLetters(io, options, ids),
-  )
-    .option('--screen <id>', 'all of one screen')
-    .option('--reason <reason>', 'all of one reason');
+  addDeadLetters(group(program, 'dlq', 'look after dead letters: what was given up'), leaf);
   chaosOptions(leaf(program, 'chaos', 'break a Bongsu in every way it may and count what was lost', chaos));
   try {
     await program.parseAsync([...args], { from: 'user' });
@@ -67,6 +72,23 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : 2;
   }
+}
+
+function addDeadLetters(dlq: Command, leaf: AddLeaf): void {
+  const reason = '--reason <reason>';
+  leaf(dlq, 'list', 'show them, the newest first', (io, options: ListOptions) => listLetters(io, options))
+    .option('--screen <id>', 'of one screen')
+    .option(reason, 'exhausted, rejected, no-receipt, lost or overflow')
+    .option('--requeued', 'those that were sent again')
+    .option('--limit <n>', 'at most so many', '50');
+  leaf(dlq, 'show <id>', 'show one with its payload', showLetter);
+  leaf(dlq, 'stats', 'count those that wait, by reason and screen', showLetterStats);
+  leaf(dlq, 'requeue [ids...]', 'send them again', (io, options: RequeueOptions, ids) =>
+    requeueLetters(io, options, ids),
+  )
+    .option('--screen <id>', 'all of one screen')
+    .option(reason, 'all of one reason');
+  leaf(dlq, 'delete <ids...>', 'throw them away for good', deleteLetters);
 }
 
 function chaosOptions(command: Command): void {

@@ -132,6 +132,34 @@ describe('control socket', () => {
     expect(await isListening(path)).toBe(false);
   });
 
+  it('[DEP1] neither who says nothing nor who stays after the answer delays the close', async () => {
+    const path = await serve(async () => 'done');
+    const silent = createConnection(path);
+    await once(silent, 'connect');
+    const half = createConnection(path);
+    half.write('{"op":');
+    const staying = createConnection({ path, allowHalfOpen: true });
+    staying.write('{"op":"x"}\n');
+    expect(String(await once(staying, 'data'))).toBe('{"ok":true,"result":"done"}\n');
+    const callers = [silent, half, staying];
+    const closed = callers.map((socket) => once(socket.resume(), 'close'));
+    await servers.splice(0)[0]?.close();
+    // It may stay on its side for as long as it likes.
+    staying.destroy();
+    await Promise.all(closed);
+  });
+
+  it('[DEP1] who does not read the answer is left', async () => {
+    const path = await serve(async () => 'x'.repeat(15 * 1024 * 1024));
+    const caller = createConnection(path);
+    caller.pause().write('{"op":"x"}\n');
+    await once(caller, 'connect');
+    // The server takes connections in their order, so it has that one.
+    await expect(askControl(path, 'x', 1)).resolves.toHaveLength(15 * 1024 * 1024);
+    await servers.splice(0)[0]?.close();
+    caller.destroy();
+  });
+
   it('[DEP1] where the path is too long for a socket it lies in a private folder, never in a foreign one', async () => {
     const deep = join(folder, 'x'.repeat(60), 'y'.repeat(60));
     const path = await controlPath(deep);

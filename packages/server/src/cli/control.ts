@@ -29,6 +29,8 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const MAX_CONNECTIONS = 16;
 /** A caller that connected and says nothing. */
 const SILENT_MS = 10_000;
+/** A caller that does not read its answer, or stays after it. */
+const UNREAD_MS = 2000;
 const OWNER_ONLY = 0o600;
 const FOLDER_MODE = 0o700;
 
@@ -56,13 +58,15 @@ async function privateFolder(name: string): Promise<string> {
 /** Listens until closed. The caller owns the data folder, so a socket file that is there was left by a killed process. */
 export async function serveControl(path: string, run: RunOperation, log: Log): Promise<ControlServer> {
   const sockets = new Set<Socket>();
+  /** Those that asked nothing yet. */
+  const silent = new Set<Socket>();
   const underWay = new Set<Promise<void>>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     // A caller that goes away has its reasons.
     socket.on('error', () => undefined);
-    const work = answerOne(socket, run, log).finally(() => underWay.delete(work));
+    const work = answerOne(socket, silent, run, log).finally(() => underWay.delete(work));
     underWay.add(work);
   });
   server.maxConnections = MAX_CONNECTIONS;
@@ -71,6 +75,7 @@ export async function serveControl(path: string, run: RunOperation, log: Log): P
   return {
     async close() {
       const closed = new Promise<void>((done) => server.close(() => done()));
+      for (const socket of silent) socket.destroy();
       await Promise.all(underWay);
       for (const socket of sockets) socket.destroy();
       await closed;
@@ -93,11 +98,13 @@ async function listen(server: Server, path: string): Promise<void> {
   if (process.platform !== 'win32') await chmod(path, OWNER_ONLY);
 }
 
-async function answerOne(socket: Socket, run: RunOperation, log: Log): Promise<void> {
+/** Until the answer is written: what the caller does with its end of the connection is its own affair. */
+async function answerOne(socket: Socket, silent: Set<Socket>, run: RunOperation, log: Log): Promise<void> {
   let answer: Answer;
   try {
+    silent.add(socket);
     socket.setTimeout(SILENT_MS, () => socket.destroy());
-    const line = await readLine(socket, MAX_REQUEST_BYTES);
+    const line = await readLine(socket, MAX_REQUEST_BYTES).finally(() => silent.delete(socket));
     socket.setTimeout(0);
     if (line === undefined) return;
     answer = await answerTo(line, run, log);
@@ -108,9 +115,10 @@ async function answerOne(socket: Socket, run: RunOperation, log: Log): Promise<v
   if (Buffer.byteLength(text) > MAX_ANSWER_BYTES) {
     text = JSON.stringify({ ok: false, error: new BongsuError('PAYLOAD_TOO_LARGE').toWire() });
   }
+  socket.setTimeout(UNREAD_MS);
   await new Promise<void>((sent) => {
     socket.once('close', () => sent());
-    socket.end(`${text}\n`);
+    socket.end(`${text}\n`, () => sent());
     // Whoever sent too much is still sending.
     socket.resume();
   });

@@ -28,6 +28,7 @@ function operation<Schema extends z.ZodType, Result>(
 }
 
 const LettersSchema = z.object({ screenId: ScreenIdSchema.optional(), reason: DeadReasonSchema.optional() });
+const LetterSchema = z.object({ id: UuidSchema });
 const ListSchema = DeadLettersQuerySchema.extend({ requeued: z.boolean() });
 const screensOf = (screenId: string | undefined) => (screenId === undefined ? undefined : [screenId]);
 
@@ -36,10 +37,12 @@ const OPERATIONS = {
   'dlq.list': operation(ListSchema, ({ deadLetters }, { screenId, ...query }) =>
     deadLetters.getMessages({ ...query, screenIds: screensOf(screenId) }),
   ),
+  'dlq.get': operation(LetterSchema, ({ deadLetters }, { id }) => deadLetters.getMessage(id)),
+  'dlq.delete': operation(LetterSchema, async ({ deadLetters }, { id }) => {
+    if (!(await deadLetters.remove(id))) throw new BongsuError('NOT_FOUND');
+  }),
   'dlq.stats': operation(z.object({}), ({ deadLetters }) => deadLetters.getStats()),
-  'dlq.requeue': operation(z.object({ id: UuidSchema }), ({ deadLetters }, { id }) =>
-    deadLetters.requeue(id),
-  ),
+  'dlq.requeue': operation(LetterSchema, ({ deadLetters }, { id }) => deadLetters.requeue(id)),
   'dlq.requeueMany': operation(LettersSchema, ({ deadLetters }, { screenId, reason }) =>
     deadLetters.requeueMany({ screenIds: screensOf(screenId), reason }),
   ),

@@ -323,7 +323,9 @@ describeEachDatabase('dead letters', (open) => {
     });
     await letters().requeue(letter?.id ?? '');
     expect(await commands()).toMatchObject([{ requeueOf: entry.commandId }]);
+    expect(await letters().getMessage(letter?.id ?? '')).toMatchObject({ payload: { url: '/menu' } });
     expect(await letters().remove(letter?.id ?? '')).toBe(true);
+    await expect(letters().getMessage(letter?.id ?? '')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(await letters().remove(letter?.id ?? '')).toBe(false);
     expect((await letters().getMessages({ requeued: true })).items).toEqual([]);
   });
@@ -338,10 +340,14 @@ describeEachDatabase('dead letters', (open) => {
     const last = await plantLetter(database, 'scr_a', { at: NOW + 1001 });
     const first = await plantLetter(database, 'scr_a', { at: NOW + 1000 });
     await plantLetter(database, 'scr_a', { reason: 'lost' });
-    expect(await letters().requeueMany({ reason: 'rejected' })).toEqual({ requeued: 2, left: 60 });
+    expect(await letters().requeueMany({ reason: 'rejected' })).toEqual({
+      requeued: 2,
+      left: 60,
+      full: ['scr_b'],
+    });
     const inbox = (await commands()).filter(({ screen }) => screen === 'scr_a');
     expect(inbox).toMatchObject([{ requeueOf: first.commandId }, { requeueOf: last.commandId }]);
-    expect(await letters().requeueMany({ screenIds: ['scr_gone'] })).toEqual({ requeued: 0, left: 0 });
+    expect(await letters().requeueMany({ screenIds: ['scr_gone'] })).toMatchObject({ requeued: 0, left: 0 });
   });
 
   it('[DL68] at most 1,000 a call, and two callers at once requeue each letter once', async () => {
@@ -354,7 +360,7 @@ describeEachDatabase('dead letters', (open) => {
       [harness.screens.get('scr_a') ?? 0, SENDER],
     );
     const queue = roomy.commands.deadLetters;
-    expect(await queue.requeueMany({ screenIds: ['scr_a'] })).toEqual({ requeued: 1000, left: 100 });
+    expect(await queue.requeueMany({ screenIds: ['scr_a'] })).toMatchObject({ requeued: 1000, left: 100 });
     const both = await Promise.all([
       queue.requeueMany({ screenIds: ['scr_a'] }),
       queue.requeueMany({ screenIds: ['scr_a'] }),

@@ -67,6 +67,8 @@ export interface RequeueFilter {
 const DEFAULT_LIMIT = 50;
 const LETTERS_A_STATEMENT = 50;
 const MOST_A_CALL = 1000;
+/** Counting all takes the longer the more there are. */
+const MOST_COUNTED = 10_000;
 const BUSY_RETRY_MS = 1000;
 
 /**
@@ -118,11 +120,18 @@ export class DeadLetterQueue {
     });
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
-    const names = await this.#deps.usernames([...new Set(page.map(({ senderId }) => senderId))]);
     return {
-      items: page.map((row) => toLetter(row, names)),
+      items: await this.#toLetters(page),
       nextCursor: last ? Buffer.from(`${last.at}:${last.id}`).toString('base64url') : null,
     };
+  }
+
+  /** @throws NOT_FOUND */
+  async getMessage(id: string): Promise<DeadLetter> {
+    const row = await this.#store.find(id);
+    const [letter] = row ? await this.#toLetters([row]) : [];
+    if (!letter) throw new BongsuError('NOT_FOUND');
+    return letter;
   }
 
   /** Where a letter belongs, for whoever checks rights; undefined when there is none. */
@@ -160,8 +169,10 @@ export class DeadLetterQueue {
     return acceptedOf(outcome);
   }
 
-  /** The oldest first, at most 1,000 a call. What is left may be asked for again. */
-  async requeueMany(query: RequeueFilter): Promise<RequeuedMany> {
+  /**
+   * The oldest first, at most 1,000 a call. What is left may be asked for again; `full` are the screens that would not take theirs.
+   */
+  async requeueMany(query: RequeueFilter): Promise<RequeuedMany & { full: string[] }> {
     const filter = filterOf(query);
     const full = new Set<string>();
     let requeued = 0;
@@ -177,7 +188,12 @@ export class DeadLetterQueue {
       tried += letters.length;
       if (letters.length < limit) break;
     }
-    return { requeued, left: await this.#store.countRequeueable(filter) };
+    return { requeued, left: await this.#store.countRequeueable(filter, MOST_COUNTED), full: [...full] };
+  }
+
+  async #toLetters(rows: readonly LetterRow[]): Promise<DeadLetter[]> {
+    const names = await this.#deps.usernames([...new Set(rows.map(({ senderId }) => senderId))]);
+    return rows.map((row) => toLetter(row, names));
   }
 
   async #requeue(letters: readonly LetterRow[]): Promise<RequeueOutcome[]> {

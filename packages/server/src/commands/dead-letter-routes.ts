@@ -127,7 +127,7 @@ function mountMany(app: FastifyInstance, deps: DeadLetterRoutesDeps): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
   const many = documented(
     'Send the dead letters of a screen or reason again',
-    'The oldest first, at most 1,000 a call; `left` says how many can be asked for again. It needs no Idempotency-Key: each letter is requeued once.',
+    'The oldest first, at most 1,000 a call; `left` says how many can be asked for again, counted up to 10,000. It needs no Idempotency-Key: each letter is requeued once.',
     'VALIDATION_ERROR',
     'NOT_FOUND',
     'INDETERMINATE',
@@ -135,7 +135,7 @@ function mountMany(app: FastifyInstance, deps: DeadLetterRoutesDeps): void {
   typed.post(
     '/dead-letters/requeue',
     {
-      config,
+      config: { access: 'user', limit: 'bulk' },
       schema: {
         ...many.shared,
         body: RequeueManySchema,

@@ -148,12 +148,14 @@ export class DeadLetterStore {
     );
   }
 
-  /** How many `nextToRequeue` would find in all. */
-  async countRequeueable({ screenIds, reason }: LetterFilter): Promise<number> {
+  /** How many `nextToRequeue` would find in all, but no more than `most`. */
+  async countRequeueable({ screenIds, reason }: LetterFilter, most: number): Promise<number> {
     const [row] = await this.#database.query<{ count: number }>(
-      `select count(*) as count from dead_letters l join streams s on s.kind = 'screen' and s.name = l.screen_id
-       where l.requeued_as is null and ${MATCHES} and s.deleted_at is null`,
-      [screenIds ?? null, reason ?? null],
+      `select count(*) as count from (
+         select from dead_letters l join streams s on s.kind = 'screen' and s.name = l.screen_id
+         where l.requeued_as is null and ${MATCHES} and s.deleted_at is null limit $3
+       ) as found`,
+      [screenIds ?? null, reason ?? null, most],
     );
     return row?.count ?? 0;
   }

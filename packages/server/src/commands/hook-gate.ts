@@ -1,6 +1,6 @@
 import { BongsuError, type CommandHookBody, type Target } from '@bongsu/protocol';
 import type { Clock } from '../platform/clock.js';
-import { createBulkhead } from '../platform/resilience/bulkhead.js';
+import { type Bulkhead, createBulkhead } from '../platform/resilience/bulkhead.js';
 import { type CircuitBreaker, retryAfterOf } from '../platform/resilience/circuit-breaker.js';
 import { within } from '../platform/resilience/within.js';
 import { type CommandHook, cleanMessage, type HookAnswer } from './hook.js';
@@ -19,6 +19,8 @@ export interface HookGateDeps {
 /** Calls at once, and how many may wait for one to end. */
 const CALLS = 64;
 const WAITING = 4096;
+/** Each call ends within HOOK_TIMEOUT_MS, so nobody waits longer than both together. */
+const PATIENCE_MS = 10_000;
 const RETRY_MS = 1000;
 
 /** Asks the hook about commands that are new. */
@@ -26,16 +28,18 @@ export class HookGate {
   readonly #deps: HookGateDeps;
   /** By sender, id and content: copies share one call. */
   readonly #asking = new Map<string, Promise<BongsuError | KnownCommand | undefined>>();
-  readonly #bulkhead = createBulkhead({
-    limit: CALLS,
-    queue: WAITING,
-    refuse: () => new BongsuError('BUSY', { retryAfterMs: RETRY_MS }),
-  });
-
+  readonly #bulkhead: Bulkhead;
   #stopped = false;
 
   constructor(deps: HookGateDeps) {
     this.#deps = deps;
+    this.#bulkhead = createBulkhead({
+      limit: CALLS,
+      queue: WAITING,
+      patienceMs: PATIENCE_MS,
+      clock: deps.clock,
+      refuse: () => new BongsuError('BUSY', { retryAfterMs: RETRY_MS }),
+    });
   }
 
   /** Lets nothing in any more, whatever the hook answers: what waits for it would come too late to be stored. */

@@ -54,7 +54,7 @@ export class HookOutboxStore {
   /** Removes some that are older, and answers how many there were of each kind. */
   async giveUp(before: number, limit: number): Promise<{ kind: HookEvent['kind']; count: number }[]> {
     return this.#database.query(
-      `with old as (select id from hook_outbox where at <= $1 order by next_at limit $2 for update skip locked),
+      `with old as (select id from hook_outbox where at <= $1 order by at limit $2 for update skip locked),
          gone as (delete from hook_outbox o using old where o.id = old.id returning o.kind)
        select kind, count(*)::int as count from gone group by kind`,
       [before, limit],

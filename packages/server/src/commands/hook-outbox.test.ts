@@ -36,6 +36,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     const databaseClock = () => clock.now();
     const breaker = createHookBreaker(
       new Breakers({ clock, log, metrics: new Metrics() }),
+      'hook-events',
       AbortSignal.any([]),
     );
     const outbox = new HookOutbox({
@@ -64,13 +65,13 @@ describeEachDatabase('the outbox of the hook', (open) => {
     await receiver.close();
   });
 
-  const insert = async (count: number, fields: { at?: number; attempts?: number } = {}) => {
+  const insert = async (count: number, fields: { at?: number; nextAt?: number } = {}) => {
     const ids = Array.from({ length: count }, () => randomUUID());
-    const { at = clock.now(), attempts = 0 } = fields;
+    const { at = clock.now(), nextAt = at } = fields;
     await database.query(
-      `insert into hook_outbox (id, body, kind, at, attempts, next_at)
-       select id, '{"event":{"id":"' || id || '"}}', 'executed', $2, $3, $2 from unnest($1::uuid[]) as id`,
-      [ids, at, attempts],
+      `insert into hook_outbox (id, body, kind, at, next_at)
+       select id, '{"event":{"id":"' || id || '"}}', 'executed', $2, $3 from unnest($1::uuid[]) as id`,
+      [ids, at, nextAt],
     );
     return ids;
   };
@@ -161,10 +162,10 @@ describeEachDatabase('the outbox of the hook', (open) => {
     expect(await metrics.text()).toContain('bongsu_hook_events_total{type="executed",outcome="given-up"} 1');
   });
 
-  it('[DL80] [DL77] faults open the circuit: then one event tries, the others spend nothing, and old ones are given up', async () => {
+  it('[DL80] [DL77] faults open the circuit: then one event tries, and the others spend nothing', async () => {
     receiver.answer = status(500);
     await insert(40);
-    const { breaker, outbox } = start();
+    const { breaker } = start();
     await expect.poll(() => breaker.state, { timeout: 10_000 }).toBe('OPEN');
     // A batch was taken.
     const postponed = async () => (await rows()).filter(({ next_at }) => next_at > clock.now()).length;
@@ -174,15 +175,48 @@ describeEachDatabase('the outbox of the hook', (open) => {
     // What was under way side by side when it opened, at most.
     expect(asked).toBeLessThan(5 + 8);
     expect((await rows()).filter(({ attempts }) => attempts > 0)).toHaveLength(asked);
-    await insert(3, { at: clock.now() - DAY_MS });
-    outbox.wake();
-    await expect.poll(async () => (await rows()).length, { timeout: 10_000 }).toBe(40);
-    await waiting();
     receiver.answer = allow;
     clock.advance(10_000);
     await receiver.got(asked + 1);
     await settled([]);
     expect(breaker.state).toBe('CLOSED');
+  });
+
+  it('[DL80] while the circuit is open old events are given up, looked for once a minute and not at each outcome', async () => {
+    receiver.answer = status(500);
+    await insert(8);
+    const looks: number[] = [];
+    class CountingStore extends HookOutboxStore {
+      override giveUp(...given: Parameters<HookOutboxStore['giveUp']>) {
+        looks.push(clock.now());
+        return super.giveUp(...given);
+      }
+    }
+    const { breaker, outbox } = start({ store: new CountingStore(database) });
+    await expect.poll(() => breaker.state, { timeout: 10_000 }).toBe('OPEN');
+    await waiting();
+    await insert(3, { at: clock.now() - DAY_MS, nextAt: clock.now() + DAY_MS });
+    for (let outcomes = 0; outcomes < 20; outcomes += 1) {
+      outbox.wake();
+      await waiting();
+    }
+    expect(looks).toHaveLength(1);
+    expect(await rows()).toHaveLength(11);
+    clock.advance(60_000);
+    await expect.poll(async () => (await rows()).length, { timeout: 10_000 }).toBe(8);
+    expect(looks).toHaveLength(2);
+    expect(await metrics.text()).toContain('bongsu_hook_events_total{type="executed",outcome="given-up"} 3');
+  });
+
+  it('[DL80] more old events than one statement removes go one statement after another', async () => {
+    receiver.answer = status(500);
+    await insert(8);
+    const { breaker } = start();
+    await expect.poll(() => breaker.state, { timeout: 10_000 }).toBe('OPEN');
+    await waiting();
+    await insert(2500, { at: clock.now() - DAY_MS, nextAt: clock.now() + DAY_MS });
+    clock.advance(60_000);
+    await expect.poll(async () => (await rows()).length, { timeout: 10_000 }).toBe(8);
   });
 
   it('[DL80] events of a day when this server was away are sent, not given up, when the hook is there', async () => {

@@ -27,7 +27,9 @@ const LEASE_MS = 60_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 600_000;
 const GIVEN_UP_AFTER_MS = 24 * 3_600_000;
-const GIVEN_UP_AT_ONCE = 1000;
+/** Some 12 ms on the embedded database. */
+const GIVEN_UP_AT_ONCE = 250;
+const LOOK_FOR_OLD_EVERY_MS = 60_000;
 /** What other processes wrote is found at least this often. */
 const POLL_MS = 5000;
 const LARGEST_COUNT = 32_767;
@@ -41,6 +43,7 @@ export class HookOutbox {
   readonly #counter;
   #running: Promise<void> | undefined;
   #again = false;
+  #lookForOldAt = Number.NEGATIVE_INFINITY;
   #cancelTimer = () => {};
 
   constructor(deps: HookOutboxDeps) {
@@ -94,7 +97,7 @@ export class HookOutbox {
   /** Sends a batch, and answers after how many milliseconds to look again. */
   async #sendDue(): Promise<number> {
     const { store, breaker, databaseClock } = this.#deps;
-    if (breaker.state !== 'CLOSED') await this.#giveUpOld();
+    if (breaker.state !== 'CLOSED' && (await this.#giveUpOld())) return 0;
     const refusedMs = breaker.refusesForMs();
     if (refusedMs !== undefined) return refusedMs;
     const now = databaseClock();
@@ -173,11 +176,18 @@ export class HookOutbox {
     return Math.round(fullMs * (0.5 + random() / 2));
   }
 
-  /** Only while the hook is known to be away: events of a day when this server was away are sent first. */
-  async #giveUpOld(): Promise<void> {
-    const { store, databaseClock } = this.#deps;
+  /**
+   * Only while the hook is known to be away: events of a day when this server was away are sent first. Once a minute, since each
+   * outcome wakes us. True when there are more.
+   */
+  async #giveUpOld(): Promise<boolean> {
+    const { store, clock, databaseClock } = this.#deps;
+    if (clock.monotonic() < this.#lookForOldAt) return false;
     const gone = await store.giveUp(databaseClock() - GIVEN_UP_AFTER_MS, GIVEN_UP_AT_ONCE);
     for (const { kind, count } of gone) this.#tellGivenUp(kind, count);
+    if (gone.reduce((total, { count }) => total + count, 0) >= GIVEN_UP_AT_ONCE) return true;
+    this.#lookForOldAt = clock.monotonic() + LOOK_FOR_OLD_EVERY_MS;
+    return false;
   }
 
   #tellGivenUp(kind: HookEvent['kind'], count: number): void {

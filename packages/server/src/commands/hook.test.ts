@@ -270,6 +270,22 @@ describeEachDatabase('the command hook', (open) => {
     expect(receiver.received).toHaveLength(6);
   });
 
+  it.each<[string, Partial<CommandsDeps>]>([
+    ['the same receiver', {}],
+    ['a hook in this process', { commandHook: () => ({ allow: true }) }],
+  ])('[DL72] [DL80] a receiver that fails only events keeps no command from %s', async (_, overrides) => {
+    const made = await start(overrides);
+    receiver.answer = (response, { body }) => void response.writeHead('command' in body ? 204 : 500).end();
+    const screen = new FakeScreen('scr_a', { answer: () => ({ status: 'executed' }) });
+    await connectScreen(made.commands, screen);
+    for (let n = 0; n < 8; n += 1) await made.send('trigger', triggerTo('scr_a'));
+    const stateOf = async (name: string) =>
+      new RegExp(`breaker_state\\{name="${name}"\\} (\\d)`).exec(await made.metrics.text())?.[1];
+    await expect.poll(() => stateOf('hook-events'), { timeout: 10_000 }).toBe('2');
+    expect(await stateOf('hook')).toBe('0');
+    expect(await made.send('trigger', triggerTo('scr_a'))).toMatchObject({ seq: 9 });
+  });
+
   it('[DL76] refusals are answers: they never open the circuit', async () => {
     receiver.answer = json(403, {});
     for (let n = 0; n < 8; n += 1) await refusal(triggerTo('scr_a'));

@@ -19,10 +19,17 @@ const MAX_MESSAGE_CHARACTERS = 500;
 const PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 60_000;
 
-/** Nothing harmless can be asked of a hook, so after the pause one call or event is the try. */
-export function createHookBreaker(breakers: Breakers, stopping: AbortSignal): CircuitBreaker {
+/**
+ * Nothing harmless can be asked of a hook, so after the pause one call or event is the try. Events have their own: what fails with
+ * them says nothing of the decisions about commands, which may be made by somebody else.
+ */
+export function createHookBreaker(
+  breakers: Breakers,
+  name: 'hook' | 'hook-events',
+  stopping: AbortSignal,
+): CircuitBreaker {
   return breakers.create({
-    name: 'hook',
+    name,
     judge: () => (stopping.aborted ? 'nothing' : 'failure'),
     pauseMs: PAUSE_MS,
     longestPauseMs: LONGEST_PAUSE_MS,

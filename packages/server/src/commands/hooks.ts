@@ -38,11 +38,18 @@ export function createHooks(deps: HooksDeps): Hooks {
   if (!hook && !commandHook) return { gate: undefined, outbox: undefined };
   // Each call under way listens to it.
   setMaxListeners(0, signal);
-  const breaker = createHookBreaker(breakers, signal);
   const post = hook && createHookPost(hook, deps.databaseClock);
   const asked = commandHook ? inProcessHook(commandHook) : post && httpHook(post);
   return {
-    gate: asked && new HookGate({ ...deps, hook: asked, breaker }),
-    outbox: post && new HookOutbox({ ...deps, post, breaker, store: new HookOutboxStore(deps.database) }),
+    gate:
+      asked && new HookGate({ ...deps, hook: asked, breaker: createHookBreaker(breakers, 'hook', signal) }),
+    outbox:
+      post &&
+      new HookOutbox({
+        ...deps,
+        post,
+        breaker: createHookBreaker(breakers, 'hook-events', signal),
+        store: new HookOutboxStore(deps.database),
+      }),
   };
 }

@@ -43,6 +43,20 @@ async function callUntilRefused(
 }
 
 describe('RateLimiter.checkLimit', () => {
+  test.each([
+    [6000, 6],
+    [100, 1],
+  ])(
+    '[SEC3] of %d commands a minute, %d calls may make a thousand each',
+    async (commandsPerMinute, calls) => {
+      const limiter = build({ commandsPerMinute });
+      expect(await callUntilRefused(() => limiter.checkLimit('bulk', 'u1'))).toBe(calls);
+      expect((await limiter.checkLimit('general', 'u1')).allowed).toBe(true);
+      clock.advance(MINUTE_MS);
+      expect(await callUntilRefused(() => limiter.checkLimit('bulk', 'u1'))).toBe(calls);
+    },
+  );
+
   for (const [name, ephemeral] of [
     ['through Ephemeral', undefined],
     ['while Ephemeral fails', failing],

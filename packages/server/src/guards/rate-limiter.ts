@@ -31,6 +31,9 @@ const MAX_KEYS = 100_000;
 /** Commands that may come at once however low the rate is. */
 const LEAST_BURST = 20;
 const COMMAND_SCOPE = 'command';
+const BULK_SCOPE = 'bulk';
+/** What a call of that scope may make. */
+const COMMANDS_A_BULK = 1000;
 const HANDSHAKE_SCOPE = 'handshake';
 
 /**
@@ -60,7 +63,11 @@ export class RateLimiter {
    * Counts a call and says whether it may go on. Never throws.
    * @example const result = await limiter.checkLimit('http', userId)
    */
-  async checkLimit(scope: string, key: string, limit: Limit = this.#defaultLimit()): Promise<LimitResult> {
+  async checkLimit(
+    scope: string,
+    key: string,
+    limit: Limit = this.#defaultLimit(scope),
+  ): Promise<LimitResult> {
     if (!this.config.enabled) return unlimited(limit);
     return this.#judge(scope, limit, await this.#count(scope, key, limit, 1));
   }
@@ -125,8 +132,11 @@ export class RateLimiter {
     }
   }
 
-  #defaultLimit(): Limit {
-    return { limit: this.config.requestsPerMinute, windowMs: MINUTE_MS };
+  #defaultLimit(scope: string): Limit {
+    const { requestsPerMinute, commandsPerMinute } = this.config;
+    const limit =
+      scope === BULK_SCOPE ? Math.max(1, Math.floor(commandsPerMinute / COMMANDS_A_BULK)) : requestsPerMinute;
+    return { limit, windowMs: MINUTE_MS };
   }
 
   #handshakeLimit(): Limit {

@@ -6,8 +6,11 @@ import type { Origin, Principal } from './principal.js';
  * EventDefinitions. Authentication, validation, limits, error mapping and metrics attach once, at mounting.
  */
 export type Access = 'public' | 'user' | 'admin' | 'screen' | 'any';
-/** Which rate limit counts a route: RATE_LIMIT_PER_MINUTE per user or address, COMMAND_RATE_PER_MINUTE, or none. */
-export type LimitScope = 'general' | 'refresh' | 'command' | 'none';
+/**
+ * Which rate limit counts a route: RATE_LIMIT_PER_MINUTE per user or address, COMMAND_RATE_PER_MINUTE, that one for a call that makes
+ * up to 1,000 commands (`bulk`), or none.
+ */
+export type LimitScope = 'general' | 'refresh' | 'command' | 'bulk' | 'none';
 
 export interface EventContext {
   readonly socketId: string;

@@ -57,6 +57,21 @@ describeEachDatabase('claimNode', (open) => {
     await expect(claim({ name: 'alone', singleNode: true })).rejects.toThrow(/Without Redis only one node/);
     await clustered.release();
   });
+
+  it('[DEP1] who runs alone forgets names that are long gone, and keeps one whose lease may still count', async () => {
+    await database.query('delete from nodes');
+    const now = Date.now();
+    await database.query(
+      `insert into nodes (name, incarnation, lease_until)
+       values ('gone', $1, $2), ('left', $1, 0), ('just died', $1, $3)`,
+      [randomUUID(), now - 7_200_000, now + 10_000],
+    );
+    await claim({ name: 'alone', singleNode: true }, testDeps().clock);
+    await expect(database.query('select name from nodes order by name')).resolves.toEqual([
+      { name: 'alone' },
+      { name: 'just died' },
+    ]);
+  });
 });
 
 describePostgres('claimNode', (open) => {

@@ -39,6 +39,8 @@ const PATIENCE_MS = 15_000;
 const PAUSE_MS = 250;
 const LEASE_MS = 15_000;
 const RENEWAL_MS = 5_000;
+/** Of a name that nobody holds: far longer than a lease. */
+const FORGOTTEN_AFTER_MS = 3_600_000;
 const SINGLE_NODE_LOCK = 'bongsu:single-node';
 
 const lockOf = (name: string) => `bongsu:node:${name}`;
@@ -90,10 +92,14 @@ async function refuseBesideOthers(own: string, giveUpAt: number, deps: NodeDeps)
   const others = await deps.database.query<{ name: string }>('select name from nodes where name <> $1', [
     own,
   ]);
+  const forgottenAt = Math.floor(deps.clock.monotonic() + deps.database.clockOffsetMs()) - FORGOTTEN_AFTER_MS;
   for (const { name } of others) {
     const refusal = (holder: string) => `${ONLY_ONE}, and ${holder} lives on this database`;
     const free = await waitForLock(lockOf(name), `bongsu ${own}`, giveUpAt, refusal, deps);
-    await free.release();
+    // It lives no more, and its lease is long over: the next one need not ask for it. Its lock is held, so it cannot come back now.
+    await deps.database
+      .query('delete from nodes where name = $1 and lease_until < $2', [name, forgottenAt])
+      .finally(() => free.release());
   }
 }
 
