@@ -87,6 +87,7 @@ async function killThread(server) {
 
 /** A controller that keeps commands in flight, each sent again under its id until it is accepted, and screens made with the SDK. */
 class Load {
+  /** By id, when it was first sent. */
   accepted = new Map();
   runs = [];
   refusals = {};
@@ -135,13 +136,14 @@ class Load {
   }
 
   async #send(command) {
+    const sentAt = monotonicMs();
     for (;;) {
       const answer = await this.socket
         .timeout(60_000)
         .emitWithAck('trigger', command)
         .catch(() => ({ error: { code: 'NO_ANSWER', retryable: true } }));
       if (answer.success) {
-        this.accepted.set(command.id, { at: monotonicMs() });
+        this.accepted.set(command.id, sentAt);
         return;
       }
       const { code, retryable, retryAfterMs } = answer.error;
