@@ -20,6 +20,7 @@ const SCREENS = 4;
 const IN_FLIGHT = 8;
 const LEAST_ACCEPTED = 500;
 const PAUSE_MS = 20;
+const THREAD_DIED = "PGlite's thread died";
 const PRELOAD = new URL('../../../packages/server/chaos/preload.mjs', import.meta.url).href;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -53,12 +54,12 @@ async function outage(profile, log) {
     await load.start();
     await load.reaches(LEAST_ACCEPTED);
     log(`${profile}: ${load.accepted.size} accepted, the database goes away`);
-    const away = postgres ? stopFor30Seconds(postgres) : killThread(server.child);
+    const away = postgres ? stopFor30Seconds(postgres) : killThread(server);
     const { goneAt, backAt } = await away;
-    const resumedAt = await load.resumes(backAt);
+    const resumed = await load.resumes(goneAt);
     await load.reaches(load.accepted.size + LEAST_ACCEPTED);
     await load.converges();
-    return { ...load.verdict(await load.statuses()), ...load.times({ goneAt, backAt, ...resumedAt }) };
+    return { ...load.verdict(await load.statuses()), ...load.times({ goneAt, backAt, ...resumed }) };
   } finally {
     await load.end();
     await stop(server.child, 'SIGKILL');
@@ -69,22 +70,24 @@ async function outage(profile, log) {
 
 /** Back is when it answers again. */
 async function stopFor30Seconds(postgres) {
-  const goneAt = monotonicMs();
   await postgres.crash();
+  const goneAt = monotonicMs();
   await pause(AWAY_MS);
   await postgres.restart();
   return { goneAt, backAt: monotonicMs() };
 }
 
-/** The server starts it anew by itself: that time counts. */
+/** The server starts it anew by itself: that time counts. It is gone when the server says so. */
 async function killThread(server) {
-  const goneAt = monotonicMs();
-  server.send({ killPglite: true });
-  return { goneAt, backAt: goneAt };
+  const backAt = monotonicMs();
+  server.child.send({ killPglite: true });
+  await until('the server misses the thread', () => server.output().includes(THREAD_DIED), 10_000, 1);
+  return { goneAt: monotonicMs(), backAt };
 }
 
 /** A controller that keeps commands in flight, each sent again under its id until it is accepted, and screens made with the SDK. */
 class Load {
+  /** By id, when it was first sent. */
   accepted = new Map();
   runs = [];
   refusals = {};
@@ -133,13 +136,14 @@ class Load {
   }
 
   async #send(command) {
+    const sentAt = monotonicMs();
     for (;;) {
       const answer = await this.socket
         .timeout(60_000)
         .emitWithAck('trigger', command)
         .catch(() => ({ error: { code: 'NO_ANSWER', retryable: true } }));
       if (answer.success) {
-        this.accepted.set(command.id, { screenId: command.target.screenId, seq: answer.seq });
+        this.accepted.set(command.id, sentAt);
         return;
       }
       const { code, retryable, retryAfterMs } = answer.error;
@@ -210,7 +214,7 @@ class Load {
 
   times({ goneAt, backAt, resumedAt, slowestAt }) {
     return {
-      awaySeconds: round((backAt - goneAt) / 1000, 1),
+      awaySeconds: round(Math.max(0, backAt - goneAt) / 1000, 1),
       resumedMs: Math.round(resumedAt - backAt),
       slowestScreenMs: Math.round(slowestAt - backAt),
       atMostMs: BACK_WITHIN_MS,
