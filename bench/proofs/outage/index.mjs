@@ -157,10 +157,10 @@ class Load {
     return until(`${count} are accepted`, () => this.accepted.size >= count, 60_000);
   }
 
-  /** When the first of all screens, and when the last of them, ran something after that. */
-  async resumes(backAt) {
-    const firstOf = ({ screenId }) =>
-      this.runs.find((run) => run.screenId === screenId && run.at > backAt)?.at;
+  /** When the first of all screens, and when the last of them, ran something that was first sent after that. */
+  async resumes(goneAt) {
+    const isNew = ({ id }) => (this.accepted.get(id) ?? 0) > goneAt;
+    const firstOf = ({ screenId }) => this.runs.find((run) => run.screenId === screenId && isNew(run))?.at;
     await until('every screen goes on', () => this.#screens.every(firstOf), 60_000);
     const times = this.#screens.map(firstOf);
     return { resumedAt: Math.min(...times), slowestAt: Math.max(...times) };
