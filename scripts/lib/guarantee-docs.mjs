@@ -111,14 +111,26 @@ function killTable(profiles) {
   return table(head, rows);
 }
 
-function outageTable(faults) {
-  const rows = Object.entries(faults).map(([name, { awaySeconds, backMs, accepted, lost, twice }]) => [
+function outageTable(profiles) {
+  const rows = Object.entries(profiles).map(([name, figures]) => [
     name,
-    awaySeconds,
-    number(backMs),
-    number(accepted),
-    lost,
-    twice,
+    name === 'embedded' ? 'its thread dies' : `PostgreSQL is stopped for ${figures.awaySeconds} s`,
+    number(figures.resumedMs),
+    number(figures.slowestScreenMs),
+    number(figures.accepted),
+    figures.lost,
+    figures.doubled,
+    figures.outOfOrder,
   ]);
-  return table(['', 'away, s', 'delivering again after, ms', 'accepted', 'lost', 'twice'], rows);
+  const head = [
+    'profile',
+    'outage',
+    'first delivery after it, ms',
+    'slowest screen, ms',
+    'accepted',
+    'lost',
+    'twice',
+    'out of order',
+  ];
+  return table(head, rows);
 }
