@@ -14,6 +14,8 @@ const alias = {
 export default defineConfig({
   resolve: { alias },
   test: {
+    // Most tests wait for databases and processes of their own: two files at a time suit two cores, where the default is one.
+    maxWorkers: 2,
     // Once a run, whatever the project: the root's provided values reach all of them.
     globalSetup: ['packages/server/test/support/global-setup.ts'],
     projects: [
