@@ -30,7 +30,7 @@ const WAY_MS = 1000;
 export function checkEnds(history: History, commands: ReadonlyMap<string, CommandHistory>): Violation[] {
   const { screens, said, saidBefore = new Map(), requeued = new Map() } = history;
   const runs = runsOf(screens);
-  const finished = finishedOf(screens);
+  const finished = finishedOf(screens, requeued);
   const heard = answeredForCertain(screens);
   return [...commands.values()].flatMap((command): Violation[] => {
     if (command.oks.length === 0) return [];
@@ -102,17 +102,28 @@ function runsOf(screens: History['screens']): Map<string, Begun[]> {
   return runs;
 }
 
-/** A process that died after storing its place and before writing `done` down says so by its next resume offset. */
-function finishedOf(screens: History['screens']): Set<string> {
+/**
+ * What a screen ran to its end. An answer alone is no proof, it may have come before the run; after the beginning it is: a process that
+ * died after storing its place answers so when the entry comes again. It may also say so by its next resume offset.
+ */
+function finishedOf(screens: History['screens'], requeued: ReadonlyMap<string, string>): Set<string> {
   const finished = new Set<string>();
+  const finish = (id: string) => {
+    finished.add(id);
+    finished.add(requeued.get(id) ?? id);
+  };
   for (const records of screens) {
+    const begun = new Set<string>();
     let last: Run | undefined;
     for (const record of records) {
-      if (record.kind === 'done') finished.add(record.id);
-      if (record.kind === 'answer' && record.status === 'executed') finished.add(record.id);
-      if (record.kind === 'run') last = record;
+      if (record.kind === 'run') {
+        begun.add(record.id);
+        last = record;
+      }
+      if (record.kind === 'done') finish(record.id);
+      if (record.kind === 'answer' && record.status === 'executed' && begun.has(record.id)) finish(record.id);
       if (record.kind === 'open' && last && record.resumeEpoch === last.epoch) {
-        if ((record.resumeSeq ?? 0) >= last.seq) finished.add(last.id);
+        if ((record.resumeSeq ?? 0) >= last.seq) finish(last.id);
       }
     }
   }

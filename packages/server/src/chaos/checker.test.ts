@@ -236,6 +236,15 @@ const BREAKS: [Invariant, string, () => void][] = [
   ],
   [
     'disagrees',
+    'executed, and its screen only answered so',
+    () => {
+      history.screens = history.screens.filter(
+        (record) => !('id' in record && record.id === 'c') || ['got', 'answer'].includes(record.kind),
+      );
+    },
+  ],
+  [
+    'disagrees',
     'dead, and its letter, though the receipt came in its turn',
     () => {
       history.said.set('a', 'dead');
