@@ -84,11 +84,33 @@ describe('commands, dead letters and drift in the console', () => {
     expect(home.done).toEqual(['welcome', 'from.program', 'after']);
   });
 
+  it('[MSG6] a command that is with its screen is not cancelled, and the dialog says only that', async () => {
+    const release = home.hold();
+    const { executed } = await home.trigger('slow');
+    await button('Cancel slow').click();
+    await button('Cancel the command').click();
+    const dialog = desk.getByRole('dialog');
+    await dialog.getByRole('alert').getByText('Too late:').waitFor();
+    expect(await dialog.getByText('The screen will not carry it out.').count()).toBe(0);
+    expect(await button('Cancel the command').count()).toBe(0);
+    await photograph(desk, 'c2-too-late');
+    await expect.poll(() => desk.evaluate(() => document.activeElement?.textContent)).toBe('Close');
+    await desk.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'hidden' });
+    release();
+    expect((await executed).status).toBe('executed');
+    await command('slow').getByText('Executed', { exact: true }).waitFor();
+  });
+
   it('[MSG2] a refused command is counted, says why, and is requeued once', async () => {
     home.refusal = 'speaker busy';
     const { executed } = await home.trigger('announce', 'closing');
     expect((await executed).status).toBe('dead');
     await command('announce').getByText('Gave up', { exact: true }).waitFor();
+    await command('announce').getByRole('link', { name: 'announce' }).click();
+    await desk.getByRole('link', { name: 'See its dead letter' }).click();
+    await desk.getByRole('heading', { name: 'Dead letter', exact: true }).waitFor();
+    await letter('announce').getByText('The screen refused it.').waitFor();
     await tab('Dead letters 1 waits').click();
     await letter('announce').getByText('The screen refused it.').waitFor();
     await letter('announce').getByText('speaker busy').waitFor();
@@ -110,7 +132,21 @@ describe('commands, dead letters and drift in the console', () => {
     await desk.getByText('Requeued', { exact: true }).click();
     await letter('announce').getByRole('link', { name: 'See the new command' }).waitFor();
     expect(await button('Requeue announce').count()).toBe(0);
-    await desk.getByText('Waiting', { exact: true }).click();
+  });
+
+  it('[MSG2] the first command leads to the one that took its place, and to its letter among the requeued', async () => {
+    await letter('announce').getByRole('link', { name: 'announce' }).click();
+    await desk.getByRole('status').getByText('Gave up', { exact: true }).waitFor();
+    await desk.getByText('It was sent again.').waitFor();
+    const first = desk.url();
+    await photograph(desk, 'c3-sent-again');
+    await desk.getByRole('link', { name: 'See its dead letter' }).click();
+    await desk.getByRole('heading', { name: 'Dead letter', exact: true }).waitFor();
+    await letter('announce').getByRole('link', { name: 'See the new command' }).waitFor();
+    await desk.goto(first);
+    await desk.getByRole('link', { name: 'See the new command' }).click();
+    await desk.getByRole('status').getByText('Executed', { exact: true }).waitFor();
+    await tab('Dead letters').click();
   });
 
   it('[MSG2] all letters of a reason are requeued at once, after saying how many', async () => {
@@ -132,6 +168,10 @@ describe('commands, dead letters and drift in the console', () => {
     home.refusal = 'gone';
     await (await home.trigger('obsolete')).executed;
     await tab('Dead letters').click();
+    await letter('obsolete').getByRole('link', { name: 'obsolete' }).click();
+    await desk.getByRole('link', { name: 'See its dead letter' }).waitFor();
+    const first = desk.url();
+    await tab('Dead letters 1 waits').click();
     await button('Delete obsolete').click();
     await button('Delete dead letter').click();
     await desk.getByText('obsolete was deleted.').waitFor();
@@ -141,16 +181,23 @@ describe('commands, dead letters and drift in the console', () => {
     await desk.getByRole('heading', { name: 'No dead letters' }).waitFor();
     await expect.poll(() => tab('Dead letters').textContent()).toBe('Dead letters');
     home.refusal = undefined;
+    await desk.getByText('Requeued', { exact: true }).click();
+    await letter('announce').waitFor();
+    expect(await desk.getByText('obsolete was deleted.').count()).toBe(0);
+    await desk.goto(first);
+    await desk.getByText('Its dead letter is gone').waitFor();
+    expect(await desk.getByRole('link', { name: 'See its dead letter' }).count()).toBe(0);
   });
 
   it('[BEY2] a display that does not show what it should says so, calmly', async () => {
     await (await home.navigate('/menu')).executed;
     await tab('Screens').click();
-    await desk.getByText('Shows /menu').waitFor();
+    await desk.getByText('/menu', { exact: true }).waitFor();
     expect(await desk.getByTestId('drift').count()).toBe(0);
     home.refusal = 'no such page';
     await (await home.navigate('/evening')).executed;
-    await desk.getByText('Should show /evening').waitFor();
+    await desk.getByText('Should show', { exact: true }).waitFor();
+    await desk.getByText('/evening', { exact: true }).waitFor();
     await desk.getByTestId('drift').getByText('Differs').waitFor();
     await photograph(desk, 'c5-drift');
     await desk.getByRole('link', { name: 'Lobby left' }).click();
@@ -170,6 +217,34 @@ describe('commands, dead letters and drift in the console', () => {
     await server.start();
     await desk.getByText('Live', { exact: true }).waitFor();
     await desk.getByText('The connection is lost.').waitFor({ state: 'hidden' });
+  });
+
+  it('[SIG8] a console that asked too often counts down and goes on by itself, with its navigation', async () => {
+    const refusals = [3000];
+    await desk.route('**/api/auth/refresh', (route) => {
+      const retryAfterMs = refusals.pop();
+      if (retryAfterMs === undefined) return route.continue();
+      return route.fulfill({ status: 429, json: { error: { code: 'RATE_LIMIT', retryAfterMs } } });
+    });
+    await desk.reload();
+    await desk.getByRole('timer').getByText('This page tries again by itself in').waitFor();
+    await tab('Screens').waitFor();
+    await photograph(desk, 'c6-too-often');
+    await desk.getByRole('heading', { name: 'Commands', level: 1 }).waitFor();
+    await command('welcome').waitFor();
+    expect(refusals).toEqual([]);
+  });
+
+  it('[SIG8] what is not there says so, offers a way back, and keeps the navigation', async () => {
+    await desk.goto(`${server.url}/commands/${crypto.randomUUID()}`);
+    await desk.getByRole('alert').getByText('NOT_FOUND').waitFor();
+    expect(await button('Try again').count()).toBe(0);
+    await desk.getByRole('link', { name: 'Go to your commands' }).click();
+    await command('welcome').waitFor();
+    await desk.goto(`${server.url}/nowhere`);
+    await desk.getByRole('heading', { name: 'Nothing at this address' }).waitFor();
+    await tab('Commands').click();
+    await command('welcome').waitFor();
   });
 
   it('[MED4] every page fits a phone, by day and by night, and met no error', async () => {

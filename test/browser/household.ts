@@ -10,6 +10,7 @@ export class Household {
   readonly done: string[] = [];
   /** What the screen answers instead of carrying out. */
   refusal: string | undefined;
+  private holding: Promise<void> | undefined;
 
   private constructor(
     private readonly url: string,
@@ -44,7 +45,8 @@ export class Household {
   /** Resolves once the screen is online. */
   async switchOn(): Promise<void> {
     const { url, credential } = this;
-    const carryOut = (what: string) => {
+    const carryOut = async (what: string) => {
+      await this.holding;
       if (this.refusal !== undefined) throw Object.assign(new Error(this.refusal), { retryable: false });
       this.done.push(what);
     };
@@ -64,6 +66,18 @@ export class Household {
   async switchOff(): Promise<void> {
     await this.device?.close();
     this.device = undefined;
+  }
+
+  /** From now on the screen takes its time, until the returned function is called. */
+  hold(): () => void {
+    let release = () => {};
+    this.holding = new Promise((resolve) => {
+      release = () => {
+        this.holding = undefined;
+        resolve();
+      };
+    });
+    return release;
   }
 
   trigger(action: string, data?: unknown) {

@@ -10,3 +10,4 @@ export * from './operations.js';
 export * from './rooms.js';
 export * from './screens.js';
 export * from './sockets.js';
+export * from './unreadable-receipt.js';

@@ -1,4 +1,5 @@
 import '../styles/mantine.css';
+import { BongsuError } from '@bongsu/protocol';
 import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
@@ -55,5 +56,7 @@ export function mountAdmin(root: HTMLElement): void {
 }
 
 function worthAnotherTry(failures: number, error: Error): boolean {
-  return failures < 3 && isAway(error);
+  // How long the server asks to wait is for the page to show and to keep.
+  const mustWait = error instanceof BongsuError && error.retryAfterMs !== undefined;
+  return failures < 3 && isAway(error) && !mustWait;
 }

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Page } from '../api/api.js';
 import { toProblem } from '../api/problem.js';
+import { Failed } from '../components/failed.js';
 import { ProblemNote } from '../components/problem-note.js';
 import styles from './paged-list.module.css';
 import { StaleNote } from './stale-note.js';
@@ -25,14 +26,7 @@ export function PagedList<Item>({ query, empty, children, label }: PagedListProp
   }
   const problem = query.error ? toProblem(query.error) : undefined;
   if (!query.data) {
-    return (
-      <div className={styles.failed}>
-        <ProblemNote problem={problem} />
-        <Button variant="default" loading={query.isFetching} onClick={() => void query.refetch()}>
-          {t('common.tryAgain')}
-        </Button>
-      </div>
-    );
+    return <Failed error={query.error} retrying={query.isFetching} onRetry={() => void query.refetch()} />;
   }
   const items = query.data.pages.flatMap((page) => page.items);
   return (

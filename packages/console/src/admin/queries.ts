@@ -1,6 +1,7 @@
 import type { DeadReason } from '@bongsu/protocol';
 import { infiniteQueryOptions, queryOptions, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import type { Page } from '../api/api.js';
+import { findLetter, type LetterSought } from '../api/find-letter.js';
 import { useServices } from './services.js';
 
 /** Counts of waiting commands have no event of their own. */
@@ -26,6 +27,8 @@ export const keys = {
   letters: ['dead-letters'] as const,
   letterLists: ['dead-letters', 'lists'] as const,
   letterList: (asked: LettersAsked) => ['dead-letters', 'lists', asked] as const,
+  letterOf: ({ screenId, commandId, senderId }: LetterSought) =>
+    ['dead-letters', 'of', screenId, commandId, senderId ?? null] as const,
   letterStats: ['dead-letters', 'stats'] as const,
 };
 
@@ -85,6 +88,17 @@ export function useDeadLetters(asked: LettersAsked) {
         api.listDeadLetters({ ...asked, ...given({ cursor: pageParam }), limit: PAGE_SIZE }, signal),
       ...paging,
       refetchInterval: ({ state }) => whileShort(state.data?.pages, LETTERS_REFRESH_MS),
+    }),
+  );
+}
+
+/** The letter of one command, in whichever list it is. */
+export function useLetterOf(sought: LetterSought) {
+  const { api } = useServices();
+  return useQuery(
+    queryOptions({
+      queryKey: keys.letterOf(sought),
+      queryFn: ({ signal }) => findLetter(api, sought, signal),
     }),
   );
 }

@@ -10,7 +10,7 @@ import {
 import type { Session } from '../api/session.js';
 import { toReason } from '../pages/dead-letters/letter-filter.js';
 import { NotFoundPage } from '../pages/not-found/not-found-page.js';
-import { RouteProblem } from './route-problem.js';
+import { RouteProblem, ShellProblem } from './route-problem.js';
 import { Shell } from './shell.js';
 
 export interface RouterContext {
@@ -21,7 +21,6 @@ export interface RouterContext {
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 const root = createRootRouteWithContext<RouterContext>()({
-  notFoundComponent: NotFoundPage,
   errorComponent: RouteProblem,
 });
 
@@ -30,6 +29,7 @@ const signedIn = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
   component: Shell,
+  errorComponent: ShellProblem,
   beforeLoad: async ({ context, location }) => {
     if (await context.session.restore()) return;
     throw redirect({ to: '/sign-in', search: { next: location.href } });
@@ -116,16 +116,29 @@ const commandDetail = createRoute({
     'CommandDetailPage',
   ),
 });
+interface LettersSearch {
+  screen?: string;
+  reason?: DeadReason;
+  requeued?: boolean;
+  /** The command whose one letter is shown, and who sent it. */
+  letter?: string;
+  sender?: string;
+}
+
 const deadLetters = createRoute({
   getParentRoute: () => signedIn,
   path: '/dead-letters',
-  validateSearch: (search): { screen?: string; reason?: DeadReason; requeued?: boolean } => {
+  validateSearch: (search): LettersSearch => {
     const screen = text(search.screen);
     const reason = toReason(search.reason);
+    const letter = text(search.letter);
+    const sender = text(search.sender);
     return {
       ...(screen ? { screen } : {}),
       ...(reason ? { reason } : {}),
       ...(search.requeued === true ? { requeued: true } : {}),
+      ...(letter ? { letter } : {}),
+      ...(sender ? { sender } : {}),
     };
   },
   component: lazyRouteComponent(
@@ -139,11 +152,23 @@ const profile = createRoute({
   component: lazyRouteComponent(() => import('../pages/profile/profile-page.js'), 'ProfilePage'),
 });
 
+/** Any other address. Behind the sign-in, so that it has the navigation. */
+const notFound = createRoute({ getParentRoute: () => signedIn, path: '$', component: NotFoundPage });
+
 const routeTree = root.addChildren([
   home,
   setup,
   signedOut.addChildren([signIn, signUp]),
-  signedIn.addChildren([screens, screenDetail, tryIt, commands, commandDetail, deadLetters, profile]),
+  signedIn.addChildren([
+    screens,
+    screenDetail,
+    tryIt,
+    commands,
+    commandDetail,
+    deadLetters,
+    profile,
+    notFound,
+  ]),
 ]);
 
 export function createAdminRouter(context: RouterContext) {

@@ -1,5 +1,5 @@
 import { Link, Outlet, useRouter, useRouterState } from '@tanstack/react-router';
-import { useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { BrandLink } from '../components/brand.js';
 import { AccountMenu } from './account-menu.js';
@@ -13,20 +13,30 @@ import { useLiveScreens } from './use-live-screens.js';
 
 /** The frame of every signed-in page. */
 export function Shell() {
-  const { t } = useTranslation();
   const { live } = useServices();
   const user = useUser();
   const router = useRouter();
-  const main = useRef<HTMLElement>(null);
-  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
   useLiveScreens();
   useLiveCommands();
   useEffect(() => live.open(), [live]);
   useEffect(() => {
     if (user === null) void router.invalidate();
   }, [user, router]);
-  useFocusOnNavigation(main, path);
   if (!user) return null;
+  return (
+    <Frame>
+      <Outlet />
+    </Frame>
+  );
+}
+
+/** The navigation above `children`; what belongs to an account only when somebody is known to be signed in. */
+export function Frame({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const user = useUser();
+  const main = useRef<HTMLElement>(null);
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
+  useFocusOnNavigation(main, path);
   return (
     <div className={styles.shell}>
       <a className={styles.skip} href="#main">
@@ -46,17 +56,17 @@ export function Shell() {
           </Link>
           <Link to="/dead-letters" className={styles.link} activeProps={{ 'data-active': true }}>
             {t('letters.title')}
-            <LetterBadge />
+            {user ? <LetterBadge /> : null}
           </Link>
         </nav>
         <div className={styles.tools}>
-          <LinkIndicator />
+          {user ? <LinkIndicator /> : null}
           <ColorSchemeSwitch />
-          <AccountMenu user={user} />
+          {user ? <AccountMenu user={user} /> : null}
         </div>
       </header>
       <main id="main" ref={main} tabIndex={-1} className={styles.main}>
-        <Outlet />
+        {children}
       </main>
     </div>
   );

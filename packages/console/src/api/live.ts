@@ -1,5 +1,6 @@
 import { type AcceptedCommand, type Client, connect, type TokenSource } from '@bongsu/client';
 import type { CommandStatus } from '@bongsu/protocol';
+import { isAway } from './problem.js';
 
 export type LinkState = 'connecting' | 'online' | 'offline';
 
@@ -86,7 +87,10 @@ export class Live {
     this.#client = undefined;
     this.tokens.refresh().then(
       () => this.open(),
-      () => {},
+      // What is only refused for now is tried again by the socket, in the server's time.
+      (error: unknown) => {
+        if (isAway(error)) this.open();
+      },
     );
   }
 

@@ -23,6 +23,11 @@ export function isAway(error: unknown): boolean {
   return error instanceof BongsuError && ERRORS[error.code].retryable;
 }
 
+/** The same of what is shown. A fault of ours may be a passing one. */
+export function isWorthRetry({ code }: Problem): boolean {
+  return code === 'NETWORK' || code === 'INTERNAL_ERROR' || ERRORS[code].retryable;
+}
+
 /** The SDK keeps what fetch threw as the cause; an UNAVAILABLE that the server said has none. */
 function isUnanswered(error: BongsuError): boolean {
   return error.code === 'UNAVAILABLE' && error.cause !== undefined;

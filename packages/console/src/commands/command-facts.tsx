@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { mayManageScreen } from '../admin/may-manage-screen.js';
 import { useUser } from '../admin/services.js';
@@ -9,6 +8,7 @@ import details from '../components/details.module.css';
 import { Moment } from '../components/moment.js';
 import { deliveryState, displayOf, restOf, type ShownCommand, saying, targetOf } from './command-state.js';
 import styles from './commands.module.css';
+import { LetterLine } from './letter-line.js';
 import { Payload } from './payload.js';
 import { ScreenLink } from './screen-link.js';
 import { StateMark } from './state-mark.js';
@@ -104,9 +104,15 @@ function Deliveries({ command, explained }: Required<CommandFactsProps>) {
                 </span>
               )}
               {delivery.status === 'dead' && screen && mayManageScreen(user, screen) ? (
-                <Link to="/dead-letters" search={{ screen: delivery.screenId }}>
-                  {t('commands.toLetters')}
-                </Link>
+                <LetterLine
+                  sought={{
+                    commandId: command.id,
+                    senderId: command.from?.userId,
+                    screenId: delivery.screenId,
+                    reason: delivery.reason,
+                    since: command.acceptedAt,
+                  }}
+                />
               ) : null}
             </li>
           );

@@ -10,7 +10,15 @@ export function CommandList({ screenId, empty }: { screenId: string | undefined;
   const commands = useCommands(screenId);
   return (
     <PagedList query={commands} empty={empty} label={t('commands.title')}>
-      {(items) => items.map((item) => <CommandRow key={`${item.from.userId}:${item.id}`} command={item} />)}
+      {(items) =>
+        items.map((item) => (
+          <CommandRow
+            key={`${item.from.userId}:${item.id}`}
+            command={item}
+            ofScreen={screenId !== undefined}
+          />
+        ))
+      }
     </PagedList>
   );
 }

@@ -14,8 +14,14 @@ import styles from './commands.module.css';
 import { StateMark } from './state-mark.js';
 import { Why } from './why.js';
 
+interface CommandRowProps {
+  command: CommandItem;
+  /** True in the list of one screen, which need not name it in each row. */
+  ofScreen: boolean;
+}
+
 /** One command in a list, with its facts behind a button. */
-export function CommandRow({ command }: { command: CommandItem }) {
+export function CommandRow({ command, ofScreen }: CommandRowProps) {
   const { t } = useTranslation();
   const screens = useScreensById();
   const [open, setOpen] = useState(false);
@@ -42,8 +48,12 @@ export function CommandRow({ command }: { command: CommandItem }) {
           <CommandType type={type} />
         </p>
         <p className={styles.soft}>
-          <bdi>{screens.get(target.id)?.name ?? target.id}</bdi> · <bdi>{from.username}</bdi> ·{' '}
-          <Ago at={command.acceptedAt} />
+          {ofScreen && target.kind === 'screen' ? null : (
+            <>
+              <bdi>{screens.get(target.id)?.name ?? target.id}</bdi> ·{' '}
+            </>
+          )}
+          <bdi>{from.username}</bdi> · <Ago at={command.acceptedAt} />
         </p>
         {only && deliveries.length === 1 ? (
           <p className={styles.why}>

@@ -1,4 +1,4 @@
-import type { DeadReason } from '@bongsu/protocol';
+import { type DeadReason, UNREADABLE_RECEIPT } from '@bongsu/protocol';
 import { useTranslation } from 'react-i18next';
 import styles from './commands.module.css';
 
@@ -12,6 +12,7 @@ interface WhyDeadProps {
 /** Why a command was given up, in a sentence, and what the screen said. */
 export function WhyDead({ reason, attempts, error }: WhyDeadProps) {
   const { t } = useTranslation();
+  if (reason === 'exhausted' && error === UNREADABLE_RECEIPT) return <>{t('commands.unreadable')}</>;
   return (
     <>
       {t(`deadReason.${reason}`, { count: attempts })} <ScreenSaid error={error} />

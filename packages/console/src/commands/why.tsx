@@ -1,4 +1,4 @@
-import type { Delivery } from '@bongsu/protocol';
+import { type Delivery, UNREADABLE_RECEIPT } from '@bongsu/protocol';
 import { useTranslation } from 'react-i18next';
 import { useServerNow } from '../admin/use-server-now.js';
 import { Moment } from '../components/moment.js';
@@ -25,7 +25,13 @@ export function Why({ delivery, online }: WhyProps) {
     case 'retrying':
       return (
         <>
-          {t('commands.failedSoFar', { count: attempts })} <ScreenSaid error={error} />{' '}
+          {error === UNREADABLE_RECEIPT ? (
+            t('commands.unreadable')
+          ) : (
+            <>
+              {t('commands.failedSoFar', { count: attempts })} <ScreenSaid error={error} />
+            </>
+          )}{' '}
           <NextSend at={delivery.nextAt} online={online} />
         </>
       );

@@ -1,6 +1,6 @@
 import { Button, Modal } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Problem, toProblem } from '../api/problem.js';
 import form from './form.module.css';
@@ -15,7 +15,7 @@ interface ConfirmDialogProps {
   dismiss?: string;
   /** True when nothing is lost by it. */
   harmless?: boolean;
-  /** A failure that means something of its own here, in words. */
+  /** A failure that leaves nothing to confirm, in words: they take the place of the question. */
   explain?(problem: Problem): string | undefined;
   opened: boolean;
   onClose(): void;
@@ -40,6 +40,11 @@ export function ConfirmDialog({
   const mutation = useMutation({ mutationFn: action, onSuccess: onDone });
   const problem = mutation.error ? toProblem(mutation.error) : undefined;
   const explained = problem && explain?.(problem);
+  const leave = useRef<HTMLButtonElement>(null);
+  // The button that had the focus is gone.
+  useEffect(() => {
+    if (explained) leave.current?.focus();
+  }, [explained]);
   function close() {
     mutation.reset();
     onClose();
@@ -52,25 +57,27 @@ export function ConfirmDialog({
       closeButtonProps={{ 'aria-label': t('common.close') }}
     >
       <div className={form.form}>
-        <div>{children}</div>
         {explained ? (
-          <p role="alert" className={form.refused}>
-            {explained}
-          </p>
+          <p role="alert">{explained}</p>
         ) : (
-          <ProblemNote problem={problem} />
+          <>
+            <div>{children}</div>
+            <ProblemNote problem={problem} />
+          </>
         )}
         <div className={form.actions}>
-          <Button variant="default" onClick={close} data-autofocus>
-            {dismiss ?? t('common.cancel')}
+          <Button ref={leave} variant="default" onClick={close} data-autofocus>
+            {explained ? t('common.close') : (dismiss ?? t('common.cancel'))}
           </Button>
-          <Button
-            {...(harmless ? {} : { color: 'red' })}
-            loading={mutation.isPending}
-            onClick={() => mutation.mutate()}
-          >
-            {confirm}
-          </Button>
+          {explained ? null : (
+            <Button
+              {...(harmless ? {} : { color: 'red' })}
+              loading={mutation.isPending}
+              onClick={() => mutation.mutate()}
+            >
+              {confirm}
+            </Button>
+          )}
         </div>
       </div>
     </Modal>

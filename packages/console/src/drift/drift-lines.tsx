@@ -16,18 +16,23 @@ export function DriftLines({ screen }: { screen: Screen }) {
   if (pages.length === 0) return null;
   const several = pages.length > 1;
   const drifted = pages.filter(({ state }) => state !== 'same');
-  if (several && drifted.length === 0) {
-    return <p className={styles.line}>{t('shown.allSame', { count: pages.length })}</p>;
+  const asked = pages.filter(({ should }) => should !== undefined);
+  if (several && drifted.length === 0 && asked.length > 0) {
+    return <p className={styles.line}>{t('shown.allSame', { count: asked.length })}</p>;
   }
   const lines = drifted.length > 0 ? drifted : pages;
   return (
     <>
       {lines.slice(0, MAX_LINES).map((page) => (
-        <p key={page.displayIndex} className={styles.line}>
-          <DriftMark state={page.state} />
-          {several ? <span>{t('shown.display', { index: page.displayIndex })}</span> : null}
-          <LineText page={page} />
-        </p>
+        <div key={page.displayIndex} className={styles.brief}>
+          {several || page.state !== 'same' ? (
+            <p className={styles.line}>
+              {several ? <span>{t('shown.display', { index: page.displayIndex })}</span> : null}
+              <DriftMark state={page.state} />
+            </p>
+          ) : null}
+          <BriefPages page={page} />
+        </div>
       ))}
       {lines.length > MAX_LINES ? (
         <p className={styles.line}>{t('shown.moreDiffer', { count: lines.length - MAX_LINES })}</p>
@@ -36,25 +41,24 @@ export function DriftLines({ screen }: { screen: Screen }) {
   );
 }
 
-function LineText({ page }: { page: ShownPage }) {
+function BriefPages({ page }: { page: ShownPage }) {
   const { t } = useTranslation();
   const { shows, should, state } = page;
   return (
-    <>
-      <span>{shows ? <Address lead={t('shown.shows')} url={shows.url} /> : t('shown.unknown')}</span>
+    <dl className={styles.briefPages}>
+      <dt>{t('shown.shows')}</dt>
+      <dd>{shows ? <code title={shows.url}>{shows.url}</code> : t('shown.unsaid')}</dd>
       {state !== 'same' && should ? (
-        <span>
-          <Address lead={t('shown.should')} url={should.url} /> · <Ago at={differsSince(page)} />
-        </span>
+        <>
+          <dt>{t('shown.should')}</dt>
+          <dd>
+            <code title={should.url}>{should.url}</code>{' '}
+            <span>
+              · <Ago at={differsSince(page)} />
+            </span>
+          </dd>
+        </>
       ) : null}
-    </>
-  );
-}
-
-function Address({ lead, url }: { lead: string; url: string }) {
-  return (
-    <>
-      {lead} <code title={url}>{url}</code>
-    </>
+    </dl>
   );
 }

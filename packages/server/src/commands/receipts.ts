@@ -1,4 +1,4 @@
-import { ReceiptSchema } from '@bongsu/protocol';
+import { ReceiptSchema, UNREADABLE_RECEIPT } from '@bongsu/protocol';
 import type { InboxEntry } from './hints.js';
 
 export type Receipt =
@@ -16,7 +16,7 @@ export type CheckedReceipt = Receipt | { status: 'stray' };
 export function checkReceipt(answer: unknown, entry: Pick<InboxEntry, 'stream' | 'seq'>): CheckedReceipt {
   const parsed = ReceiptSchema.safeParse(answer);
   if (!parsed.success) {
-    return { status: 'failed', error: 'The receipt was not valid.', retryable: true, isGarbage: true };
+    return { status: 'failed', error: UNREADABLE_RECEIPT, retryable: true, isGarbage: true };
   }
   const { data } = parsed;
   const isStray =

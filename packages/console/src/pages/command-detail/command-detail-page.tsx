@@ -1,18 +1,17 @@
-import { Button, Skeleton } from '@mantine/core';
+import { Skeleton } from '@mantine/core';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { useCommand } from '../../admin/queries.js';
 import { StaleNote } from '../../admin/stale-note.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
-import { toProblem } from '../../api/problem.js';
 import { CancelCommand } from '../../commands/cancel-command.js';
 import { CommandFacts } from '../../commands/command-facts.js';
 import { type ShownCommand, saying, shownState } from '../../commands/command-state.js';
 import { CommandType } from '../../commands/command-type.js';
 import { StateMark } from '../../commands/state-mark.js';
+import { Failed } from '../../components/failed.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
-import { ProblemNote } from '../../components/problem-note.js';
 import styles from './command-detail-page.module.css';
 
 const route = getRouteApi('/signed-in/commands/$commandId');
@@ -30,12 +29,12 @@ export function CommandDetailPage() {
       </Link>
       {command.isPending ? <Skeleton height={200} radius="md" aria-label={t('common.loading')} /> : null}
       {command.error && !command.data ? (
-        <div className={styles.failed}>
-          <ProblemNote problem={toProblem(command.error)} />
-          <Button variant="default" loading={command.isFetching} onClick={() => void command.refetch()}>
-            {t('common.tryAgain')}
-          </Button>
-        </div>
+        <Failed
+          error={command.error}
+          retrying={command.isFetching}
+          onRetry={() => void command.refetch()}
+          back={<Link to="/commands">{t('commands.back')}</Link>}
+        />
       ) : null}
       {command.data ? (
         <>

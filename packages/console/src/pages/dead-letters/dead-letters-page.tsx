@@ -13,18 +13,26 @@ import { LetterFilters } from './letter-filters.js';
 import { LetterRow } from './letter-row.js';
 import { LetterStats } from './letter-stats.js';
 import { type News, NewsLine } from './news-line.js';
+import { OneLetter } from './one-letter.js';
 import { RequeueMany } from './requeue-many.js';
 
 const route = getRouteApi('/signed-in/dead-letters');
 
 export function DeadLettersPage() {
+  const { screen, reason, letter, sender } = route.useSearch();
+  if (letter === undefined || screen === undefined) return <Letters />;
+  return <OneLetter sought={{ commandId: letter, senderId: sender, screenId: screen, reason }} />;
+}
+
+/** The letters that wait, or those that were requeued. */
+function Letters() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { screen, reason, requeued = false } = route.useSearch();
   const filter: LetterFilter = { ...(screen ? { screenId: screen } : {}), ...(reason ? { reason } : {}) };
   const letters = useDeadLetters({ ...filter, requeued });
   const stats = useDeadLetterStats();
-  const [news, setNews] = useState<News>();
+  const { news, setNews } = useNews(JSON.stringify({ ...filter, requeued }));
   usePageTitle(t('letters.title'));
 
   function show(next: LetterFilter, nextRequeued = requeued) {
@@ -87,6 +95,13 @@ export function DeadLettersPage() {
       </div>
     </>
   );
+}
+
+/** The latest news, for as long as `list` is the one that it happened in. */
+function useNews(list: string) {
+  const [kept, setKept] = useState<{ list: string; news: News }>();
+  if (kept && kept.list !== list) setKept(undefined);
+  return { news: kept?.news, setNews: (news: News) => setKept({ list, news }) };
 }
 
 function withReason(filter: LetterFilter, reason: LetterFilter['reason']): LetterFilter {

@@ -30,7 +30,15 @@ export function LetterRow({ letter, onNews }: { letter: DeadLetter; onNews(news:
     <li className={styles.letter} data-testid="letter">
       <div className={styles.what}>
         <h2 className={styles.title}>
-          <bdi>{what}</bdi> <CommandType type={type} />
+          <Link
+            to="/commands/$commandId"
+            params={{ commandId: letter.commandId }}
+            search={{ sender: letter.from.userId }}
+            className={styles.saying}
+          >
+            <bdi>{what}</bdi>
+          </Link>{' '}
+          <CommandType type={type} />
         </h2>
         <p className={styles.why}>
           <WhyDead reason={letter.reason} attempts={letter.attempts} error={letter.error} />

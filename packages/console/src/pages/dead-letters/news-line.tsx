@@ -24,7 +24,7 @@ export function NewsLine({ news }: { news: News | undefined }) {
   return (
     <div role="status">
       {news ? (
-        <p ref={line} tabIndex={-1} className={styles.news}>
+        <p ref={line} tabIndex={-1} className={styles.news} data-kind={news.kind}>
           {news.kind === 'requeued' || news.kind === 'already' ? (
             <>
               {t(`letters.news.${news.kind}`, { what: news.what })}{' '}

@@ -8,12 +8,11 @@ import { mayManageScreen } from '../../admin/may-manage-screen.js';
 import { keys, useScreen } from '../../admin/queries.js';
 import { useServices, useUser } from '../../admin/services.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
-import { toProblem } from '../../api/problem.js';
 import { Beacon } from '../../components/beacon.js';
 import { ConfirmDialog } from '../../components/confirm-dialog.js';
+import { Failed } from '../../components/failed.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
-import { ProblemNote } from '../../components/problem-note.js';
 import { Displays } from '../../drift/displays.js';
 import { Controllers } from './controllers.js';
 import { RenameDialog } from './rename-dialog.js';
@@ -34,7 +33,14 @@ export function ScreenDetailPage() {
         <Icon name="back" /> {t('screens.title')}
       </Link>
       {screen.isPending ? <Skeleton height={160} radius="md" aria-label={t('common.loading')} /> : null}
-      {screen.error && !screen.data ? <ProblemNote problem={toProblem(screen.error)} /> : null}
+      {screen.error && !screen.data ? (
+        <Failed
+          error={screen.error}
+          retrying={screen.isFetching}
+          onRetry={() => void screen.refetch()}
+          back={<Link to="/screens">{t('notFound.toScreens')}</Link>}
+        />
+      ) : null}
       {screen.data ? <Loaded screen={screen.data} /> : null}
     </>
   );
@@ -61,8 +67,8 @@ function Loaded({ screen }: { screen: Screen }) {
       <div className={page.stack}>
         <ScreenFacts screen={screen} />
         <Displays screen={screen} />
-        <Controllers screen={screen} mayManage={mayManage} />
         <ScreenCommands screenId={screen.screenId} mayManage={mayManage} />
+        <Controllers screen={screen} mayManage={mayManage} />
       </div>
     </>
   );

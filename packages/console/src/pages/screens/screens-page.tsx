@@ -3,11 +3,10 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useScreens } from '../../admin/queries.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
-import { toProblem } from '../../api/problem.js';
 import { Empty } from '../../components/empty.js';
+import { Failed } from '../../components/failed.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
-import { ProblemNote } from '../../components/problem-note.js';
 import { OpenScreenPage } from './open-screen-page.js';
 import { PairDialog } from './pair-dialog.js';
 import { ScreenRow } from './screen-row.js';
@@ -36,7 +35,13 @@ export function ScreensPage() {
       </header>
       <div className={page.stack}>
         {screens.isPending ? <Skeleton height={88} radius="md" aria-label={t('common.loading')} /> : null}
-        {screens.error && !screens.data ? <ProblemNote problem={toProblem(screens.error)} /> : null}
+        {screens.error && !screens.data ? (
+          <Failed
+            error={screens.error}
+            retrying={screens.isFetching}
+            onRetry={() => void screens.refetch()}
+          />
+        ) : null}
         {screens.data && count > 0 ? (
           <ul className={styles.list}>
             {screens.data.map((screen) => (
