@@ -62,6 +62,16 @@ describe('TriggerSchema', () => {
     expect(codeOf(trigger(change))).toBe('VALIDATION_ERROR');
   });
 
+  it.each([undefined, {}, { screenId: 'scr_a', roomId: 'abc' }])(
+    '[SEC4] says what is wrong with target %j',
+    (target) => {
+      const details = [{ path: 'target', message: 'must have exactly one of screenId and roomId' }];
+      expect(() => parseInput(TriggerSchema, trigger({ target }))).toThrow(
+        expect.objectContaining({ details }),
+      );
+    },
+  );
+
   it.each([[[]], [1], [null], ['x'], [undefined], [true]])('[SEC4] refuses %j as payload', (input) => {
     expect(codeOf(input)).toBe('VALIDATION_ERROR');
   });

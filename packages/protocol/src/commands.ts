@@ -4,10 +4,13 @@ import { MAX_DATA_BYTES, MAX_ERROR_CHARACTERS } from './limits.js';
 import { ScreenIdSchema } from './screens.js';
 
 /** Exactly one of the two. Room targets are resolved by the rooms domain. */
-export const TargetSchema = z.union([
-  z.strictObject({ screenId: ScreenIdSchema }),
-  z.strictObject({ roomId: z.string().regex(/^[A-Za-z0-9_-]{3,100}$/) }),
-]);
+export const TargetSchema = z.union(
+  [
+    z.strictObject({ screenId: ScreenIdSchema }),
+    z.strictObject({ roomId: z.string().regex(/^[A-Za-z0-9_-]{3,100}$/) }),
+  ],
+  { error: 'must have exactly one of screenId and roomId' },
+);
 export type Target = z.infer<typeof TargetSchema>;
 
 export const DisplayIndexSchema = z.number().int().min(0).max(15);

@@ -53,8 +53,9 @@ function harmless(text: string): string {
 }
 
 function lineOf(letter: DeadLetter): string {
-  const { id, at, screenId, type, reason, attempts, error, requeuedAs } = letter;
-  const fields = [id, new Date(at).toISOString(), screenId, type, reason, `${attempts} attempts`];
+  const { id, at, screenId, type, payload, reason, attempts, error, requeuedAs } = letter;
+  const fields = [id, new Date(at).toISOString(), screenId, type, `${payload.action ?? payload.url ?? ''}`];
+  fields.push(reason, attempts === 1 ? '1 attempt' : `${attempts} attempts`);
   if (error !== null) fields.push(error);
   if (requeuedAs !== null) fields.push(`requeued as ${requeuedAs}`);
   return harmless(fields.join('  '));
@@ -245,8 +246,13 @@ function checked<Schema extends z.ZodType>(
   schema: Schema,
   options: unknown,
 ): z.output<Schema> | undefined {
-  const result = schema.safeParse(options);
+  const result = schema.safeParse(options, { reportInput: true });
   if (result.success) return result.data;
-  for (const { path, message } of result.error.issues) terminal.err(`bongsu: ${path.join('.')}: ${message}`);
+  for (const { path, message, input } of result.error.issues) {
+    const isId = path[0] === 'ids' && path.length > 1;
+    terminal.err(
+      `bongsu: ${isId ? `${input} is not the id of a dead letter` : `${path.join('.')}: ${message}`}`,
+    );
+  }
   return undefined;
 }

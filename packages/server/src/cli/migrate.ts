@@ -1,4 +1,4 @@
-import { withGeneratedSecrets } from '../config.js';
+import { type Settings, withGeneratedSecrets } from '../config.js';
 import { openDatabase } from '../open-database.js';
 import { systemClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
@@ -7,6 +7,7 @@ import { readMigrations } from '../platform/database/migration-files.js';
 import type { Log } from '../platform/log.js';
 import { explainError } from './explain.js';
 import { progressLog } from './progress-log.js';
+import { requireDatabase } from './require-database.js';
 import { readSettings } from './settings.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
@@ -21,25 +22,28 @@ export function migrateUp(terminal: Terminal, options: CommonOptions): Promise<E
 
 /** `--json`: {applied: [{number, name, appliedAt}], pending: [{number, name}]}. */
 export function showMigrations(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  return withDatabase(terminal, options, async (database) => {
+  const look = async (database: Database) => {
     const status = await migrationStatus(database, await readMigrations());
     if (options.json) return terminal.out(JSON.stringify(status, null, 2));
     for (const { name, appliedAt } of status.applied) {
       terminal.out(`applied  ${name}  ${new Date(appliedAt).toISOString()}`);
     }
     for (const { name } of status.pending) terminal.out(`pending  ${name}`);
-  });
+  };
+  return withDatabase(terminal, options, look, requireDatabase);
 }
 
 async function withDatabase(
   terminal: Terminal,
   options: CommonOptions,
   work: (database: Database, log: Log) => Promise<void>,
+  check: (settings: Settings) => Promise<void> = async () => {},
 ): Promise<ExitCode> {
   const loaded = readSettings(terminal);
   if (!loaded) return 2;
   const log = progressLog(terminal, options.quiet === true);
   try {
+    await check(loaded.settings);
     const config = await withGeneratedSecrets(loaded.settings);
     const onFatal = (error: Error) => log.fatal({}, error.message);
     const { database } = await openDatabase(config, 'bongsu migrate', { clock: systemClock, log, onFatal });

@@ -15,6 +15,7 @@ import { askControl, isListening } from './control.js';
 import { explainError } from './explain.js';
 import { type Ask, type OperationDeps, runOperation } from './operations.js';
 import { progressLog } from './progress-log.js';
+import { requireDatabase } from './require-database.js';
 import { readSettings } from './settings.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 
@@ -38,6 +39,7 @@ export async function withOperations(
   if (!loaded) return 2;
   const log = progressLog(terminal, options.quiet === true);
   try {
+    await requireDatabase(loaded.settings);
     const config = await withGeneratedSecrets(loaded.settings);
     const found = await find(config, title, log);
     return 'socket' in found ? await work(overSocket(found.socket)) : await inDatabase(config, found, work);
@@ -49,8 +51,13 @@ export async function withOperations(
 
 /** A code and its sentence for what an operation refused. */
 export function explainFailure(error: unknown): string {
-  if (error instanceof BongsuError) return `${error.code}: ${error.message}`;
+  if (error instanceof BongsuError) return `${error.code}: ${requeuedBefore(error) ?? error.message}`;
   return error instanceof Error ? error.message : String(error);
+}
+
+function requeuedBefore({ details }: BongsuError): string | undefined {
+  const as = (details as { requeuedAs?: unknown } | undefined)?.requeuedAs;
+  return typeof as === 'string' ? `It was already requeued as ${as}` : undefined;
 }
 
 /** A server that starts or stops has the folder for a while without answering. */

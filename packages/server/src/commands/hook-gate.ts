@@ -77,7 +77,7 @@ export class HookGate {
     } catch (error) {
       if (error instanceof BongsuError) throw error;
       const retryAfterMs = retryAfterOf(error) ?? breaker.refusesForMs() ?? RETRY_MS;
-      throw new BongsuError('UNAVAILABLE', { retryAfterMs, cause: error });
+      throw new BongsuError('UNAVAILABLE', { retryAfterMs, details: { cause: 'hook' }, cause: error });
     }
   }
 

@@ -16,9 +16,17 @@ export interface HookReply {
   text: string | undefined;
 }
 
-/** The hook gave no answer that decides anything. Its message names neither the URL nor what was sent. */
+/**
+ * The hook gave no answer that decides anything. Its message names neither the URL nor what was sent, and a stack would only tell
+ * where we wait for it.
+ */
 export class HookFault extends Error {
   override readonly name = 'HookFault';
+
+  constructor(message: string) {
+    super(message);
+    this.stack = '';
+  }
 }
 
 /** Signs and sends. @throws HookFault, or the signal's reason */
@@ -58,9 +66,17 @@ export function createHookPost(
     } catch (error) {
       if (error instanceof HookFault) throw error;
       if (signal.aborted) throw signal.reason;
-      throw new HookFault('The hook cannot be reached or broke off its answer', { cause: error });
+      throw new HookFault(`The hook cannot be reached or broke off its answer (${codeOf(error)})`);
     }
   };
+}
+
+/** Not the error itself: fetch names host and port in it. */
+function codeOf(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') return at.code;
+  }
+  return 'no code';
 }
 
 export function tookTooLong(): HookFault {

@@ -1,4 +1,4 @@
-import type { CommandHookBody } from '@bongsu/protocol';
+import type { BongsuError, CommandHookBody } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type CommandsHarness,
@@ -19,7 +19,9 @@ import {
   startHookReceiver,
 } from '../../test/support/hook-receiver.js';
 import { memoryLog } from '../../test/support/memory-log.js';
+import { logRefusal } from '../gateway/reply.js';
 import type { Database } from '../platform/database/database.js';
+import { redact } from '../platform/log-redaction.js';
 import { cleanMessage, type HookAnswer } from './hook.js';
 import type { CommandsDeps } from './index.js';
 
@@ -317,6 +319,24 @@ describeEachDatabase('the command hook', (open) => {
       value instanceof Error ? { message: value.message, stack: value.stack, cause: value.cause } : value,
     );
     for (const text of [secret, new URL(url).pathname, 'hunter2']) expect(written).not.toContain(text);
+  });
+
+  it('[DL79] [DL77] a hook that cannot be reached is logged with the code of the fault, without host, port and stack', async () => {
+    const away = await startHookReceiver();
+    await away.close();
+    const made = await start({ config: commandsConfig({ hook: away.config }) });
+    for (let n = 0; n < 5; n += 1) {
+      const error = await refusal(triggerTo('scr_a'), made);
+      expect(error).toMatchObject({ code: 'UNAVAILABLE', details: { cause: 'hook' } });
+      logRefusal(log, error as BongsuError, {});
+    }
+    const lines = log.lines.map(({ context }) => redact(context));
+    const message = 'The hook cannot be reached or broke off its answer (ECONNREFUSED)';
+    expect(lines).toContainEqual({ code: 'UNAVAILABLE', err: { type: 'HookFault', message } });
+    expect(lines).toContainEqual(expect.objectContaining({ breaker: 'hook', to: 'OPEN' }));
+    const { host, hostname, port } = new URL(away.url);
+    for (const text of [host, hostname, `:${port}`, '"port"', '"stack"'])
+      expect(JSON.stringify(lines)).not.toContain(text);
   });
 
   describe('in this process', () => {

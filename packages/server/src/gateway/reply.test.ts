@@ -1,6 +1,7 @@
 import { BongsuError, ERRORS, type ErrorCode } from '@bongsu/protocol';
 import { describe, expect, it } from 'vitest';
 import { DatabaseError } from '../platform/database/database.js';
+import { CircuitOpenError } from '../platform/resilience/circuit-breaker.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 
 describe('toBongsuError', () => {
@@ -73,5 +74,14 @@ describe('logRefusal', () => {
     expect(lines.map((entry) => entry.level)).toEqual(['info', 'error']);
     expect(JSON.stringify(lines[0])).not.toContain('password');
     expect(lines[1]?.fields).toMatchObject({ code: 'INTERNAL_ERROR', err: expect.any(TypeError) });
+  });
+
+  it.each([
+    ['the hook', new CircuitOpenError('hook', 5)],
+    ['the database', new DatabaseError('connection', 'away', { cause: new CircuitOpenError('database', 5) })],
+  ])('[OBS1] what the open circuit of %s refuses is logged at debug only, without a stack', (_, cause) => {
+    const { log, lines } = record();
+    logRefusal(log, new BongsuError('UNAVAILABLE', { cause }), {});
+    expect(lines).toEqual([{ level: 'debug', fields: { code: 'UNAVAILABLE' } }]);
   });
 });

@@ -74,10 +74,14 @@ export function failure(error: BongsuError, requestId?: string): Failure {
   return { success: false, error: error.toWire(), ...(requestId === undefined ? {} : { requestId }) };
 }
 
-/** Once for each refusal, without payloads: a caller's mistake is news at `info`, ours is an error with its stack. */
+/**
+ * Once for each refusal, without payloads: a caller's mistake is news at `info`, ours is an error with its stack. That a circuit
+ * opened was told when it did, so what it refuses is no news.
+ */
 export function logRefusal(log: Log, error: BongsuError, context: object): void {
   const fields = { ...context, code: error.code };
   if (error.code === 'INTERNAL_ERROR') log.error({ ...fields, err: error.cause ?? error }, 'failed');
+  else if (retryAfterOf(error.cause) !== undefined) log.debug(fields, 'refused by an open circuit');
   else if (error.retryable && error.cause) log.warn({ ...fields, err: error.cause }, 'refused for now');
   else log.info(fields, 'refused');
 }

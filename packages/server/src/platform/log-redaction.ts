@@ -45,7 +45,7 @@ function describeError(error: Error, depth: number, seen: Set<object>): object {
     message: redactText(error.message),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(typeof fault === 'string' ? { fault } : {}),
-    stack: redactText(error.stack ?? ''),
+    ...(error.stack ? { stack: redactText(error.stack) } : {}),
     ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1, seen) }),
     ...(error instanceof AggregateError ? { errors: redact(error.errors, depth + 1, seen) } : {}),
   };

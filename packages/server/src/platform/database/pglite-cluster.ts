@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { compiledEntry } from './compiled-entry.js';
 import { DataFolderError } from './folder-lock.js';
 
+/** Inside of a data folder. */
+export const CLUSTER_FOLDER = 'pglite';
 /** Of the PostgreSQL inside PGlite 0.5. */
 const POSTGRES_VERSION = '18';
 const STDERR_KEPT = 4_000;
@@ -15,7 +17,7 @@ const STDERR_KEPT = 4_000;
  * @throws DataFolderError
  */
 export async function prepareCluster(dataDir: string): Promise<string> {
-  const cluster = join(dataDir, 'pglite');
+  const cluster = join(dataDir, CLUSTER_FOLDER);
   const version = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => undefined);
   if (version === undefined) {
     await createCluster(dataDir, cluster);
