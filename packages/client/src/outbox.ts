@@ -134,7 +134,7 @@ export class Outbox {
 
   /** Sends what may go now: all sending but that of an unanswered command begins here, so that the order holds. */
   private pump(): void {
-    this.forEach((command) => {
+    this.inOrder((command) => {
       if (!this.maySend()) return false;
       if (command.phase === 'ready' && !this.line.isHeld(command)) this.dispatch(command);
       return true;
@@ -142,7 +142,7 @@ export class Outbox {
   }
 
   /** In order, as long as the step does not answer false. What ends on the way frees only what is still to come. */
-  private forEach(step: (command: Waiting) => unknown): void {
+  private inOrder(step: (command: Waiting) => unknown): void {
     if (this.isBusy) return;
     this.isBusy = true;
     for (const command of this.line) if (step(command) === false) break;
@@ -157,7 +157,7 @@ export class Outbox {
   /** The link is gone, and with it the acks that had not come. */
   lost(): void {
     this.isLinked = false;
-    this.forEach((command) => {
+    this.inOrder((command) => {
       command.restamps = 0;
       if (command.phase !== 'sent') return;
       this.line.move(command, 'ready');
@@ -169,7 +169,7 @@ export class Outbox {
   /** There will be no other link. `keep`: what is written down stays so, for a later process to send. */
   failAll(error: BongsuError, { keep = false } = {}): void {
     this.isOpen = false;
-    this.forEach((command) => {
+    this.inOrder((command) => {
       if (keep && this.journal && command.takers.length === 0) this.leave(command, error);
       else this.fail(command, error);
     });
@@ -177,14 +177,14 @@ export class Outbox {
 
   /** Rejects these; they are forgotten. */
   refuse(ids: ReadonlySet<string>, error: BongsuError): void {
-    this.forEach((command) => {
+    this.inOrder((command) => {
       if (command.id && ids.has(command.id)) this.fail(command, error);
     });
   }
 
   /** Rejects all that waits; what comes later is taken as before. */
   refuseAll(error: BongsuError): void {
-    this.forEach((command) => this.fail(command, error));
+    this.inOrder((command) => this.fail(command, error));
   }
 
   /** Takes one back: at once, or when a transmission is under way with its answer. Resolves to what is left to do. */

@@ -74,4 +74,13 @@ describe('logRefusal', () => {
     expect(JSON.stringify(lines[0])).not.toContain('password');
     expect(lines[1]?.fields).toMatchObject({ code: 'INTERNAL_ERROR', err: expect.any(TypeError) });
   });
+
+  it('[OBS1] logs what the limit of commands refuses at debug, since there may be thousands', () => {
+    const { log, lines } = record();
+    const refusal = new BongsuError('RATE_LIMIT', { retryAfterMs: 1 });
+    logRefusal(log, refusal, {}, { counted: true });
+    logRefusal(log, refusal, {});
+    logRefusal(log, new BongsuError('FORBIDDEN'), {}, { counted: true });
+    expect(lines.map((entry) => entry.level)).toEqual(['debug', 'info', 'info']);
+  });
 });
