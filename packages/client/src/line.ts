@@ -3,6 +3,8 @@ import type { CommandEvent } from './journal.js';
 import type { Remains } from './outbox.js';
 import { withResolvers } from './with-resolvers.js';
 
+type Phase = 'ready' | 'saving' | 'sent' | 'paused';
+
 /** A command that is not accepted yet. */
 export interface Waiting {
   event: CommandEvent;
@@ -21,7 +23,7 @@ export interface Waiting {
   /** Written down with its timestamp, so that it may be sent. */
   isDurable: boolean;
   /** `ready` to be sent, `saving` before that, `sent` and not answered, or `paused` before another try. */
-  phase: 'ready' | 'saving' | 'sent' | 'paused';
+  readonly phase: Phase;
   /** Numbers the transmissions, so that the answer of one that was given up on is not taken for the present one's. */
   transmission: number;
   /** A transmission of it ended without a refusal that proves that it was not accepted. */
@@ -57,11 +59,22 @@ export class Line {
   private commands = new Set<Waiting>();
   private readonly holders = new Map<string, Set<Waiting>>();
   private nextPlace = 0;
+  private readonly counts: Record<Phase, number> = { ready: 0, saving: 0, sent: 0, paused: 0 };
   /** Of all bodies. */
   bytes = 0;
 
   get size(): number {
     return this.commands.size;
+  }
+
+  /** On the wire. */
+  get unanswered(): number {
+    return this.counts.sent;
+  }
+
+  /** On the wire, or about to be. */
+  get underWay(): number {
+    return this.counts.saving + this.counts.sent;
   }
 
   [Symbol.iterator](): Iterator<Waiting> {
@@ -75,6 +88,7 @@ export class Line {
   add(given: Given): { command: Waiting; accepted: Promise<Accepted> } {
     const made = make(given, this.nextPlace++);
     this.commands.add(made.command);
+    this.counts.ready += 1;
     this.bytes += given.bytes;
     return made;
   }
@@ -84,6 +98,7 @@ export class Line {
     this.commands = new Set([...made.map(({ command }) => command), ...this.commands]);
     for (const { command } of made) {
       this.bytes += command.bytes;
+      this.counts.ready += 1;
       onEach(command);
     }
     return made.map(({ accepted }) => accepted);
@@ -95,23 +110,43 @@ export class Line {
     this.holders.set(command.target, set.add(command));
   }
 
-  isHeld({ target, place }: Waiting): boolean {
-    for (const holder of this.holders.get(target) ?? []) if (holder.place < place) return true;
+  move(command: Waiting, phase: Phase): void {
+    if (this.commands.has(command)) {
+      this.counts[command.phase] -= 1;
+      this.counts[phase] += 1;
+    }
+    (command as { phase: Phase }).phase = phase;
+  }
+
+  /** By an earlier one that was refused; one that was refused itself waits for the answers of later ones too. */
+  isHeld(command: Waiting): boolean {
+    const holders = this.holders.get(command.target);
+    if (!holders) return false;
+    for (const { place } of holders) if (place < command.place) return true;
+    return holders.has(command) && this.isOvertaken(command);
+  }
+
+  private isOvertaken({ target, place }: Waiting): boolean {
+    for (const other of this.commands)
+      if (other.phase === 'sent' && other.target === target && other.place > place) return true;
     return false;
   }
 
-  /** Those that may go now, in order; undefined if it was not there. */
-  remove(command: Waiting, { accepted }: { accepted: boolean }): Waiting[] | undefined {
-    if (!this.commands.delete(command)) return undefined;
-    this.bytes -= command.bytes;
-    const { target } = command;
+  /** False if it was not there. */
+  remove(command: Waiting, { accepted }: { accepted: boolean }): boolean {
+    if (!this.commands.delete(command)) return false;
+    const { target, place, phase, bytes } = command;
+    this.bytes -= bytes;
+    this.counts[phase] -= 1;
     const holders = this.holders.get(target);
-    if (!holders) return [];
+    if (!holders) return true;
     holders.delete(command);
-    // The server takes commands again: those that wait for nothing else need not go one by one.
-    for (const holder of holders) if (accepted && holder.phase === 'ready') holders.delete(holder);
+    // The server takes commands again: those behind it that wait for nothing else need not go one by one.
+    for (const holder of holders) {
+      if (accepted && holder.phase === 'ready' && holder.place > place) holders.delete(holder);
+    }
     if (holders.size === 0) this.holders.delete(target);
-    return [...this.commands].filter((other) => other.phase === 'ready' && other.target === target);
+    return true;
   }
 }
 

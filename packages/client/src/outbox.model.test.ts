@@ -52,6 +52,7 @@ class World {
   /** What taking a command back left to do, by its id. */
   readonly remains = new Map<string, Remains>();
   calls = 0;
+  private readonly targets = new Map<number, string>();
   private readonly values = memoryStore();
   private process: Process | undefined;
   private wire: Sent[] = [];
@@ -82,6 +83,12 @@ class World {
       else this.clock.advance(1_000);
       await settle();
     }
+  }
+
+  /** Of acceptance, by the numbers of the calls. */
+  orderOf(screenId?: string): number[] {
+    const all = [...this.accepted.values()];
+    return all.filter((n) => screenId === undefined || this.targets.get(n) === screenId);
   }
 
   waiting(): number {
@@ -131,6 +138,7 @@ class World {
 
   private call(screenId: string): void {
     const n = ++this.calls;
+    this.targets.set(n, screenId);
     const draft = { target: { screenId }, n };
     const queueTtlMs = 90_000;
     const mine = this.process as Process;
@@ -171,11 +179,28 @@ class World {
     this.start();
   }
 
+  unanswered(): number {
+    return this.wire.length;
+  }
+
   private serve(fate: string): void {
     const sent = this.wire.shift();
     if (!sent) return;
     const { payload, answer } = sent;
     if (fate === 'never-arrive') return;
+    if (fate.startsWith('hold-')) {
+      // As the server holds a limit: what it has got behind a refused one is refused with it.
+      const refused = [sent, ...this.wire].filter(
+        (other) => fate === 'hold-RATE_LIMIT' || other.payload.target.screenId === payload.target.screenId,
+      );
+      this.wire = this.wire.filter((other) => !refused.includes(other));
+      for (const { answer: tell, payload: one } of refused) this.judge(one, tell, fate.slice(5));
+      return;
+    }
+    this.judge(payload, answer, fate);
+  }
+
+  private judge(payload: Sent['payload'], answer: Sent['answer'], fate: string): void {
     const known = this.accepted.has(payload.id);
     // What is known is answered from the record, whatever else would be said.
     if (known || fate === 'accept' || fate === 'lose-ack') {
@@ -242,6 +267,45 @@ describe('the outbox under any sequence of drops, refusals, reconnects and resta
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  for (const [limit, scope] of [
+    ['RATE_LIMIT', 'all commands'],
+    ['BUSY', 'those for one target'],
+  ] as const) {
+    it(`[CL15] the order of ${scope} holds over ${limit}, cuts, crashes and lost acks`, async () => {
+      const fates = ['accept', 'accept', 'lose-ack', `hold-${limit}`];
+      await fc.assert(
+        fc.asyncProperty(steps(fates), async (script) => {
+          const world = new World(true);
+          await settle();
+          for (const given of script) await world.step(given);
+          await world.converge();
+          const orders = limit === 'BUSY' ? TARGETS.map((name) => world.orderOf(name)) : [world.orderOf()];
+          for (const order of orders) expect(order).toEqual([...order].sort((a, b) => a - b));
+        }),
+        { numRuns: 1_000 },
+      );
+    });
+  }
+
+  it('[CL15] few are under way at once, and fewer after a RATE_LIMIT, which lets nothing out before all are answered', async () => {
+    const world = new World(false);
+    await world.step({ event: 'link', target: 0 });
+    for (let n = 0; n < 100; n += 1) await world.step({ event: 'call', target: n % 2 });
+    expect(world.unanswered()).toBe(16);
+    await world.step({ fate: 'RATE_LIMIT' });
+    await world.step({ event: 'second', target: 0 });
+    expect(world.unanswered()).toBe(15);
+    for (let n = 0; n < 14; n += 1) await world.step({ fate: 'RATE_LIMIT' });
+    await world.step({ event: 'second', target: 0 });
+    expect(world.unanswered()).toBe(1);
+    await world.step({ fate: 'RATE_LIMIT' });
+    expect(world.unanswered()).toBe(0);
+    await world.step({ event: 'second', target: 0 });
+    expect(world.unanswered()).toBe(4);
+    await world.converge();
+    expect(world.orderOf()).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
   });
 
   it('[CL15] once one was refused for now, those of its target that were not under way stay behind it', async () => {

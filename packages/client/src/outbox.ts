@@ -6,6 +6,7 @@ import { checkedBody } from './command-body.js';
 import { CommandError, errorFromWire, toBongsuError } from './errors.js';
 import type { CommandEvent, Journal, StoredCommand } from './journal.js';
 import { Line, type Waiting } from './line.js';
+import { Pace } from './pace.js';
 
 /** A command without what is made at its first transmission. */
 export type Draft = Record<string, unknown>;
@@ -54,8 +55,15 @@ export class Outbox {
   private journal: Journal | undefined;
   /** False while it is not known yet what an earlier process left, which goes first. */
   private isOpen = true;
+  private isLinked = false;
+  private readonly pace: Pace;
+  /** While several are ended at once, or sent, none of the others goes in between. */
+  private isBusy = false;
 
-  constructor(private readonly options: OutboxOptions) {}
+  constructor(private readonly options: OutboxOptions) {
+    const { clock, random } = options;
+    this.pace = new Pace({ clock, random, onTimeOver: () => this.pump() });
+  }
 
   /**
    * Resolves with the ack; rejects with CommandError, or with the signal's reason.
@@ -92,7 +100,7 @@ export class Outbox {
       for (const command of this.line) command.id ??= this.newId();
       void journal.save();
     }
-    this.flush();
+    this.pump();
   }
 
   /** Puts in front what an earlier process left; before `open`. */
@@ -118,40 +126,65 @@ export class Outbox {
     }));
   }
 
-  /** A link is ready: everything unanswered goes out again, in order. */
+  /** A link is ready, and it is known whose it is: everything unanswered goes out again, in order. */
   flush(): void {
-    if (!this.options.isOnline()) return;
-    for (const command of [...this.line]) this.dispatch(command);
+    this.isLinked = true;
+    this.pump();
+  }
+
+  /** Sends what may go now: all sending but that of an unanswered command begins here, so that the order holds. */
+  private pump(): void {
+    this.inOrder((command) => {
+      if (!this.maySend()) return false;
+      if (command.phase === 'ready' && !this.line.isHeld(command)) this.dispatch(command);
+      return true;
+    });
+  }
+
+  /** In order, as long as the step does not answer false. What ends on the way frees only what is still to come. */
+  private inOrder(step: (command: Waiting) => unknown): void {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    for (const command of this.line) if (step(command) === false) break;
+    this.isBusy = false;
+  }
+
+  private maySend(): boolean {
+    if (!this.isOpen || !this.isLinked || !this.options.isOnline()) return false;
+    return this.pace.admits(this.line.underWay, this.line.unanswered);
   }
 
   /** The link is gone, and with it the acks that had not come. */
   lost(): void {
-    for (const command of [...this.line]) {
+    this.isLinked = false;
+    this.inOrder((command) => {
       command.restamps = 0;
-      if (command.phase !== 'sent') continue;
-      command.phase = 'ready';
+      if (command.phase !== 'sent') return;
+      this.line.move(command, 'ready');
       command.doubtful = true;
       this.yieldUp(command);
-    }
+    });
   }
 
   /** There will be no other link. `keep`: what is written down stays so, for a later process to send. */
   failAll(error: BongsuError, { keep = false } = {}): void {
     this.isOpen = false;
-    for (const command of [...this.line]) {
+    this.inOrder((command) => {
       if (keep && this.journal && command.takers.length === 0) this.leave(command, error);
       else this.fail(command, error);
-    }
+    });
   }
 
   /** Rejects these; they are forgotten. */
   refuse(ids: ReadonlySet<string>, error: BongsuError): void {
-    for (const command of [...this.line]) if (command.id && ids.has(command.id)) this.fail(command, error);
+    this.inOrder((command) => {
+      if (command.id && ids.has(command.id)) this.fail(command, error);
+    });
   }
 
   /** Rejects all that waits; what comes later is taken as before. */
   refuseAll(error: BongsuError): void {
-    for (const command of [...this.line]) this.fail(command, error);
+    this.inOrder((command) => this.fail(command, error));
   }
 
   /** Takes one back: at once, or when a transmission is under way with its answer. Resolves to what is left to do. */
@@ -178,7 +211,7 @@ export class Outbox {
     signal?.addEventListener('abort', onAbort, { once: true });
     command.cancelTimers.add(() => signal?.removeEventListener('abort', onAbort));
     this.watch(command);
-    this.dispatch(command);
+    this.pump();
     if (command.phase === 'ready') void this.journal?.save();
     return accepted;
   }
@@ -191,10 +224,8 @@ export class Outbox {
     return uuidv7({ msecs: Math.round(this.options.serverNow()) });
   }
 
-  /** Sends it if it may go now; what is not written down yet is written first. */
+  /** What is not written down yet is written first. */
   private dispatch(command: Waiting): void {
-    if (command.phase !== 'ready' || !this.isOpen || !this.options.isOnline()) return;
-    if (this.line.isHeld(command)) return;
     // One that was left behind may be over before its timer gets its turn.
     if (command.expiresAt < this.options.clock.now()) {
       this.expire(command);
@@ -207,19 +238,19 @@ export class Outbox {
       this.transmit(command);
       return;
     }
-    command.phase = 'saving';
+    this.line.move(command, 'saving');
     void this.journal.save().then(() => {
       command.isDurable = true;
       if (!this.line.has(command) || command.phase !== 'saving') return;
-      command.phase = 'ready';
-      this.dispatch(command);
+      this.line.move(command, 'ready');
+      this.pump();
     });
   }
 
   private transmit(command: Waiting): void {
     if (!this.options.isOnline()) return;
     command.transmission += 1;
-    command.phase = 'sent';
+    this.line.move(command, 'sent');
     const { id, timestamp, transmission, event, body } = command;
     if (id === undefined || timestamp === undefined) throw new Error('sent without an id');
     // It will be refused as expired and stamped anew: later ones for its target would overtake it meanwhile.
@@ -238,15 +269,23 @@ export class Outbox {
 
   private onAnswer(command: Waiting, answer: Answer<Accepted>): void {
     if (answer.success) {
+      this.pace.onAccepted();
       this.end(command, () => command.resolve(answer), { accepted: true });
       return;
     }
     const error = errorFromWire(answer.error) ?? new BongsuError('INTERNAL_ERROR');
     command.lastError = error;
-    command.phase = 'paused';
+    this.line.move(command, 'paused');
     if (error.retryable && !PROVES_REFUSAL.includes(error.code)) command.doubtful = true;
-    if (this.yieldUp(command)) return;
-    if (error.code === 'REQUEST_EXPIRED') this.restamp(command, error);
+    if (error.code === 'RATE_LIMIT') this.pace.onRefused(error.retryAfterMs ?? 0);
+    if (!this.yieldUp(command)) this.mend(command, error);
+    // Others may have waited for this answer.
+    this.pump();
+  }
+
+  private mend(command: Waiting, error: BongsuError): void {
+    if (error.code === 'RATE_LIMIT') this.line.move(command, 'ready');
+    else if (error.code === 'REQUEST_EXPIRED') this.restamp(command, error);
     else if (error.code === 'TOKEN_EXPIRED' && command.renewals < MAX_MENDS) this.renew(command, error);
     else if (!error.retryable) this.fail(command, error);
     else this.pause(command, (error.retryAfterMs ?? 0) + this.delayMs(command));
@@ -274,8 +313,7 @@ export class Outbox {
       this.pause(command, this.delayMs(command));
       return;
     }
-    command.phase = 'ready';
-    this.transmit(command);
+    this.line.move(command, 'ready');
   }
 
   private renew(command: Waiting, error: BongsuError): void {
@@ -292,7 +330,7 @@ export class Outbox {
 
   private pause(command: Waiting, delayMs: number): void {
     if (!this.line.has(command)) return;
-    command.phase = 'paused';
+    this.line.move(command, 'paused');
     command.retries += 1;
     this.line.hold(command);
     this.later(command, delayMs, () => this.resume(command));
@@ -300,8 +338,8 @@ export class Outbox {
 
   private resume(command: Waiting): void {
     if (!this.line.has(command) || command.phase !== 'paused') return;
-    command.phase = 'ready';
-    this.dispatch(command);
+    this.line.move(command, 'ready');
+    this.pump();
   }
 
   private delayMs(command: Waiting): number {
@@ -328,15 +366,14 @@ export class Outbox {
   }
 
   private end(command: Waiting, report: () => void, { accepted = false } = {}): void {
-    const freed = this.line.remove(command, { accepted });
-    if (!freed) return;
+    if (!this.line.remove(command, { accepted })) return;
     for (const cancel of command.cancelTimers) cancel();
     report();
     const remains = accepted ? 'accepted' : isDoubtful(command) ? 'doubtful' : 'unsent';
     for (const tell of command.takers) tell(remains);
     if (accepted) this.journal?.tidy();
     else void this.journal?.save();
-    for (const next of freed) this.dispatch(next);
+    this.pump();
   }
 
   private later(command: Waiting, delayMs: number, task: () => void): void {

@@ -155,11 +155,9 @@ async function count(deps: HttpDeps, scope: LimitScope, key: string, reply: Fast
 
 function refuse(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
   const error = toBongsuError(thrown);
-  logRefusal(deps.log, error, {
-    requestId: request.id,
-    method: request.method,
-    route: request.routeOptions.url,
-  });
+  const { url: route, config } = request.routeOptions;
+  const context = { requestId: request.id, method: request.method, route };
+  logRefusal(deps.log, error, context, { counted: config?.limit === 'command' });
   if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
   // Past the route's response schemas: the envelope is the same for every route.
   return reply

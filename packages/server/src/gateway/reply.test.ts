@@ -84,4 +84,13 @@ describe('logRefusal', () => {
     logRefusal(log, new BongsuError('UNAVAILABLE', { cause }), {});
     expect(lines).toEqual([{ level: 'debug', fields: { code: 'UNAVAILABLE' } }]);
   });
+
+  it('[OBS1] logs what the limit of commands refuses at debug, since there may be thousands', () => {
+    const { log, lines } = record();
+    const refusal = new BongsuError('RATE_LIMIT', { retryAfterMs: 1 });
+    logRefusal(log, refusal, {}, { counted: true });
+    logRefusal(log, refusal, {});
+    logRefusal(log, new BongsuError('FORBIDDEN'), {}, { counted: true });
+    expect(lines.map((entry) => entry.level)).toEqual(['debug', 'info', 'info']);
+  });
 });

@@ -77,11 +77,13 @@ export function failure(error: BongsuError, requestId?: string): Failure {
 /**
  * Once for each refusal, without payloads: a caller's mistake is news at `info`, ours is an error with its stack. That a circuit
  * opened was told when it did, so what it refuses is no news.
+ * @param counted true where RATE_LIMIT means the limit of commands: there may be thousands, and a metric counts them
  */
-export function logRefusal(log: Log, error: BongsuError, context: object): void {
+export function logRefusal(log: Log, error: BongsuError, context: object, { counted = false } = {}): void {
   const fields = { ...context, code: error.code };
   if (error.code === 'INTERNAL_ERROR') log.error({ ...fields, err: error.cause ?? error }, 'failed');
   else if (retryAfterOf(error.cause) !== undefined) log.debug(fields, 'refused by an open circuit');
   else if (error.retryable && error.cause) log.warn({ ...fields, err: error.cause }, 'refused for now');
+  else if (error.code === 'RATE_LIMIT' && counted) log.debug(fields, 'refused');
   else log.info(fields, 'refused');
 }

@@ -269,11 +269,9 @@ export class Sockets {
   #refuse(connection: Connection, event: ClientEvent, thrown: unknown): void {
     const error = toBongsuError(thrown);
     const { principal, socketId } = connection;
-    logRefusal(this.#deps.log, error, {
-      event: event.name.slice(0, 64),
-      socketId,
-      sessionId: principal.sessionId,
-    });
+    const context = { event: event.name.slice(0, 64), socketId, sessionId: principal.sessionId };
+    const counted = this.#deps.events[event.name]?.limit === 'command';
+    logRefusal(this.#deps.log, error, context, { counted });
     event.ack?.(failure(error));
   }
 

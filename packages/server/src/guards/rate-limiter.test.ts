@@ -188,6 +188,20 @@ describe('RateLimiter.checkBurst', () => {
     expect(await metrics.text()).toContain('bongsu_rate_limited_total{scope="command"} 4');
   });
 
+  test('[SEC3] what comes behind a refused call is refused with it for 100 ms, though tokens come back sooner', async () => {
+    const limiter = build();
+    await callUntilRefused(() => limiter.checkBurst('u1'));
+    clock.advance(60);
+    expect(limiter.checkBurst('u1')).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 40 });
+    expect(limiter.checkBurst('u2').allowed).toBe(true);
+    clock.advance(39);
+    expect(limiter.checkBurst('u1')).toMatchObject({ allowed: false, retryAfterMs: 1 });
+    clock.advance(1);
+    // The refused took nothing: all that came back meanwhile is there, and then the next hold begins.
+    expect(await callUntilRefused(() => limiter.checkBurst('u1'))).toBe(10);
+    expect(limiter.checkBurst('u1')).toMatchObject({ allowed: false, retryAfterMs: 100 });
+  });
+
   test('[SEC3] whatever the arrivals, no window takes more than burst plus rate, and waiting as told always helps', () => {
     const arrivals = fc.array(fc.integer({ min: 0, max: 500 }), {
       minLength: 1,

@@ -8,44 +8,66 @@ export interface TokenBucketsConfig {
   maxKeys: number;
 }
 
+/** A refused key stays refused for so long at least, so that what was sent behind a refused call does not overtake it. */
+const LEAST_HOLD_MS = 100;
 // Sums of fractions of a millisecond drift by far less than this.
 const ROUNDING_MS = 1e-3;
 
+interface Bucket {
+  /** When it will be full again, in milliseconds. */
+  fullAt: number;
+  /** Until then everything is refused. */
+  heldUntil: number;
+}
+
 /**
- * Token buckets by the generic cell rate algorithm: one number a key, and no timer. Synchronous, for the hot path. Of
- * more than `maxKeys` keys the longest unused is forgotten, which is as good as a full bucket.
+ * Token buckets by the generic cell rate algorithm, with a hold after each refusal: two numbers a key, and no timer.
+ * Synchronous, for the hot path. Of more than `maxKeys` keys the longest unused is forgotten, which is as good as a
+ * full bucket.
  */
 export class TokenBuckets {
-  /** When the bucket of a key will be full again, in milliseconds. */
-  readonly #fullAt: LRUCache<string, number>;
+  readonly #buckets: LRUCache<string, Bucket>;
   readonly #intervalMs: number;
 
   constructor(private readonly config: TokenBucketsConfig) {
     this.#intervalMs = 60_000 / config.perMinute;
-    this.#fullAt = new LRUCache({ max: config.maxKeys });
+    this.#buckets = new LRUCache({ max: config.maxKeys });
   }
 
   /** Takes a token if there is one. `now` in milliseconds of a clock that never goes back. */
   take(key: string, now: number): LimitResult {
     const { burst } = this.config;
-    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now);
-    const spent = (fullAt - now) / this.#intervalMs;
-    const missingMs = fullAt - now - (burst - 1) * this.#intervalMs;
-    if (missingMs > ROUNDING_MS) {
-      return {
-        allowed: false,
-        limit: burst,
-        remaining: 0,
-        resetMs: Math.ceil(fullAt - now),
-        retryAfterMs: Math.ceil(missingMs),
-      };
-    }
-    this.#fullAt.set(key, fullAt + this.#intervalMs);
+    const bucket = this.#bucketOf(key, now);
+    bucket.fullAt = Math.max(bucket.fullAt, now);
+    const missingMs = bucket.fullAt - now - (burst - 1) * this.#intervalMs;
+    const isHeld = bucket.heldUntil - now > ROUNDING_MS;
+    if (!isHeld && missingMs > ROUNDING_MS) bucket.heldUntil = now + Math.max(missingMs, LEAST_HOLD_MS);
+    if (isHeld || missingMs > ROUNDING_MS) return this.#refusal(bucket, now);
+    const spent = (bucket.fullAt - now) / this.#intervalMs;
+    bucket.fullAt += this.#intervalMs;
     return {
       allowed: true,
       limit: burst,
       remaining: Math.max(0, Math.floor(burst - spent - 1 + ROUNDING_MS / this.#intervalMs)),
-      resetMs: Math.ceil(fullAt + this.#intervalMs - now),
+      resetMs: Math.ceil(bucket.fullAt - now),
+    };
+  }
+
+  #bucketOf(key: string, now: number): Bucket {
+    const known = this.#buckets.get(key);
+    if (known) return known;
+    const bucket = { fullAt: now, heldUntil: now };
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  #refusal({ fullAt, heldUntil }: Bucket, now: number): LimitResult {
+    return {
+      allowed: false,
+      limit: this.config.burst,
+      remaining: 0,
+      resetMs: Math.ceil(Math.max(fullAt, heldUntil) - now),
+      retryAfterMs: Math.ceil(heldUntil - now - ROUNDING_MS / 2),
     };
   }
 }
