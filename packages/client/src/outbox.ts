@@ -145,8 +145,11 @@ export class Outbox {
   private inOrder(step: (command: Waiting) => unknown): void {
     if (this.isBusy) return;
     this.isBusy = true;
-    for (const command of this.line) if (step(command) === false) break;
-    this.isBusy = false;
+    try {
+      for (const command of this.line) if (step(command) === false) break;
+    } finally {
+      this.isBusy = false;
+    }
   }
 
   private maySend(): boolean {

@@ -45,7 +45,10 @@ export class Pace {
   /** One was refused with RATE_LIMIT; more of those under way may follow. */
   onRefused(retryAfterMs: number): void {
     const { clock, random } = this.options;
-    if (this.isStopped) return this.stopUntil(clock.now() + retryAfterMs);
+    if (this.isStopped) {
+      this.stopUntil(clock.now() + retryAfterMs);
+      return;
+    }
     this.isStopped = true;
     this.window = Math.max(1, this.window * LEFT_BY_REFUSAL);
     this.stopUntil(clock.now() + retryAfterMs + jittered(reconnectDelayMs(this.stops), random()));
