@@ -93,4 +93,25 @@ describePostgres('claimNode', (open) => {
     const third = await claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, deps);
     await third.release();
   });
+
+  it.each(['bongsu:node:node-7', 'bongsu:single-node'])(
+    '[DEP1] [STB2] lets go of everything when only the connection of %s is lost, so that it can be claimed anew',
+    async (lock) => {
+      const database = await open();
+      const claim = { name: 'node-7', incarnation: randomUUID(), singleNode: true };
+      const deps = { database, clock: fastClock(100), log: silentLog };
+      const losing = new Promise<void>((resolve) => {
+        void claimNode(claim, { ...deps, onLost: resolve }).then(() =>
+          database.query(
+            `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
+             and ((classid::int8 << 32) | objid::int8) = hashtextextended($1, 0)`,
+            [lock],
+          ),
+        );
+      });
+      await losing;
+      const again = await claimNode(claim, { ...deps, onLost: () => {} });
+      await again.release();
+    },
+  );
 });

@@ -39,6 +39,8 @@ const PATIENCE_MS = 15_000;
 const PAUSE_MS = 250;
 const LEASE_MS = 15_000;
 const RENEWAL_MS = 5_000;
+/** A connection that does not even end is left to the server. */
+const LET_GO_MS = 1_000;
 /** Of a name that nobody holds: far longer than a lease. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 const SINGLE_NODE_LOCK = 'bongsu:single-node';
@@ -131,10 +133,13 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   const stop = clock.every(RENEWAL_MS, () => {
     renew().catch((error: unknown) => log.warn({ err: error }, "The node's lease could not be renewed"));
   });
-  void Promise.race(locks.map((lock) => lock.lost)).then(() => {
+  void Promise.race(locks.map((lock) => lock.lost)).then(async () => {
     if (released) return;
     leaseEndsAt = Number.NEGATIVE_INFINITY;
     stop();
+    // Each lock has a connection of its own: one that stands would refuse this very process when it claims the name anew.
+    const letGo = Promise.allSettled(locks.map((lock) => lock.release()));
+    await Promise.race([letGo, sleep(clock, LET_GO_MS)]);
     deps.onLost();
   });
   return {
