@@ -1,4 +1,4 @@
-// npm run prove -- NAME [--seed N] [--kills N] [--runs N] [--faults a,b*] [--only NN] [--profile embedded|postgres] [--out FILE]
+// npm run prove -- NAME [--seed N] [--kills N] [--runs N] [--sessions N] [--faults a,b*] [--only NN] [--profile embedded|postgres] [--out FILE]
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ const { positionals, values } = parseArgs({
     seed: { type: 'string' },
     kills: { type: 'string' },
     runs: { type: 'string' },
+    sessions: { type: 'string' },
     faults: { type: 'string' },
     only: { type: 'string' },
     profile: { type: 'string', multiple: true },
@@ -34,6 +35,7 @@ const { passed, figures } = await prove({
   log,
   ...(values.kills === undefined ? {} : { kills: Number(values.kills) }),
   ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+  ...(values.sessions === undefined ? {} : { sessions: Number(values.sessions) }),
   ...(values.faults === undefined ? {} : { faults: values.faults.split(',') }),
   ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   ...(values.profile === undefined ? {} : { profiles: values.profile }),
@@ -48,7 +50,9 @@ const report = {
   ...provenance(),
   figures,
 };
-const out = values.out ?? fileURLToPath(new URL(`../docs/proofs/${name}.json`, import.meta.url));
+// One profile alone says so in its file's name, so that it never stands for both.
+const file = values.profile?.length === 1 ? `${name}-${values.profile[0]}` : name;
+const out = values.out ?? fileURLToPath(new URL(`../docs/proofs/${file}.json`, import.meta.url));
 mkdirSync(dirname(out), { recursive: true });
 writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
 console.log(JSON.stringify(report, null, 2));

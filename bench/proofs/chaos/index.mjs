@@ -11,21 +11,70 @@ const { Session } = await import(new URL('session.js', CHAOS));
 export const description =
   'faults of every kind in full flight: nothing acknowledged is lost, nothing runs twice, nothing out of order';
 
-/** Both profiles side by side, `runs` counted runs each: most of a run is waiting for due times. */
-export async function prove({ seed, runs = 300, profiles = ['embedded', 'postgres'], faults, log }) {
+/**
+ * `runs` counted runs of each profile, in `sessions` of their own seeds and databases. All go side by side: most of a run is waiting for
+ * due times.
+ */
+export async function prove({
+  seed,
+  runs = 300,
+  profiles = ['embedded', 'postgres'],
+  sessions = 1,
+  ...options
+}) {
+  const each = Math.ceil(runs / sessions);
   const reports = await Promise.all(
     profiles.map((profile) =>
-      proveProfile({ profile, seed, runs, faults, log: (line) => log(`${profile} ${line}`) }),
+      Promise.all(
+        Array.from({ length: sessions }, (_, n) =>
+          proveProfile({ ...options, profile, seed: seed + n, runs: each }),
+        ),
+      ),
     ),
   );
-  for (const report of reports) log(formatReport(report));
+  for (const report of reports.flat()) options.log(formatReport(report));
   return {
-    passed: reports.every((report) => report.violations === 0 && report.runs >= runs),
-    figures: Object.fromEntries(profiles.map((profile, n) => [profile, reports[n]])),
+    passed: reports.flat().every((report) => report.violations === 0 && report.runs >= each),
+    figures: Object.fromEntries(profiles.map((profile, n) => [profile, merge(reports[n])])),
   };
 }
 
-async function proveProfile({ profile, seed, runs, faults, log }) {
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const least = (values) => Math.min(...values);
+const most = (values) => Math.max(...values);
+const list = (values) => values.flat();
+const HOW = {
+  seconds: most,
+  examples: list,
+  unfinished: (values) => values.find((value) => value !== undefined),
+  leastUnsettled: least,
+  leastUnanswered: least,
+  convergeMsMedian: most,
+  convergeMsMost: most,
+  residentMiBMost: most,
+};
+
+/** Several sessions as one: counts are added, also those in tables. */
+function merge([first, ...others]) {
+  if (others.length === 0) return first;
+  const seeds = [first, ...others].map(({ seed }) => seed);
+  return { seeds, ...fold([first, ...others]) };
+}
+
+function fold(parts) {
+  const keys = new Set(parts.flatMap((part) => Object.keys(part ?? {})).filter((key) => key !== 'seed'));
+  return Object.fromEntries(
+    [...keys].map((key) => {
+      const values = parts.map((part) => part?.[key]);
+      if (key in HOW) return [key, HOW[key](values)];
+      const known = values.filter((value) => value !== undefined);
+      return [key, typeof known[0] === 'object' ? fold(known) : sum(known)];
+    }),
+  );
+}
+
+async function proveProfile({ profile, seed, runs, faults, log: write }) {
+  const log = (line) => write(`${profile} ${seed}: ${line}`);
   const folder = mkdtempSync(join(tmpdir(), `bongsu-chaos-${profile}-`));
   const cluster = profile === 'postgres' ? await startPostgres() : undefined;
   const database = await cluster?.freshDatabase();
