@@ -5,18 +5,24 @@ import { ROOT } from './process.mjs';
 /** docs/guarantee.md with its tables as the committed proofs have them. */
 export function renewGuarantee(page) {
   return page.replace(
-    /<!-- proof:(\w+) -->[\s\S]*?<!-- proof:end -->/g,
+    /<!-- proof:([\w-]+) -->[\s\S]*?<!-- proof:end -->/g,
     (_, name) => `<!-- proof:${name} -->\n${render(name)}<!-- proof:end -->`,
   );
 }
 
-const RENDERERS = { chaos: chaosTables, mutants: mutantTable, kill: killTable, outage: outageTable };
+const RENDERERS = {
+  'chaos-embedded': chaosTables,
+  'chaos-postgres': chaosTables,
+  mutants: mutantTable,
+  kill: killTable,
+  outage: outageTable,
+};
 
 function render(name) {
   const path = join(ROOT, `docs/proofs/${name}.json`);
   if (!existsSync(path)) throw new Error(`docs/guarantee.md tells of ${path}, which does not exist`);
   const proof = JSON.parse(readFileSync(path, 'utf8'));
-  return `${provenance(proof)}\n\n${RENDERERS[name](proof.figures)}\n`;
+  return `${provenance(proof)}${proof.note ? ` ${proof.note}` : ''}\n\n${RENDERERS[name](proof.figures)}\n`;
 }
 
 function provenance({ command, seed, seconds, date, commit, machine, node, passed }) {
