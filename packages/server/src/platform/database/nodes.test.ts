@@ -3,6 +3,7 @@ import { afterEach, beforeAll, expect, it } from 'vitest';
 import { describeEachDatabase, describePostgres } from '../../../test/support/databases.js';
 import { testDeps } from '../../../test/support/deps.js';
 import { fastClock } from '../../../test/support/fast-clock.js';
+import { systemClock } from '../clock.js';
 import { silentLog } from '../log.js';
 import type { Database } from './database.js';
 import { type ClaimedNode, claimNode, type NodeClaim, NodeRefused } from './nodes.js';
@@ -90,7 +91,9 @@ describePostgres('claimNode', (open) => {
     );
     await losing;
     expect(first.leaseIsLive()).toBe(false);
-    const third = await claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, deps);
+    // With all the patience of a real start: the server may take a moment to end a backend.
+    const patient = { ...deps, clock: systemClock };
+    const third = await claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, patient);
     await third.release();
   });
 
@@ -110,7 +113,7 @@ describePostgres('claimNode', (open) => {
         );
       });
       await losing;
-      const again = await claimNode(claim, { ...deps, onLost: () => {} });
+      const again = await claimNode(claim, { ...deps, clock: systemClock, onLost: () => {} });
       await again.release();
     },
   );
