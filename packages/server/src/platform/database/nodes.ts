@@ -122,9 +122,12 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   let leaseEndsAt = Number.NEGATIVE_INFINITY;
   let liveSince = 0;
   let released = false;
+  let isOver = false;
   const renew = async () => {
     const startedAt = clock.monotonic();
     await writeNode(database, claim, Math.round(startedAt + database.clockOffsetMs() + LEASE_MS));
+    // A renewal that was under way when the locks went says nothing any more.
+    if (isOver) return;
     if (clock.monotonic() >= leaseEndsAt) liveSince = clock.monotonic();
     leaseEndsAt = startedAt + LEASE_MS;
   };
@@ -135,6 +138,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   });
   void Promise.race(locks.map((lock) => lock.lost)).then(async () => {
     if (released) return;
+    isOver = true;
     leaseEndsAt = Number.NEGATIVE_INFINITY;
     stop();
     // Each lock has a connection of its own: one that stands would refuse this very process when it claims the name anew.
@@ -149,6 +153,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
     leaseSince: () => (leaseIsLive() ? liveSince : undefined),
     async release() {
       released = true;
+      isOver = true;
       stop();
       leaseEndsAt = Number.NEGATIVE_INFINITY;
       await database
