@@ -47,6 +47,8 @@ export class Live {
     const client = connect({ url: location.origin, tokens: this.tokens });
     this.#client = client;
     client.on('state', ({ state, error }) => {
+      // Who lost the connection has it again when one stands, not when one is tried: the page must not flicker in between.
+      if (state === 'connecting' && this.#state === 'offline') return;
       this.#setState(state === 'closed' ? 'offline' : state);
       if (state === 'closed' && error?.status === 401) this.#reopen(client);
     });
