@@ -1,7 +1,9 @@
 // The load, a process of its own: raw frames over ws, each controller with a fixed number of commands in flight, closed loop.
 // Options come as the first IPC message (100 tokens are too long for argv); reports over IPC: {measuring}, then {measured: figures}. A command is done at its ack, or, with `execute`,
 // at its `command-status`.
+
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { idMaker } from './ids.mjs';
 import { percentile, round } from './statistics.mjs';
 import { Wire } from './wire.mjs';
@@ -69,8 +71,6 @@ async function connectScreen({ screenId, screenToken }) {
   wire.onEvent = (_, { stream, seq }, answer) =>
     answer?.(`{"status":"executed","stream":"${stream}","seq":${seq}}`);
 }
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 if (execute) for (const person of people) await connectScreen(person);
 const starts = [];

@@ -1,8 +1,9 @@
 // Scripted histories for faults that load alone would meet too seldom. The checker judges them as it judges any other.
+
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { playNodes } from './stage.mjs';
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const NODE_A = { name: 'a', incarnation: randomUUID() };
 const NODE_B = { name: 'b', incarnation: randomUUID() };
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { screen } from '@bongsu/client';
 import { fileStore } from '@bongsu/client/file-store';
 import { io } from 'socket.io-client';
@@ -22,7 +23,6 @@ const LEAST_ACCEPTED = 500;
 const PAUSE_MS = 20;
 const THREAD_DIED = "PGlite's thread died";
 const PRELOAD = new URL('../../../packages/server/chaos/preload.mjs', import.meta.url).href;
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Both profiles, one outage each. */
 export async function prove({ profiles = ['embedded', 'postgres'], log }) {

@@ -70,8 +70,8 @@ export class Connections implements Push {
     for (const connection of this.#group(`user:${userId}`)) connection.emit(event, payload as object);
   };
 
-  closeAll(closing: ClosingKey): void {
-    for (const connection of this.all()) connection.close(closing);
+  closeAll(closing: ClosingKey, retryAfterMs?: number): void {
+    for (const connection of this.all()) connection.close(closing, retryAfterMs);
   }
 
   closeSession(sessionId: string, closing: ClosingKey): void {

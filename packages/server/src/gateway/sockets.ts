@@ -116,7 +116,7 @@ export class Sockets {
   async drain(): Promise<void> {
     const { connections, clock } = this.#deps;
     this.#draining = true;
-    for (const connection of connections.all()) connection.close('DRAINING', DRAIN_RETRY_MS);
+    connections.closeAll('DRAINING', DRAIN_RETRY_MS);
     let cancel = () => {};
     const patience = new Promise<void>((resolve) => {
       cancel = clock.after(DRAIN_PATIENCE_MS, resolve);

@@ -121,7 +121,6 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   const { database, clock, log } = deps;
   let leaseEndsAt = Number.NEGATIVE_INFINITY;
   let liveSince = 0;
-  let released = false;
   let isOver = false;
   const renew = async () => {
     const startedAt = clock.monotonic();
@@ -133,14 +132,17 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   };
   const leaseIsLive = () => clock.monotonic() < leaseEndsAt;
   await renew();
-  const stop = clock.every(RENEWAL_MS, () => {
+  const stopRenewing = clock.every(RENEWAL_MS, () => {
     renew().catch((error: unknown) => log.warn({ err: error }, "The node's lease could not be renewed"));
   });
-  void Promise.race(locks.map((lock) => lock.lost)).then(async () => {
-    if (released) return;
+  const end = () => {
     isOver = true;
     leaseEndsAt = Number.NEGATIVE_INFINITY;
-    stop();
+    stopRenewing();
+  };
+  void Promise.race(locks.map((lock) => lock.lost)).then(async () => {
+    if (isOver) return;
+    end();
     // Each lock has a connection of its own: one that stands would refuse this very process when it claims the name anew.
     const letGo = Promise.allSettled(locks.map((lock) => lock.release()));
     await Promise.race([letGo, sleep(clock, LET_GO_MS)]);
@@ -152,10 +154,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
     leaseIsLive,
     leaseSince: () => (leaseIsLive() ? liveSince : undefined),
     async release() {
-      released = true;
-      isOver = true;
-      stop();
-      leaseEndsAt = Number.NEGATIVE_INFINITY;
+      end();
       await database
         .query('update nodes set lease_until = 0 where name = $1 and incarnation = $2', [
           claim.name,
