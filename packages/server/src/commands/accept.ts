@@ -76,7 +76,11 @@ const RETRY_MS = 1000;
  */
 export class Acceptor {
   readonly #deps: AcceptorDeps;
-  readonly #waiting = new Map<string, Waiting>();
+  /**
+   * By sender and id. No Map: thousands come and go in a second, and every table that a Map outgrows stays linked to the next one,
+   * so that the collector carries along what all of them held (docs/decisions/0034).
+   */
+  readonly #waiting: Record<string, Waiting> = Object.create(null);
   readonly #order = new SocketOrder();
   #stopped = false;
 
@@ -171,7 +175,7 @@ export class Acceptor {
           await this.#order.clear(socketId);
         let entered = this.#enter(command);
         while (!entered) {
-          await this.#waiting.get(keyOf(command))?.answer.catch(() => undefined);
+          await this.#waiting[keyOf(command)]?.answer.catch(() => undefined);
           entered = this.#enter(command);
         }
         answer = entered;
@@ -230,14 +234,14 @@ export class Acceptor {
   #passHook(command: NewCommand, target: Target): Gate | Promise<Gate> {
     const { hook } = this.#deps;
     // What waits under the same content has passed it.
-    if (!hook || this.#waiting.get(keyOf(command))?.fingerprint === command.fingerprint) return undefined;
+    if (!hook || this.#waiting[keyOf(command)]?.fingerprint === command.fingerprint) return undefined;
     return hook.pass(command, target);
   }
 
   /** Undefined when the same id waits with other content: its outcome decides whether this one is a conflict. */
   #enter(command: NewCommand): Promise<Accepted> | undefined {
     const key = keyOf(command);
-    const waiting = this.#waiting.get(key);
+    const waiting = this.#waiting[key];
     if (waiting)
       return waiting.fingerprint === command.fingerprint ? this.#join(command, waiting) : undefined;
     const { batcher, roomBatcher } = this.#deps;
@@ -251,13 +255,13 @@ export class Acceptor {
         throw error;
       },
     );
-    this.#waiting.set(key, { fingerprint: command.fingerprint, answer });
+    this.#waiting[key] = { fingerprint: command.fingerprint, answer };
     if (command.socketId !== undefined) this.#order.enter(command.socketId, laneOf(command));
     return answer;
   }
 
   #left(key: string, { socketId }: NewCommand): void {
-    this.#waiting.delete(key);
+    delete this.#waiting[key];
     if (socketId !== undefined) this.#order.leave(socketId);
   }
 
@@ -304,7 +308,7 @@ export class Acceptor {
   }
 
   async #refuse(command: NewCommand, refusal: BongsuError): Promise<Accepted> {
-    const waiting = this.#waiting.get(keyOf(command));
+    const waiting = this.#waiting[keyOf(command)];
     if (waiting?.fingerprint === command.fingerprint) return asDuplicate(waiting.answer);
     await waiting?.answer.catch(() => undefined);
     const stored = await this.#deps.ledger.find(command.senderId, command.id);
