@@ -49,7 +49,7 @@ describePglite('after a power loss', () => {
     expect((await server.ended).code).toBe(0);
   };
 
-  it('[STB3] a migration, a look at them and a start that fails leave the new epoch to the next server', async () => {
+  it('[BEY1] a migration, a look at them and a start that fails leave the new epoch to the next server', async () => {
     const before = await readEpoch();
     await losePower();
     for (const verb of ['status', 'up']) {
@@ -70,7 +70,7 @@ describePglite('after a power loss', () => {
     expect(await readEpoch()).toBe(after);
   }, 120_000);
 
-  it('[STB3] dlq refuses while migrations wait and leaves the new epoch to others, else makes it first', async () => {
+  it('[BEY1] dlq refuses while migrations wait and leaves the new epoch to others, else makes it first', async () => {
     const before = await readEpoch();
     const newest = await withDatabase(async (database) => {
       const rows = await database.query<Record<string, SqlValue>>(

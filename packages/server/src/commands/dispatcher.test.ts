@@ -403,7 +403,7 @@ describeEachDatabase('delivering', (open) => {
     return { node, hear };
   };
 
-  it('[STB3] a hint of a past epoch is not sent under the present one', async () => {
+  it('[BEY1] a hint of a past epoch is not sent under the present one', async () => {
     const { node, hear } = await startHearing();
     const past = await node.commands.currentEpoch();
     await database.query('update meta set epoch = gen_random_uuid()');
@@ -421,7 +421,7 @@ describeEachDatabase('delivering', (open) => {
     expect(screen.sent.map(({ entry: { seq } }) => seq)).toEqual([1, 2]);
   });
 
-  it('[STB3] a hint of an unknown epoch closes nobody when the database knows nothing of it', async () => {
+  it('[BEY1] a hint of an unknown epoch closes nobody when the database knows nothing of it', async () => {
     const { node, hear } = await startHearing();
     const screen = new FakeScreen('scr_a', { answer: executed });
     await connectScreen(node.commands, screen);
@@ -431,7 +431,7 @@ describeEachDatabase('delivering', (open) => {
     expect(screen.closings).toEqual([]);
   });
 
-  it('[STB3] a hint of a new epoch closes the screens when the database confirms it', async () => {
+  it('[BEY1] a hint of a new epoch closes the screens when the database confirms it', async () => {
     const { node, hear } = await startHearing();
     const screen = new FakeScreen('scr_a');
     await connectScreen(node.commands, screen);
@@ -440,7 +440,7 @@ describeEachDatabase('delivering', (open) => {
     expect(await screen.closed()).toBe('DRAINING');
   });
 
-  it('[STB3] a connection that kept hints of before a new epoch is closed, though it has no fence yet', async () => {
+  it('[BEY1] a connection that kept hints of before a new epoch is closed, though it has no fence yet', async () => {
     let open = () => {};
     const gate = new Promise<void>((resolve) => {
       open = resolve;

@@ -79,7 +79,7 @@ describePostgres('rows of displays', (open) => {
       () => ledger.settle([settlement('scr_a', { reported }), settlement('scr_b', { ended: cancelled })], 1),
     ],
     ['requeueing', requeue],
-  ])('[STB4] %s locks them in the order of streams', async (_, write) => {
+  ])('[BEY1] %s locks them in the order of streams', async (_, write) => {
     let writing: Promise<unknown> = Promise.resolve();
     await database.transaction(async (tx) => {
       await tx.query('select from screen_displays where stream_id = $1 for update', [first]);

@@ -14,7 +14,7 @@ function setUp(first = 'e2') {
   return { epoch, changes, answers };
 }
 
-it('[STB3] a hint of an epoch that was never seen changes nothing until the database says so', async () => {
+it('[BEY1] a hint of an epoch that was never seen changes nothing until the database says so', async () => {
   const { epoch, changes, answers } = setUp();
   expect(epoch.heard('e2')).toBe(true);
   expect(answers).toEqual([]);
@@ -29,7 +29,7 @@ it('[STB3] a hint of an epoch that was never seen changes nothing until the data
   expect(epoch.heard('e3')).toBe(true);
 });
 
-it('[STB3] a late answer of a past epoch changes nothing', async () => {
+it('[BEY1] a late answer of a past epoch changes nothing', async () => {
   const { epoch, changes, answers } = setUp('e1');
   epoch.note('e2');
   epoch.note('e1');
@@ -39,7 +39,7 @@ it('[STB3] a late answer of a past epoch changes nothing', async () => {
   expect(changes).toEqual(['e2']);
 });
 
-it('[STB3] a late answer of an epoch that was never seen is put right by the next', async () => {
+it('[BEY1] a late answer of an epoch that was never seen is put right by the next', async () => {
   const { epoch, answers } = setUp('e2');
   epoch.note('e1');
   epoch.note('e2');
@@ -48,7 +48,7 @@ it('[STB3] a late answer of an epoch that was never seen is put right by the nex
   expect(epoch.current).toBe('e2');
 });
 
-it('[STB3] an answer that comes while the epoch is read is not undone by an older reading', async () => {
+it('[BEY1] an answer that comes while the epoch is read is not undone by an older reading', async () => {
   const { epoch, changes, answers } = setUp('e1');
   epoch.heard('e2');
   epoch.note('e2');
@@ -59,7 +59,7 @@ it('[STB3] an answer that comes while the epoch is read is not undone by an olde
   expect(changes).toEqual(['e2']);
 });
 
-it('[STB3] asks again at the next hint when the database was away', async () => {
+it('[BEY1] asks again at the next hint when the database was away', async () => {
   const { epoch, changes, answers } = setUp('e1');
   epoch.heard('e2');
   answers[0]?.reject(new Error('away'));

@@ -405,7 +405,7 @@ describeEachDatabase('logins', (open, profile) => {
     expect(text).toContain('bongsu_cache_misses_total{cache="logins"} 1');
   });
 
-  it('[STB5] while SQL does not answer for long, nothing cached is believed', async () => {
+  it('[PRF3] while SQL does not answer for long, nothing cached is believed', async () => {
     const clock = new ManualClock();
     const frozen = await startIdentity(database, {}, { clock, time: new MovableTime() });
     const { accessToken } = await frozen.signUp();

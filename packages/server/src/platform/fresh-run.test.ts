@@ -9,7 +9,7 @@ function setUp() {
   return { ends, fresh: new FreshRun(work) };
 }
 
-it('[STB3] who asks during a run gets one that began after they asked, together with the others', async () => {
+it('[BEY1] who asks during a run gets one that began after they asked, together with the others', async () => {
   const { ends, fresh } = setUp();
   const first = fresh.run();
   const others = [fresh.run(), fresh.run()];
@@ -30,7 +30,7 @@ it('[STB3] who asks during a run gets one that began after they asked, together 
   expect(ends).toHaveLength(4);
 });
 
-it('[STB3] a run that fails keeps nobody from the next', async () => {
+it('[BEY1] a run that fails keeps nobody from the next', async () => {
   const { ends, fresh } = setUp();
   const first = fresh.run();
   const second = fresh.run();

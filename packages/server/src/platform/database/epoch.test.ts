@@ -15,7 +15,7 @@ describeEachDatabase('epoch and clock', (open, profile) => {
     return row?.epoch;
   };
 
-  it('[STB3] keeps the epoch over clean stops and crashes within one boot', async () => {
+  it('[BEY1] keeps the epoch over clean stops and crashes within one boot', async () => {
     const before = await epoch();
     const starts = [
       { bootId: 'one', uncleanStop: false },
@@ -28,7 +28,7 @@ describeEachDatabase('epoch and clock', (open, profile) => {
     expect(before).toMatch(/^[0-9a-f-]{36}-0000000[0-9A-F]$/);
   });
 
-  it('[STB3] makes a new epoch when another cluster answers', async () => {
+  it('[BEY1] makes a new epoch when another cluster answers', async () => {
     await renewEpochIfNeeded(database, { bootId: 'one', uncleanStop: false });
     const before = await epoch();
     await database.query("update meta set system_identifier = '7'");
@@ -37,7 +37,7 @@ describeEachDatabase('epoch and clock', (open, profile) => {
     expect(await renewEpochIfNeeded(database, { bootId: 'one', uncleanStop: false })).toBe(false);
   });
 
-  it('[STB3] makes a new epoch after an unclean stop under another boot, embedded only', async () => {
+  it('[BEY1] makes a new epoch after an unclean stop under another boot, embedded only', async () => {
     await renewEpochIfNeeded(database, { bootId: 'one', uncleanStop: false });
     const embedded = profile === 'pglite';
     expect(await renewEpochIfNeeded(database, { bootId: 'two', uncleanStop: true })).toBe(embedded);

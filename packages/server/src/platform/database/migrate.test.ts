@@ -75,7 +75,7 @@ describeEachDatabase('migrate', (open) => {
     await expect(old).rejects.toThrow(/too new .* migration 0003, this one knows 0002/);
   });
 
-  it('[STB4] lets two starters at once both succeed', async () => {
+  it('[USR7] lets two starters at once both succeed', async () => {
     const database = await open({ migrate: false });
     const applied = await Promise.all([1, 2, 3].map(() => migrate(database, [FIRST, SECOND], testDeps())));
     expect(applied.sort()).toEqual([0, 0, 2]);
@@ -83,7 +83,7 @@ describeEachDatabase('migrate', (open) => {
 });
 
 describePostgres('migrate from several processes', (open, serverUrl) => {
-  it('[STB4] lets two starters with connections of their own both succeed', async () => {
+  it('[USR7] lets two starters with connections of their own both succeed', async () => {
     const first = await open({ migrate: false });
     const [row] = await first.query<{ name: string }>('select current_database() as name');
     const url = new URL(serverUrl);

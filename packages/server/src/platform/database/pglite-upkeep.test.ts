@@ -4,7 +4,7 @@ import { testDeps } from '../../../test/support/deps.js';
 import { PgliteUpkeep } from './pglite-upkeep.js';
 
 describePglite('PgliteUpkeep', (open) => {
-  it('[STB4] bounds the log and the dead rows, and rests when nothing is due', async () => {
+  it('[BEY3] bounds the log and the dead rows, and rests when nothing is due', async () => {
     const database = await open({ migrate: false });
     const { clock, log } = testDeps();
     const upkeep = new PgliteUpkeep(database, clock, log);

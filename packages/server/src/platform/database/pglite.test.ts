@@ -29,7 +29,7 @@ describe('openPglite', () => {
     return pglite;
   };
 
-  it('[STB3] keeps what was committed when the thread dies, and tells each caller what it may rely on', async () => {
+  it('[BEY3] keeps what was committed when the thread dies, and tells each caller what it may rely on', async () => {
     const { database, killWorker } = await open();
     await database.exec(`
       create table kept (id int primary key);
@@ -63,7 +63,7 @@ describe('openPglite', () => {
     expect(fatal).toEqual([]);
   });
 
-  it('[STB3] calls the third death of the thread within a minute fatal', async () => {
+  it('[BEY3] calls the third death of the thread within a minute fatal', async () => {
     const { database, killWorker } = await open();
     for (const deaths of [1, 2]) {
       await killWorker();
@@ -91,7 +91,7 @@ describe('openPglite', () => {
     });
   });
 
-  it('[STB3] takes over what a killed process left, also when its pid is another process by now', async () => {
+  it('[BEY3] takes over what a killed process left, also when its pid is another process by now', async () => {
     const bootId = await readBootId();
     const ghosts = [
       { pid: 2 ** 22 + 1, startTime: '1', bootId },
@@ -109,7 +109,7 @@ describe('openPglite', () => {
     }
   });
 
-  it('[STB3] leaves no lock after a clean stop, and no owner before the next start', async () => {
+  it('[BEY3] leaves no lock after a clean stop, and no owner before the next start', async () => {
     const first = await open(false);
     await first.database.exec('create table kept (id int); insert into kept values (1)');
     await first.database.close();
@@ -125,7 +125,7 @@ describe('openPglite', () => {
       JSON.stringify({ pid: 2 ** 22 + 1, startTime: '1', host: hostname(), bootId: 'gone', node: 'ghost' }),
     );
 
-  it('[STB3] an unclean stop stays on record until it was seen to, however often the folder is opened', async () => {
+  it('[BEY3] an unclean stop stays on record until it was seen to, however often the folder is opened', async () => {
     await leaveLock();
     for (const _ of [1, 2]) {
       const { database, leftBy } = await open();
@@ -139,7 +139,7 @@ describe('openPglite', () => {
     expect(await readOwner(folder)).toBeUndefined();
   });
 
-  it('[STB3] an unclean stop stays on record when the folder cannot be opened', async () => {
+  it('[BEY3] an unclean stop stays on record when the folder cannot be opened', async () => {
     await leaveLock();
     await writeFile(join(folder, 'pglite', 'PG_VERSION'), '19\n');
     await expect(openTestPglite(folder)).rejects.toMatchObject({ reason: 'version' });
@@ -151,7 +151,7 @@ describe('openPglite', () => {
     expect((await open()).leftBy).toMatchObject({ node: 'ghost' });
   });
 
-  it('[STB3] a thread that did not flush is a stop that was not clean, also within one process', async () => {
+  it('[BEY3] a thread that did not flush is a stop that was not clean, also within one process', async () => {
     const { database, killWorker } = await openTestPglite(folder, { throwAway: false });
     await Promise.all([killWorker(), database.close()]);
     expect((await open()).leftBy).toMatchObject({ node: 'test' });
@@ -181,7 +181,7 @@ describe('openPglite', () => {
     await access(join(data, 'pglite', 'PG_VERSION'));
   });
 
-  it('[STB3] leaves nothing of one connection to the next', async () => {
+  it('[PRF2] leaves nothing of one connection to the next', async () => {
     const { database, killWorker } = await open();
     await expect(database.exec('begin; create table half (id int); select 1 / 0')).rejects.toThrow();
     await expect(database.query("select to_regclass('half') as t")).resolves.toEqual([{ t: null }]);
@@ -191,7 +191,7 @@ describe('openPglite', () => {
 });
 
 describe('lockFolder', () => {
-  it('[STB4] lets one of several starters have a stale lock', async () => {
+  it('[BEY3] lets one of several starters have a stale lock', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'bongsu-lock-'));
     try {
       const ghost = { pid: 2 ** 22 + 1, host: hostname(), bootId: await readBootId(), node: 'ghost' };

@@ -50,7 +50,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
   };
   const terminate = (pid: number) => admin.query('select pg_terminate_backend($1)', [pid]);
 
-  it('[STB3] tells a commit whose answer never came from one that failed', async () => {
+  it('[BEY1] tells a commit whose answer never came from one that failed', async () => {
     const database = await open({ url: proxy.url(fresh.url) });
     const insert = (id: number) =>
       database.transaction(async (tx) => {
@@ -63,7 +63,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     await expect.poll(() => database.query('select id from things where id in (1, 2)')).toEqual([{ id: 1 }]);
   });
 
-  it('[STB3] calls a loss before COMMIT a connection fault, and one of a lone statement unknown', async () => {
+  it('[BEY1] calls a loss before COMMIT a connection fault, and one of a lone statement unknown', async () => {
     const database = await open({ url: proxy.url(fresh.url) });
     const inTransaction = database.transaction(async (tx) => {
       await tx.query('insert into things values (3)');
@@ -78,7 +78,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     await expect(database.query('select id from things where id = 3')).resolves.toEqual([]);
   });
 
-  it('[STB3] survives the end of a busy and of an idle backend', async () => {
+  it('[PRF2] survives the end of a busy and of an idle backend', async () => {
     const database = await open({ poolMax: 1 });
     const work = database.transaction(async (tx) => {
       const [row] = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
@@ -91,7 +91,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     await expect(database.query('select 1 as a')).resolves.toEqual([{ a: 1 }]);
   });
 
-  it('[STB3] maps a deadlock, which ends one of the two only', async () => {
+  it('[BEY1] maps a deadlock, which ends one of the two only', async () => {
     const database = await open();
     await database.exec('insert into things values (10), (11)');
     let arrive = () => {};
@@ -115,7 +115,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     expect(failed[0]?.reason).toMatchObject({ fault: 'deadlock', details: { sqlState: '40P01' } });
   });
 
-  it('[STB3] bounds the wait for a connection, and the waiter settles', async () => {
+  it('[PRF2] bounds the wait for a connection, and the waiter settles', async () => {
     const database = await open({ poolMax: 2, poolConnectMs: 200 });
     let free = () => {};
     const freed = new Promise<void>((resolve) => {
@@ -133,7 +133,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     expect(database.stats().waiting).toBe(0);
   });
 
-  it('[STB3] cancels on the server what nobody waits for, and keeps the connection', async () => {
+  it('[PRF2] cancels on the server what nobody waits for, and keeps the connection', async () => {
     const database = await open({ poolMax: 1 });
     const pid = await pidOf(database);
     await expect(database.query('select pg_sleep(60)', [], { timeoutMs: 30 })).rejects.toMatchObject({
@@ -152,7 +152,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     return rows[0]?.state === 'active' && rows[0].query.includes(text);
   };
 
-  it('[STB3] does not hang on a network that swallows everything', async () => {
+  it('[PRF2] does not hang on a network that swallows everything', async () => {
     const database = await open({
       url: proxy.url(fresh.url),
       poolMax: 1,
@@ -166,7 +166,7 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     await expect(database.query('select 1 as a')).resolves.toEqual([{ a: 1 }]);
   });
 
-  it('[STB4] tells the holder of a lock that it lost it, and frees it for others', async () => {
+  it('[BEY1] tells the holder of a lock that it lost it, and frees it for others', async () => {
     const database = await open();
     const lock = await database.tryLock('precious', 'first holder');
     const { rows } = await admin.query<{ pid: number }>(
@@ -216,7 +216,7 @@ describe.skipIf(serverUrl === '')('openPostgres beside a server that restarts', 
   });
   afterAll(() => server?.remove());
 
-  it('[STB3] waits for it at the start, and goes on after it was killed', async () => {
+  it('[BEY1] waits for it at the start, and goes on after it was killed', async () => {
     await server.stop();
     const opening = openPostgres(postgresConfig(server.url), testDeps());
     await server.start();
