@@ -22,7 +22,7 @@ function render(name) {
   const path = join(ROOT, `docs/proofs/${name}.json`);
   if (!existsSync(path)) throw new Error(`docs/guarantee.md tells of ${path}, which does not exist`);
   const proof = JSON.parse(readFileSync(path, 'utf8'));
-  return `${provenance(proof)}${proof.note ? ` ${proof.note}` : ''}\n\n${RENDERERS[name](proof.figures)}\n`;
+  return `${provenance(proof)}\n\n${RENDERERS[name](proof.figures)}\n`;
 }
 
 function provenance({ command, seed, seconds, date, commit, machine, node, passed }) {
