@@ -5,7 +5,7 @@ import { ERRORS } from '@bongsu/protocol';
 import { describe, expect, it } from 'vitest';
 import { infoOf, SETTING_NAMES } from '../src/config/schema.js';
 import { loadConfig } from '../src/config.js';
-import { TokenManager } from '../src/identity/token-manager.js';
+import { TokenManager } from '../src/identity/tokens/token-manager.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');

@@ -1,5 +1,5 @@
-import type { PiiKey } from './pii.js';
-import type { JwtAlgorithm } from './signing-keys.js';
+import type { PiiKey } from './accounts/pii.js';
+import type { JwtAlgorithm } from './tokens/signing-keys.js';
 
 /** The settings that identity reads. */
 export interface IdentityConfig {

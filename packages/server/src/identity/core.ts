@@ -3,13 +3,13 @@ import type { RecordAudit } from '../platform/audit.js';
 import type { DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
+import type { People } from './accounts/people.js';
 import type { IdentityConfig } from './config.js';
 import type { IdentityMetrics } from './identity-metrics.js';
-import type { LiveSessions } from './live-sessions.js';
-import type { Passwords } from './passwords.js';
-import type { People } from './people.js';
-import type { RevocationFeed } from './revocation-feed.js';
-import type { TokenManager } from './token-manager.js';
+import type { LiveSessions } from './logins/live-sessions.js';
+import type { RevocationFeed } from './logins/revocation-feed.js';
+import type { Passwords } from './passwords/passwords.js';
+import type { TokenManager } from './tokens/token-manager.js';
 
 /** What the verbs of this domain work with. */
 export interface Core {

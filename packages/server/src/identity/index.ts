@@ -10,31 +10,30 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
-import { authenticate } from './authenticate.js';
+import { People } from './accounts/people.js';
+import { ensureFirstAdmin, makeSetupToken } from './accounts/setup.js';
+import { usernames } from './accounts/usernames.js';
 import type { IdentityConfig } from './config.js';
 import type { Core } from './core.js';
 import { deriveKeys } from './derive.js';
-import { issueDeviceCredential, revokeDevice } from './device-credentials.js';
 import { identityEvents } from './events.js';
 import { createIdentityMetrics } from './identity-metrics.js';
-import { LiveSessions } from './live-sessions.js';
-import { ARGON2_COST, Passwords } from './passwords.js';
-import { People } from './people.js';
-import { RevocationFeed } from './revocation-feed.js';
+import { authenticate } from './logins/authenticate.js';
+import { issueDeviceCredential, revokeDevice } from './logins/device-credentials.js';
+import { LiveSessions } from './logins/live-sessions.js';
+import { RevocationFeed } from './logins/revocation-feed.js';
+import { Sessions } from './logins/sessions.js';
+import { ARGON2_COST, Passwords } from './passwords/passwords.js';
 import { identityRoutes, wellKnownRoutes } from './routes.js';
-import { Sessions } from './sessions.js';
-import { ensureFirstAdmin, makeSetupToken } from './setup.js';
-import { SigningKeys } from './signing-keys.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
-import { TokenManager } from './token-manager.js';
+import { SigningKeys } from './tokens/signing-keys.js';
+import { TokenManager } from './tokens/token-manager.js';
 
-import { usernames } from './usernames.js';
-
+export type { PiiKey } from './accounts/pii.js';
 export type { IdentityConfig } from './config.js';
-export type { PiiKey } from './pii.js';
-export type { JwtAlgorithm } from './signing-keys.js';
 export { findUsernames } from './store/users.js';
-export type { TokenManager } from './token-manager.js';
+export type { JwtAlgorithm } from './tokens/signing-keys.js';
+export type { TokenManager } from './tokens/token-manager.js';
 export { WrongSecretError } from './wrong-secret.js';
 
 /** What the gateway and other domains use of identity. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { blindIndex, KeyRing } from './accounts/pii.js';
 import { deriveKeys } from './derive.js';
-import { blindIndex, KeyRing } from './pii.js';
 import { open, SealError, seal } from './seal.js';
 
 const key = new Uint8Array(randomBytes(32));

@@ -1,6 +1,6 @@
 import type { JWK } from 'jose';
 import type { Queryable } from '../../platform/database/database.js';
-import type { WrappedKey } from '../pii.js';
+import type { WrappedKey } from '../accounts/pii.js';
 
 /** Keeps the first: of two starters at once both go on with the same key. */
 export async function ensureDataKey(

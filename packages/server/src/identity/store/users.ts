@@ -1,6 +1,6 @@
 import type { Role } from '@bongsu/protocol';
 import type { Queryable } from '../../platform/database/database.js';
-import type { WrappedKey } from '../pii.js';
+import type { WrappedKey } from '../accounts/pii.js';
 import type { UserStatus } from './sessions.js';
 
 export interface UserRow {

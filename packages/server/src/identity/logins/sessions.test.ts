@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClosingKey } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { describeEachDatabase } from '../../test/support/databases.js';
+import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   DAY_MS,
   emptyIdentity,
@@ -10,9 +10,9 @@ import {
   PASSWORD,
   startIdentity,
   type TestIdentity,
-} from '../../test/support/identity.js';
-import { ManualClock } from '../../test/support/manual-clock.js';
-import type { Database } from '../platform/database/database.js';
+} from '../../../test/support/identity.js';
+import { ManualClock } from '../../../test/support/manual-clock.js';
+import type { Database } from '../../platform/database/database.js';
 import type { Revoked } from './revocation-feed.js';
 
 // Password hashing is slow on purpose, and a machine may be busy.

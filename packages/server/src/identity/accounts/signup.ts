@@ -1,9 +1,9 @@
 import { BongsuError } from '@bongsu/protocol';
-import type { Origin } from '../platform/principal.js';
+import type { Origin } from '../../platform/principal.js';
+import type { Core } from '../core.js';
+import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from '../logins/sign-in.js';
+import { findCredentials } from '../store/users.js';
 import { asConflict, createAccount } from './accounts.js';
-import type { Core } from './core.js';
-import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
-import { findCredentials } from './store/users.js';
 
 export interface SignupInput {
   /** Normalised. */

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock, DatabaseClock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
-import type { Log } from '../platform/log.js';
-import { type CacheCounts, countCache, type Metrics } from '../platform/metrics.js';
+import type { Clock, DatabaseClock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { Log } from '../../platform/log.js';
+import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
+import { findSession, type SessionRow, writeLastSeen } from '../store/sessions.js';
 import { isIdle, type Liveness } from './liveness.js';
-import { findSession, type SessionRow, writeLastSeen } from './store/sessions.js';
 
 /** A login and its user, as every request needs them. */
 export interface LiveSession extends Liveness {

@@ -1,10 +1,10 @@
-import type { Origin } from '../platform/principal.js';
-import { auditOrigin } from './audit-origin.js';
-import type { Core } from './core.js';
+import type { Origin } from '../../platform/principal.js';
+import { auditOrigin } from '../audit-origin.js';
+import type { Core } from '../core.js';
+import { insertRevocation } from '../store/revocations.js';
+import { findSession, revokeSession } from '../store/sessions.js';
 import { revocationOf } from './revoke.js';
 import { actorOf } from './sessions.js';
-import { insertRevocation } from './store/revocations.js';
-import { findSession, revokeSession } from './store/sessions.js';
 
 /** Ends one login: its refresh token, its access tokens and its sockets. Ending it twice is no fault. */
 export async function logout(core: Core, sessionId: string, origin: Origin): Promise<void> {

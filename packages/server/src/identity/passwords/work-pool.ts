@@ -1,5 +1,5 @@
 import { BongsuError } from '@bongsu/protocol';
-import type { Clock } from '../platform/clock.js';
+import type { Clock } from '../../platform/clock.js';
 
 interface Waiter {
   start(): void;

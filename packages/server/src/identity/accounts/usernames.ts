@@ -1,5 +1,5 @@
-import type { Core } from './core.js';
-import { findUsernames } from './store/users.js';
+import type { Core } from '../core.js';
+import { findUsernames } from '../store/users.js';
 
 /** Display names by id; ids of nobody are left out. One query, whatever their number. */
 export async function usernames(core: Core, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -1,8 +1,8 @@
 import { AuthenticationError, BongsuError, EmailSchema } from '@bongsu/protocol';
-import type { Origin } from '../platform/principal.js';
-import type { Core } from './core.js';
+import type { Origin } from '../../platform/principal.js';
+import type { Core } from '../core.js';
+import { type CredentialRow, findCredentials, lockCredentials, recordLogin } from '../store/users.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
-import { type CredentialRow, findCredentials, lockCredentials, recordLogin } from './store/users.js';
 
 export interface LoginInput {
   /** As typed. */

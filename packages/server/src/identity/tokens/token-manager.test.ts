@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { describeEachDatabase } from '../../test/support/databases.js';
+import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   emptyIdentity,
   MINUTE_MS,
@@ -9,11 +9,11 @@ import {
   SECRET,
   startIdentity,
   type TestIdentity,
-} from '../../test/support/identity.js';
-import { createRecordAudit } from '../audit/record.js';
-import { systemClock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
-import { deriveKeys } from './derive.js';
+} from '../../../test/support/identity.js';
+import { createRecordAudit } from '../../audit/record.js';
+import { systemClock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import { deriveKeys } from '../derive.js';
 import { type JwtAlgorithm, SigningKeys } from './signing-keys.js';
 import { type Login, TokenManager } from './token-manager.js';
 

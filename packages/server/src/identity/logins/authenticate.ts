@@ -1,8 +1,8 @@
 import { AuthenticationError } from '@bongsu/protocol';
-import type { Principal } from '../platform/principal.js';
-import type { Core } from './core.js';
+import type { Principal } from '../../platform/principal.js';
+import type { Core } from '../core.js';
+import { markSessionUsed } from '../store/sessions.js';
 import { assertLive } from './liveness.js';
-import { markSessionUsed } from './store/sessions.js';
 
 /**
  * Access token → who it is, as of now: the login lives, the user is active and their tokens are not voided. The one place

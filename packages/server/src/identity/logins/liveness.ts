@@ -1,5 +1,5 @@
 import { AuthenticationError } from '@bongsu/protocol';
-import type { UserStatus } from './store/sessions.js';
+import type { UserStatus } from '../store/sessions.js';
 
 /** What decides whether a login still counts. */
 export interface Liveness {

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { AuthenticationError } from '@bongsu/protocol';
-import type { AuditEvent, RecordAudit } from '../platform/audit.js';
-import type { DatabaseClock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
-import type { Origin } from '../platform/principal.js';
-import { auditOrigin } from './audit-origin.js';
-import type { DerivedKeys } from './derive.js';
+import type { AuditEvent, RecordAudit } from '../../platform/audit.js';
+import type { DatabaseClock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { Origin } from '../../platform/principal.js';
+import { auditOrigin } from '../audit-origin.js';
+import type { DerivedKeys } from '../derive.js';
+import { findSession, rotateSession, type SessionRow } from '../store/sessions.js';
+import { hashRefreshToken, type RefreshParts, sameHash, successorOf } from '../tokens/refresh-token.js';
+import type { Login, Rotation } from '../tokens/token-manager.js';
 import type { LiveSessions } from './live-sessions.js';
 import { assertLive } from './liveness.js';
-import { hashRefreshToken, type RefreshParts, sameHash, successorOf } from './refresh-token.js';
-import { findSession, rotateSession, type SessionRow } from './store/sessions.js';
-import type { Login, Rotation } from './token-manager.js';
 
 export interface SessionsDeps {
   database: Database;

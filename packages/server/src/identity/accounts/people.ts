@@ -1,5 +1,9 @@
 import type { User } from '@bongsu/protocol';
-import type { Database } from '../platform/database/database.js';
+import type { Database } from '../../platform/database/database.js';
+import { SealError } from '../seal.js';
+import { ensureDataKey } from '../store/keys.js';
+import type { ProfileRow, UserRow } from '../store/users.js';
+import { WrongSecretError } from '../wrong-secret.js';
 import {
   blindIndex,
   emailPlace,
@@ -10,10 +14,6 @@ import {
   sealText,
   subjectKeyPlace,
 } from './pii.js';
-import { SealError } from './seal.js';
-import { ensureDataKey } from './store/keys.js';
-import type { ProfileRow, UserRow } from './store/users.js';
-import { WrongSecretError } from './wrong-secret.js';
 
 const INDEX_PLACE = { table: 'data_keys', column: 'wrapped', row: 'email-index' };
 

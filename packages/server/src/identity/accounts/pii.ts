@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { open, type Place, SealError, seal } from './seal.js';
+import { open, type Place, SealError, seal } from '../seal.js';
 
 /** One key of PII_KEYS. */
 export interface PiiKey {

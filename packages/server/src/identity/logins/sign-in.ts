@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { User } from '@bongsu/protocol';
-import { addressPrefix } from '../guards/address.js';
-import type { AuditEvent } from '../platform/audit.js';
-import type { Queryable } from '../platform/database/database.js';
-import type { Origin } from '../platform/principal.js';
-import { auditOrigin } from './audit-origin.js';
-import type { Core } from './core.js';
-import { toUser } from './people.js';
-import { hashRefreshToken } from './refresh-token.js';
-import { insertSession } from './store/sessions.js';
-import type { UserRow } from './store/users.js';
-import type { IssuedPair, Login } from './token-manager.js';
+import { addressPrefix } from '../../guards/address.js';
+import type { AuditEvent } from '../../platform/audit.js';
+import type { Queryable } from '../../platform/database/database.js';
+import type { Origin } from '../../platform/principal.js';
+import { toUser } from '../accounts/people.js';
+import { auditOrigin } from '../audit-origin.js';
+import type { Core } from '../core.js';
+import { insertSession } from '../store/sessions.js';
+import type { UserRow } from '../store/users.js';
+import { hashRefreshToken } from '../tokens/refresh-token.js';
+import type { IssuedPair, Login } from '../tokens/token-manager.js';
 
 /** Tokens, and how long a cookie with the refresh token may live. */
 export interface IssuedLogin {

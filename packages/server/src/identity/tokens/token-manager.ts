@@ -1,10 +1,10 @@
 import { AuthenticationError, type Role, type TokenPair } from '@bongsu/protocol';
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import type { DatabaseClock } from '../platform/clock.js';
-import { uuidv7 } from '../platform/ids.js';
-import type { Origin } from '../platform/principal.js';
+import type { DatabaseClock } from '../../platform/clock.js';
+import { uuidv7 } from '../../platform/ids.js';
+import type { Origin } from '../../platform/principal.js';
+import type { DerivedKeys } from '../derive.js';
 import { type AccessClaims, readClaims } from './access-claims.js';
-import type { DerivedKeys } from './derive.js';
 import {
   decodeRefreshToken,
   encodeRefreshToken,

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { BongsuError, type Role } from '@bongsu/protocol';
-import { isDatabaseFault, type Queryable } from '../platform/database/database.js';
-import type { Core } from './core.js';
-import { insertUser, type UserRow } from './store/users.js';
+import { isDatabaseFault, type Queryable } from '../../platform/database/database.js';
+import type { Core } from '../core.js';
+import { insertUser, type UserRow } from '../store/users.js';
 
 export interface NewAccount {
   /** Normalised. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceCredential } from '@bongsu/protocol';
-import type { Queryable } from '../platform/database/database.js';
-import type { Core } from './core.js';
-import { hashRefreshToken } from './refresh-token.js';
+import type { Queryable } from '../../platform/database/database.js';
+import type { Core } from '../core.js';
+import { insertRevocation } from '../store/revocations.js';
+import { insertSession, revokeScreenSessions } from '../store/sessions.js';
+import { hashRefreshToken } from '../tokens/refresh-token.js';
+import type { Login } from '../tokens/token-manager.js';
 import { revocationOf } from './revoke.js';
-import { insertRevocation } from './store/revocations.js';
-import { insertSession, revokeScreenSessions } from './store/sessions.js';
-import type { Login } from './token-manager.js';
 
 /**
  * A new device login for a screen, with the rights of that screen only. It never idles out. Earlier ones end when the

@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { AuthenticationError } from '@bongsu/protocol';
-import type { DerivedKeys } from './derive.js';
+import type { DerivedKeys } from '../derive.js';
 
 const PREFIX = 'brt_';
 const VERSION = 1;

@@ -7,14 +7,14 @@ import {
   importJWK,
   type JWK,
 } from 'jose';
-import type { RecordAudit } from '../platform/audit.js';
-import type { Clock, DatabaseClock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
-import type { DerivedKeys } from './derive.js';
-import { KeyRing } from './pii.js';
-import { open, type Place, seal } from './seal.js';
-import { ensureDataKey, findSigningKeys, insertActiveSigningKey, type SigningKeyRow } from './store/keys.js';
-import { WrongSecretError } from './wrong-secret.js';
+import type { RecordAudit } from '../../platform/audit.js';
+import type { Clock, DatabaseClock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import { KeyRing } from '../accounts/pii.js';
+import type { DerivedKeys } from '../derive.js';
+import { open, type Place, seal } from '../seal.js';
+import { ensureDataKey, findSigningKeys, insertActiveSigningKey, type SigningKeyRow } from '../store/keys.js';
+import { WrongSecretError } from '../wrong-secret.js';
 
 export type JwtAlgorithm = 'EdDSA' | 'ES256' | 'HS256';
 type Key = CryptoKey | Uint8Array;

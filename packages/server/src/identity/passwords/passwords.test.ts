@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../platform/clock.js';
+import { systemClock } from '../../platform/clock.js';
 import { ARGON2_COST, Passwords } from './passwords.js';
 import { WorkPool } from './work-pool.js';
 

@@ -1,5 +1,5 @@
-import type { Origin } from '../platform/principal.js';
-import type { Core } from './core.js';
+import type { Origin } from '../../platform/principal.js';
+import type { Core } from '../core.js';
 import type { IssuedLogin } from './sign-in.js';
 
 /**

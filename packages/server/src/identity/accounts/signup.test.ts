@@ -1,13 +1,13 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { describeEachDatabase } from '../../test/support/databases.js';
+import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   emptyIdentity,
   PASSWORD,
   SECRET,
   startIdentity,
   type TestIdentity,
-} from '../../test/support/identity.js';
-import type { Database } from '../platform/database/database.js';
+} from '../../../test/support/identity.js';
+import type { Database } from '../../platform/database/database.js';
 
 // Password hashing is slow on purpose, and a machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -354,7 +354,7 @@ describeEachDatabase('accounts', (open) => {
       for (const piiKeys of [[other], [same]]) {
         await expect(startIdentity(database, { piiKeys })).rejects.toThrow(/PII_KEYS is not the one/);
       }
-      const { PII_KEYS } = await import('../../test/support/identity.js');
+      const { PII_KEYS } = await import('../../../test/support/identity.js');
       const rotated = await startIdentity(database, { piiKeys: [other, ...PII_KEYS] });
       const { accessToken, user } = await server.signUp();
       expect((await rotated.get('/api/users/me', accessToken)).body.email).toBe(user.email);

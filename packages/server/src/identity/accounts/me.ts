@@ -1,8 +1,8 @@
 import { AuthenticationError, type User } from '@bongsu/protocol';
-import type { Origin, UserPrincipal } from '../platform/principal.js';
-import type { Core } from './core.js';
-import { ownEvent } from './sign-in.js';
-import { findProfile, renameUser } from './store/users.js';
+import type { Origin, UserPrincipal } from '../../platform/principal.js';
+import type { Core } from '../core.js';
+import { ownEvent } from '../logins/sign-in.js';
+import { findProfile, renameUser } from '../store/users.js';
 
 /** The caller's own profile, the address decrypted. */
 export async function getMe(core: Core, { userId }: UserPrincipal): Promise<User> {

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import { AuthenticationError } from '@bongsu/protocol';
-import { randomToken } from '../platform/ids.js';
-import type { Origin } from '../platform/principal.js';
-import { asConflict, createAccount } from './accounts.js';
-import type { Core } from './core.js';
-import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
-import type { SignupInput } from './signup.js';
+import { randomToken } from '../../platform/ids.js';
+import type { Origin } from '../../platform/principal.js';
+import type { Core } from '../core.js';
+import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from '../logins/sign-in.js';
 import {
   deleteSetupTokens,
   insertSetupToken,
   isSetupTokenValid,
   lockFirstAdmin,
-} from './store/setup-tokens.js';
-import { findCredentials, hasAdmin } from './store/users.js';
+} from '../store/setup-tokens.js';
+import { findCredentials, hasAdmin } from '../store/users.js';
+import { asConflict, createAccount } from './accounts.js';
+import type { SignupInput } from './signup.js';
 
 const LINK_MS = 7 * 24 * 3_600_000;
 const ADMIN_NAME = 'Administrator';

@@ -1,5 +1,5 @@
-import type { Core } from './core.js';
-import type { NewRevocation } from './store/revocations.js';
+import type { Core } from '../core.js';
+import type { NewRevocation } from '../store/revocations.js';
 
 /** For clocks that differ. */
 const MARGIN_MS = 60_000;

@@ -1,15 +1,15 @@
 import type { ClosingKey } from '@bongsu/protocol';
-import type { Clock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
-import type { Bus } from '../platform/ephemeral/ephemeral.js';
-import type { Log } from '../platform/log.js';
-import type { LiveSessions } from './live-sessions.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { Bus } from '../../platform/ephemeral/ephemeral.js';
+import type { Log } from '../../platform/log.js';
 import {
   deleteOldRevocations,
   findRevocationsAfter,
   highestRevocation,
   type Revocation,
-} from './store/revocations.js';
+} from '../store/revocations.js';
+import type { LiveSessions } from './live-sessions.js';
 
 export interface Revoked {
   sessionId?: string;

@@ -1,6 +1,6 @@
 import { hash, parseOptions, verify } from '@node-rs/argon2';
-import type { Clock } from '../platform/clock.js';
-import { randomToken } from '../platform/ids.js';
+import type { Clock } from '../../platform/clock.js';
+import { randomToken } from '../../platform/ids.js';
 import { WorkPool } from './work-pool.js';
 
 /** OWASP's first choice for argon2id: 19 MiB, 2 passes, 1 lane. */
