@@ -96,4 +96,25 @@ export type TokenPair = z.infer<typeof TokenPairSchema>;
 export const SignedInSchema = TokenPairSchema.extend({ user: UserSchema });
 export type SignedIn = z.infer<typeof SignedInSchema>;
 
+/** With EMAIL_VERIFICATION=required: the same whether or not the address is taken. */
+export const VerificationRequiredSchema = z.object({ verificationRequired: z.literal(true) });
+
+/** What a page must know before somebody is signed in. */
+export const AuthOptionsSchema = z.object({
+  signup: z.enum(['open', 'closed']),
+  emailVerification: z.enum(['off', 'required']),
+  /** Whether this server can send mail, so that a forgotten password can be reset. */
+  passwordReset: z.boolean(),
+});
+export type AuthOptions = z.infer<typeof AuthOptionsSchema>;
+
+export const ForgotPasswordSchema = z.object({ email: text(1, 254) });
+/** The same for an address that nobody has. */
+export const AcceptedMailSchema = z.object({ accepted: z.literal(true) });
+export const ResetPasswordSchema = z.object({ token: text(1, 200), password: PasswordSchema });
+export const VerifyEmailSchema = z.object({ token: text(1, 200) });
+export const ChangePasswordSchema = z.object({ currentPassword: text(1, 1024), password: PasswordSchema });
+/** Of calls that have nothing to say but that they are done. */
+export const DoneSchema = z.object({ success: z.literal(true) });
+
 export const JwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });

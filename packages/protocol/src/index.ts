@@ -1,3 +1,4 @@
+export * from './api-keys.js';
 export * from './closings.js';
 export * from './commands.js';
 export * from './common.js';
@@ -6,8 +7,11 @@ export * from './errors.js';
 export * from './hooks.js';
 export * from './identity.js';
 export * from './limits.js';
+export * from './logins.js';
+export * from './mfa.js';
 export * from './operations.js';
 export * from './rooms.js';
 export * from './screens.js';
 export * from './sockets.js';
 export * from './unreadable-receipt.js';
+export * from './users.js';

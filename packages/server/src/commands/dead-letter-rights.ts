@@ -1,5 +1,6 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Principal } from '../platform/principal.js';
+import { isEnoughFor } from '../platform/rights.js';
 import type { ScreenGrant } from '../screens/index.js';
 import type { DeadLetterQueue } from './dead-letter-queue.js';
 
@@ -38,7 +39,8 @@ export async function accessLetter(rights: LetterRights, principal: Principal, i
   if (principal.role !== 'admin') await mustOwn(rights, principal, screenId);
 }
 
+/** Reading them and sending them again take the same role. */
 async function mustOwn(rights: LetterRights, principal: Principal, screenId: string): Promise<void> {
   const grant = await rights.authorize(principal, screenId);
-  if (grant?.role !== 'owner') throw new BongsuError('NOT_FOUND');
+  if (!grant || !isEnoughFor('dead-letters.read', grant.role)) throw new BongsuError('NOT_FOUND');
 }

@@ -19,7 +19,7 @@ export interface DeadLetterRoutesDeps extends LetterRights {
   letters: DeadLetterQueue;
 }
 
-const config = { access: 'user', limit: 'general' } as const;
+const reading = { right: 'dead-letters.read', limit: 'general' } as const;
 
 /** For admins, and for the owners of screens. */
 export function deadLetterRoutes(deps: DeadLetterRoutesDeps): FastifyPluginAsync {
@@ -56,7 +56,7 @@ function mountReading(app: FastifyInstance, { letters, ...rest }: DeadLetterRout
   typed.get(
     '/dead-letters',
     {
-      config,
+      config: reading,
       schema: {
         ...list.shared,
         querystring: DeadLettersQuerySchema,
@@ -70,7 +70,7 @@ function mountReading(app: FastifyInstance, { letters, ...rest }: DeadLetterRout
   typed.get(
     '/dead-letters/stats',
     {
-      config,
+      config: reading,
       schema: { ...stats.shared, response: { 200: DeadLetterStatsSchema, ...stats.responses } },
     },
     async ({ principal }) => letters.getStats(await visibleScreens(rights, principal, undefined)),
@@ -92,7 +92,7 @@ function mountOne(app: FastifyInstance, deps: DeadLetterRoutesDeps): void {
   typed.post(
     '/dead-letters/:id/requeue',
     {
-      config: { access: 'user', limit: 'command' },
+      config: { right: 'dead-letters.change', limit: 'command' },
       schema: {
         ...requeue.shared,
         params: DeadLetterParamsSchema,
@@ -108,7 +108,7 @@ function mountOne(app: FastifyInstance, deps: DeadLetterRoutesDeps): void {
   typed.delete(
     '/dead-letters/:id',
     {
-      config,
+      config: { right: 'dead-letters.change', limit: 'general' },
       schema: {
         ...remove.shared,
         params: DeadLetterParamsSchema,
@@ -135,7 +135,7 @@ function mountMany(app: FastifyInstance, deps: DeadLetterRoutesDeps): void {
   typed.post(
     '/dead-letters/requeue',
     {
-      config: { access: 'user', limit: 'bulk' },
+      config: { right: 'dead-letters.change', limit: 'bulk' },
       schema: {
         ...many.shared,
         body: RequeueManySchema,

@@ -16,19 +16,19 @@ export interface CommandEventsDeps {
 export function commandEvents({ acceptor, status, countCall }: CommandEventsDeps): Events {
   return {
     trigger: defineEvent({
-      access: 'user',
+      right: 'commands.send',
       limit: 'command',
       schema: TriggerSchema,
       handle: (context, input) => trigger(acceptor, context, input),
     }),
     navigate: defineEvent({
-      access: 'user',
+      right: 'commands.send',
       limit: 'command',
       schema: NavigateSchema,
       handle: (context, input) => navigate(acceptor, context, input),
     }),
     status: defineEvent({
-      access: 'user',
+      right: 'commands.read',
       limit: 'command',
       schema: StatusQuerySchema,
       async handle({ principal }, { ids }) {

@@ -75,7 +75,7 @@ export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): Fa
     mountList(instance, list);
     mountCancel(instance, cancel);
     const app = instance.withTypeProvider<ZodTypeProvider>();
-    const config = { access: 'user', limit: 'command' } as const;
+    const sending = { right: 'commands.send', limit: 'command' } as const;
     const shared = {
       tags: ['commands'],
       params: ScreenParams,
@@ -85,7 +85,10 @@ export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): Fa
 
     app.post(
       '/screens/:id/trigger',
-      { config, schema: { ...shared, summary: 'Send a trigger to a screen', body: TriggerBodySchema } },
+      {
+        config: sending,
+        schema: { ...shared, summary: 'Send a trigger to a screen', body: TriggerBodySchema },
+      },
       async ({ principal, params, headers, body }, reply) => {
         const id = commandId(principal, headers['idempotency-key'], body.id);
         const input = { ...body, id, target: { screenId: params.id } };
@@ -95,7 +98,10 @@ export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): Fa
 
     app.post(
       '/screens/:id/navigate',
-      { config, schema: { ...shared, summary: 'Show a page on a screen', body: NavigateBodySchema } },
+      {
+        config: sending,
+        schema: { ...shared, summary: 'Show a page on a screen', body: NavigateBodySchema },
+      },
       async ({ principal, params, headers, body }, reply) => {
         const id = commandId(principal, headers['idempotency-key'], body.id);
         const input = { ...body, id, target: { screenId: params.id } };
@@ -106,7 +112,7 @@ export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): Fa
     app.get(
       '/commands/:id',
       {
-        config,
+        config: { right: 'commands.read', limit: 'command' },
         schema: {
           tags: ['commands'],
           summary: 'What a command says, and what became of it',
@@ -132,7 +138,7 @@ function mountList(app: FastifyInstance, deps: ListDeps): void {
   app.withTypeProvider<ZodTypeProvider>().get(
     '/commands',
     {
-      config: { access: 'user', limit: 'general' },
+      config: { right: 'commands.read', limit: 'general' },
       schema: {
         tags: ['commands'],
         summary: 'List commands, the newest first',
@@ -158,7 +164,7 @@ function mountCancel(app: FastifyInstance, deps: CancelDeps): void {
   app.withTypeProvider<ZodTypeProvider>().delete(
     '/commands/:id',
     {
-      config: { access: 'user', limit: 'command' },
+      config: { right: 'commands.cancel', limit: 'command' },
       schema: {
         tags: ['commands'],
         summary: 'Cancel a command that no screen was sent yet',

@@ -13,6 +13,7 @@ const ADA: Principal = {
   role: 'user',
   sessionId: 's1',
   expiresAt: 1000,
+  provenAt: 0,
 };
 const LOBBY: Principal = { kind: 'screen', screenId: 'scr_1', sessionId: 's2', expiresAt: 1000 };
 const ORIGIN = { address: '192.0.2.7', userAgent: 'test' };

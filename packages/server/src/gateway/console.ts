@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-const free = { access: 'public', limit: 'none' } as const;
+const free = { right: 'public', limit: 'none' } as const;
 
 /** Where the built console lies beside the server; undefined before it was built. */
 export function consoleFolder(): string | undefined {

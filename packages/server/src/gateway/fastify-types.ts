@@ -1,13 +1,15 @@
 import type { Origin, Principal } from '../platform/principal.js';
-import type { Access, LimitScope } from '../platform/surface.js';
+import type { RightName } from '../platform/rights.js';
+import type { LimitScope } from '../platform/surface.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    access?: Access;
+    /** What a caller needs; absent only where nothing answers. */
+    right?: RightName;
     limit?: LimitScope;
   }
   interface FastifyRequest {
-    /** Set when the route's access is not public. */
+    /** Set when the route's right is not public. */
     principal: Principal;
     origin: Origin;
   }

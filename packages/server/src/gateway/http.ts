@@ -14,17 +14,18 @@ import { securityHeaders } from '../guards/headers.js';
 import { rateLimitHeaders } from '../guards/limit.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
-import type { Clock } from '../platform/clock.js';
+import type { Clock, DatabaseClock } from '../platform/clock.js';
 import { uuidv7 } from '../platform/ids.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
+import { assertRight } from '../platform/rights.js';
 import type { LimitScope } from '../platform/surface.js';
 import { bearerToken } from './authenticate.js';
 import type { Trust } from './client-address.js';
 import { serveConsole } from './console.js';
 import { apiDocs } from './openapi.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
-import { allows, limitKey } from './sockets.js';
+import { limitKey } from './sockets.js';
 
 export interface HttpConfig {
   corsOrigins: readonly string[] | true;
@@ -46,6 +47,7 @@ export interface HttpDeps {
   limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst'>;
   trust: Trust;
   clock: Pick<Clock, 'after'>;
+  databaseClock: DatabaseClock;
   log: Log;
   metrics: Metrics;
 }
@@ -107,14 +109,14 @@ async function arrive(
   };
   const secure = secureUrl(deps, request);
   if (secure !== undefined) return reply.redirect(secure, 308);
-  const { access = 'public', limit = 'general' } = request.routeOptions.config;
-  if (access === 'public') {
+  const { right = 'public', limit = 'general' } = request.routeOptions.config;
+  if (right === 'public') {
     await count(deps, limit, `ip:${addressKey(request.ip)}`, reply);
     return undefined;
   }
   request.principal = await authenticate(deps, request, limit, reply);
   await count(deps, limit, limitKey(request.principal), reply);
-  if (!allows(access, request.principal)) throw new BongsuError('FORBIDDEN');
+  assertRight(right, request.principal, deps.databaseClock);
   return undefined;
 }
 

@@ -38,7 +38,7 @@ export const apiDocs = (version: string) =>
       theme: { css: [{ filename: 'bongsu.css', content: '.swagger-ui .topbar { display: none }' }] },
       transformStaticCSP: withInlineStyles,
     });
-    app.get('/api/openapi.json', { config: { access: 'public', limit: 'none' } }, async () => app.swagger());
+    app.get('/api/openapi.json', { config: { right: 'public', limit: 'none' } }, async () => app.swagger());
   });
 
 /** The reader sets inline styles and data: images; its pages alone are allowed to. */

@@ -22,6 +22,7 @@ const USER: Principal = {
   role: 'user',
   sessionId: 's1',
   expiresAt: Number.MAX_SAFE_INTEGER,
+  provenAt: 0,
 };
 const SCREEN: Principal = {
   kind: 'screen',
@@ -175,7 +176,7 @@ describe('between handshake and ready', () => {
       return calls === 1 ? USER : asked;
     };
     const echo = defineEvent({
-      access: 'any',
+      right: 'socket.renew',
       limit: 'none',
       schema: z.object({ n: z.number() }),
       handle: async (_, { n }) => ({ n }),

@@ -9,7 +9,8 @@ import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
-import type { Access, EventDefinition, Events } from '../platform/surface.js';
+import { assertRight, type RightName } from '../platform/rights.js';
+import type { EventDefinition, Events } from '../platform/surface.js';
 import type { Screens } from '../screens/index.js';
 import { type Admit, admission } from './admission.js';
 import { authMiddleware } from './authenticate.js';
@@ -231,7 +232,7 @@ export class Sockets {
   #handle(connection: Connection, event: ClientEvent): void {
     try {
       const definition = this.#definitionOf(event.name);
-      this.#checkAccess(connection.principal, definition.access, event.name);
+      this.#checkRight(connection.principal, definition.right);
       const input = parseInput(definition.schema, event.payload);
       this.#run(connection, definition, input).then(
         (result) => event.ack?.({ success: true, ...result }),
@@ -243,7 +244,7 @@ export class Sockets {
   }
 
   #run(connection: Connection, definition: EventDefinition, input: unknown): Promise<object> {
-    this.#deps.identity.touch(connection.principal.sessionId);
+    this.#deps.identity.touch(connection.principal);
     // Commands are counted by their verb, in memory and at once: a wait here would shuffle their order.
     if (definition.limit === 'command' || definition.limit === 'none')
       return definition.handle(connection, input);
@@ -259,11 +260,11 @@ export class Sockets {
     return definition;
   }
 
-  #checkAccess(principal: Principal, access: Exclude<Access, 'public'>, event: string): void {
-    if (event !== 'auth-refresh' && this.#deps.databaseClock() >= principal.expiresAt) {
+  #checkRight(principal: Principal, right: RightName): void {
+    if (right !== 'socket.renew' && this.#deps.databaseClock() >= principal.expiresAt) {
       throw new AuthenticationError('TOKEN_EXPIRED');
     }
-    if (!allows(access, principal)) throw new BongsuError('FORBIDDEN');
+    assertRight(right, principal, this.#deps.databaseClock);
   }
 
   #refuse(connection: Connection, event: ClientEvent, thrown: unknown): void {
@@ -283,18 +284,6 @@ export class Sockets {
       this.#expiries.set(connection.socketId, expiresAt + EXPIRY_GRACE_MS, cut);
     };
     if (connection.isConnected) this.#expiries.set(connection.socketId, expiresAt - EXPIRY_NOTICE_MS, warn);
-  }
-}
-
-export function allows(access: Access, principal: Principal): boolean {
-  switch (access) {
-    case 'public':
-    case 'any':
-      return true;
-    case 'admin':
-      return principal.kind === 'user' && principal.role === 'admin';
-    default:
-      return principal.kind === access;
   }
 }
 

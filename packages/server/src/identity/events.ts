@@ -6,7 +6,7 @@ import { defineEvent, type Events } from '../platform/surface.js';
 export function identityEvents(deps: { authenticate(token: string): Promise<Principal> }): Events {
   return {
     'auth-refresh': defineEvent({
-      access: 'any',
+      right: 'socket.renew',
       limit: 'general',
       schema: AuthRefreshSchema,
       async handle(context, { token }) {

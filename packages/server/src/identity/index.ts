@@ -24,7 +24,8 @@ import { LiveSessions } from './logins/live-sessions.js';
 import { RevocationFeed } from './logins/revocation-feed.js';
 import { Sessions } from './logins/sessions.js';
 import { ARGON2_COST, Passwords } from './passwords/passwords.js';
-import { identityRoutes, wellKnownRoutes } from './routes.js';
+import { identityRoutes } from './routes/index.js';
+import { wellKnownRoutes } from './routes/well-known.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
 import { SigningKeys } from './tokens/signing-keys.js';
 import { TokenManager } from './tokens/token-manager.js';
@@ -59,7 +60,7 @@ export interface Identity {
   /** Called after commit when a login, a user or a screen may no longer be connected. */
   onRevoked(listener: (who: Revoked, closing: ClosingKey) => void): () => void;
   /** A request, refresh or socket event of this login: it is not idle. Cheap; written at most once a minute. */
-  touch(sessionId: string): void;
+  touch(principal: Principal): void;
   /** Display names by id, of those that exist. */
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** The first-admin link's token, while there is no administrator; a new one at each call. */
@@ -115,7 +116,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     revokeDevice: (tx, screenId) => revokeDevice(core, tx, screenId, 'screen'),
     deviceUsed: (screenId) => isScreenCredentialUsed(core.database, screenId),
     onRevoked: (listener) => feed.listen(listener),
-    touch: (sessionId) => live.touch(sessionId),
+    touch: ({ sessionId }) => live.touch(sessionId),
     usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,

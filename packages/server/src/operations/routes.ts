@@ -13,7 +13,7 @@ export interface OperationsRoutesDeps {
   metricsToken: string | undefined;
 }
 
-const free = { access: 'public', limit: 'none' } as const;
+const free = { right: 'public', limit: 'none' } as const;
 const ProbeSchema = z.object({ status: z.string() });
 
 /** Health, with and without the /api prefix. */

@@ -1,5 +1,5 @@
 // Who calls, and from where. Lives here because every domain and the gateway read it.
-import type { Role } from '@bongsu/protocol';
+import type { Role, Scope } from '@bongsu/protocol';
 
 /** Who makes a call, as every verb sees it. HTTP and sockets authenticate to the same shape. */
 export type Principal = UserPrincipal | ScreenPrincipal;
@@ -9,10 +9,14 @@ export interface UserPrincipal {
   userId: string;
   username: string;
   role: Role;
-  /** The login. */
+  /** The login, or `key:` and the id of the API key. */
   sessionId: string;
-  /** Milliseconds, database clock: when the access token ends. */
+  /** Milliseconds, database clock: when the access token or API key ends; Infinity for a key that never does. */
   expiresAt: number;
+  /** Milliseconds, database clock: when it was last proven who sits there; 0 for an API key. */
+  provenAt: number;
+  /** Of a caller by API key, which may do no more than its scopes; absent for a login. */
+  apiKey?: { id: string; scopes: ReadonlySet<Scope> };
 }
 
 export interface ScreenPrincipal {

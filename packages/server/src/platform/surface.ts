@@ -1,11 +1,10 @@
 import type { z } from 'zod';
 import type { Origin, Principal } from './principal.js';
+import type { RightName } from './rights.js';
 
-/**
- * What a domain declares and the gateway mounts. HTTP routes carry `config: {access, limit}`; socket events are
- * EventDefinitions. Authentication, validation, limits, error mapping and metrics attach once, at mounting.
- */
-export type Access = 'public' | 'user' | 'admin' | 'screen' | 'any';
+// What a domain declares and the gateway mounts. HTTP routes carry `config: {right, limit}`; socket events are EventDefinitions.
+// Authentication, rights, validation, limits, error mapping and metrics attach once, at mounting.
+
 /**
  * Which rate limit counts a route: RATE_LIMIT_PER_MINUTE per user or address, COMMAND_RATE_PER_MINUTE, that one for a call that makes
  * up to 1,000 commands (`bulk`), or none.
@@ -27,7 +26,7 @@ export interface EventContext {
  * turn in a queue before it first awaits; what it resolves to becomes the ack `{success:true, …}`.
  */
 export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
-  access: Exclude<Access, 'public'>;
+  right: Exclude<RightName, 'public'>;
   limit: LimitScope;
   schema: Schema;
   handle(context: EventContext, input: z.output<Schema>): Promise<object>;

@@ -1,27 +1,24 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Queryable } from '../platform/database/database.js';
+import { isEnoughFor, type ScreenRightName } from '../platform/rights.js';
 import { roleOf } from './authorize.js';
-import type { Call, ScreenRole } from './deps.js';
+import type { Call } from './deps.js';
 import { findScreen, lockScreen, type ScreenRow } from './store/screens.js';
 
-const ANYBODY: readonly ScreenRole[] = ['owner', 'admin', 'controller'];
-export const MANAGERS: readonly ScreenRole[] = ['owner', 'admin'];
-export const OWNER: readonly ScreenRole[] = ['owner'];
-
 /**
- * The screen, for somebody who is one of `roles` to it.
+ * The screen, for somebody who has that right over it.
  * @throws SCREEN_NOT_FOUND for one that is unknown or somebody else's; FORBIDDEN for one that the caller sees, but as less
  */
 export async function accessScreen(
   db: Queryable,
   call: Call,
   screenId: string,
-  roles: readonly ScreenRole[] = ANYBODY,
+  right: ScreenRightName,
 ): Promise<ScreenRow> {
   const row = await findScreen(db, screenId);
   const role = row && roleOf(call.user, row.ownerId, (userId) => row.controllers.includes(userId));
   if (!row || !role) throw new BongsuError('SCREEN_NOT_FOUND');
-  if (!roles.includes(role)) throw new BongsuError('FORBIDDEN');
+  if (!isEnoughFor(right, role)) throw new BongsuError('FORBIDDEN');
   return row;
 }
 
@@ -30,9 +27,9 @@ export async function accessScreenForChange(
   tx: Queryable,
   call: Call,
   screenId: string,
-  roles: readonly ScreenRole[],
+  right: ScreenRightName,
 ): Promise<ScreenRow> {
   // Locked in a statement of its own, so that the next one sees what the holder before us wrote.
   await lockScreen(tx, screenId);
-  return accessScreen(tx, call, screenId, roles);
+  return accessScreen(tx, call, screenId, right);
 }

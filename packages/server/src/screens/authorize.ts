@@ -4,7 +4,8 @@ import type { Database } from '../platform/database/database.js';
 import type { BusEvent, Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import { type CacheCounts, countCache, type Metrics } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
-import type { ScreenGrant, ScreenRole } from './deps.js';
+import type { ScreenRole } from '../platform/rights.js';
+import type { ScreenGrant } from './deps.js';
 import { findRights, type RightsRow } from './store/screens.js';
 
 interface Rights {

@@ -1,5 +1,5 @@
 import { BongsuError, type Screen } from '@bongsu/protocol';
-import { accessScreen, accessScreenForChange, MANAGERS } from './access.js';
+import { accessScreen, accessScreenForChange } from './access.js';
 import { auditCall } from './audit.js';
 import type { Call, ScreensContext } from './deps.js';
 import { deleteController, insertController } from './store/screens.js';
@@ -19,10 +19,10 @@ export async function addController(
   userId: string,
 ): Promise<Screen> {
   // Before the user is looked up, so that a stranger learns nothing about users either.
-  await accessScreen(context.database, call, screenId, MANAGERS);
+  await accessScreen(context.database, call, screenId, 'screens.change');
   if (!(await context.users.usernames([userId])).has(userId)) throw new BongsuError('NOT_FOUND');
   await context.database.transaction(async (tx) => {
-    const row = await accessScreenForChange(tx, call, screenId, MANAGERS);
+    const row = await accessScreenForChange(tx, call, screenId, 'screens.change');
     if (userId === row.ownerId || row.controllers.includes(userId)) return;
     if (row.controllers.length >= MAX_CONTROLLERS) {
       throw new BongsuError('CONFLICT', { details: { maxControllers: MAX_CONTROLLERS } });
@@ -49,7 +49,7 @@ export async function removeController(
   userId: string,
 ): Promise<Screen> {
   await context.database.transaction(async (tx) => {
-    await accessScreenForChange(tx, call, screenId, MANAGERS);
+    await accessScreenForChange(tx, call, screenId, 'screens.change');
     if (!(await deleteController(tx, screenId, userId))) return;
     await auditCall(context, tx, call, {
       action: 'screen_controller_removed',
@@ -62,5 +62,5 @@ export async function removeController(
 
 async function changedScreen(context: ScreensContext, call: Call, screenId: string): Promise<Screen> {
   context.rights.changed(screenId);
-  return toScreen(context, await accessScreen(context.database, call, screenId));
+  return toScreen(context, await accessScreen(context.database, call, screenId, 'screens.read'));
 }

@@ -1,5 +1,5 @@
 import type { DeviceCredential } from '@bongsu/protocol';
-import { accessScreenForChange, OWNER } from './access.js';
+import { accessScreenForChange } from './access.js';
 import { auditCall } from './audit.js';
 import type { Call, ScreensContext } from './deps.js';
 import { closePairings } from './store/pairings.js';
@@ -14,7 +14,7 @@ export async function issueCredential(
   screenId: string,
 ): Promise<DeviceCredential> {
   const credential = await context.database.transaction(async (tx) => {
-    await accessScreenForChange(tx, call, screenId, OWNER);
+    await accessScreenForChange(tx, call, screenId, 'screens.credential');
     await closePairings(tx, screenId, Math.floor(context.databaseClock()));
     const issued = await context.identity.issueDeviceCredential(tx, screenId);
     await auditCall(context, tx, call, {

@@ -1,4 +1,4 @@
-import { accessScreenForChange, MANAGERS } from './access.js';
+import { accessScreenForChange } from './access.js';
 import { auditCall } from './audit.js';
 import type { Call, ScreensContext } from './deps.js';
 import { deleteScreen as deleteRow } from './store/screens.js';
@@ -9,7 +9,7 @@ import { deleteScreen as deleteRow } from './store/screens.js';
  */
 export async function deleteScreen(context: ScreensContext, call: Call, screenId: string): Promise<void> {
   const tellSenders = await context.database.transaction(async (tx) => {
-    const row = await accessScreenForChange(tx, call, screenId, MANAGERS);
+    const row = await accessScreenForChange(tx, call, screenId, 'screens.change');
     await context.identity.revokeDevice(tx, screenId);
     const afterCommit = await context.inbox.cancelInbox(
       tx,

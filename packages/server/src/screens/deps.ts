@@ -8,6 +8,7 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Origin, UserPrincipal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
+import type { ScreenRole } from '../platform/rights.js';
 import type { ScreenRights } from './authorize.js';
 import type { PairingLimits } from './pairing-limits.js';
 import type { ScreenPresence } from './presence.js';
@@ -81,5 +82,3 @@ export interface ScreenGrant {
   streamId: number;
   role: ScreenRole;
 }
-
-export type ScreenRole = 'owner' | 'controller' | 'admin';

@@ -6,7 +6,7 @@ import { report } from './report.js';
 export function screenEvents(context: Pick<ScreensContext, 'database' | 'databaseClock'>): Events {
   return {
     report: defineEvent({
-      access: 'screen',
+      right: 'screens.report',
       limit: 'general',
       schema: ReportSchema,
       async handle({ principal }, input) {

@@ -32,7 +32,7 @@ export async function listScreens(
 
 /** @throws SCREEN_NOT_FOUND */
 export async function getScreen(context: ScreensContext, call: Call, screenId: string): Promise<Screen> {
-  return toScreen(context, await accessScreen(context.database, call, screenId));
+  return toScreen(context, await accessScreen(context.database, call, screenId, 'screens.read'));
 }
 
 function encodeCursor(row: ScreenRow): string {

@@ -1,5 +1,5 @@
 import type { Screen } from '@bongsu/protocol';
-import { accessScreenForChange, MANAGERS } from './access.js';
+import { accessScreenForChange } from './access.js';
 import { auditCall } from './audit.js';
 import type { Call, ScreensContext } from './deps.js';
 import { updateScreenName } from './store/screens.js';
@@ -13,7 +13,7 @@ export async function renameScreen(
   { name }: { name: string },
 ): Promise<Screen> {
   const row = await context.database.transaction(async (tx) => {
-    const found = await accessScreenForChange(tx, call, screenId, MANAGERS);
+    const found = await accessScreenForChange(tx, call, screenId, 'screens.change');
     await updateScreenName(tx, screenId, name);
     await auditCall(context, tx, call, {
       action: 'screen_renamed',

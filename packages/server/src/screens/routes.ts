@@ -37,8 +37,6 @@ const PairingParamsSchema = z.object({ id: text(1, 100) });
 const ListQuerySchema = PageQuerySchema.extend({ all: z.enum(['true', 'false']).default('false') });
 const CreateHeadersSchema = z.looseObject({ 'idempotency-key': text(1, 200).optional() });
 
-const signedIn = { access: 'user', limit: 'general' } as const;
-
 export function screenRoutes(context: ScreensContext): FastifyPluginAsync {
   return async (app: FastifyInstance) => {
     mountScreens(app, context);
@@ -70,7 +68,7 @@ function mountScreens(app: FastifyInstance, context: ScreensContext): void {
   typed.post(
     '/screens',
     {
-      config: signedIn,
+      config: { right: 'screens.create', limit: 'general' },
       schema: {
         ...create.shared,
         headers: CreateHeadersSchema,
@@ -88,7 +86,7 @@ function mountScreens(app: FastifyInstance, context: ScreensContext): void {
   typed.get(
     '/screens',
     {
-      config: signedIn,
+      config: { right: 'screens.list', limit: 'general' },
       schema: {
         ...list.shared,
         querystring: ListQuerySchema,
@@ -108,7 +106,7 @@ function mountScreen(app: FastifyInstance, context: ScreensContext): void {
   typed.get(
     '/screens/:id',
     {
-      config: signedIn,
+      config: { right: 'screens.read', limit: 'general' },
       schema: { ...get.shared, params: ParamsSchema, response: { 200: AnswerSchema, ...get.responses } },
     },
     async (request) => ({ screen: await getScreen(context, callOf(request), request.params.id) }),
@@ -117,7 +115,7 @@ function mountScreen(app: FastifyInstance, context: ScreensContext): void {
   typed.patch(
     '/screens/:id',
     {
-      config: signedIn,
+      config: { right: 'screens.change', limit: 'general' },
       schema: {
         ...rename.shared,
         params: ParamsSchema,
@@ -133,7 +131,7 @@ function mountScreen(app: FastifyInstance, context: ScreensContext): void {
   typed.delete(
     '/screens/:id',
     {
-      config: signedIn,
+      config: { right: 'screens.change', limit: 'general' },
       schema: { ...remove.shared, params: ParamsSchema, response: { 204: z.null(), ...remove.responses } },
     },
     async (request, reply) => {
@@ -153,7 +151,7 @@ function mountRights(app: FastifyInstance, context: ScreensContext): void {
   typed.put(
     url,
     {
-      config: signedIn,
+      config: { right: 'screens.change', limit: 'general' },
       schema: { ...add.shared, params, response: { 200: AnswerSchema, ...add.responses } },
     },
     async (request) => {
@@ -164,7 +162,7 @@ function mountRights(app: FastifyInstance, context: ScreensContext): void {
   typed.delete(
     url,
     {
-      config: signedIn,
+      config: { right: 'screens.change', limit: 'general' },
       schema: { ...remove.shared, params, response: { 200: AnswerSchema, ...remove.responses } },
     },
     async (request) => {
@@ -176,7 +174,7 @@ function mountRights(app: FastifyInstance, context: ScreensContext): void {
   typed.post(
     '/screens/:id/credentials',
     {
-      config: signedIn,
+      config: { right: 'screens.credential', limit: 'general' },
       schema: {
         ...issue.shared,
         params: ParamsSchema,
@@ -193,7 +191,7 @@ function mountPairings(app: FastifyInstance, context: ScreensContext): void {
   typed.post(
     '/screens/pairings',
     {
-      config: { access: 'public', limit: 'general' },
+      config: { right: 'public', limit: 'general' },
       schema: { ...start.shared, response: { 200: PairingSchema, ...start.responses } },
     },
     async (request) => createPairing(context, request.origin),
@@ -202,7 +200,7 @@ function mountPairings(app: FastifyInstance, context: ScreensContext): void {
   typed.post(
     '/screens/pairings/claim',
     {
-      config: signedIn,
+      config: { right: 'screens.create', limit: 'general' },
       schema: {
         ...claim.shared,
         body: ClaimPairingSchema,
@@ -221,7 +219,7 @@ function mountPairings(app: FastifyInstance, context: ScreensContext): void {
     '/screens/pairings/:id/token',
     {
       // Many devices behind one address ask every two seconds; each has a limit of its own (redeem.ts).
-      config: { access: 'public', limit: 'none' },
+      config: { right: 'public', limit: 'none' },
       schema: {
         ...redeem.shared,
         params: PairingParamsSchema,

@@ -21,6 +21,7 @@ export function userPrincipal(userId = SENDER): UserPrincipal {
     role: 'user',
     sessionId: 'session',
     expiresAt: Number.MAX_SAFE_INTEGER,
+    provenAt: 0,
   };
 }
 

@@ -118,6 +118,7 @@ export async function startIdentity(
     limiter,
     trust: () => true,
     clock,
+    databaseClock: time.now,
     log,
     metrics,
   });

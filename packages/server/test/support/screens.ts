@@ -150,6 +150,7 @@ export async function screensHarness(
     limiter: rateLimiter,
     trust: () => true,
     clock: systemClock,
+    databaseClock: Date.now,
     log,
     metrics,
   });
@@ -181,6 +182,7 @@ function addPerson(people: Map<string, Principal>, role: 'user' | 'admin'): User
     ...{ kind: 'user', userId, username, role },
     sessionId: randomUUID(),
     expiresAt: Number.MAX_SAFE_INTEGER,
+    provenAt: 0,
   };
   people.set(userId, person);
   return person;

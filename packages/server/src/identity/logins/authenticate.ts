@@ -29,5 +29,5 @@ export async function authenticate(core: Core, token: string): Promise<Principal
   const { userId, username, role, epoch } = row;
   if (userId !== claims.userId || username === null || role === null) throw new AuthenticationError();
   if (epoch !== claims.epoch) throw new AuthenticationError('TOKEN_REVOKED');
-  return { kind: 'user', userId, username, role, sessionId, expiresAt };
+  return { kind: 'user', userId, username, role, sessionId, expiresAt, provenAt: row.authTime };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClosingKey } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { userPrincipal } from '../../../test/support/commands.js';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   DAY_MS,
@@ -166,7 +167,7 @@ describeEachDatabase('logins', (open, profile) => {
       server.time.advance(10 * MINUTE_MS);
       await server.get('/api/users/me', accessToken);
       server.time.advance(18 * MINUTE_MS);
-      server.identity.touch(session);
+      server.identity.touch({ ...userPrincipal(), sessionId: session });
       server.time.advance(15 * MINUTE_MS);
       expect(await code(refresh(refreshToken))).toBe('401 TOKEN_EXPIRED');
       expect((await refresh(touched.refreshToken)).status).toBe(200);
@@ -178,9 +179,9 @@ describeEachDatabase('logins', (open, profile) => {
       const second = await logIn(user.email);
       const sessionOf = (token: string) => server.identity.tokens.verifyRefreshToken(token).sessionId;
       server.time.advance(20 * MINUTE_MS);
-      server.identity.touch(sessionOf(refreshToken));
+      server.identity.touch({ ...userPrincipal(), sessionId: sessionOf(refreshToken) });
       server.time.advance(20 * MINUTE_MS);
-      server.identity.touch(sessionOf(second.refreshToken));
+      server.identity.touch({ ...userPrincipal(), sessionId: sessionOf(second.refreshToken) });
       await server.stop();
       server = await startIdentity(database, {}, { time: server.time });
       expect((await refresh(refreshToken)).status).toBe(200);

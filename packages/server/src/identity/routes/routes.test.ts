@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { describeEachDatabase } from '../../test/support/databases.js';
+import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   type Answer,
   emptyIdentity,
@@ -7,8 +7,8 @@ import {
   PASSWORD,
   startIdentity,
   type TestIdentity,
-} from '../../test/support/identity.js';
-import type { Database } from '../platform/database/database.js';
+} from '../../../test/support/identity.js';
+import type { Database } from '../../platform/database/database.js';
 
 // Password hashing is slow on purpose, and a machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

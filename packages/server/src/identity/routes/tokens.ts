@@ -1,0 +1,121 @@
+import {
+  AuthenticationError,
+  BongsuError,
+  RateLimitError,
+  RefreshSchema,
+  TokenPairSchema,
+} from '@bongsu/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { addressKey } from '../../guards/address.js';
+import { rateLimitHeaders } from '../../guards/limit.js';
+import type { Core } from '../core.js';
+import { logout } from '../logins/logout.js';
+import { refresh } from '../logins/refresh.js';
+import type { IssuedLogin } from '../logins/sign-in.js';
+import { clearCookie, isCookieMode, issued, presentedToken } from './cookies.js';
+import { describe, open, refusals } from './describe.js';
+
+const LoggedOutSchema = z.object({ success: z.literal(true) });
+
+export function tokenRoutes(app: FastifyInstance, core: Core): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  const codes = [
+    'VALIDATION_ERROR',
+    'AUTH_ERROR',
+    'TOKEN_EXPIRED',
+    'TOKEN_REVOKED',
+    'CSRF_ERROR',
+    'RATE_LIMIT',
+  ];
+  typed.post(
+    '/auth/refresh',
+    {
+      // Counted below, by login: a hundred screens behind one address may all come back at once.
+      config: { right: 'public', limit: 'none' },
+      schema: describe('Rotate the refresh token and get a new access token', codes, {
+        body: RefreshSchema,
+        response: { 200: TokenPairSchema, ...refusals(400, 401, 403, 429) },
+      }),
+    },
+    async (request, reply) => {
+      const token = presentedToken(core, request, request.body?.refreshToken);
+      await countRefresh(core, request, reply, token);
+      if (token === undefined) throw new AuthenticationError();
+      return issued(core, request, reply, await refreshOrClear(core, request, reply, token));
+    },
+  );
+  typed.post(
+    '/auth/logout',
+    {
+      config: open,
+      schema: describe('End this login, its tokens and its sockets', codes, {
+        body: RefreshSchema,
+        response: { 200: LoggedOutSchema, ...refusals(400, 401, 403) },
+      }),
+    },
+    async (request, reply) => {
+      const token = presentedToken(core, request, request.body?.refreshToken);
+      if (isCookieMode(request)) clearCookie(core, request, reply);
+      const sessionId = await loginToEnd(core, request, token);
+      if (sessionId !== undefined) await logout(core, sessionId, request.origin);
+      return { success: true } as const;
+    },
+  );
+}
+
+/** A genuine token by the login it names, anything else by its address. @throws RATE_LIMIT */
+async function countRefresh(
+  core: Core,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  token: string | undefined,
+): Promise<void> {
+  const login = token === undefined ? undefined : loginNamedBy(core, token);
+  const result =
+    login === undefined
+      ? await core.limiter.checkLimit('general', `ip:${addressKey(request.ip)}`)
+      : await core.limiter.checkLimit('refresh', `login:${login}`);
+  reply.headers(rateLimitHeaders(result));
+  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
+}
+
+function loginNamedBy(core: Core, token: string): string | undefined {
+  try {
+    return core.tokens.verifyRefreshToken(token).sessionId;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By refresh token, else by access token; a browser whose cookie is gone or spoilt is signed out already. */
+async function loginToEnd(
+  core: Core,
+  request: FastifyRequest,
+  token: string | undefined,
+): Promise<string | undefined> {
+  if (isCookieMode(request)) {
+    return token === undefined ? undefined : loginNamedBy(core, token);
+  }
+  if (token !== undefined) return core.tokens.verifyRefreshToken(token).sessionId;
+  const [, bearer] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  if (bearer === undefined) throw new AuthenticationError();
+  return (await core.tokens.verifyAccessToken(bearer)).sessionId;
+}
+
+/** A cookie whose login is over for certain goes; a merely stale one stays, for a newer answer may have set it. */
+async function refreshOrClear(
+  core: Core,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  token: string,
+): Promise<IssuedLogin> {
+  try {
+    return await refresh(core, token, request.origin);
+  } catch (error) {
+    const isOver = error instanceof BongsuError && ['TOKEN_REVOKED', 'TOKEN_EXPIRED'].includes(error.code);
+    if (isOver && isCookieMode(request)) clearCookie(core, request, reply);
+    throw error;
+  }
+}

@@ -1,0 +1,24 @@
+import { JwksSchema } from '@bongsu/protocol';
+import type { FastifyPluginAsync } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { SigningKeys } from '../tokens/signing-keys.js';
+import { describe } from './describe.js';
+
+const JWKS_MAX_AGE_SECONDS = 300;
+
+/** `/.well-known/jwks.json`: with it anybody can verify an access token. Lives outside /api. */
+export function wellKnownRoutes(keys: Pick<SigningKeys, 'jwks'>): FastifyPluginAsync {
+  return async (app) => {
+    app.withTypeProvider<ZodTypeProvider>().get(
+      '/.well-known/jwks.json',
+      {
+        config: { right: 'public', limit: 'none' },
+        schema: describe('Public keys of access tokens', [], { response: { 200: JwksSchema } }),
+      },
+      async (_request, reply) => {
+        reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+        return { keys: keys.jwks().keys.map((key) => ({ ...key })) };
+      },
+    );
+  };
+}

@@ -1,0 +1,151 @@
+import { BongsuError, type Scope } from '@bongsu/protocol';
+import type { Principal } from './principal.js';
+
+/** Who calls at all. `any`: whoever is signed in, people and screens. */
+export type Access = 'public' | 'user' | 'admin' | 'screen' | 'any';
+
+/** What somebody is to a screen. */
+export type ScreenRole = 'owner' | 'controller' | 'admin';
+
+export interface Right {
+  /** What it lets one do: the line of docs/identity.md. */
+  readonly what: string;
+  readonly access: Access;
+  /** What an API key must have been given; null: no API key may. */
+  readonly scope: Scope | null;
+  /** What one must be to the screen that it is about. */
+  readonly to?: readonly ScreenRole[];
+  /** Only within STEP_UP_MS of a proof of who sits there. */
+  readonly stepUp?: true;
+}
+
+const ALL: readonly ScreenRole[] = ['owner', 'admin', 'controller'];
+const MANAGERS: readonly ScreenRole[] = ['owner', 'admin'];
+
+/**
+ * Every right there is. Routes and events name one each, the gateway checks it where they are mounted, and the table of
+ * docs/identity.md is made from this.
+ */
+export const RIGHTS = {
+  public: {
+    what: 'sign up, log in, refresh and log out; pair a device; read health, JWKS and docs',
+    access: 'public',
+    scope: null,
+  },
+  'socket.renew': {
+    what: 'carry a socket over to a newer token (`auth-refresh`)',
+    access: 'any',
+    scope: null,
+  },
+  'profile.read': { what: 'read one’s own profile', access: 'user', scope: 'users:read' },
+  'profile.change': { what: 'change one’s own profile', access: 'user', scope: 'users:write' },
+  'identity.prove': { what: 'prove anew who sits there (step up)', access: 'user', scope: null },
+  'logins.read': { what: 'list one’s own logins', access: 'user', scope: null },
+  'logins.end': { what: 'end one’s own logins', access: 'user', scope: null, stepUp: true },
+  'password.change': { what: 'change one’s own password', access: 'user', scope: null, stepUp: true },
+  'mfa.read': { what: 'see whether a second factor is on', access: 'user', scope: null },
+  'mfa.change': {
+    what: 'set up or take off the second factor, make recovery codes',
+    access: 'user',
+    scope: null,
+    stepUp: true,
+  },
+  'api-keys.read': { what: 'list one’s own API keys', access: 'user', scope: null },
+  'api-keys.change': {
+    what: 'make, rotate and delete one’s own API keys',
+    access: 'user',
+    scope: null,
+    stepUp: true,
+  },
+  'users.read': { what: 'list all users', access: 'admin', scope: 'users:read' },
+  'users.change': { what: 'change roles, disable and enable users', access: 'admin', scope: 'users:write' },
+  'screens.list': { what: 'list screens that one sees', access: 'user', scope: 'screens:read' },
+  'screens.read': { what: 'read a screen', access: 'user', scope: 'screens:read', to: ALL },
+  'screens.create': { what: 'make a screen, by hand or by pairing', access: 'user', scope: 'screens:write' },
+  'screens.change': {
+    what: 'rename or delete a screen, say who else commands it',
+    access: 'user',
+    scope: 'screens:write',
+    to: MANAGERS,
+  },
+  'screens.credential': {
+    what: 'issue the credential of a screen’s device',
+    access: 'user',
+    scope: 'screens:write',
+    to: ['owner'],
+  },
+  'screens.report': { what: 'report what the screen itself shows', access: 'screen', scope: null },
+  'commands.send': {
+    what: 'send a trigger or navigate to a screen',
+    access: 'user',
+    scope: 'commands:write',
+    to: ALL,
+  },
+  'commands.read': {
+    what: 'read one’s own commands, and those of others to a screen of one’s own',
+    access: 'user',
+    scope: 'commands:read',
+  },
+  'commands.cancel': {
+    what: 'cancel one’s own commands, and those of others to a screen of one’s own',
+    access: 'user',
+    scope: 'commands:write',
+  },
+  'dead-letters.read': {
+    what: 'read dead letters of a screen',
+    access: 'user',
+    scope: 'dead-letters:read',
+    to: MANAGERS,
+  },
+  'dead-letters.change': {
+    what: 'requeue and delete dead letters of a screen',
+    access: 'user',
+    scope: 'dead-letters:write',
+    to: MANAGERS,
+  },
+} as const satisfies Record<string, Right>;
+
+export type RightName = keyof typeof RIGHTS;
+/** Rights over one screen. */
+export type ScreenRightName = {
+  [Name in RightName]: (typeof RIGHTS)[Name] extends { to: readonly ScreenRole[] } ? Name : never;
+}[RightName];
+
+/** How long a proof of identity lets one do what asks for a fresh one. */
+export const STEP_UP_MS = 10 * 60_000;
+
+/**
+ * May this caller do it at all? What somebody is to one screen is the domain's to ask (`isEnoughFor`).
+ * @param now milliseconds, database clock
+ * @throws FORBIDDEN, with `details.scope` where only that is missing; STEP_UP_REQUIRED
+ */
+export function assertRight(name: RightName, principal: Principal, now: () => number): void {
+  const right: Right = RIGHTS[name];
+  if (!admits(right.access, principal)) throw new BongsuError('FORBIDDEN');
+  if (principal.kind !== 'user') return;
+  if (principal.apiKey) {
+    if (right.scope === null) throw new BongsuError('FORBIDDEN');
+    if (!principal.apiKey.scopes.has(right.scope)) {
+      throw new BongsuError('FORBIDDEN', { details: { scope: right.scope } });
+    }
+  }
+  if (right.stepUp && now() - principal.provenAt > STEP_UP_MS) throw new BongsuError('STEP_UP_REQUIRED');
+}
+
+function admits(access: Access, principal: Principal): boolean {
+  switch (access) {
+    case 'public':
+    case 'any':
+      return true;
+    case 'admin':
+      return principal.kind === 'user' && principal.role === 'admin';
+    default:
+      return principal.kind === access;
+  }
+}
+
+/** Whether being `role` to a screen is enough for the right. */
+export function isEnoughFor(name: ScreenRightName, role: ScreenRole): boolean {
+  const { to }: { to: readonly ScreenRole[] } = RIGHTS[name];
+  return to.includes(role);
+}
