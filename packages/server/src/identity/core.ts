@@ -6,6 +6,7 @@ import type { Log } from '../platform/log.js';
 import type { People } from './accounts/people.js';
 import type { IdentityConfig } from './config.js';
 import type { IdentityMetrics } from './identity-metrics.js';
+import type { KeyedHashes } from './keyed-hashes.js';
 import type { LiveSessions } from './logins/live-sessions.js';
 import type { RevocationFeed } from './logins/revocation-feed.js';
 import type { Passwords } from './passwords/passwords.js';
@@ -26,4 +27,6 @@ export interface Core {
   feed: RevocationFeed;
   /** Ready once identity has started. */
   people(): People;
+  /** Ready once identity has started. */
+  hashes(): KeyedHashes;
 }

@@ -18,6 +18,7 @@ import type { Core } from './core.js';
 import { deriveKeys } from './derive.js';
 import { identityEvents } from './events.js';
 import { createIdentityMetrics } from './identity-metrics.js';
+import { KeyedHashes } from './keyed-hashes.js';
 import { authenticate } from './logins/authenticate.js';
 import { issueDeviceCredential, revokeDevice } from './logins/device-credentials.js';
 import { LiveSessions } from './logins/live-sessions.js';
@@ -150,6 +151,7 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const passwords = new Passwords(pool, clock);
   const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
   let people: People | undefined;
+  let hashes: KeyedHashes | undefined;
   const core: Core = {
     config,
     database,
@@ -166,9 +168,14 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
       if (!people) throw new Error('identity has not started');
       return people;
     },
+    hashes() {
+      if (!hashes) throw new Error('identity has not started');
+      return hashes;
+    },
   };
   const open = async () => {
     people = await People.open(database, config.piiKeys, now());
+    hashes = await KeyedHashes.open(database, config.piiKeys, now());
   };
   return { core, keys, open };
 }

@@ -40,6 +40,8 @@ export async function issueDeviceCredential(
     expiresAt: null,
     ipPrefix: null,
     userAgent: null,
+    acr: login.acr,
+    amr: login.amr,
   });
   return { screenId, accessToken, refreshToken, expiresIn };
 }

@@ -24,6 +24,20 @@ export interface SignedInLogin extends IssuedLogin {
   user: User;
 }
 
+/** How somebody proved who they are, in the words of RFC 8176. */
+export interface Proof {
+  acr: 'aal1' | 'aal2';
+  amr: string;
+}
+
+interface OpenedHow {
+  rememberMe: boolean;
+  origin: Origin;
+  /** Absent: by password alone. */
+  proof?: Proof;
+}
+
+const PASSWORD_ONLY: Proof = { acr: 'aal1', amr: 'pwd' };
 const MAX_USER_AGENT = 300;
 
 /** A new login of a person whose identity was just proven, in the transaction of the proof. */
@@ -32,7 +46,7 @@ export async function openLogin(
   tx: Queryable,
   user: UserRow,
   email: string,
-  how: { rememberMe: boolean; origin: Origin },
+  how: OpenedHow,
 ): Promise<SignedInLogin> {
   const at = core.now();
   const { sessionIdleMs, refreshTokenMs } = core.config;
@@ -43,8 +57,7 @@ export async function openLogin(
     userId,
     role,
     epoch,
-    acr: 'aal1',
-    amr: 'pwd',
+    ...(how.proof ?? PASSWORD_ONLY),
     authTime: at,
     expiresAt: at + refreshTokenMs,
   };
@@ -60,6 +73,8 @@ export async function openLogin(
     expiresAt: login.expiresAt,
     ipPrefix: addressPrefix(how.origin.address) ?? null,
     userAgent: how.origin.userAgent.slice(0, MAX_USER_AGENT) || null,
+    acr: login.acr,
+    amr: login.amr,
   });
   return { user: toUser(user, email), pair, login, idles: !how.rememberMe };
 }

@@ -54,13 +54,15 @@ export interface NewSession {
   expiresAt: number | null;
   ipPrefix: string | null;
   userAgent: string | null;
+  acr: string;
+  amr: string;
 }
 
 export async function insertSession(tx: Queryable, session: NewSession): Promise<void> {
   await tx.query(
     `insert into sessions (id, kind, user_id, screen_id, current_hash, auth_time, created_at, last_seen,
-                           idle_ms, expires_at, ip_prefix, user_agent, amr)
-     values ($1, $2, $3, $4, $5, $6, $6, $6, $7, $8, $9, $10, case when $2 = 'user' then 'pwd' else 'swk' end)`,
+                           idle_ms, expires_at, ip_prefix, user_agent, acr, amr)
+     values ($1, $2, $3, $4, $5, $6, $6, $6, $7, $8, $9, $10, $11, $12)`,
     [
       session.id,
       session.kind,
@@ -72,6 +74,8 @@ export async function insertSession(tx: Queryable, session: NewSession): Promise
       session.expiresAt,
       session.ipPrefix,
       session.userAgent,
+      session.acr,
+      session.amr,
     ],
   );
 }

@@ -1,0 +1,3 @@
+-- works-with: 0001
+-- What the second half of identity needs beside 0002 (docs/identity.md).
+-- Times are int8 milliseconds of the database's clock; codes and keys are stored as keyed hashes only.
