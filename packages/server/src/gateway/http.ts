@@ -23,6 +23,7 @@ import type { LimitScope } from '../platform/surface.js';
 import { bearerToken } from './authenticate.js';
 import type { Trust } from './client-address.js';
 import { serveConsole } from './console.js';
+import { corsOf } from './cors.js';
 import { apiDocs } from './openapi.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { limitKey } from './sockets.js';
@@ -52,6 +53,9 @@ export interface HttpDeps {
   metrics: Metrics;
 }
 
+/** Of all headers of a request. */
+const MAX_HEADER_BYTES = 16_384;
+
 /** The HTTP surface: everything that holds for all routes attaches here, once. */
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   const app = Fastify({
@@ -60,6 +64,8 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     trustProxy: deps.trust,
     genReqId: () => uuidv7(),
     forceCloseConnections: true,
+    // Said here, so that no flag of the process can make the parser lenient: an ambiguous request is never read.
+    http: { insecureHTTPParser: false, requireHostHeader: true, maxHeaderSize: MAX_HEADER_BYTES },
     // A "__proto__" key is data like any other: nothing here merges a body into an object.
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
@@ -67,6 +73,8 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
     routerOptions: { maxParamLength: 300 },
   });
+  // What a form of another site can send without being asked is not read.
+  app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest('principal');
@@ -77,8 +85,8 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   answerBeforeClosing(app, deps.clock);
   await app.register(securityHeaders);
   await app.register(cors, {
-    origin: deps.config.corsOrigins === true ? true : [...deps.config.corsOrigins],
-    credentials: true,
+    ...corsOf(deps.config.corsOrigins),
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
       'RateLimit-Limit',
       'RateLimit-Remaining',
@@ -101,7 +109,8 @@ async function arrive(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
-  reply.header('x-request-id', request.id);
+  // Nothing is kept by caches unless a route says so: most answers hold tokens or personal data.
+  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
   request.origin = {
     address: request.ip,
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
@@ -132,7 +141,12 @@ function secureUrl({ config, trust }: HttpDeps, request: FastifyRequest): string
   // What a stranger marks is not believed: behind a proxy that nobody named it would redirect in a circle.
   const marked = request.headers['x-forwarded-proto'] !== undefined;
   if (forceHttps === 'auto' && !(marked && trust(request.socket.remoteAddress ?? '', 0))) return undefined;
-  return `${publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.host}`}${request.url}`;
+  return secureOrigin(publicUrl, request) + (request.url.startsWith('/') ? request.url : '/');
+}
+
+/** Without PUBLIC_URL the host that was asked, as the peer that we trust names it. */
+function secureOrigin(publicUrl: string | undefined, request: FastifyRequest): string {
+  return publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.headers.host}`;
 }
 
 /** A request that nobody vouches for is counted by its address, so that guessing tokens is limited too. */
@@ -164,6 +178,7 @@ function refuse(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, th
   // Past the route's response schemas: the envelope is the same for every route.
   return reply
     .status(error.status)
+    .header('cache-control', 'no-store')
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(failure(error, request.id));
