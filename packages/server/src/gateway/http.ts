@@ -1,8 +1,10 @@
+import type { Server } from 'node:http';
 import { AuthenticationError, BongsuError, MAX_BODY_BYTES, RateLimitError } from '@bongsu/protocol';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import Fastify, {
   type FastifyError,
+  type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyPluginAsync,
   type FastifyReply,
@@ -27,6 +29,7 @@ import { corsOf } from './cors.js';
 import { apiDocs } from './openapi.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { limitKey } from './sockets.js';
+import { refuseUnread } from './unread-requests.js';
 
 export interface HttpConfig {
   corsOrigins: readonly string[] | true;
@@ -58,21 +61,7 @@ const MAX_HEADER_BYTES = 16_384;
 
 /** The HTTP surface: everything that holds for all routes attaches here, once. */
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
-  const app = Fastify({
-    logger: false,
-    bodyLimit: MAX_BODY_BYTES,
-    trustProxy: deps.trust,
-    genReqId: () => uuidv7(),
-    forceCloseConnections: true,
-    // Said here, so that no flag of the process can make the parser lenient: an ambiguous request is never read.
-    http: { insecureHTTPParser: false, requireHostHeader: true, maxHeaderSize: MAX_HEADER_BYTES },
-    // A "__proto__" key is data like any other: nothing here merges a body into an object.
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
-    // A path that cannot be decoded never reaches a route's handlers.
-    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
-    routerOptions: { maxParamLength: 300 },
-  });
+  const app = Fastify(fastifyOptions(deps));
   // What a form of another site can send without being asked is not read.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
@@ -102,6 +91,25 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   for (const routes of deps.apiRoutes) await app.register(routes, { prefix: '/api' });
   if (deps.config.consoleFolder) await serveConsole(app, deps.config.consoleFolder);
   return app;
+}
+
+function fastifyOptions(deps: HttpDeps): FastifyHttpOptions<Server> {
+  return {
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    trustProxy: deps.trust,
+    genReqId: () => uuidv7(),
+    forceCloseConnections: true,
+    // Said here, so that no flag of the process can make the parser lenient: an ambiguous request is never read.
+    http: { insecureHTTPParser: false, requireHostHeader: true, maxHeaderSize: MAX_HEADER_BYTES },
+    clientErrorHandler: refuseUnread(deps.log),
+    // A "__proto__" key is data like any other: nothing here merges a body into an object.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    // A path that cannot be decoded never reaches a route's handlers.
+    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
+    routerOptions: { maxParamLength: 300 },
+  };
 }
 
 async function arrive(

@@ -5,7 +5,8 @@ import fp from 'fastify-plugin';
 
 const YEAR_SECONDS = 31_536_000;
 
-const SOCKET_HEADERS: Readonly<Record<string, string>> = {
+/** Where no page is served and Fastify is not asked. */
+export const SOCKET_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Strict-Transport-Security': `max-age=${YEAR_SECONDS}; includeSubDomains`,
   'X-Content-Type-Options': 'nosniff',
@@ -14,7 +15,7 @@ const SOCKET_HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 };
 
-/** The same five on the answers of Engine.IO, which Fastify never sees; no page comes from there. */
+/** The same five on the answers of Engine.IO. */
 export function socketHeaders(_request: unknown, response: ServerResponse, next: () => void): void {
   for (const [name, value] of Object.entries(SOCKET_HEADERS)) response.setHeader(name, value);
   next();
