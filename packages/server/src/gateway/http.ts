@@ -1,5 +1,11 @@
 import type { Server } from 'node:http';
-import { AuthenticationError, BongsuError, MAX_BODY_BYTES, RateLimitError } from '@bongsu/protocol';
+import {
+  AuthenticationError,
+  BongsuError,
+  MAX_BODY_BYTES,
+  RateLimitError,
+  ValidationError,
+} from '@bongsu/protocol';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import Fastify, {
@@ -154,7 +160,12 @@ function secureUrl({ config, trust }: HttpDeps, request: FastifyRequest): string
 
 /** Without PUBLIC_URL the host that was asked, as the peer that we trust names it. */
 function secureOrigin(publicUrl: string | undefined, request: FastifyRequest): string {
-  return publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.headers.host}`;
+  if (publicUrl?.startsWith('https:')) return new URL(publicUrl).origin;
+  const { host = '' } = request.headers;
+  if (!/^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/.test(host)) {
+    throw new ValidationError([{ path: 'host', message: 'must be a host and a port' }]);
+  }
+  return `https://${host}`;
 }
 
 /** A request that nobody vouches for is counted by its address, so that guessing tokens is limited too. */
