@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
+const PATIENCE_MS = 5000;
+
 export interface RawAnswer {
   status: number;
   /** Status line and headers. */
@@ -10,12 +12,14 @@ export interface RawAnswer {
 
 /**
  * What a server answers to these bytes, to the end of the connection: for requests that no HTTP client would send. Ask for
- * `Connection: close`, or it never ends.
+ * `Connection: close`, or it takes five seconds.
  */
 export async function sendRaw(url: string, text: string): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => undefined);
+  // Silence is an answer too: status 0.
+  socket.setTimeout(PATIENCE_MS, () => socket.destroy());
   await once(socket, 'connect');
   socket.write(Buffer.from(text, 'latin1'));
   const chunks: Buffer[] = [];
