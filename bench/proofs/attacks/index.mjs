@@ -18,7 +18,7 @@ export async function prove({ only, log }) {
   await Promise.all(Array.from({ length: AT_ONCE }, () => work(queue, { controls, figures, log })));
   const ordered = Object.fromEntries(chosen.map(({ id }) => [id, figures[id]]));
   const all = Object.values(ordered);
-  const proven = all.filter(({ without, as_it_stands }) => without === 'red' && as_it_stands === 'green');
+  const proven = all.filter((each) => each.withoutDefence === 'red' && each.asItStands === 'green');
   log(`${proven.length} of ${all.length} proven`);
   const enough = only !== undefined || all.length >= LEAST;
   return { passed: enough && all.length > 0 && proven.length === all.length, figures: ordered };
@@ -46,11 +46,10 @@ async function work(queue, { controls, figures, log }) {
     for (let entry = queue.shift(); entry; entry = queue.shift()) {
       const { id, attack, defence, source, test } = entry;
       const without = await attempt(copy, entry);
-      const control = controls[id].passed ? 'green' : 'RED';
-      figures[id] = { attack, defence, source, test, without: without.colour, as_it_stands: control };
-      if (without.colour === 'red') figures[id].failure = without.failure;
-      else figures[id].why = without.failure;
-      log(`${id}: without its defence ${without.colour}, as it stands ${control}; ${without.failure}`);
+      const asItStands = controls[id].passed ? 'green' : 'RED';
+      const { colour: withoutDefence, failure } = without;
+      figures[id] = { attack, defence, source, test, withoutDefence, asItStands, failure };
+      log(`${id}: without its defence ${withoutDefence}, as it stands ${asItStands}; ${failure}`);
     }
   } finally {
     copy.remove();

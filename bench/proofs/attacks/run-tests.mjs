@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /** A hung test must not hold the proof for ever. */
-const LIMIT_MS = 180_000;
+const LIMIT_MS = { one: 180_000, all: 1_200_000 };
 
 /**
  * Runs the tests of these files whose title names one of the ids, on the embedded profile.
- * @returns what was seen of each id: `{ [id]: { passed, failures: string[] } }`; `failures` holds first lines
+ * @returns `seen`: of each id how many tests ran, whether all passed, and the first lines of their failures; `output`: the end of what was printed
  */
 export async function runTests(copy, files, ids) {
   const out = join(copy.folder, `results-${ids.length === 1 ? ids[0] : 'all'}.json`);
@@ -37,7 +38,7 @@ export async function runTests(copy, files, ids) {
       output = (output + chunk).slice(-4000);
     });
   }
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), ids.length === 1 ? LIMIT_MS.one : LIMIT_MS.all);
   await once(child, 'close');
   clearTimeout(timer);
   if (!existsSync(out)) throw new Error(`no report of ${files.join(', ')}: ${output}`);
@@ -52,18 +53,14 @@ function byId(report, ids) {
     ids.map((id) => {
       const named = tests.filter(({ title, status }) => title.includes(`[${id}]`) && status !== 'skipped');
       const failed = named.filter(({ status }) => status === 'failed');
-      const failures = failed.flatMap(({ failureMessages }) => failureMessages.map(firstLines));
+      const failures = failed.flatMap(({ failureMessages }) => failureMessages.map(firstLine));
       return [id, { ran: named.length, passed: named.length > 0 && failed.length === 0, failures }];
     }),
   );
 }
 
-/** Up to the stack. */
-function firstLines(message) {
-  const text = message.split('\n    at ')[0] ?? '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours of a terminal
-  return text
-    .replace(/\u001b\[\d+m/g, '')
-    .split('\n')[0]
-    .slice(0, 300);
+/** Up to the stack, its first line. */
+function firstLine(message) {
+  const [text = ''] = stripVTControlCharacters(message).split('\n');
+  return text.slice(0, 300);
 }

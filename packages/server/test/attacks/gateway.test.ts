@@ -78,27 +78,29 @@ describe('attacks on the gateway', () => {
         `Host: ${hostOf(url)}`,
         'Content-Type: application/json',
       ];
-      const smuggled = 'GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n';
+      const smuggled = request(['GET /api/health HTTP/1.1', 'Host: x']);
       const chunked = `0\r\n\r\n${smuggled}`;
+      const framed = (header: string, body = smuggled) => `${[...head, header].join('\r\n')}\r\n\r\n${body}`;
       const bad: Record<string, string> = {
-        'both lengths': request([...head, 'Content-Length: 4', 'Transfer-Encoding: chunked'], chunked),
-        'both, hidden': request([...head, 'Content-Length: 4', 'Transfer-Encoding : chunked'], chunked),
-        'two lengths': request([...head, 'Content-Length: 0', 'Content-Length: 44'], smuggled),
-        'a list of lengths': request([...head, 'Content-Length: 0, 44'], smuggled),
-        'a signed length': request([...head, 'Content-Length: +0'], smuggled),
-        'chunked, not last': request([...head, 'Transfer-Encoding: chunked, identity'], chunked),
-        'a bad chunk': request([...head, 'Transfer-Encoding: chunked'], `0x0\r\n\r\n${smuggled}`),
-        'a space before the colon': request([...head, 'Content-Length : 0'], smuggled),
+        'both lengths': framed('Content-Length: 4\r\nTransfer-Encoding: chunked', chunked),
+        'both, hidden': framed('Content-Length: 4\r\nTransfer-Encoding : chunked', chunked),
+        'two lengths': framed('Content-Length: 0\r\nContent-Length: 44'),
+        'a list of lengths': framed('Content-Length: 0, 44'),
+        'a signed length': framed('Content-Length: +0'),
+        'chunked, not last': framed('Transfer-Encoding: chunked, identity', chunked),
+        'a bad chunk': framed('Transfer-Encoding: chunked', `0x0\r\n\r\n${smuggled}`),
+        'a space before the colon': framed('Content-Length : 0'),
         'a bare line feed': `${head.join('\n')}\nContent-Length: 0\n\n${smuggled}`,
-        'NUL in a header': request([...head, 'X-A: a\u0000b', 'Content-Length: 0'], smuggled),
-        'no host': request(['GET /api/health HTTP/1.1']),
+        'NUL in a header': framed('X-A: a\u0000b\r\nContent-Length: 0'),
       };
       for (const [name, text] of Object.entries(bad)) {
         const answer = await sendRaw(url, text);
-        expect(answer.status, `${name}: ${answer.text}`).toBe(400);
-        // One request, one answer: what was behind it was not read as a second one.
-        expect(answer.text.split('HTTP/1.1 ').length, name).toBe(2);
+        // One request, one answer, of the parser: what was behind it was not read as a second one.
+        const statuses = [...answer.text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
+        expect(statuses, name).toEqual(['400']);
+        expect(answer.text, name).toContain('could not be read');
       }
+      expect((await sendRaw(url, request(['GET /api/health HTTP/1.1']))).status).toBe(400);
       const endless = request([...head, `X-Padding: ${'x'.repeat(20_000)}`, 'Content-Length: 0']);
       const refused = await sendRaw(url, endless);
       expect([refused.status, refused.text]).toEqual([413, expect.stringContaining('"PAYLOAD_TOO_LARGE"')]);
@@ -277,6 +279,6 @@ describe('attacks on the gateway', () => {
       ['RATE_LIMIT_ENABLED', { RATE_LIMIT_ENABLED: 'nope' }],
     ];
     for (const [name, settings] of wrong)
-      expect(faultsOf(settings), JSON.stringify(settings)).toEqual([name]);
+      expect(faultsOf(settings), `${name}=${settings[name]?.slice(0, 20)}`).toEqual([name]);
   });
 });
