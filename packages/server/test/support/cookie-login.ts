@@ -15,7 +15,9 @@ export interface CookieLogin {
 export async function cookieLogin(world: World): Promise<CookieLogin> {
   const { email, password } = await world.person('traveller');
   const answer = await world.http.post('/api/auth/login', { email, password }, undefined, OWN);
-  const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  // There may be others beside it.
+  const set = answer.headers.getSetCookie().find((value) => /^(__Host-)?bongsu_rt=/.test(value));
+  const cookie = set?.split(';')[0] ?? '';
   const { accessToken } = answer.body as { accessToken: string };
   return { cookie, accessToken, email, password };
 }

@@ -118,7 +118,10 @@ const auth: Record<string, Case> = {
       const { email, password } = await world.person('traveller');
       const cookies = { 'x-bongsu-cookies': '1', 'sec-fetch-site': 'same-origin' };
       const login = await world.http.post('/api/auth/login', { email, password }, undefined, cookies);
-      const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+      const cookie = login.headers
+        .getSetCookie()
+        .map((value) => value.split(';')[0])
+        .join('; ');
       const answer = await world.http.get('/api/auth/csrf', undefined, { ...cookies, cookie });
       return { answer, status: 200 };
     },
