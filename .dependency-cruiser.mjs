@@ -171,7 +171,7 @@ export default {
     onlyIn(
       'fastify-in-surfaces',
       'fastify|@fastify/[^/]+|fastify-type-provider-zod|fastify-plugin',
-      `${SERVER}/(gateway/|guards/headers\\.ts$|[^/]+/(([a-z-]*routes|index|types)\\.ts$|routes/)|app\\.ts$)`,
+      `${SERVER}/(gateway/|guards/(headers|csrf)\\.ts$|[^/]+/(([a-z-]*routes|index|types)\\.ts$|routes/)|app\\.ts$)`,
     ),
   ],
   options: {

@@ -1,7 +1,9 @@
 /** Writes the files that are made from code; with --check it only tells which of them are out of date, and exits with 1. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readCatalogue } from '../bench/proofs/attacks/catalogue.mjs';
 import { build } from './build.mjs';
+import { renewAttacks } from './lib/attack-docs.mjs';
 import { renderConfigPage, renderEnvExample, renewErrorTable } from './lib/config-docs.mjs';
 import { renewGuarantee } from './lib/guarantee-docs.mjs';
 import { readOpenApiDocument } from './lib/openapi-document.mjs';
@@ -23,6 +25,7 @@ const files = {
   'docs/errors.md': renewErrorTable(read('docs/errors.md'), ERRORS),
   'docs/guarantee.md': renewGuarantee(read('docs/guarantee.md')),
   'docs/identity.md': renewRights(read('docs/identity.md'), RIGHTS),
+  'docs/security/attacks.md': renewAttacks(read('docs/security/attacks.md'), await readCatalogue()),
   'docs/hooks.md': renewExamples(read('docs/hooks.md')),
   'README.md': renewReadme(read('README.md')),
   'docs/openapi.json': await readOpenApiDocument(),

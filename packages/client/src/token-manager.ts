@@ -1,5 +1,12 @@
-import { AuthenticationError, BongsuError, type SignedIn, type TokenPair } from '@bongsu/protocol';
+import {
+  AuthenticationError,
+  BongsuError,
+  type CsrfToken,
+  type SignedIn,
+  type TokenPair,
+} from '@bongsu/protocol';
 import { type Clock, systemClock } from './clock.js';
+import { CsrfTokens } from './csrf.js';
 import { Emitter } from './emitter.js';
 import { endsLogin, toBongsuError } from './errors.js';
 import { type Fetch, type RequestOptions, readAnswer, send, toRequestInit } from './http.js';
@@ -77,6 +84,7 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   private readonly url: URL;
   private readonly cookies: boolean;
   private readonly storage: TokenStorage;
+  private readonly csrf: CsrfTokens;
   private readonly callFetch: Fetch;
   private readonly clock: Clock;
   private readonly locks: Locks | undefined;
@@ -99,6 +107,7 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     this.storage = options.storage ?? memoryTokenStorage();
     this.callFetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.clock = options.clock ?? systemClock;
+    this.csrf = new CsrfTokens(() => this.call<CsrfToken>('GET', '/api/auth/csrf'), this.clock);
     const shared = this.cookies ? 'cookie' : this.storage.name;
     this.lockName = `bongsu-tokens:${this.url.origin}:${shared}`;
     this.locks = shared === undefined ? undefined : (options.locks ?? browserLocks());
@@ -175,7 +184,8 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   async logout(): Promise<void> {
     const stored = this.cookies ? undefined : await this.storage.load();
     await this.signOut();
-    if (this.cookies || stored) await this.post('/api/auth/logout', this.refreshBody(stored?.refreshToken));
+    if (this.cookies) await this.postByCookie('/api/auth/logout', await this.csrfUnlessOver());
+    else if (stored) await this.post('/api/auth/logout', this.refreshBody(stored.refreshToken));
   }
 
   /**
@@ -214,6 +224,7 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   private async enter(path: string, body: unknown): Promise<SignedIn> {
     const answer = await this.post<SignedIn>(path, body);
     this.generation += 1;
+    this.csrf.forget();
     // Another tab's tokens belong to the login that this one replaces.
     this.channel?.post({ kind: 'signed-out' } satisfies Message);
     await this.adopt(answer);
@@ -253,7 +264,9 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     const { generation } = this;
     const stored = this.cookies ? undefined : await this.storage.load();
     if (!this.cookies && !stored) throw new AuthenticationError('AUTH_ERROR');
-    const pair = await this.post<TokenPair>('/api/auth/refresh', this.refreshBody(stored?.refreshToken));
+    const pair = this.cookies
+      ? await this.postByCookie<TokenPair>('/api/auth/refresh', this.csrf.current)
+      : await this.post<TokenPair>('/api/auth/refresh', this.refreshBody(stored?.refreshToken));
     if (generation !== this.generation) return this.currentToken();
     await this.adopt({ ...pair, refreshToken: pair.refreshToken ?? stored?.refreshToken });
     return pair.accessToken;
@@ -369,12 +382,36 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     return refreshToken === undefined ? undefined : { refreshToken };
   }
 
-  private async post<T>(path: string, body: unknown): Promise<T> {
-    const init = toRequestInit({
-      method: 'POST',
-      body,
-      headers: this.cookies ? { 'x-bongsu-cookies': '1' } : {},
-    });
+  private post<T>(path: string, body: unknown): Promise<T> {
+    return this.call<T>('POST', path, body);
+  }
+
+  /** The cookie says whose login it is; a CSRF token that was refused is renewed, once. */
+  private async postByCookie<T>(path: string, csrfToken: string | undefined): Promise<T> {
+    try {
+      return await this.call<T>('POST', path, undefined, csrfToken);
+    } catch (error) {
+      if (!(error instanceof BongsuError) || error.code !== 'CSRF_ERROR') throw error;
+      return await this.call<T>('POST', path, undefined, await this.csrf.renew());
+    }
+  }
+
+  /** A login that is over has no token, and its cookie is taken back without one. */
+  private async csrfUnlessOver(): Promise<string | undefined> {
+    try {
+      return await this.csrf.get();
+    } catch (error) {
+      if (endsLogin(error)) return undefined;
+      throw error;
+    } finally {
+      this.csrf.forget();
+    }
+  }
+
+  private async call<T>(method: string, path: string, body?: unknown, csrfToken?: string): Promise<T> {
+    const mode: Record<string, string> = this.cookies ? { 'x-bongsu-cookies': '1' } : {};
+    const csrf: Record<string, string> = csrfToken === undefined ? {} : { 'x-csrf-token': csrfToken };
+    const init = toRequestInit({ method, body, headers: { ...mode, ...csrf } });
     const credentials: RequestInit = this.cookies ? { credentials: 'include' } : {};
     return readAnswer<T>(await send(this.callFetch, new URL(path, this.url), { ...init, ...credentials }));
   }

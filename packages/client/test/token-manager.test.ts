@@ -36,6 +36,12 @@ async function issuer() {
   const state = {
     refresh: undefined as (() => HttpReply | undefined) | undefined,
     resource: (): HttpReply => ({}),
+    /** The number of the CSRF token that counts; 0: the login is over, and none does. */
+    csrf: 1,
+    giveCsrf: (): HttpReply =>
+      state.csrf === 0
+        ? { status: 401, body: failure('AUTH_ERROR') }
+        : { body: { csrfToken: `csrf-${state.csrf}`, expiresIn: 3600 } },
   };
   const pair = () => {
     issued += 1;
@@ -48,7 +54,14 @@ async function issuer() {
       return { body: { ...tokens, ...(withCookies ? {} : { refreshToken }), ...extra } };
     };
     if (path === '/api/auth/login' || path === '/api/auth/signup') return issue({ user });
-    if (path === '/api/auth/logout') return { body: { success: true } };
+    const csrf = headers['x-csrf-token'];
+    const wrong = csrf !== undefined && csrf !== `csrf-${state.csrf}`;
+    if (withCookies && path === '/api/auth/csrf') return state.giveCsrf();
+    if (wrong) return { status: 403, body: failure('CSRF_ERROR') };
+    if (path === '/api/auth/logout')
+      return withCookies && csrf === undefined && state.csrf > 0
+        ? { status: 403, body: failure('CSRF_ERROR') }
+        : { body: { success: true } };
     if (path !== '/api/auth/refresh') return state.resource();
     const scripted = state.refresh?.();
     if (scripted) return scripted;
@@ -141,6 +154,74 @@ describe('ClientTokenManager', () => {
     const refresh = server.calls.at(-1);
     expect([refresh?.headers['x-bongsu-cookies'], refresh?.body]).toEqual(['1', undefined]);
     expect(await storage.load()).toBeUndefined();
+  });
+
+  it('[TOK4] [SEC1] in cookie mode logs out with a CSRF token, which no storage sees', async () => {
+    const { url, server } = await issuer();
+    const storage = memoryTokenStorage();
+    const tokens = manager(url, { cookies: true, storage });
+    await tokens.login(credentials);
+    await tokens.logout();
+    const [csrf, logout] = server.calls.slice(-2);
+    expect([csrf?.path, csrf?.headers['x-bongsu-cookies']]).toEqual(['/api/auth/csrf', '1']);
+    expect([logout?.path, logout?.headers['x-csrf-token']]).toEqual(['/api/auth/logout', 'csrf-1']);
+    expect(await storage.load()).toBeUndefined();
+  });
+
+  it('[TOK4] [SEC1] a CSRF token that is refused is renewed once', async () => {
+    const { url, server, state } = await issuer();
+    const tokens = manager(url, { cookies: true });
+    await tokens.login(credentials);
+    let refusals = 1;
+    state.refresh = () => (refusals-- > 0 ? { status: 403, body: failure('CSRF_ERROR') } : undefined);
+    await tokens.refresh();
+    expect(server.calls.map(({ path }) => path).slice(-3)).toEqual([
+      '/api/auth/refresh',
+      '/api/auth/csrf',
+      '/api/auth/refresh',
+    ]);
+    expect(server.calls.at(-1)?.headers['x-csrf-token']).toBe('csrf-1');
+    // Kept for the next call, until the server wants another one.
+    await tokens.refresh();
+    expect(server.calls.at(-1)?.headers['x-csrf-token']).toBe('csrf-1');
+    state.csrf = 2;
+    await tokens.refresh();
+    expect(server.calls.at(-1)?.headers['x-csrf-token']).toBe('csrf-2');
+    state.refresh = () => ({ status: 403, body: failure('CSRF_ERROR') });
+    const before = server.calls.length;
+    await expect(tokens.refresh()).rejects.toMatchObject({ code: 'CSRF_ERROR' });
+    expect(server.calls.length).toBe(before + 3);
+    expect(tokens.signedIn).toBe(true);
+  });
+
+  it('[TOK4] [SEC1] does not send a CSRF token past its end, nor one of an earlier login', async () => {
+    const { url, server, state } = await issuer();
+    const clock = new FakeClock();
+    const tokens = manager(url, { cookies: true, clock });
+    const askWithRefusal = async () => {
+      let refusals = 1;
+      state.refresh = () => (refusals-- > 0 ? { status: 403, body: failure('CSRF_ERROR') } : undefined);
+      await tokens.refresh();
+    };
+    await tokens.login(credentials);
+    await askWithRefusal();
+    clock.time += 3_590_000;
+    await tokens.refresh();
+    expect(server.calls.at(-1)?.headers['x-csrf-token']).toBeUndefined();
+    await askWithRefusal();
+    await tokens.login(credentials);
+    await tokens.refresh();
+    expect(server.calls.at(-1)?.headers['x-csrf-token']).toBeUndefined();
+  });
+
+  it('[TOK4] [SEC1] logging out of a login that is over is no fault', async () => {
+    const { url, server, state } = await issuer();
+    const tokens = manager(url, { cookies: true });
+    await tokens.login(credentials);
+    state.csrf = 0;
+    await tokens.logout();
+    expect(server.calls.at(-1)).toMatchObject({ path: '/api/auth/logout' });
+    expect(server.calls.at(-1)?.headers['x-csrf-token']).toBeUndefined();
   });
 
   it('[TOK4] has the new refresh token stored before anybody can use the new access token', async () => {

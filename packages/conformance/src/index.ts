@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
 import { badInputRules } from './rules/bad-input.js';
 import { cancellingRules } from './rules/cancelling.js';
+import { cookieModeRules } from './rules/cookie-mode.js';
 import { deadLetterRules } from './rules/dead-letters.js';
 import { deliveringRules } from './rules/delivering.js';
 import { displayRules } from './rules/displays.js';
@@ -39,6 +40,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
   suite(target, {
     'identity [ID]': identityRules,
     'tokens [ID]': tokenRules,
+    'cookie mode [ID]': cookieModeRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,

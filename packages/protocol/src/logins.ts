@@ -38,3 +38,4 @@ export const CsrfTokenSchema = z.object({
   /** Seconds. */
   expiresIn: z.number(),
 });
+export type CsrfToken = z.infer<typeof CsrfTokenSchema>;

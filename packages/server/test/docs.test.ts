@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERRORS } from '@bongsu/protocol';
@@ -122,6 +122,34 @@ describe('docs/identity.md', () => {
       const text = page.slice(page.indexOf(part)).slice(part.length).split('\n## ')[0];
       expect(text, part).toMatch(/```(ts|js|typescript|javascript)\n/);
     }
+  });
+});
+
+describe('docs/security', () => {
+  const folder = 'packages/server/test/attacks';
+  const tested = readdirSync(join(ROOT, folder)).flatMap((name) =>
+    all(read(`${folder}/${name}`), /\[(AT\d+)\]/g),
+  );
+  const entries = readdirSync(join(ROOT, 'bench/proofs/attacks/catalogue')).flatMap((name) =>
+    all(read(`bench/proofs/attacks/catalogue/${name}`), /\bid: '(AT\d+)'/g),
+  );
+
+  it('[SEC4] every attack test has an entry in the catalogue and a line in attacks.md, and the other way round', () => {
+    const listed = all(read('docs/security/attacks.md'), /^\| (AT\d+) \|/gm);
+    expect(new Set(entries).size).toBe(entries.length);
+    expect([...new Set(tested)].sort()).toEqual([...entries].sort());
+    expect(listed.sort()).toEqual([...entries].sort());
+  });
+
+  it('[SEC6] every line of asvs.md says how it is met, and every test and attack that it names exists', () => {
+    const page = read('docs/security/asvs.md');
+    const rows = page.split('\n').filter((line) => /^\| \d+\.\d+\.\d+ \|/.test(line));
+    expect(rows.length).toBeGreaterThan(60);
+    expect(rows.filter((row) => row.split(' | ').some((cell) => cell.trim() === ''))).toEqual([]);
+    expect(page).not.toMatch(/TODO/);
+    expect(all(page, /\b(AT\d+)\b/g).filter((id = '') => !entries.includes(id))).toEqual([]);
+    const files = all(page, /`((?:packages|bench|test)\/[\w./-]+)`/g);
+    expect(files.filter((path = '') => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 });
 

@@ -10,7 +10,7 @@ const PUBLIC = 'https://bongsu.example.com';
 const LISTED = 'https://console.example.com';
 const FOREIGN = 'https://evil.example.com';
 const FIVE_HEADERS = {
-  'content-security-policy': /default-src 'self'/,
+  'content-security-policy': /default-src '(self|none)'/,
   'strict-transport-security': /max-age=31536000/,
   'x-content-type-options': /^nosniff$/,
   'x-frame-options': /^DENY$/,
@@ -53,14 +53,19 @@ describe('behind a proxy that is not trusted', () => {
     });
     afterAll(() => sockets.closeAll());
 
-    it.each(['/api/health', '/api/nothing', '/api/users/me', '/metrics', '/'])(
-      '[MED4] %s carries the five headers',
-      async (path) => {
-        const { headers } = await open(server.url, path);
-        for (const [name, value] of Object.entries(FIVE_HEADERS))
-          expect(headers.get(name), name).toMatch(value);
-      },
-    );
+    it.each([
+      '/api/health',
+      '/api/nothing',
+      '/api/users/me',
+      '/metrics',
+      '/',
+      '/socket.io/?EIO=4&transport=polling',
+      '/socket.io/?transport=none',
+    ])('[MED4] %s carries the five headers', async (path) => {
+      const { headers } = await open(server.url, path);
+      for (const [name, value] of Object.entries(FIVE_HEADERS))
+        expect(headers.get(name), name).toMatch(value);
+    });
 
     it('[USR5] a listed origin may read answers and send credentials, another may not', async () => {
       const listed = await open(server.url, '/api/health', { origin: LISTED });
@@ -133,6 +138,35 @@ describe('behind a proxy that is not trusted', () => {
       clock.skewMs += 21_000;
       expect(await closing).toMatchObject({ code: 'TOKEN_EXPIRED', reconnect: false });
       expect(await gone).toBe('io server disconnect');
+    });
+  });
+});
+
+describe('guessing tokens', () => {
+  describeEachServer('gateway', (start) => {
+    it('[SIG1] [SIG6] ten bad handshakes a minute are answered; past that expired tokens still hear so, and good ones pass', async () => {
+      const clock = new SkewedClock();
+      const settings = { HANDSHAKE_FAILURES_PER_MINUTE: '10' };
+      const { url } = await start({ settings, overrides: { clock } });
+      const world = new World({ url });
+      clock.skewMs = -3_600_000;
+      const expired = (await world.signUp()).accessToken;
+      clock.skewMs = 0;
+      const { accessToken: token, userId } = await world.person('owner');
+      for (let n = 0; n < 12; n += 1)
+        expect(await world.sockets.refusal({ token: expired })).toMatchObject({ code: 'TOKEN_EXPIRED' });
+      for (let n = 0; n < 10; n += 1)
+        expect(await world.sockets.refusal({ token: `guess-${n}` })).toMatchObject({ code: 'AUTH_ERROR' });
+      const eleventh = world.sockets.make({ token: 'guess-10' });
+      const answered = new Promise((resolve) => {
+        eleventh.once('connect_error', (error: Error & { data?: unknown }) => resolve(error.data));
+        eleventh.io.once('close', () => resolve('the transport ended'));
+      });
+      eleventh.connect();
+      expect(await answered).toBe('the transport ended');
+      expect(await world.sockets.refusal({ token: expired })).toMatchObject({ code: 'TOKEN_EXPIRED' });
+      expect((await world.sockets.connect({ token })).ready.userId).toBe(userId);
+      world.sockets.closeAll();
     });
   });
 });

@@ -100,7 +100,7 @@ export function httpSurfaceRules(world: GetWorld): void {
     }
   });
 
-  it('[HT6] every kind of answer carries the security headers', async () => {
+  it('[HT6] [MED4] every kind of answer carries the security headers', async () => {
     const { accessToken } = await world().person('owner');
     for (const [path, token] of [
       ['/', undefined],
@@ -155,7 +155,7 @@ export function httpSurfaceRules(world: GetWorld): void {
     expect(plain.headers.get('access-control-allow-origin')).toBe(origin);
   });
 
-  it('[HT8] counted answers tell what is left', async () => {
+  it('[HT8] [SEC3] counted answers tell what is left', async () => {
     const { accessToken } = await world().person('owner');
     const { headers } = await world().http.get('/api/users/me', accessToken);
     const read = (name: string) => Number(headers.get(`ratelimit-${name}`) ?? Number.NaN);

@@ -7,7 +7,7 @@ import type { GetWorld } from '../support/world.js';
 const MOST = 2000;
 
 export function limitRules(world: GetWorld): void {
-  it('[HT9] past the limit a user is RATE_LIMIT, and others are not', async () => {
+  it('[HT9] [SEC3] past the limit a user is RATE_LIMIT, and others are not', async () => {
     const busy = await world().person('owner');
     const calm = await world().person('stranger');
     let answer: HttpAnswer | undefined;
@@ -37,7 +37,7 @@ export function limitRules(world: GetWorld): void {
     }
   });
 
-  it('[SK18] past the limit of failures a bad token ends the transport and a good one passes', async () => {
+  it('[SK18] [SIG6] past the limit of failures a bad token ends the transport and a good one passes', async () => {
     const { accessToken } = await world().person('stranger');
     let refusals = 0;
     let closed = false;

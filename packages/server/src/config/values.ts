@@ -79,6 +79,8 @@ function origin(text: string): string {
   if (!/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search || url.hash || url.username) {
     throw new Refusal(message);
   }
+  // It would be compared as it stands, and match nobody.
+  if (url.hostname.includes('*')) throw new Refusal('must name each host in full: there are no patterns');
   return url.origin;
 }
 

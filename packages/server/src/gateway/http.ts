@@ -1,8 +1,16 @@
-import { AuthenticationError, BongsuError, MAX_BODY_BYTES, RateLimitError } from '@bongsu/protocol';
+import type { Server } from 'node:http';
+import {
+  AuthenticationError,
+  BongsuError,
+  MAX_BODY_BYTES,
+  RateLimitError,
+  ValidationError,
+} from '@bongsu/protocol';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import Fastify, {
   type FastifyError,
+  type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyPluginAsync,
   type FastifyReply,
@@ -23,9 +31,11 @@ import type { LimitScope } from '../platform/surface.js';
 import { bearerToken } from './authenticate.js';
 import type { Trust } from './client-address.js';
 import { serveConsole } from './console.js';
+import { corsOf } from './cors.js';
 import { apiDocs } from './openapi.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { limitKey } from './sockets.js';
+import { refuseUnread } from './unread-requests.js';
 
 export interface HttpConfig {
   corsOrigins: readonly string[] | true;
@@ -52,21 +62,14 @@ export interface HttpDeps {
   metrics: Metrics;
 }
 
+/** Of all headers of a request. */
+const MAX_HEADER_BYTES = 16_384;
+
 /** The HTTP surface: everything that holds for all routes attaches here, once. */
 export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
-  const app = Fastify({
-    logger: false,
-    bodyLimit: MAX_BODY_BYTES,
-    trustProxy: deps.trust,
-    genReqId: () => uuidv7(),
-    forceCloseConnections: true,
-    // A "__proto__" key is data like any other: nothing here merges a body into an object.
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
-    // A path that cannot be decoded never reaches a route's handlers.
-    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
-    routerOptions: { maxParamLength: 300 },
-  });
+  const app = Fastify(fastifyOptions(deps));
+  // What a form of another site can send without being asked is not read.
+  app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest('principal');
@@ -77,8 +80,8 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   answerBeforeClosing(app, deps.clock);
   await app.register(securityHeaders);
   await app.register(cors, {
-    origin: deps.config.corsOrigins === true ? true : [...deps.config.corsOrigins],
-    credentials: true,
+    ...corsOf(deps.config.corsOrigins),
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
       'RateLimit-Limit',
       'RateLimit-Remaining',
@@ -96,12 +99,32 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   return app;
 }
 
+function fastifyOptions(deps: HttpDeps): FastifyHttpOptions<Server> {
+  return {
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    trustProxy: deps.trust,
+    genReqId: () => uuidv7(),
+    forceCloseConnections: true,
+    // Said here, so that no flag of the process can make the parser lenient: an ambiguous request is never read.
+    http: { insecureHTTPParser: false, requireHostHeader: true, maxHeaderSize: MAX_HEADER_BYTES },
+    clientErrorHandler: refuseUnread(deps.log),
+    // A "__proto__" key is data like any other: nothing here merges a body into an object.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    // A path that cannot be decoded never reaches a route's handlers.
+    frameworkErrors: (error, request, reply) => refuse(deps, request, reply, error),
+    routerOptions: { maxParamLength: 300 },
+  };
+}
+
 async function arrive(
   deps: HttpDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
-  reply.header('x-request-id', request.id);
+  // Nothing is kept by caches unless a route says so: most answers hold tokens or personal data.
+  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
   request.origin = {
     address: request.ip,
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
@@ -132,7 +155,17 @@ function secureUrl({ config, trust }: HttpDeps, request: FastifyRequest): string
   // What a stranger marks is not believed: behind a proxy that nobody named it would redirect in a circle.
   const marked = request.headers['x-forwarded-proto'] !== undefined;
   if (forceHttps === 'auto' && !(marked && trust(request.socket.remoteAddress ?? '', 0))) return undefined;
-  return `${publicUrl?.startsWith('https:') ? new URL(publicUrl).origin : `https://${request.host}`}${request.url}`;
+  return secureOrigin(publicUrl, request) + (request.url.startsWith('/') ? request.url : '/');
+}
+
+/** Without PUBLIC_URL the host that was asked, as the peer that we trust names it. */
+function secureOrigin(publicUrl: string | undefined, request: FastifyRequest): string {
+  if (publicUrl?.startsWith('https:')) return new URL(publicUrl).origin;
+  const { host = '' } = request.headers;
+  if (!/^([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/.test(host)) {
+    throw new ValidationError([{ path: 'host', message: 'must be a host and a port' }]);
+  }
+  return `https://${host}`;
 }
 
 /** A request that nobody vouches for is counted by its address, so that guessing tokens is limited too. */
@@ -164,6 +197,7 @@ function refuse(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, th
   // Past the route's response schemas: the envelope is the same for every route.
   return reply
     .status(error.status)
+    .header('cache-control', 'no-store')
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(failure(error, request.id));

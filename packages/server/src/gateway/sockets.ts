@@ -3,6 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import { AuthenticationError, BongsuError, MAX_FRAME_BYTES, parseInput, type Ready } from '@bongsu/protocol';
 import { Server, type Socket } from 'socket.io';
 import type { Commands, ScreenAttachment } from '../commands/index.js';
+import { socketHeaders } from '../guards/headers.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
@@ -17,6 +18,7 @@ import { authMiddleware } from './authenticate.js';
 import { clientAddress, type Trust } from './client-address.js';
 import { type ClientEvent, Connection } from './connection.js';
 import type { Connections } from './connections.js';
+import { corsOf } from './cors.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
@@ -78,12 +80,10 @@ export class Sockets {
       pingTimeout: deps.config.heartbeatTimeoutMs,
       maxHttpBufferSize: MAX_FRAME_BYTES,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      cors: {
-        origin: deps.config.corsOrigins === true ? true : [...deps.config.corsOrigins],
-        credentials: true,
-      },
+      cors: corsOf(deps.config.corsOrigins),
       allowRequest: admission(deps.admit),
     });
+    this.#io.engine.use(socketHeaders);
     gatherFrames(this.#io);
     const closings = deps.metrics.counter(
       'bongsu_slow_consumers_total',

@@ -1,8 +1,25 @@
+import type { ServerResponse } from 'node:http';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 
 const YEAR_SECONDS = 31_536_000;
+
+/** Where no page is served and Fastify is not asked. */
+export const SOCKET_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Strict-Transport-Security': `max-age=${YEAR_SECONDS}; includeSubDomains`,
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'strict-origin-when-cross-origin',
+  'Cache-Control': 'no-store',
+};
+
+/** The same five on the answers of Engine.IO. */
+export function socketHeaders(_request: unknown, response: ServerResponse, next: () => void): void {
+  for (const [name, value] of Object.entries(SOCKET_HEADERS)) response.setHeader(name, value);
+  next();
+}
 
 /**
  * The five headers: CSP, HSTS, X-Content-Type-Options, X-Frame-Options, Referrer-Policy. The CSP is the one the console lives

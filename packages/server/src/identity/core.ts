@@ -23,6 +23,8 @@ export interface Core {
   limiter: Pick<RateLimiter, 'checkLimit'>;
   passwords: Passwords;
   tokens: TokenManager;
+  /** The first makes CSRF tokens, all of them verify. */
+  csrfKeys: readonly Uint8Array[];
   live: LiveSessions;
   feed: RevocationFeed;
   /** Ready once identity has started. */

@@ -162,6 +162,7 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     limiter: deps.limiter,
     passwords,
     tokens,
+    csrfKeys: [derived.csrf],
     live,
     feed,
     people() {

@@ -113,6 +113,27 @@ const auth: Record<string, Case> = {
     },
     refusals: { AUTH_ERROR: (world) => world.http.post('/api/auth/refresh', { refreshToken: 'made up' }) },
   },
+  'GET /api/auth/csrf': {
+    success: async (world) => {
+      const { email, password } = await world.person('traveller');
+      const cookies = { 'x-bongsu-cookies': '1', 'sec-fetch-site': 'same-origin' };
+      const login = await world.http.post('/api/auth/login', { email, password }, undefined, cookies);
+      const cookie = login.headers
+        .getSetCookie()
+        .map((value) => value.split(';')[0])
+        .join('; ');
+      const answer = await world.http.get('/api/auth/csrf', undefined, { ...cookies, cookie });
+      return { answer, status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world) => world.http.get('/api/auth/csrf', undefined, { 'x-bongsu-cookies': '1' }),
+      CSRF_ERROR: (world) =>
+        world.http.get('/api/auth/csrf', undefined, {
+          'x-bongsu-cookies': '1',
+          'sec-fetch-site': 'cross-site',
+        }),
+    },
+  },
   'POST /api/auth/logout': {
     success: async (world) => {
       const { refreshToken } = await world.logIn(await world.person('traveller'));

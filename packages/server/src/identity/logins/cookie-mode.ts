@@ -1,36 +1,3 @@
-import { BongsuError } from '@bongsu/protocol';
-
-/** A page asks for cookie mode with this header; a form of another site cannot send it. */
-export const COOKIE_MODE_HEADER = 'x-bongsu-cookies';
-
-/** The facts of a request that decide whether its cookie may be believed. */
-export interface CookieRequest {
-  secFetchSite: string | undefined;
-  origin: string | undefined;
-  /** Host and port as asked for, by a trusted proxy if there is one. */
-  host: string;
-}
-
-/**
- * Browsers say where a request comes from, and pages cannot forge it: it must be this site, or an origin on the list.
- * A caller that says nothing at all is no browser of ours. @throws CSRF_ERROR
- */
-export function assertOwnSite(request: CookieRequest, allowedOrigins: readonly string[]): void {
-  const { secFetchSite, origin, host } = request;
-  if (secFetchSite === 'same-origin' || secFetchSite === 'none') return;
-  if (origin !== undefined && allowedOrigins.includes(origin)) return;
-  if (secFetchSite === undefined && origin !== undefined && hostOf(origin) === host) return;
-  throw new BongsuError('CSRF_ERROR');
-}
-
-function hostOf(origin: string): string | undefined {
-  try {
-    return new URL(origin).host;
-  } catch {
-    return undefined;
-  }
-}
-
 export interface RefreshCookie {
   name: '__Host-bongsu_rt' | 'bongsu_rt';
   options: { httpOnly: true; secure: boolean; sameSite: 'strict'; path: '/' };
@@ -43,4 +10,18 @@ export function refreshCookie(isHttps: boolean, production: boolean): RefreshCoo
     name: secure ? '__Host-bongsu_rt' : 'bongsu_rt',
     options: { httpOnly: true, secure, sameSite: 'strict', path: '/' },
   };
+}
+
+/**
+ * The one cookie of that name, or undefined. Two of one name mean that a neighbour (another host of the domain, plain http) has
+ * planted one before ours, and nobody can tell which is which: neither counts. Names are compared byte by byte, since
+ * trimming more than blanks would let a name with an odd space in front pass for `__Host-`.
+ */
+export function onlyCookie(header: string | undefined, name: string): string | undefined {
+  const values = (header ?? '').split(';').flatMap((pair) => {
+    const at = pair.indexOf('=');
+    const key = pair.slice(0, Math.max(0, at)).replace(/^[ \t]+|[ \t]+$/g, '');
+    return key === name ? [pair.slice(at + 1).replace(/^[ \t]+|[ \t]+$/g, '')] : [];
+  });
+  return values.length === 1 ? values[0] : undefined;
 }

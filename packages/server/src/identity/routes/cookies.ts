@@ -1,25 +1,32 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type CsrfOptions, isCookieMode } from '../../guards/csrf.js';
 import type { Core } from '../core.js';
-import { assertOwnSite, COOKIE_MODE_HEADER, refreshCookie } from '../logins/cookie-mode.js';
+import { onlyCookie, refreshCookie } from '../logins/cookie-mode.js';
 import type { IssuedLogin, SignedInLogin } from '../logins/sign-in.js';
 
-export function isCookieMode(request: FastifyRequest): boolean {
-  return headerOf(request, COOKIE_MODE_HEADER) === '1';
-}
-
-/** Signing somebody in by a cookie is a change that another site must not be able to make either. */
-export function checkCookieMode(core: Core, request: FastifyRequest): void {
-  if (isCookieMode(request)) assertCookieAllowed(core, request);
-}
-
-function assertCookieAllowed(core: Core, request: FastifyRequest): void {
-  const facts = {
-    secFetchSite: headerOf(request, 'sec-fetch-site'),
-    origin: headerOf(request, 'origin'),
-    host: request.host,
+/** What decides whether a request in cookie mode is meant by its user. */
+export function csrfOptions(core: Core): CsrfOptions {
+  return {
+    allowedOrigins: core.config.allowedOrigins,
+    keys: core.csrfKeys,
+    now: core.now,
+    loginOf: (request) => loginOfCookie(core, request),
   };
-  assertOwnSite(facts, core.config.allowedOrigins);
+}
+
+/** The login that the cookie names, living or not; undefined without a genuine cookie. */
+export function loginOfCookie(core: Core, request: FastifyRequest): string | undefined {
+  const token = cookieToken(core, request);
+  return token === undefined ? undefined : loginNamedBy(core, token);
+}
+
+export function loginNamedBy(core: Core, refreshToken: string): string | undefined {
+  try {
+    return core.tokens.verifyRefreshToken(refreshToken).sessionId;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The header decides: with it only the cookie counts, without it only the body; a cookie alone is not believed. */
@@ -28,12 +35,10 @@ export function presentedToken(
   request: FastifyRequest,
   inBody: string | undefined,
 ): string | undefined {
-  const cookie = request.cookies[cookieOf(core, request).name];
-  if (isCookieMode(request)) {
-    assertCookieAllowed(core, request);
-    return cookie;
+  if (isCookieMode(request)) return cookieToken(core, request);
+  if (inBody === undefined && request.cookies[cookieOf(core, request).name] !== undefined) {
+    throw new BongsuError('CSRF_ERROR');
   }
-  if (inBody === undefined && cookie !== undefined) throw new BongsuError('CSRF_ERROR');
   return inBody;
 }
 
@@ -49,7 +54,6 @@ export function issued(
   { pair, login, idles }: IssuedLogin,
 ) {
   const { accessToken, refreshToken, expiresIn } = pair;
-  reply.header('cache-control', 'no-store');
   if (!isCookieMode(request)) return { accessToken, refreshToken, expiresIn };
   const { name, options } = cookieOf(core, request);
   const endsAt = login.expiresAt;
@@ -64,11 +68,10 @@ export function clearCookie(core: Core, request: FastifyRequest, reply: FastifyR
   reply.clearCookie(name, options);
 }
 
-function cookieOf(core: Core, request: FastifyRequest) {
-  return refreshCookie(request.protocol === 'https', core.config.production);
+function cookieToken(core: Core, request: FastifyRequest): string | undefined {
+  return onlyCookie(request.headers.cookie, cookieOf(core, request).name);
 }
 
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === 'string' ? value : undefined;
+function cookieOf(core: Core, request: FastifyRequest) {
+  return refreshCookie(request.protocol === 'https', core.config.production);
 }

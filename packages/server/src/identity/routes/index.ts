@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { csrfMiddleware } from '../../guards/csrf.js';
 import type { Core } from '../core.js';
+import { csrfOptions } from './cookies.js';
 import { profileRoutes } from './profile.js';
 import { signInRoutes } from './sign-in.js';
 import { tokenRoutes } from './tokens.js';
@@ -7,6 +9,8 @@ import { tokenRoutes } from './tokens.js';
 /** Sign-up, log-in and everything else under /auth, /users and /api-keys. */
 export function identityRoutes(core: Core): FastifyPluginAsync {
   return async (app) => {
+    // Before any body is read, and for every route of this domain, so that a new one cannot forget it.
+    app.addHook('onRequest', csrfMiddleware(csrfOptions(core)));
     takeEmptyBodies(app);
     signInRoutes(app, core);
     tokenRoutes(app, core);

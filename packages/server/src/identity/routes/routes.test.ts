@@ -2,6 +2,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   type Answer,
+  DAY_MS,
   emptyIdentity,
   MINUTE_MS,
   PASSWORD,
@@ -13,6 +14,7 @@ import type { Database } from '../../platform/database/database.js';
 // Password hashing is slow on purpose, and a machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
+const HOUR_MS = 3_600_000;
 const OWN = { 'x-bongsu-cookies': '1', 'sec-fetch-site': 'same-origin' };
 
 describeEachDatabase('cookie mode', (open) => {
@@ -33,6 +35,11 @@ describeEachDatabase('cookie mode', (open) => {
     return server.post('/auth/login', { email: user.email, password: PASSWORD, ...input }, headers);
   }
   const cookieOf = ({ cookies }: Answer) => `${cookies[0]?.name}=${cookies[0]?.value}`;
+  async function csrfToken(cookie: string): Promise<string> {
+    return String((await askCsrf({ ...OWN, cookie })).json().csrfToken);
+  }
+  const askCsrf = (headers: Record<string, string>) =>
+    server.http.inject({ method: 'GET', url: '/api/auth/csrf', headers });
   const outcome = ({ status, body }: Answer) => `${status} ${body.error?.code ?? 'ok'}`;
 
   it('[USR1] the refresh token comes as a cookie that no script can read, and never in the body', async () => {
@@ -147,7 +154,8 @@ describeEachDatabase('cookie mode', (open) => {
   it('[TOK3] logout clears the cookie and ends the login, and is no fault without one', async () => {
     const first = await signIn();
     const cookie = cookieOf(first);
-    const out = await server.post('/auth/logout', undefined, { ...OWN, cookie });
+    const csrf = await csrfToken(cookie);
+    const out = await server.post('/auth/logout', undefined, { ...OWN, cookie, 'x-csrf-token': csrf });
     expect([outcome(out), out.cookies[0]]).toMatchObject([
       '200 ok',
       { name: 'bongsu_rt', value: '', path: '/' },
@@ -173,6 +181,75 @@ describeEachDatabase('cookie mode', (open) => {
     expect([outcome(over), over.cookies[0]?.value]).toEqual(['401 TOKEN_EXPIRED', '']);
   });
 
+  it('[SEC1] a cookie ends its login only with a token, or an access token, of the same login', async () => {
+    const [first, second] = [await signIn(), await signIn()];
+    const cookie = cookieOf(first);
+    const logout = (headers: object) =>
+      server.post('/auth/logout', undefined, { ...OWN, cookie, ...headers }).then(outcome);
+    expect(await logout({})).toBe('403 CSRF_ERROR');
+    expect(await logout({ authorization: 'Bearer x' })).toBe('403 CSRF_ERROR');
+    expect(await logout({ authorization: `Bearer ${second.body.accessToken}` })).toBe('403 CSRF_ERROR');
+    expect(await logout({ 'x-csrf-token': await csrfToken(cookieOf(second)) })).toBe('403 CSRF_ERROR');
+    expect(outcome(await server.get('/api/users/me', String(first.body.accessToken)))).toBe('200 ok');
+    expect(await logout({ authorization: `Bearer ${first.body.accessToken}` })).toBe('200 ok');
+    expect(outcome(await server.get('/api/users/me', String(first.body.accessToken)))).toBe(
+      '401 TOKEN_REVOKED',
+    );
+    // It has ended: what is left of it is a cookie to be taken away, which needs no proof.
+    expect(await logout({})).toBe('200 ok');
+  });
+
+  it('[SEC1] who says nothing of where the request comes from needs a token', async () => {
+    const cookie = cookieOf(await signIn());
+    const silent = { 'x-bongsu-cookies': '1', cookie };
+    expect(outcome(await server.post('/auth/refresh', undefined, silent))).toBe('403 CSRF_ERROR');
+    const headers = { ...silent, 'x-csrf-token': String((await askCsrf(silent)).json().csrfToken) };
+    expect(outcome(await server.post('/auth/refresh', undefined, headers))).toBe('200 ok');
+  });
+
+  it('[SEC1] a token that is sent must be right, also where none is needed', async () => {
+    const cookie = cookieOf(await signIn());
+    const refresh = (token: string) =>
+      server.post('/auth/refresh', undefined, { ...OWN, cookie, 'x-csrf-token': token }).then(outcome);
+    const token = await csrfToken(cookie);
+    expect(await refresh(token)).toBe('200 ok');
+    for (const wrong of ['', 'x', `${token}, ${token}`, `${token}A`]) {
+      expect(await refresh(wrong), wrong).toBe('403 CSRF_ERROR');
+    }
+  });
+
+  it('[SEC1] a token is for the living login of a cookie, and for an hour', async () => {
+    const first = await signIn({ rememberMe: true });
+    const cookie = cookieOf(first);
+    const asked = async (headers: Record<string, string>) => {
+      const answer = await askCsrf(headers);
+      return `${answer.statusCode} ${answer.json().error?.code ?? 'ok'}`;
+    };
+    const good = await askCsrf({ ...OWN, cookie });
+    expect([good.statusCode, good.json()]).toEqual([200, { csrfToken: expect.any(String), expiresIn: 3600 }]);
+    expect(good.headers['cache-control']).toBe('no-store');
+    expect(await asked({ cookie })).toBe('401 AUTH_ERROR');
+    expect(await asked(OWN)).toBe('401 AUTH_ERROR');
+    expect(await asked({ ...OWN, cookie: 'bongsu_rt=junk' })).toBe('401 AUTH_ERROR');
+    expect(await asked({ ...OWN, cookie, 'sec-fetch-site': 'cross-site' })).toBe('403 CSRF_ERROR');
+    const headers = { ...OWN, cookie, 'x-csrf-token': String(good.json().csrfToken) };
+    server.time.advance(HOUR_MS - 1000);
+    expect(outcome(await server.post('/auth/refresh', undefined, headers))).toBe('200 ok');
+    server.time.advance(1000);
+    expect(outcome(await server.post('/auth/refresh', undefined, headers))).toBe('403 CSRF_ERROR');
+    server.time.advance(40 * DAY_MS);
+    expect(await asked({ ...OWN, cookie })).toBe('401 AUTH_ERROR');
+  });
+
+  it('[SEC1] of two cookies with one name neither counts', async () => {
+    const cookie = cookieOf(await signIn());
+    const planted = `bongsu_rt=planted; ${cookie}`;
+    expect(outcome(await server.post('/auth/refresh', undefined, { ...OWN, cookie: planted }))).toBe(
+      '401 AUTH_ERROR',
+    );
+    expect(outcome(await server.post('/auth/refresh', undefined, { ...OWN, cookie }))).toBe('200 ok');
+  });
+
   describe('the description', () => {
     it('[OBS1] every route is in the OpenAPI document with a summary', async () => {
       const { body } = await server.get('/api/openapi.json');
@@ -184,6 +261,7 @@ describeEachDatabase('cookie mode', (open) => {
       );
       expect(identity.sort()).toEqual([
         'get /.well-known/jwks.json told',
+        'get /api/auth/csrf told',
         'get /api/auth/setup told',
         'get /api/users/me told',
         'patch /api/users/me told',

@@ -6,7 +6,7 @@ import { isSetupNeeded, setup } from '../accounts/setup.js';
 import { signup } from '../accounts/signup.js';
 import type { Core } from '../core.js';
 import { login } from '../logins/login.js';
-import { checkCookieMode, signedIn } from './cookies.js';
+import { signedIn } from './cookies.js';
 import { describe, open, refusals } from './describe.js';
 
 const SetupStateSchema = z.object({ needed: z.boolean() });
@@ -27,7 +27,6 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
       ),
     },
     async (request, reply) => {
-      checkCookieMode(core, request);
       return reply
         .status(201)
         .send(signedIn(core, request, reply, await signup(core, request.body, request.origin)));
@@ -43,7 +42,6 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
       }),
     },
     async (request, reply) => {
-      checkCookieMode(core, request);
       return signedIn(core, request, reply, await login(core, request.body, request.origin));
     },
   );
@@ -71,7 +69,6 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
       ),
     },
     async (request, reply) => {
-      checkCookieMode(core, request);
       return reply
         .status(201)
         .send(signedIn(core, request, reply, await setup(core, request.body, request.origin)));

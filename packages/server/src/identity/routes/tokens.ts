@@ -1,6 +1,7 @@
 import {
   AuthenticationError,
   BongsuError,
+  CsrfTokenSchema,
   RateLimitError,
   RefreshSchema,
   TokenPairSchema,
@@ -9,12 +10,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { addressKey } from '../../guards/address.js';
+import { hasCsrfToken, isCookieMode } from '../../guards/csrf.js';
 import { rateLimitHeaders } from '../../guards/limit.js';
 import type { Core } from '../core.js';
+import { isLiving, issueCsrfToken } from '../logins/csrf.js';
 import { logout } from '../logins/logout.js';
 import { refresh } from '../logins/refresh.js';
 import type { IssuedLogin } from '../logins/sign-in.js';
-import { clearCookie, isCookieMode, issued, presentedToken } from './cookies.js';
+import { clearCookie, csrfOptions, issued, loginNamedBy, loginOfCookie, presentedToken } from './cookies.js';
 import { describe, open, refusals } from './describe.js';
 
 const LoggedOutSchema = z.object({ success: z.literal(true) });
@@ -57,11 +60,21 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
     },
     async (request, reply) => {
       const token = presentedToken(core, request, request.body?.refreshToken);
-      if (isCookieMode(request)) clearCookie(core, request, reply);
       const sessionId = await loginToEnd(core, request, token);
+      if (isCookieMode(request)) clearCookie(core, request, reply);
       if (sessionId !== undefined) await logout(core, sessionId, request.origin);
       return { success: true } as const;
     },
+  );
+  typed.get(
+    '/auth/csrf',
+    {
+      config: open,
+      schema: describe('In cookie mode: a token for the header x-csrf-token', ['AUTH_ERROR', 'CSRF_ERROR'], {
+        response: { 200: CsrfTokenSchema, ...refusals(401, 403) },
+      }),
+    },
+    async (request) => issueCsrfToken(core, isCookieMode(request) ? loginOfCookie(core, request) : undefined),
   );
 }
 
@@ -81,24 +94,29 @@ async function countRefresh(
   if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
 }
 
-function loginNamedBy(core: Core, token: string): string | undefined {
-  try {
-    return core.tokens.verifyRefreshToken(token).sessionId;
-  } catch {
-    return undefined;
-  }
-}
-
 /** By refresh token, else by access token; a browser whose cookie is gone or spoilt is signed out already. */
 async function loginToEnd(
   core: Core,
   request: FastifyRequest,
   token: string | undefined,
 ): Promise<string | undefined> {
-  if (isCookieMode(request)) {
-    return token === undefined ? undefined : loginNamedBy(core, token);
-  }
+  if (isCookieMode(request)) return cookieLoginToEnd(core, request);
   if (token !== undefined) return core.tokens.verifyRefreshToken(token).sessionId;
+  return loginOfBearer(core, request);
+}
+
+/** A cookie alone ends no living login: a header that only a page of ours can know must name the same one. @throws CSRF_ERROR */
+async function cookieLoginToEnd(core: Core, request: FastifyRequest): Promise<string | undefined> {
+  const sessionId = loginOfCookie(core, request);
+  if (sessionId === undefined || !(await isLiving(core, sessionId))) return undefined;
+  if (hasCsrfToken(csrfOptions(core), request)) return sessionId;
+  const named = await loginOfBearer(core, request).catch(() => undefined);
+  if (named !== sessionId) throw new BongsuError('CSRF_ERROR');
+  return sessionId;
+}
+
+/** @throws AUTH_ERROR, TOKEN_EXPIRED */
+async function loginOfBearer(core: Core, request: FastifyRequest): Promise<string> {
   const [, bearer] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
   if (bearer === undefined) throw new AuthenticationError();
   return (await core.tokens.verifyAccessToken(bearer)).sessionId;
