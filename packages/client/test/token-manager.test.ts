@@ -7,6 +7,7 @@ import { next } from './support/events.js';
 import { FakeClock } from './support/fake-clock.js';
 import { TabLocks } from './support/locks.js';
 import { failure, type HttpReply, ScriptedServer } from './support/scripted-server.js';
+import { signedIn } from './support/signed-in.js';
 
 const credentials = { email: 'a@example.org', password: 'correct horse' };
 const user = {
@@ -66,7 +67,7 @@ describe('ClientTokenManager', () => {
     const { url } = await issuer();
     const tokens = manager(url);
     expect(tokens.signedIn).toBe(false);
-    expect((await tokens.login(credentials)).user.userId).toBe('u');
+    expect((await signedIn(tokens.login(credentials))).user.userId).toBe('u');
     expect(await tokens.getAuthorizationHeader()).toBe('Bearer access-1');
     expect(tokens.signedIn).toBe(true);
   });
@@ -316,5 +317,45 @@ describe('ClientTokenManager', () => {
     await loggedOut;
     expect(tokens.signedIn).toBe(false);
     await expect(tokens.getToken()).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+  });
+
+  it('[USR2] a challenge signs nobody in, its code does', async () => {
+    const { url, state, server } = await issuer();
+    const tokens = manager(url);
+    const challenge = { mfaRequired: true, challengeId: 'c', expiresIn: 300 };
+    const answer = server.onHttp;
+    server.onHttp = (call) => (call.path === '/api/auth/login' ? { body: challenge } : answer(call));
+    expect(await tokens.login(credentials)).toEqual(challenge);
+    expect(tokens.signedIn).toBe(false);
+    state.resource = () => ({ body: { user, accessToken: 'second', refreshToken: 'r', expiresIn: 900 } });
+    expect((await tokens.verifyMfa({ challengeId: 'c', code: '123456' })).user.userId).toBe('u');
+    expect(await tokens.getToken()).toBe('second');
+    expect(server.calls.at(-1)).toMatchObject({ path: '/api/auth/mfa/verify', body: { code: '123456' } });
+  });
+
+  it('[USR1] a sign-up that waits for its mail signs nobody in', async () => {
+    const { url, server } = await issuer();
+    const tokens = manager(url);
+    server.onHttp = () => ({ status: 202, body: { verificationRequired: true } });
+    expect(await tokens.signup({ ...credentials, username: 'U' })).toEqual({ verificationRequired: true });
+    expect(tokens.signedIn).toBe(false);
+  });
+
+  it('[USR2] a step-up takes the new token and keeps the login', async () => {
+    const { url, state, server } = await issuer();
+    const storage = memoryTokenStorage();
+    const tokens = manager(url, { storage });
+    await tokens.login(credentials);
+    state.resource = () => ({ body: { accessToken: 'proven', expiresIn: 900, provenUntil: 1 } });
+    expect(await tokens.stepUp({ password: 'correct horse' })).toMatchObject({ provenUntil: 1 });
+    expect(server.calls.at(-1)).toMatchObject({
+      path: '/api/auth/step-up',
+      body: { password: 'correct horse' },
+    });
+    expect(await tokens.getToken()).toBe('proven');
+    expect(await storage.load()).toMatchObject({ accessToken: 'proven', refreshToken: 'refresh-1' });
+    state.resource = () => ({ status: 401, body: failure('MFA_REQUIRED') });
+    await expect(tokens.stepUp({ password: 'x' })).rejects.toMatchObject({ code: 'MFA_REQUIRED' });
+    expect(tokens.signedIn).toBe(true);
   });
 });
