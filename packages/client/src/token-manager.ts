@@ -73,7 +73,7 @@ type Message = ({ kind: 'tokens'; lifetimeMs: number } & AccessToken) | { kind: 
 
 /**
  * Holds a login: the access token in memory, the refresh token in a cookie or a storage. It refreshes by itself
- * before expiry, once for all tabs, and only a refusal of the server by 401 or 403 ends the login: network
+ * before expiry, once for all tabs, and only AUTH_ERROR, TOKEN_EXPIRED or TOKEN_REVOKED end the login: network
  * faults, 5xx and 429 are tried again.
  * @example
  * const tokens = new ClientTokenManager({ url: 'https://bongsu.example.org' });
@@ -121,7 +121,10 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
 
   /**
    * POST /api/auth/login. In cookie mode the answer has no refreshToken. `mfaRequired`: nobody is signed in until
-   * `verifyMfa` has brought a code.
+   * `verifyMfa` has brought a code, and whoever was signed in before still is.
+   * @example
+   * const answer = await tokens.login({ email, password });
+   * if ('mfaRequired' in answer) await tokens.verifyMfa({ challengeId: answer.challengeId, code: await askForCode() });
    * @throws BongsuError AUTH_ERROR, VALIDATION_ERROR, RATE_LIMIT, ACCOUNT_LOCKED, UNAVAILABLE
    */
   login(credentials: Credentials): Promise<SignedIn | MfaChallenge> {
@@ -129,8 +132,9 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   }
 
   /**
-   * POST /api/auth/mfa/verify: the second step, by TOTP or recovery code.
-   * @throws BongsuError AUTH_ERROR, RATE_LIMIT, ACCOUNT_LOCKED, UNAVAILABLE
+   * POST /api/auth/mfa/verify: the second step, by TOTP or recovery code; signs in as `login` does.
+   * @throws BongsuError AUTH_ERROR (`details.triesLeft` where only the code was wrong; without it, or at 0, log in again),
+   * ACCOUNT_LOCKED, RATE_LIMIT, UNAVAILABLE
    */
   verifyMfa(proof: { challengeId: string; code: string }): Promise<SignedIn> {
     return this.enter('/api/auth/mfa/verify', proof);
