@@ -333,6 +333,63 @@ describe('ClientTokenManager', () => {
     expect(server.calls.at(-1)).toMatchObject({ path: '/api/auth/mfa/verify', body: { code: '123456' } });
   });
 
+  it('[USR2] a challenge leaves the present login alone, and its code tells the other tabs', async () => {
+    const { url, server } = await issuer();
+    const locks = new TabLocks();
+    const tab = () => manager(url, { cookies: true, locks, channel: openChannel });
+    const [first, second] = [tab(), tab()];
+    const shared = next(second, 'tokens');
+    await first.login(credentials);
+    await shared;
+    const answer = server.onHttp;
+    server.onHttp = (call) => {
+      if (call.path === '/api/auth/login') {
+        return { body: { mfaRequired: true, challengeId: 'c', expiresIn: 300 } };
+      }
+      if (call.path !== '/api/auth/mfa/verify') return answer(call);
+      return { body: { user, accessToken: 'second', expiresIn: 900 } };
+    };
+    await first.login({ ...credentials, email: 'b@example.org' });
+    expect([await first.getToken(), await second.getToken()]).toEqual(['access-1', 'access-1']);
+    const out = next(second, 'signed-out');
+    const heard = next(second, 'tokens');
+    await first.verifyMfa({ challengeId: 'c', code: '123456' });
+    await out;
+    expect((await heard).accessToken).toBe('second');
+    expect(server.calls.at(-1)?.headers['x-bongsu-cookies']).toBe('1');
+  });
+
+  it('[USR2] a challenge stores nothing, and a wrong code neither', async () => {
+    const { url, server } = await issuer();
+    const storage = memoryTokenStorage();
+    const tokens = manager(url, { storage });
+    await tokens.login(credentials);
+    const stored = await storage.load();
+    server.onHttp = ({ path }) =>
+      path === '/api/auth/login'
+        ? { body: { mfaRequired: true, challengeId: 'c', expiresIn: 300 } }
+        : { status: 401, body: failure('AUTH_ERROR') };
+    await tokens.login(credentials);
+    const wrong = tokens.verifyMfa({ challengeId: 'c', code: '123456' });
+    await expect(wrong).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+    expect([await storage.load(), tokens.signedIn]).toEqual([stored, true]);
+  });
+
+  it.each(['MFA_REQUIRED', 'STEP_UP_REQUIRED', 'CSRF_ERROR', 'FORBIDDEN'] as const)(
+    '[TOK4] %s is no end of the login, of a request or of a refresh',
+    async (code) => {
+      const { url, state } = await issuer();
+      const tokens = manager(url, { clock: new FakeClock() });
+      await tokens.login(credentials);
+      const refusal = { status: code === 'MFA_REQUIRED' ? 401 : 403, body: failure(code) };
+      state.resource = () => refusal;
+      await expect(tokens.request('/api/api-keys')).rejects.toMatchObject({ code });
+      state.refresh = () => refusal;
+      await expect(tokens.refresh()).rejects.toMatchObject({ code });
+      expect([tokens.signedIn, await tokens.getToken()]).toEqual([true, 'access-1']);
+    },
+  );
+
   it('[USR1] a sign-up that waits for its mail signs nobody in', async () => {
     const { url, server } = await issuer();
     const tokens = manager(url);
