@@ -15,6 +15,7 @@ import { limitRules } from './rules/limits.js';
 import { pairingRules } from './rules/pairing.js';
 import { receiptRules } from './rules/receipts.js';
 import { screenRules } from './rules/screens.js';
+import { secondFactorRules } from './rules/second-factor.js';
 import { socketRules } from './rules/sockets.js';
 import { statusRules } from './rules/status.js';
 import { tokenRules } from './rules/tokens.js';
@@ -39,6 +40,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
   suite(target, {
     'identity [ID]': identityRules,
     'tokens [ID]': tokenRules,
+    'second factor [ID]': secondFactorRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,
