@@ -30,12 +30,13 @@ export async function verifyMfa(
   const tried = isGenuineChallengeId(core.hashes(), challengeId)
     ? await countChallengeTry(core.database, idHash, core.now(), TRIES_A_CHALLENGE)
     : undefined;
-  if (!tried) {
-    await core.recordAudit(core.database, anonymousFailure('authn_mfa_fail', 'challenge', origin));
-    throw new AuthenticationError();
-  }
+  if (!tried) return refuseChallenge(core, origin);
   const { userId, attempts } = tried;
-  const result = await core.mfa.attempt(userId, (tx) => redeem(core, tx, { idHash, tried, code, origin }));
+  const result = await core.mfa
+    .attempt(userId, (tx) => redeem(core, tx, { idHash, tried, code, origin }))
+    .catch((error: unknown) =>
+      error instanceof UsedChallengeError ? refuseChallenge(core, origin, userId) : Promise.reject(error),
+    );
   if (!isRefusal(result)) {
     core.metrics.login('success');
     return result.signedIn;
@@ -44,6 +45,16 @@ export async function verifyMfa(
   await core.recordAudit(core.database, anonymousFailure('authn_mfa_fail', result.refused, origin, userId));
   if (result.refused === 'locked') throw refusalError(result);
   throw new AuthenticationError('AUTH_ERROR', { details: { triesLeft: TRIES_A_CHALLENGE - attempts } });
+}
+
+/** Another request used it, or it ran out, after this one's try was counted. */
+class UsedChallengeError extends Error {}
+
+/** The same for one that never was, is over, or was used. */
+async function refuseChallenge(core: Core, origin: Origin, userId?: string): Promise<never> {
+  core.metrics.login('failure');
+  await core.recordAudit(core.database, anonymousFailure('authn_mfa_fail', 'challenge', origin, userId));
+  throw new AuthenticationError();
 }
 
 /** Undefined when the code is wrong, or the account is not any more what it was at the first step. */
@@ -59,7 +70,7 @@ async function redeem(
   if (!factor) return undefined;
   const lastLogin = core.now();
   // Thrown, so that the code which met a used challenge is not spent.
-  if (!(await consumeChallenge(tx, idHash, lastLogin))) throw new AuthenticationError();
+  if (!(await consumeChallenge(tx, idHash, lastLogin))) throw new UsedChallengeError();
   await recordLogin(tx, userId, lastLogin, undefined);
   const { email } = core.people().profile(account);
   const how = { rememberMe: data.rememberMe, origin, proof: PROOFS[factor] };
