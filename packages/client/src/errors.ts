@@ -36,11 +36,13 @@ export function errorFromWire(wire: unknown): BongsuError | undefined {
   });
 }
 
-/** Refusals that end a login for good. Anything else (network, 5xx, 429, a proxy's own 403) leaves it alone. */
+/**
+ * Refusals that end a login for good. Anything else leaves it alone: the network, 5xx, 429, and what asks for more than the
+ * login (403, MFA_REQUIRED).
+ */
 export function endsLogin(error: unknown): boolean {
   return (
-    error instanceof BongsuError &&
-    ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'].includes(error.code)
+    error instanceof BongsuError && ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED'].includes(error.code)
   );
 }
 

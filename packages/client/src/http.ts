@@ -40,6 +40,16 @@ export async function send(fetch: Fetch, url: URL, init: RequestInit): Promise<R
   }
 }
 
+/**
+ * A JSON call of the API that needs no login: the resource, or a throw of the protocol's error.
+ * @example await requestWithoutLogin(new URL('/api/auth/password/forgot', server), { body: { email } });
+ */
+export async function requestWithoutLogin<T>(url: URL, options: RequestOptions = {}): Promise<T> {
+  return readAnswer<T>(
+    await send((input, init) => globalThis.fetch(input, init), url, toRequestInit(options)),
+  );
+}
+
 /** The body of a success, or a throw of the protocol's error. */
 export async function readAnswer<T>(response: Response): Promise<T> {
   const text = await response.text().catch((cause: unknown) => {

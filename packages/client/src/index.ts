@@ -3,7 +3,7 @@ export * from './client.js';
 export { type Clock, systemClock } from './clock.js';
 export type { ConnectionState, StateChange } from './connection.js';
 export { CommandError } from './errors.js';
-export type { Fetch, RequestOptions } from './http.js';
+export { type Fetch, type RequestOptions, requestWithoutLogin } from './http.js';
 export { indexedDbStore } from './indexed-db-store.js';
 export type { Policy } from './offset-rule.js';
 export type { Outcome } from './outcomes.js';

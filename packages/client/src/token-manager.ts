@@ -2,7 +2,9 @@ import {
   AuthenticationError,
   BongsuError,
   type CsrfToken,
+  type MfaChallenge,
   type SignedIn,
+  type SteppedUp,
   type TokenPair,
 } from '@bongsu/protocol';
 import { type Clock, systemClock } from './clock.js';
@@ -73,7 +75,7 @@ type Message = ({ kind: 'tokens'; lifetimeMs: number } & AccessToken) | { kind: 
 
 /**
  * Holds a login: the access token in memory, the refresh token in a cookie or a storage. It refreshes by itself
- * before expiry, once for all tabs, and only a refusal of the server by 401 or 403 ends the login: network
+ * before expiry, once for all tabs, and only AUTH_ERROR, TOKEN_EXPIRED or TOKEN_REVOKED end the login: network
  * faults, 5xx and 429 are tried again.
  * @example
  * const tokens = new ClientTokenManager({ url: 'https://bongsu.example.org' });
@@ -122,18 +124,35 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   }
 
   /**
-   * POST /api/auth/login. In cookie mode the answer has no refreshToken.
+   * POST /api/auth/login. In cookie mode the answer has no refreshToken. `mfaRequired`: nobody is signed in until
+   * `verifyMfa` has brought a code, and whoever was signed in before still is.
+   * @example
+   * const answer = await tokens.login({ email, password });
+   * if ('mfaRequired' in answer) await tokens.verifyMfa({ challengeId: answer.challengeId, code: await askForCode() });
    * @throws BongsuError AUTH_ERROR, VALIDATION_ERROR, RATE_LIMIT, ACCOUNT_LOCKED, UNAVAILABLE
    */
-  login(credentials: Credentials): Promise<SignedIn> {
+  login(credentials: Credentials): Promise<SignedIn | MfaChallenge> {
     return this.enter('/api/auth/login', credentials);
   }
 
   /**
-   * POST /api/auth/signup, and signed in.
+   * POST /api/auth/mfa/verify: the second step, by TOTP or recovery code; signs in as `login` does.
+   * @throws BongsuError AUTH_ERROR (`details.triesLeft` where only the code was wrong; without it, or at 0, log in again),
+   * ACCOUNT_LOCKED, RATE_LIMIT, UNAVAILABLE
+   */
+  verifyMfa(proof: { challengeId: string; code: string }): Promise<SignedIn> {
+    return this.enter('/api/auth/mfa/verify', proof);
+  }
+
+  /**
+   * POST /api/auth/signup, and signed in; `verificationRequired` where the address is to be confirmed by mail first.
    * @throws BongsuError CONFLICT (the address is taken), VALIDATION_ERROR, FORBIDDEN (sign-up is closed)
    */
-  signup(account: { email: string; password: string; username: string }): Promise<SignedIn> {
+  signup(account: {
+    email: string;
+    password: string;
+    username: string;
+  }): Promise<SignedIn | { verificationRequired: true }> {
     return this.enter('/api/auth/signup', account);
   }
 
@@ -213,6 +232,19 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     return readAnswer<T>(await send(this.fetch as Fetch, new URL(path, this.url), toRequestInit(options)));
   }
 
+  /**
+   * POST /api/auth/step-up: proves anew who sits there, for what answers STEP_UP_REQUIRED.
+   * @throws BongsuError AUTH_ERROR, MFA_REQUIRED (`code` is due as well), RATE_LIMIT, ACCOUNT_LOCKED, UNAVAILABLE
+   */
+  async stepUp(proof: { password: string; code?: string }): Promise<SteppedUp> {
+    const { generation } = this;
+    const answer = await this.request<SteppedUp>('/api/auth/step-up', { body: proof });
+    if (generation !== this.generation) throw new AuthenticationError('AUTH_ERROR');
+    const stored = this.cookies ? undefined : await this.storage.load();
+    await this.adopt({ ...answer, refreshToken: stored?.refreshToken });
+    return answer;
+  }
+
   /** Stops timers and listeners. The login stays as it is. */
   close(): void {
     this.closed = true;
@@ -221,8 +253,9 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     this.channel?.close();
   }
 
-  private async enter(path: string, body: unknown): Promise<SignedIn> {
-    const answer = await this.post<SignedIn>(path, body);
+  private async enter<Answer extends object>(path: string, body: unknown): Promise<Answer> {
+    const answer = await this.post<Answer>(path, body);
+    if (!isSignedIn(answer)) return answer;
     this.generation += 1;
     this.csrf.forget();
     // Another tab's tokens belong to the login that this one replaces.
@@ -415,6 +448,11 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     const credentials: RequestInit = this.cookies ? { credentials: 'include' } : {};
     return readAnswer<T>(await send(this.callFetch, new URL(path, this.url), { ...init, ...credentials }));
   }
+}
+
+/** False where another step is due first. */
+function isSignedIn(answer: object): answer is SignedIn {
+  return 'accessToken' in answer;
 }
 
 /** The last fifth of a token's life, and at most two minutes, is for replacing it. */

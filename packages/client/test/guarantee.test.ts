@@ -10,6 +10,7 @@ import { type ScreenOptions, screen } from '../src/screen.js';
 import { memoryStore } from '../src/screen-store.js';
 import { ClientTokenManager } from '../src/token-manager.js';
 import { next } from './support/events.js';
+import { signedIn } from './support/signed-in.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -111,14 +112,14 @@ describeEachServer('the SDK and the whole guarantee', (start) => {
     const other = await setUp(url, { onTrigger: ({ from, data }) => void ran.push([from.userId, data]) });
     const tokens = new ClientTokenManager({ url });
     cleanups.push(() => tokens.close());
-    const first = await tokens.login({ email: lobby.email, password: PASSWORD });
+    const first = await signedIn(tokens.login({ email: lobby.email, password: PASSWORD }));
     const client = connect({ url, tokens });
     cleanups.push(() => client.close());
     await client.online();
     const open = await client.trigger(lobby.target, 'go', 'first');
     const gone = open.executed.catch((error: BongsuError) => error.code);
     const back = next(client, 'ready');
-    const second = await tokens.login({ email: other.email, password: PASSWORD });
+    const second = await signedIn(tokens.login({ email: other.email, password: PASSWORD }));
     expect((await back).userId).toBe(second.user.userId);
     expect(await gone).toBe('AUTH_ERROR');
     const own = await client.trigger(other.target, 'go', 'second');

@@ -7,6 +7,7 @@ import { next } from './support/events.js';
 import { FakeClock } from './support/fake-clock.js';
 import { TabLocks } from './support/locks.js';
 import { failure, type HttpReply, ScriptedServer } from './support/scripted-server.js';
+import { signedIn } from './support/signed-in.js';
 
 const credentials = { email: 'a@example.org', password: 'correct horse' };
 const user = {
@@ -79,7 +80,7 @@ describe('ClientTokenManager', () => {
     const { url } = await issuer();
     const tokens = manager(url);
     expect(tokens.signedIn).toBe(false);
-    expect((await tokens.login(credentials)).user.userId).toBe('u');
+    expect((await signedIn(tokens.login(credentials))).user.userId).toBe('u');
     expect(await tokens.getAuthorizationHeader()).toBe('Bearer access-1');
     expect(tokens.signedIn).toBe(true);
   });
@@ -397,5 +398,102 @@ describe('ClientTokenManager', () => {
     await loggedOut;
     expect(tokens.signedIn).toBe(false);
     await expect(tokens.getToken()).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+  });
+
+  it('[USR2] a challenge signs nobody in, its code does', async () => {
+    const { url, state, server } = await issuer();
+    const tokens = manager(url);
+    const challenge = { mfaRequired: true, challengeId: 'c', expiresIn: 300 };
+    const answer = server.onHttp;
+    server.onHttp = (call) => (call.path === '/api/auth/login' ? { body: challenge } : answer(call));
+    expect(await tokens.login(credentials)).toEqual(challenge);
+    expect(tokens.signedIn).toBe(false);
+    state.resource = () => ({ body: { user, accessToken: 'second', refreshToken: 'r', expiresIn: 900 } });
+    expect((await tokens.verifyMfa({ challengeId: 'c', code: '123456' })).user.userId).toBe('u');
+    expect(await tokens.getToken()).toBe('second');
+    expect(server.calls.at(-1)).toMatchObject({ path: '/api/auth/mfa/verify', body: { code: '123456' } });
+  });
+
+  it('[USR2] a challenge leaves the present login alone, and its code tells the other tabs', async () => {
+    const { url, server } = await issuer();
+    const locks = new TabLocks();
+    const tab = () => manager(url, { cookies: true, locks, channel: openChannel });
+    const [first, second] = [tab(), tab()];
+    const shared = next(second, 'tokens');
+    await first.login(credentials);
+    await shared;
+    const answer = server.onHttp;
+    server.onHttp = (call) => {
+      if (call.path === '/api/auth/login') {
+        return { body: { mfaRequired: true, challengeId: 'c', expiresIn: 300 } };
+      }
+      if (call.path !== '/api/auth/mfa/verify') return answer(call);
+      return { body: { user, accessToken: 'second', expiresIn: 900 } };
+    };
+    await first.login({ ...credentials, email: 'b@example.org' });
+    expect([await first.getToken(), await second.getToken()]).toEqual(['access-1', 'access-1']);
+    const out = next(second, 'signed-out');
+    const heard = next(second, 'tokens');
+    await first.verifyMfa({ challengeId: 'c', code: '123456' });
+    await out;
+    expect((await heard).accessToken).toBe('second');
+    expect(server.calls.at(-1)?.headers['x-bongsu-cookies']).toBe('1');
+  });
+
+  it('[USR2] a challenge stores nothing, and a wrong code neither', async () => {
+    const { url, server } = await issuer();
+    const storage = memoryTokenStorage();
+    const tokens = manager(url, { storage });
+    await tokens.login(credentials);
+    const stored = await storage.load();
+    server.onHttp = ({ path }) =>
+      path === '/api/auth/login'
+        ? { body: { mfaRequired: true, challengeId: 'c', expiresIn: 300 } }
+        : { status: 401, body: failure('AUTH_ERROR') };
+    await tokens.login(credentials);
+    const wrong = tokens.verifyMfa({ challengeId: 'c', code: '123456' });
+    await expect(wrong).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+    expect([await storage.load(), tokens.signedIn]).toEqual([stored, true]);
+  });
+
+  it.each(['MFA_REQUIRED', 'STEP_UP_REQUIRED', 'CSRF_ERROR', 'FORBIDDEN'] as const)(
+    '[TOK4] %s is no end of the login, of a request or of a refresh',
+    async (code) => {
+      const { url, state } = await issuer();
+      const tokens = manager(url, { clock: new FakeClock() });
+      await tokens.login(credentials);
+      const refusal = { status: code === 'MFA_REQUIRED' ? 401 : 403, body: failure(code) };
+      state.resource = () => refusal;
+      await expect(tokens.request('/api/api-keys')).rejects.toMatchObject({ code });
+      state.refresh = () => refusal;
+      await expect(tokens.refresh()).rejects.toMatchObject({ code });
+      expect([tokens.signedIn, await tokens.getToken()]).toEqual([true, 'access-1']);
+    },
+  );
+
+  it('[USR1] a sign-up that waits for its mail signs nobody in', async () => {
+    const { url, server } = await issuer();
+    const tokens = manager(url);
+    server.onHttp = () => ({ status: 202, body: { verificationRequired: true } });
+    expect(await tokens.signup({ ...credentials, username: 'U' })).toEqual({ verificationRequired: true });
+    expect(tokens.signedIn).toBe(false);
+  });
+
+  it('[USR2] a step-up takes the new token and keeps the login', async () => {
+    const { url, state, server } = await issuer();
+    const storage = memoryTokenStorage();
+    const tokens = manager(url, { storage });
+    await tokens.login(credentials);
+    state.resource = () => ({ body: { accessToken: 'proven', expiresIn: 900, provenUntil: 1 } });
+    expect(await tokens.stepUp({ password: 'correct horse' })).toMatchObject({ provenUntil: 1 });
+    expect(server.calls.at(-1)).toMatchObject({
+      path: '/api/auth/step-up',
+      body: { password: 'correct horse' },
+    });
+    expect(await tokens.getToken()).toBe('proven');
+    expect(await storage.load()).toMatchObject({ accessToken: 'proven', refreshToken: 'refresh-1' });
+    state.resource = () => ({ status: 401, body: failure('MFA_REQUIRED') });
+    await expect(tokens.stepUp({ password: 'x' })).rejects.toMatchObject({ code: 'MFA_REQUIRED' });
+    expect(tokens.signedIn).toBe(true);
   });
 });

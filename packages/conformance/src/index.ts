@@ -16,6 +16,7 @@ import { limitRules } from './rules/limits.js';
 import { pairingRules } from './rules/pairing.js';
 import { receiptRules } from './rules/receipts.js';
 import { screenRules } from './rules/screens.js';
+import { secondFactorRules } from './rules/second-factor.js';
 import { socketRules } from './rules/sockets.js';
 import { statusRules } from './rules/status.js';
 import { tokenRules } from './rules/tokens.js';
@@ -41,6 +42,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'identity [ID]': identityRules,
     'tokens [ID]': tokenRules,
     'cookie mode [ID]': cookieModeRules,
+    'second factor [ID]': secondFactorRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,

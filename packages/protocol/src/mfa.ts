@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { text } from './common.js';
+import { SignedInSchema } from './identity.js';
 
 /** A TOTP of six digits, or a recovery code in any case, with or without its dashes. */
 export const CodeSchema = text(6, 64);
@@ -15,6 +16,9 @@ export const MfaChallengeSchema = z.object({
   expiresIn: z.number(),
 });
 export type MfaChallenge = z.infer<typeof MfaChallengeSchema>;
+
+/** Of `POST /auth/login`: signed in, or a second factor is due. */
+export const LoginAnswerSchema = z.union([SignedInSchema, MfaChallengeSchema]);
 
 export const BeginTotpSchema = z.object({ password: text(1, 1024) });
 

@@ -55,6 +55,7 @@ export function identityConfig(config: Config): IdentityConfig {
     refreshTokenMs: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_MS,
     sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
     signup: config.SIGNUP,
+    totpIssuer: config.PUBLIC_URL === undefined ? config.SERVICE_NAME : new URL(config.PUBLIC_URL).hostname,
     firstAdmin:
       email !== undefined && password !== undefined ? { email, password: password.reveal() } : undefined,
     allowedOrigins: ownOrigins(config),

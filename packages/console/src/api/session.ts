@@ -1,5 +1,5 @@
 import type { ClientTokenManager } from '@bongsu/client';
-import type { SignedIn, User } from '@bongsu/protocol';
+import { BongsuError, type SignedIn, type User } from '@bongsu/protocol';
 import { isAway } from './problem.js';
 
 export interface NewAccount {
@@ -66,9 +66,10 @@ export class Session {
     }
   }
 
-  async #enter(answer: Promise<SignedIn>): Promise<User | null> {
-    const { user } = await answer;
-    return this.#set(user);
+  async #enter(answer: Promise<SignedIn | object>): Promise<User | null> {
+    const login = await answer;
+    if (!('user' in login)) throw new BongsuError('MFA_REQUIRED');
+    return this.#set(login.user);
   }
 
   #set(user: User | null): User | null {

@@ -15,6 +15,8 @@ export interface IdentityConfig {
   /** A login without rememberMe ends after so long without a request, refresh or socket event. */
   sessionIdleMs: number;
   signup: 'open' | 'closed';
+  /** What authenticator apps show beside the address: a readable name of this installation. */
+  totpIssuer: string;
   /** ADMIN_EMAIL (normalised) and ADMIN_PASSWORD. */
   firstAdmin: { email: string; password: string } | undefined;
   /** Origins besides the server's own whose pages may use cookies: PUBLIC_URL and CORS_ORIGINS. */

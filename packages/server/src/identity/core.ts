@@ -9,6 +9,7 @@ import type { IdentityMetrics } from './identity-metrics.js';
 import type { KeyedHashes } from './keyed-hashes.js';
 import type { LiveSessions } from './logins/live-sessions.js';
 import type { RevocationFeed } from './logins/revocation-feed.js';
+import type { SecondFactors } from './mfa/second-factors.js';
 import type { Passwords } from './passwords/passwords.js';
 import type { TokenManager } from './tokens/token-manager.js';
 
@@ -27,6 +28,8 @@ export interface Core {
   csrfKeys: readonly Uint8Array[];
   live: LiveSessions;
   feed: RevocationFeed;
+  /** Whether a second factor is due, and whether a code is right. */
+  mfa: SecondFactors;
   /** Ready once identity has started. */
   people(): People;
   /** Ready once identity has started. */

@@ -24,6 +24,8 @@ import { issueDeviceCredential, revokeDevice } from './logins/device-credentials
 import { LiveSessions } from './logins/live-sessions.js';
 import { RevocationFeed } from './logins/revocation-feed.js';
 import { Sessions } from './logins/sessions.js';
+import { pruneMfa } from './mfa/prune.js';
+import { SecondFactors } from './mfa/second-factors.js';
 import { ARGON2_COST, Passwords } from './passwords/passwords.js';
 import { identityRoutes } from './routes/index.js';
 import { wellKnownRoutes } from './routes/well-known.js';
@@ -152,6 +154,17 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
   let people: People | undefined;
   let hashes: KeyedHashes | undefined;
+  const secrets: Pick<Core, 'people' | 'hashes'> = {
+    people() {
+      if (!people) throw new Error('identity has not started');
+      return people;
+    },
+    hashes() {
+      if (!hashes) throw new Error('identity has not started');
+      return hashes;
+    },
+  };
+  const mfa = new SecondFactors({ database, now, metrics, ...secrets });
   const core: Core = {
     config,
     database,
@@ -165,14 +178,8 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     csrfKeys: [derived.csrf],
     live,
     feed,
-    people() {
-      if (!people) throw new Error('identity has not started');
-      return people;
-    },
-    hashes() {
-      if (!hashes) throw new Error('identity has not started');
-      return hashes;
-    },
+    mfa,
+    ...secrets,
   };
   const open = async () => {
     people = await People.open(database, config.piiKeys, now());
@@ -185,4 +192,5 @@ function prune(core: Core): void {
   core.feed
     .prune(core.now())
     .catch((err: unknown) => core.log.warn({ err }, 'old revocations were not pruned'));
+  pruneMfa(core).catch((err: unknown) => core.log.warn({ err }, 'old challenges were not pruned'));
 }

@@ -6,7 +6,7 @@ import { ensureDataKey } from './store/keys.js';
 import { WrongSecretError } from './wrong-secret.js';
 
 /** What a hash is of: the same text under two purposes gives two hashes. The names are part of what is stored. */
-export type HashPurpose = 'api-key' | 'recovery-code' | 'lockout';
+export type HashPurpose = 'api-key' | 'recovery-code' | 'mfa-challenge' | 'lockout';
 
 const PLACE = { table: 'data_keys', column: 'wrapped', row: 'keyed-hashes' };
 

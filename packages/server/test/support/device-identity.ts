@@ -16,6 +16,7 @@ export function createTestIdentity(deps: Deps): Identity {
     refreshTokenMs: 30 * 24 * 60 * MINUTE_MS,
     sessionIdleMs: 30 * MINUTE_MS,
     signup: 'open',
+    totpIssuer: 'bongsu.test',
     firstAdmin: undefined,
     allowedOrigins: [],
     production: false,

@@ -26,6 +26,7 @@ export const IDENTITY_DEFAULTS: IdentityConfig = {
   refreshTokenMs: 30 * DAY_MS,
   sessionIdleMs: 30 * MINUTE_MS,
   signup: 'open',
+  totpIssuer: 'bongsu.test',
   firstAdmin: undefined,
   allowedOrigins: ['https://bongsu.test'],
   production: false,

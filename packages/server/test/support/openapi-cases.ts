@@ -2,6 +2,7 @@ import { type Account, type HttpAnswer, trigger, type World } from '@bongsu/conf
 import { PairingSchema } from '@bongsu/protocol';
 import { expect } from 'vitest';
 import type { App } from '../../src/app.js';
+import { secondFactorCases } from './openapi-second-factor.js';
 
 interface Ids {
   /** Of nothing. */
@@ -346,6 +347,7 @@ const commands: Record<string, Case> = {
 /** One entry a documented operation: a new route without one fails the suite. */
 export const cases: Record<string, Case> = {
   ...auth,
+  ...secondFactorCases,
   ...screens,
   ...commands,
   ...deadLetters,

@@ -1,6 +1,6 @@
 import type { User } from '@bongsu/protocol';
 import type { Database } from '../../platform/database/database.js';
-import { SealError } from '../seal.js';
+import { open, type Place, SealError, seal } from '../seal.js';
 import { ensureDataKey } from '../store/keys.js';
 import type { ProfileRow, UserRow } from '../store/users.js';
 import { WrongSecretError } from '../wrong-secret.js';
@@ -13,6 +13,7 @@ import {
   type SubjectKey,
   sealText,
   subjectKeyPlace,
+  type WrappedKey,
 } from './pii.js';
 
 const INDEX_PLACE = { table: 'data_keys', column: 'wrapped', row: 'email-index' };
@@ -59,6 +60,20 @@ export class People {
     const key = this.#ring.unwrap(subjectKeyPlace(row.id), row);
     return toUser(row, openText(key, emailPlace(row.id), row.emailEnc));
   }
+
+  /** A person's secret under their own key. */
+  seal(userId: string, key: WrappedKey, place: Place, secret: Uint8Array): Uint8Array {
+    return seal(this.#ring.unwrap(subjectKeyPlace(userId), key), place, secret);
+  }
+
+  /** @throws SealError */
+  open(userId: string, key: WrappedKey, place: Place, sealed: Uint8Array): Uint8Array {
+    return open(this.#ring.unwrap(subjectKeyPlace(userId), key), place, sealed);
+  }
+}
+
+export function totpSecretPlace(factorId: string): Place {
+  return { table: 'mfa_factors', column: 'secret_enc', row: factorId };
 }
 
 export function toUser(row: UserRow, email: string): User {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { csrfMiddleware } from '../../guards/csrf.js';
 import type { Core } from '../core.js';
 import { csrfOptions } from './cookies.js';
+import { mfaRoutes } from './mfa.js';
 import { profileRoutes } from './profile.js';
 import { signInRoutes } from './sign-in.js';
 import { tokenRoutes } from './tokens.js';
@@ -15,6 +16,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     signInRoutes(app, core);
     tokenRoutes(app, core);
     profileRoutes(app, core);
+    mfaRoutes(app, core);
   };
 }
 

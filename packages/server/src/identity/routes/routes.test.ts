@@ -260,16 +260,22 @@ describeEachDatabase('cookie mode', (open) => {
           .map(([method, { summary }]) => `${method} ${path} ${summary ? 'told' : 'untold'}`),
       );
       expect(identity.sort()).toEqual([
+        'delete /api/users/me/mfa/totp told',
         'get /.well-known/jwks.json told',
         'get /api/auth/csrf told',
         'get /api/auth/setup told',
         'get /api/users/me told',
+        'get /api/users/me/mfa told',
         'patch /api/users/me told',
         'post /api/auth/login told',
         'post /api/auth/logout told',
+        'post /api/auth/mfa/verify told',
         'post /api/auth/refresh told',
         'post /api/auth/setup told',
         'post /api/auth/signup told',
+        'post /api/users/me/mfa/recovery-codes told',
+        'post /api/users/me/mfa/totp told',
+        'post /api/users/me/mfa/totp/confirm told',
       ]);
     });
   });

@@ -1,4 +1,4 @@
-import { LoginSchema, SetupSchema, SignedInSchema, SignupSchema } from '@bongsu/protocol';
+import { LoginAnswerSchema, LoginSchema, SetupSchema, SignedInSchema, SignupSchema } from '@bongsu/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -38,11 +38,14 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
       config: open,
       schema: describe('Sign in', ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'BUSY'], {
         body: LoginSchema,
-        response: { 200: SignedInSchema, ...refusals(400, 401, 403, 503) },
+        response: { 200: LoginAnswerSchema, ...refusals(400, 401, 403, 503) },
       }),
     },
     async (request, reply) => {
-      return signedIn(core, request, reply, await login(core, request.body, request.origin));
+      const result = await login(core, request.body, request.origin);
+      if (!('mfaRequired' in result)) return signedIn(core, request, reply, result);
+      reply.header('cache-control', 'no-store');
+      return result;
     },
   );
   typed.get(

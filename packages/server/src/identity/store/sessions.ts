@@ -107,6 +107,35 @@ export async function revokeSession(tx: Queryable, id: string, reason: string, a
   return rows.length === 1;
 }
 
+/** This login was proven by more than at its start. False when it has ended. */
+export async function raiseSession(
+  tx: Queryable,
+  id: string,
+  proof: { acr: string; amr: string },
+): Promise<boolean> {
+  const rows = await tx.query(
+    'update sessions set acr = $2, amr = $3 where id = $1 and revoked_at is null returning id',
+    [id, proof.acr, proof.amr],
+  );
+  return rows.length === 1;
+}
+
+/** Ends every login of a person but one; answers their ids. */
+export async function revokeOtherSessions(
+  tx: Queryable,
+  userId: string,
+  keptId: string,
+  reason: string,
+  at: number,
+): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(
+    `update sessions set revoked_at = $3, revoke_reason = $4, rotation_nonce = null
+      where user_id = $1 and id <> $2 and kind = 'user' and revoked_at is null returning id`,
+    [userId, keptId, at, reason],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** Ends every device login of a screen; answers their ids. */
 export async function revokeScreenSessions(
   tx: Queryable,

@@ -61,6 +61,29 @@ export async function findProfile(db: Queryable, id: string): Promise<ProfileRow
   return row;
 }
 
+/** All that an account signs in with, as it is now and stays to the end of the transaction; undefined unless it is active. */
+export interface AccountRow extends ProfileRow {
+  passwordHash: string | null;
+}
+
+export async function lockAccount(tx: Queryable, id: string): Promise<AccountRow | undefined> {
+  const [row] = await tx.query<AccountRow>(
+    `select ${COLUMNS}, u.password_hash as "passwordHash", u.email_enc as "emailEnc", k.key_id as "keyId", k.wrapped
+       from users u join subject_keys k on k.subject_id = u.id
+      where u.id = $1 and u.status = 'active' for update of u`,
+    [id],
+  );
+  return row;
+}
+
+export async function findPasswordHash(db: Queryable, id: string): Promise<string | null> {
+  const [row] = await db.query<{ passwordHash: string | null }>(
+    `select password_hash as "passwordHash" from users where id = $1 and status = 'active'`,
+    [id],
+  );
+  return row?.passwordHash ?? null;
+}
+
 export interface NewUserRow extends WrappedKey {
   id: string;
   emailEnc: Uint8Array;
@@ -106,6 +129,11 @@ export async function recordLogin(
     'update users set last_login = $2, password_hash = coalesce($3, password_hash) where id = $1',
     [id, at, passwordHash ?? null],
   );
+}
+
+/** The same password, hashed anew. */
+export async function replacePasswordHash(tx: Queryable, id: string, passwordHash: string): Promise<void> {
+  await tx.query('update users set password_hash = $2 where id = $1', [id, passwordHash]);
 }
 
 export async function renameUser(tx: Queryable, id: string, username: string): Promise<boolean> {

@@ -1,0 +1,138 @@
+import {
+  BeginTotpSchema,
+  ConfirmTotpSchema,
+  DoneSchema,
+  MfaStateSchema,
+  RateLimitError,
+  RecoveryCodesSchema,
+  RemoveTotpSchema,
+  SignedInSchema,
+  TotpEnrolmentSchema,
+  VerifyMfaSchema,
+} from '@bongsu/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { addressKey } from '../../guards/address.js';
+import { rateLimitHeaders } from '../../guards/limit.js';
+import type { Core } from '../core.js';
+import { hashChallengeId, isGenuineChallengeId } from '../mfa/challenge-ids.js';
+import { beginTotp, confirmTotp, mfaState, removeTotp, renewRecoveryCodes } from '../mfa/enrolment.js';
+import { verifyMfa } from '../mfa/verify.js';
+import { signedIn } from './cookies.js';
+import { describe, personOf, refusals } from './describe.js';
+
+const TOKEN_CODES = ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'];
+const CHANGE_CODES = [...TOKEN_CODES, 'STEP_UP_REQUIRED', 'CONFLICT'];
+const change = { right: 'mfa.change', limit: 'general' } as const;
+
+export function mfaRoutes(app: FastifyInstance, core: Core): void {
+  verifyRoute(app, core);
+  totpRoutes(app, core);
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  typed.get(
+    '/users/me/mfa',
+    {
+      config: { right: 'mfa.read', limit: 'general' },
+      schema: describe('Whether my second factor is on', TOKEN_CODES, {
+        response: { 200: MfaStateSchema, ...refusals(401, 403) },
+      }),
+    },
+    async (request) => mfaState(core, personOf(request)),
+  );
+  typed.post(
+    '/users/me/mfa/recovery-codes',
+    {
+      config: change,
+      schema: describe('Ten new recovery codes; all earlier ones are void', CHANGE_CODES, {
+        response: { 200: RecoveryCodesSchema, ...refusals(401, 403, 409) },
+      }),
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      return { recoveryCodes: await renewRecoveryCodes(core, personOf(request), request.origin) };
+    },
+  );
+}
+
+function verifyRoute(app: FastifyInstance, core: Core): void {
+  const codes = ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'ACCOUNT_LOCKED', 'RATE_LIMIT'];
+  app.withTypeProvider<ZodTypeProvider>().post(
+    '/auth/mfa/verify',
+    {
+      // Counted below, by challenge: an office behind one address signs in at one time of the day.
+      config: { right: 'public', limit: 'none' },
+      schema: describe('Sign in: the second step', codes, {
+        body: VerifyMfaSchema,
+        response: { 200: SignedInSchema, ...refusals(400, 401, 403, 423, 429) },
+      }),
+    },
+    async (request, reply) => {
+      await countVerify(core, request, reply, request.body.challengeId);
+      return signedIn(core, request, reply, await verifyMfa(core, request.body, request.origin));
+    },
+  );
+}
+
+function totpRoutes(app: FastifyInstance, core: Core): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  const codes = ['VALIDATION_ERROR', ...CHANGE_CODES];
+  typed.post(
+    '/users/me/mfa/totp',
+    {
+      config: change,
+      schema: describe('Begin to set up an authenticator app', [...codes, 'BUSY'], {
+        body: BeginTotpSchema,
+        response: { 200: TotpEnrolmentSchema, ...refusals(400, 401, 403, 409, 503) },
+      }),
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      return beginTotp(core, personOf(request), request.body, request.origin);
+    },
+  );
+  typed.post(
+    '/users/me/mfa/totp/confirm',
+    {
+      config: change,
+      schema: describe('Turn the authenticator app on', [...codes, 'ACCOUNT_LOCKED'], {
+        body: ConfirmTotpSchema,
+        response: { 200: RecoveryCodesSchema, ...refusals(400, 401, 403, 409, 423) },
+      }),
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      return { recoveryCodes: await confirmTotp(core, personOf(request), request.body, request.origin) };
+    },
+  );
+  typed.delete(
+    '/users/me/mfa/totp',
+    {
+      config: change,
+      schema: describe('Take the second factor off', [...codes, 'ACCOUNT_LOCKED', 'BUSY'], {
+        body: RemoveTotpSchema,
+        response: { 200: DoneSchema, ...refusals(400, 401, 403, 409, 423, 503) },
+      }),
+    },
+    async (request) => {
+      await removeTotp(core, personOf(request), request.body, request.origin);
+      return { success: true } as const;
+    },
+  );
+}
+
+/** A challenge of ours by itself, anything else by its address. @throws RATE_LIMIT */
+async function countVerify(
+  core: Core,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  challengeId: string,
+): Promise<void> {
+  const result = isGenuineChallengeId(core.hashes(), challengeId)
+    ? await core.limiter.checkLimit(
+        'second-factor',
+        `challenge:${Buffer.from(hashChallengeId(challengeId)).toString('base64url')}`,
+      )
+    : await core.limiter.checkLimit('general', `ip:${addressKey(request.ip)}`);
+  reply.headers(rateLimitHeaders(result));
+  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
+}
