@@ -1,4 +1,10 @@
-import { AuthenticationError, BongsuError, type SignedIn, type TokenPair } from '@bongsu/protocol';
+import {
+  AuthenticationError,
+  BongsuError,
+  type SignedIn,
+  type TokenPair,
+  type VerificationRequired,
+} from '@bongsu/protocol';
 import { type Clock, systemClock } from './clock.js';
 import { Emitter } from './emitter.js';
 import { endsLogin, toBongsuError } from './errors.js';
@@ -121,11 +127,16 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   }
 
   /**
-   * POST /api/auth/signup, and signed in.
+   * POST /api/auth/signup, and signed in; or `{verificationRequired: true}`: then a mail is on its way, and once the link in
+   * it was opened one logs in.
    * @throws BongsuError CONFLICT (the address is taken), VALIDATION_ERROR, FORBIDDEN (sign-up is closed)
    */
-  signup(account: { email: string; password: string; username: string }): Promise<SignedIn> {
-    return this.enter('/api/auth/signup', account);
+  signup(account: {
+    email: string;
+    password: string;
+    username: string;
+  }): Promise<SignedIn | VerificationRequired> {
+    return this.enter<SignedIn | VerificationRequired>('/api/auth/signup', account);
   }
 
   /** POST /api/auth/setup: makes the first administrator with the one-time token of the server's log. */
@@ -211,8 +222,12 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     this.channel?.close();
   }
 
-  private async enter(path: string, body: unknown): Promise<SignedIn> {
-    const answer = await this.post<SignedIn>(path, body);
+  private async enter<Answer extends SignedIn | VerificationRequired>(
+    path: string,
+    body: unknown,
+  ): Promise<Answer> {
+    const answer = await this.post<Answer>(path, body);
+    if (!('accessToken' in answer)) return answer;
     this.generation += 1;
     // Another tab's tokens belong to the login that this one replaces.
     this.channel?.post({ kind: 'signed-out' } satisfies Message);

@@ -45,7 +45,7 @@ export function socketOrigins(config: Config): readonly string[] | true {
 }
 
 export function identityConfig(config: Config): IdentityConfig {
-  const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = config;
+  const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password, SMTP_URL: smtp, MAIL_FROM: from } = config;
   return {
     issuer: config.PUBLIC_URL ?? 'bongsu',
     jwtSecret: config.JWT_SECRET.reveal(),
@@ -55,6 +55,9 @@ export function identityConfig(config: Config): IdentityConfig {
     refreshTokenMs: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_MS,
     sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
     signup: config.SIGNUP,
+    emailVerification: config.EMAIL_VERIFICATION,
+    mail: smtp && from ? { server: smtp.reveal(), from } : undefined,
+    serviceName: config.SERVICE_NAME,
     firstAdmin:
       email !== undefined && password !== undefined ? { email, password: password.reveal() } : undefined,
     allowedOrigins: ownOrigins(config),

@@ -1,5 +1,5 @@
 import type { ClientTokenManager } from '@bongsu/client';
-import type { SignedIn, User } from '@bongsu/protocol';
+import type { SignedIn, User, VerificationRequired } from '@bongsu/protocol';
 import { isAway } from './problem.js';
 
 export interface NewAccount {
@@ -66,9 +66,10 @@ export class Session {
     }
   }
 
-  async #enter(answer: Promise<SignedIn>): Promise<User | null> {
-    const { user } = await answer;
-    return this.#set(user);
+  /** null: nobody is signed in yet, the address is to be verified first. */
+  async #enter(answering: Promise<SignedIn | VerificationRequired>): Promise<User | null> {
+    const answer = await answering;
+    return 'user' in answer ? this.#set(answer.user) : null;
   }
 
   #set(user: User | null): User | null {

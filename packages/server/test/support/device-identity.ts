@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createIdentity, type Identity, type IdentityConfig } from '../../src/identity/index.js';
 
-type Deps = Omit<Parameters<typeof createIdentity>[0], 'config'>;
+type Deps = Omit<Parameters<typeof createIdentity>[0], 'config' | 'publicUrl'>;
 
 const MINUTE_MS = 60_000;
 
@@ -16,9 +16,12 @@ export function createTestIdentity(deps: Deps): Identity {
     refreshTokenMs: 30 * 24 * 60 * MINUTE_MS,
     sessionIdleMs: 30 * MINUTE_MS,
     signup: 'open',
+    emailVerification: 'off',
+    mail: undefined,
+    serviceName: 'bongsu-test',
     firstAdmin: undefined,
     allowedOrigins: [],
     production: false,
   };
-  return createIdentity({ ...deps, config });
+  return createIdentity({ ...deps, config, publicUrl: () => 'https://bongsu.test' });
 }
