@@ -56,7 +56,8 @@ export function identityConfig(config: Config): IdentityConfig {
     sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
     signup: config.SIGNUP,
     emailVerification: config.EMAIL_VERIFICATION,
-    mail: smtp && from ? { server: smtp.reveal(), from } : undefined,
+    mail:
+      smtp && from ? { server: smtp.reveal(), from: { name: from.name, address: from.address } } : undefined,
     serviceName: config.SERVICE_NAME,
     firstAdmin:
       email !== undefined && password !== undefined ? { email, password: password.reveal() } : undefined,

@@ -187,6 +187,8 @@ export const smtpUrl = () =>
 export interface MailFrom {
   readonly name: string;
   readonly address: string;
+  /** As it was written. */
+  toString(): string;
 }
 
 /** `noreply@example.com`, or `Name <noreply@example.com>`. */
@@ -199,7 +201,7 @@ export const mailFrom = () =>
     if (!z.email().safeParse(address).success || /\p{Cc}/u.test(name)) {
       throw new Refusal('must be an address such as noreply@example.com, or Name <noreply@example.com>');
     }
-    return { name, address };
+    return { name, address, toString: () => text };
   });
 
 const SAMPLE =

@@ -15,7 +15,7 @@ const MAILS: AttemptLimit = { scope: 'reset-mail', limit: 3, windowMs: 3_600_000
  * Mails a link that sets a new password, if anybody has the address. It is looked up only after the answer, so that neither
  * the answer nor its time tells. @throws BUSY, whoever asks
  */
-export function forgotPassword(core: Core, typed: string, origin: Origin): void {
+export async function forgotPassword(core: Core, typed: string, origin: Origin): Promise<void> {
   if (!core.mailer) core.tellNoMail();
   else core.errands.add('password-forgot', () => mailResetLink(core, typed, origin));
 }

@@ -78,7 +78,7 @@ function mailRoutes(app: FastifyInstance, core: Core): void {
       ),
     },
     async (request, reply) => {
-      forgotPassword(core, request.body.email, request.origin);
+      await forgotPassword(core, request.body.email, request.origin);
       return reply.status(202).send({ accepted: true });
     },
   );
