@@ -13,6 +13,7 @@ import { httpSurfaceRules } from './rules/http-surface.js';
 import { identityRules } from './rules/identity.js';
 import { limitRules } from './rules/limits.js';
 import { pairingRules } from './rules/pairing.js';
+import { passwordRules } from './rules/passwords.js';
 import { receiptRules } from './rules/receipts.js';
 import { screenRules } from './rules/screens.js';
 import { socketRules } from './rules/sockets.js';
@@ -39,6 +40,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
   suite(target, {
     'identity [ID]': identityRules,
     'tokens [ID]': tokenRules,
+    'passwords [ID]': passwordRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Revoked } from '../../src/identity/index.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { describeEachDatabase } from '../support/databases.js';
@@ -186,6 +186,25 @@ describeEachDatabase('attacks on passwords and mail', (open, profile) => {
       await expect.poll(made, { timeout: 60_000 }).toHaveLength(REQUESTS);
     });
   });
+
+  it('[AT43] a reset request is answered before anybody looks the address up', async () => {
+    await server.signUp(VICTIM);
+    const transaction = database.transaction.bind(database);
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    database.transaction = (work, options) => opened.then(() => transaction(work, options));
+    onTestFinished(() => {
+      open();
+      database.transaction = transaction;
+    });
+    const answers = [await forgot(VICTIM), await forgot('nobody@example.com')];
+    expect(answers.map(({ status }) => status)).toEqual([202, 202]);
+    expect(inbox.mails).toEqual([]);
+    open();
+    expect((await inbox.next()).to).toEqual([VICTIM]);
+  }, 30_000);
 
   it('[AT44] no answer of sign-up, log-in or reset tells whether an address is known, by status, body or headers', async () => {
     await server.signUp(VICTIM);
