@@ -45,7 +45,7 @@ both is a fault. An empty value counts as absent. Times have their unit in the n
 masked. Names that look like a setting with a slip of the finger are warned of, and so is every unknown \`BONGSU_\` name.
 
 Not in this version: \`REDIS_URL\`, \`REDIS_HOST\` and \`MAX_CONCURRENT_SESSIONS\` are warned of and not used, for without them nothing that
-was promised breaks; \`EMAIL_VERIFICATION\` is refused, for whoever sets it relies on it.
+was promised breaks.
 
 ${sections.join('\n')}`;
 }

@@ -6,6 +6,7 @@ import {
   type SignedIn,
   type SteppedUp,
   type TokenPair,
+  type VerificationRequired,
 } from '@bongsu/protocol';
 import { type Clock, systemClock } from './clock.js';
 import { CsrfTokens } from './csrf.js';
@@ -152,8 +153,8 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     email: string;
     password: string;
     username: string;
-  }): Promise<SignedIn | { verificationRequired: true }> {
-    return this.enter('/api/auth/signup', account);
+  }): Promise<SignedIn | VerificationRequired> {
+    return this.enter<SignedIn | VerificationRequired>('/api/auth/signup', account);
   }
 
   /** POST /api/auth/setup: makes the first administrator with the one-time token of the server's log. */

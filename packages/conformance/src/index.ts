@@ -14,6 +14,7 @@ import { httpSurfaceRules } from './rules/http-surface.js';
 import { identityRules } from './rules/identity.js';
 import { limitRules } from './rules/limits.js';
 import { pairingRules } from './rules/pairing.js';
+import { passwordRules } from './rules/passwords.js';
 import { receiptRules } from './rules/receipts.js';
 import { screenRules } from './rules/screens.js';
 import { secondFactorRules } from './rules/second-factor.js';
@@ -43,6 +44,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'tokens [ID]': tokenRules,
     'cookie mode [ID]': cookieModeRules,
     'second factor [ID]': secondFactorRules,
+    'passwords [ID]': passwordRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,

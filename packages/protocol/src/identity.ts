@@ -98,6 +98,7 @@ export type SignedIn = z.infer<typeof SignedInSchema>;
 
 /** With EMAIL_VERIFICATION=required: the same whether or not the address is taken. */
 export const VerificationRequiredSchema = z.object({ verificationRequired: z.literal(true) });
+export type VerificationRequired = z.infer<typeof VerificationRequiredSchema>;
 
 /** What a page must know before somebody is signed in. */
 export const AuthOptionsSchema = z.object({

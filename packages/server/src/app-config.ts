@@ -45,7 +45,7 @@ export function socketOrigins(config: Config): readonly string[] | true {
 }
 
 export function identityConfig(config: Config): IdentityConfig {
-  const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = config;
+  const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password, SMTP_URL: smtp, MAIL_FROM: from } = config;
   return {
     issuer: config.PUBLIC_URL ?? 'bongsu',
     jwtSecret: config.JWT_SECRET.reveal(),
@@ -56,6 +56,10 @@ export function identityConfig(config: Config): IdentityConfig {
     sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
     signup: config.SIGNUP,
     totpIssuer: config.PUBLIC_URL === undefined ? config.SERVICE_NAME : new URL(config.PUBLIC_URL).hostname,
+    emailVerification: config.EMAIL_VERIFICATION,
+    mail:
+      smtp && from ? { server: smtp.reveal(), from: { name: from.name, address: from.address } } : undefined,
+    serviceName: config.SERVICE_NAME,
     firstAdmin:
       email !== undefined && password !== undefined ? { email, password: password.reveal() } : undefined,
     allowedOrigins: ownOrigins(config),

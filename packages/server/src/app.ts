@@ -134,7 +134,11 @@ class BongsuApp implements App {
 
   async setupLink(): Promise<string | undefined> {
     const token = await this.#identity?.setupToken();
-    return token === undefined ? undefined : `${this.#config.PUBLIC_URL ?? this.url}/setup#token=${token}`;
+    return token === undefined ? undefined : `${this.#publicUrl}/setup#token=${token}`;
+  }
+
+  get #publicUrl(): string {
+    return this.#config.PUBLIC_URL ?? this.url;
   }
 
   get #deadlineMs(): number {
@@ -198,7 +202,13 @@ class BongsuApp implements App {
 
   async #startDomains(core: Core): Promise<Domains> {
     const recordAudit = createRecordAudit({ now: core.databaseClock, service: this.#config.SERVICE_NAME });
-    const identity = createIdentity({ ...core, recordAudit, config: identityConfig(this.#config) });
+    const publicUrl = () => this.#publicUrl;
+    const identity = createIdentity({
+      ...core,
+      recordAudit,
+      publicUrl,
+      config: identityConfig(this.#config),
+    });
     const nonces = new NonceManager(core);
     const commands = createCommands({
       ...core,

@@ -33,6 +33,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+function mailing(url: string) {
+  return { SMTP_URL: url, MAIL_FROM: 'a@b.example' };
+}
+
 describe('reading', () => {
   it('[DEP1] an empty environment is valid in development', () => {
     expect(settings({})).toMatchObject({
@@ -156,6 +160,48 @@ describe('refusals', () => {
       { COMMAND_HOOK_URL: 'https://:secret@h.example', COMMAND_HOOK_SECRET: SECRET },
       /^COMMAND_HOOK_URL: must be a URL that starts with/,
     ],
+    [
+      'a mail server without a sender',
+      { SMTP_URL: 'smtp://h.example' },
+      /^MAIL_FROM: is required with SMTP_URL/,
+    ],
+    [
+      'verification without a mail server',
+      { EMAIL_VERIFICATION: 'required', MAIL_FROM: 'a@b.example' },
+      /^SMTP_URL: is required with EMAIL_VERIFICATION=required/,
+    ],
+    ['a mail server by http', mailing('http://h.example'), /^SMTP_URL: must be a URL such as smtps:/],
+    [
+      'a mail server whose certificate is not checked',
+      mailing('smtps://h.example?tls.rejectUnauthorized=false'),
+      /^SMTP_URL: must have no query/,
+    ],
+    [
+      'a user without a password',
+      mailing('smtps://me@h.example'),
+      /^SMTP_URL: must name both user and password/,
+    ],
+    [
+      'a password in clear',
+      mailing('smtp://me:hunter2@h.example?tls=off'),
+      /^SMTP_URL: must not send a password in clear: leave/,
+    ],
+    [
+      'a sender of two lines',
+      { MAIL_FROM: 'A\nBcc: x@y.example <a@b.example>' },
+      /^MAIL_FROM: must be an address/,
+    ],
+    ['an address that is none', { MAIL_FROM: 'Bongsu <nobody>' }, /^MAIL_FROM: must be an address/],
+    [
+      'an administrator whom anybody can guess',
+      { ADMIN_EMAIL: 'a@b.example', ADMIN_PASSWORD: 'Password123' },
+      /^ADMIN_PASSWORD: is one of the commonest/,
+    ],
+    [
+      'an administrator named as the service',
+      { ADMIN_EMAIL: 'a@b.example', ADMIN_PASSWORD: 'lobby-tv-1', SERVICE_NAME: 'lobby-tv' },
+      /^ADMIN_PASSWORD: must not be just/,
+    ],
     ['a negative number', { BATCH_SIZE: '-1' }, /^BATCH_SIZE: must be a whole number/],
     ['a fraction', { DRAIN_SECONDS: '1.5' }, /^DRAIN_SECONDS: must be a whole number/],
   ];
@@ -174,6 +220,41 @@ describe('refusals', () => {
     expect(faults({ NODE_ENV: 'production', DB_HOST: 'db', JWT_SECRET: SECRET, PII_KEYS: PII_KEY })).toEqual(
       [],
     );
+  });
+});
+
+describe('mail', () => {
+  it.each([
+    [
+      'smtps://u:p%40ss@m.example',
+      { host: 'm.example', port: 465, tls: 'always', auth: { user: 'u', pass: 'p@ss' } },
+    ],
+    ['smtp://m.example', { host: 'm.example', port: 587, tls: 'upgrade', auth: undefined }],
+    ['smtp://m.example:25?tls=off', { host: 'm.example', port: 25, tls: 'off', auth: undefined }],
+    [
+      'smtp://u:p@127.0.0.1:1025',
+      { host: '127.0.0.1', port: 1025, tls: 'off', auth: { user: 'u', pass: 'p' } },
+    ],
+    ['smtp://[::1]:1025', { host: '::1', port: 1025, tls: 'off', auth: undefined }],
+  ])('[DEP1] %s: encrypted wherever it could be read on its way', (url, server) => {
+    expect(settings(mailing(url)).SMTP_URL?.reveal()).toEqual(server);
+  });
+
+  it('[DEP1] a sender with and without a name', () => {
+    const from = (text: string) => settings({ ...mailing('smtp://localhost'), MAIL_FROM: text }).MAIL_FROM;
+    expect(from('a@b.example')).toMatchObject({ name: '', address: 'a@b.example' });
+    expect(from('Bongsu TV <a@b.example>')).toMatchObject({ name: 'Bongsu TV', address: 'a@b.example' });
+    expect(from('"Bongsu, TV" <a@b.example>')).toMatchObject({ name: 'Bongsu, TV' });
+    expect(String(from('Bongsu <a@b.example>'))).toBe('Bongsu <a@b.example>');
+  });
+
+  it('[DEP1] links that would lead nowhere, and a sender of no mail, are warned of', () => {
+    expect(valid(mailing('smtp://localhost')).warnings).toEqual([
+      expect.stringMatching(/^PUBLIC_URL is not set/),
+    ]);
+    expect(valid({ MAIL_FROM: 'a@b.example' }).warnings).toEqual([
+      expect.stringMatching(/^MAIL_FROM is not used/),
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import type { ConfigFault } from './config/faults.js';
 import { checkRules, warnOfRisks } from './config/rules.js';
 import { infoOf, SETTING_NAMES, type SettingName, type Settings, SettingsSchema } from './config/schema.js';
 import { Secret } from './config/secret.js';
-import { refuseLaterNames, warnOfUnknownNames } from './config/unknown-names.js';
+import { warnOfUnknownNames } from './config/unknown-names.js';
 
 export type { Environment } from './config/environment.js';
 export { type ConfigFault, formatFault } from './config/faults.js';
@@ -23,7 +23,7 @@ export type Loaded =
  * @example const loaded = loadConfig(process.env); if (loaded.ok) await withGeneratedSecrets(loaded.settings)
  */
 export function loadConfig(env: Environment): Loaded {
-  const faults: ConfigFault[] = refuseLaterNames(env);
+  const faults: ConfigFault[] = [];
   const given = new Set<SettingName>();
   const sources: Partial<Record<SettingName, string>> = {};
   const values: Record<string, unknown> = {};

@@ -61,6 +61,8 @@ describe('settings', () => {
 const companions: Partial<Record<string, Record<string, string>>> = {
   NODE_ENV: { JWT_SECRET: 'Zk3vQ9xTb7Rm1LwYc5Hd8NfJ2GpSe6UaVt4KoXi0BqDnWzMhPyErCgFsAuLjOlIT' },
   FORCE_HTTPS: { PUBLIC_URL: 'https://bongsu.example.com' },
+  SMTP_URL: { MAIL_FROM: 'noreply@example.com' },
+  EMAIL_VERIFICATION: { SMTP_URL: 'smtp://localhost', MAIL_FROM: 'noreply@example.com' },
   COMMAND_HOOK_URL: { COMMAND_HOOK_SECRET: 'a-long-enough-secret' },
   DB_PORT: { DB_HOST: 'db' },
   DB_NAME: { DB_HOST: 'db' },

@@ -27,7 +27,7 @@ describeEachServer('openapi', (start) => {
 
   describe.each(Object.entries(cases))('%s', (_, { success, refusals }: Case) => {
     it('[FIN3] succeeds', async () => {
-      const { answer, status } = await success(world, app);
+      const { answer, status } = await success(world, app, start);
       expect(answer.status, answer.text).toBe(status);
     });
 

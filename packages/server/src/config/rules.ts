@@ -1,3 +1,4 @@
+import { passwordFault } from '../identity/passwords/acceptable.js';
 import type { ConfigFault } from './faults.js';
 import { infoOf, type SettingName, type Settings } from './schema.js';
 
@@ -77,17 +78,49 @@ function pairRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
   ];
 }
 
+function accountRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
+  const verifies = settings.EMAIL_VERIFICATION === 'required';
+  const wants = given.has('SMTP_URL') ? 'SMTP_URL' : 'EMAIL_VERIFICATION=required';
+  return [
+    verifies && !given.has('SMTP_URL') && needs('SMTP_URL', 'is required with EMAIL_VERIFICATION=required'),
+    (verifies || given.has('SMTP_URL')) &&
+      !given.has('MAIL_FROM') &&
+      needs('MAIL_FROM', `is required with ${wants}`),
+    adminPasswordRule(settings),
+  ];
+}
+
+/** As for everybody else; here, because a server must not run with an administrator whom anybody can guess. */
+function adminPasswordRule({
+  ADMIN_EMAIL: email,
+  ADMIN_PASSWORD: password,
+  SERVICE_NAME: serviceName = '',
+}: Partial<Settings>): ConfigFault | false {
+  if (email === undefined || password === undefined) return false;
+  const message = passwordFault(password.reveal(), { email, username: 'Administrator', serviceName });
+  return message !== undefined && needs('ADMIN_PASSWORD', message);
+}
+
 /** The rules that look at several settings at once. */
 export function checkRules(input: RuleInput): ConfigFault[] {
-  return [...productionRules(input), ...databaseRules(input), ...pairRules(input)].filter(
-    (fault) => fault !== false,
-  );
+  return [
+    ...productionRules(input),
+    ...databaseRules(input),
+    ...pairRules(input),
+    ...accountRules(input),
+  ].filter((fault) => fault !== false);
 }
 
 export function warnOfRisks({ settings, given }: RuleInput): string[] {
   const warnings: string[] = [];
   if (given.has('DATABASE_URL') && given.has('DB_HOST')) {
     warnings.push('DB_HOST and its kin are not used, because DATABASE_URL is set.');
+  }
+  if (given.has('SMTP_URL') && !given.has('PUBLIC_URL')) {
+    warnings.push('PUBLIC_URL is not set: links in mails lead to the address that this server listens on.');
+  }
+  if (given.has('MAIL_FROM') && !given.has('SMTP_URL')) {
+    warnings.push('MAIL_FROM is not used without SMTP_URL: no mail is sent.');
   }
   if (settings.TRUST_PROXY === true) {
     warnings.push('TRUST_PROXY=true believes anybody who sends X-Forwarded-For; better name the proxies.');

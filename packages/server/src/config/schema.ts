@@ -8,11 +8,13 @@ import {
   httpUrl,
   integer,
   line,
+  mailFrom,
   oneOf,
   origins,
   piiKeys,
   secretText,
   signingSecret,
+  smtpUrl,
   trustProxy,
 } from './values.js';
 
@@ -240,6 +242,26 @@ const accounts = {
     group: 'accounts',
     description: 'Whether strangers may make an account.',
     example: 'closed',
+  }),
+  EMAIL_VERIFICATION: oneOf('off', 'required').default('off').register(settingInfo, {
+    group: 'accounts',
+    description:
+      'Whether a sign-up counts only once the link in a mail to its address was opened. required needs SMTP_URL and MAIL_FROM.',
+    example: 'required',
+  }),
+  SMTP_URL: smtpUrl().optional().register(settingInfo, {
+    group: 'accounts',
+    description:
+      'The server that mails are handed to, with MAIL_FROM: smtps://, or smtp:// with STARTTLS, which must be offered except by this machine; `?tls=off` sends in clear.',
+    example: 'smtps://user:password@mail.example.com:465',
+    absent: 'no mail is sent, and a forgotten password cannot be reset',
+    secret: true,
+  }),
+  MAIL_FROM: mailFrom().optional().register(settingInfo, {
+    group: 'accounts',
+    description: 'Who mails are from.',
+    example: 'Bongsu <noreply@example.com>',
+    absent: 'required with SMTP_URL',
   }),
   ADMIN_EMAIL: checkedBy(EmailSchema, 'must be an e-mail address').optional().register(settingInfo, {
     group: 'accounts',

@@ -1,15 +1,10 @@
 import { type Environment, namesOf, PREFIX } from './environment.js';
-import type { ConfigFault } from './faults.js';
 import { infoOf, SETTING_NAMES } from './schema.js';
 
 /** What Kubernetes adds for a service named bongsu. */
 const SERVICE_LINK = /^BONGSU_(PORT_\d+_(TCP|UDP)|SERVICE_(HOST|PORT))/;
 const LONG_NAME = 8;
 
-/** Settings of later versions that would weaken this one if they were passed over: better no start. */
-const REFUSED: Readonly<Record<string, string>> = {
-  EMAIL_VERIFICATION: 'is not supported by this version: addresses would not be verified',
-};
 /** Settings of later versions without which nothing that was promised breaks. */
 const PASSED_OVER: Readonly<Record<string, string>> = {
   REDIS_URL:
@@ -67,7 +62,7 @@ function knownNames(): Set<string> {
 /** Every BONGSU_ name that nothing reads, and other names that look like a setting with a slip of the finger. */
 export function warnOfUnknownNames(env: Environment): string[] {
   const known = knownNames();
-  const later = new Set([...Object.keys(REFUSED), ...Object.keys(PASSED_OVER)]);
+  const later = new Set(Object.keys(PASSED_OVER));
   const warnings = Object.entries(PASSED_OVER).flatMap(([name, why]) => {
     const given = isKnownTo(env, name);
     return given === undefined ? [] : [`${given} ${why}.`];
@@ -81,11 +76,4 @@ export function warnOfUnknownNames(env: Environment): string[] {
       warnings.push(`${name} is not a setting of this version; nothing reads it.`);
   }
   return warnings;
-}
-
-export function refuseLaterNames(env: Environment): ConfigFault[] {
-  return Object.entries(REFUSED).flatMap(([name, message]) => {
-    const given = isKnownTo(env, name);
-    return given === undefined || env[given] === 'off' ? [] : [{ name: given, message }];
-  });
 }

@@ -131,6 +131,81 @@ export const databaseUrl = () =>
     return new Secret(plain);
   });
 
+export interface SmtpServer {
+  readonly host: string;
+  readonly port: number;
+  /** `always` from the first byte, `upgrade` by STARTTLS, which is then a must, `off` in clear. */
+  readonly tls: 'always' | 'upgrade' | 'off';
+  readonly auth: { readonly user: string; readonly pass: string } | undefined;
+}
+
+const SMTP_MESSAGE = 'must be a URL such as smtps://user:password@mail.example.com:465';
+const SMTP_HOST = /^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])$/;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Refusal(SMTP_MESSAGE);
+  }
+}
+
+/** What could be read on its way is encrypted: only on this machine, or where `?tls=off` says so, mail goes in clear. */
+function smtpTls({ protocol, hostname, searchParams }: URL): SmtpServer['tls'] {
+  const asked = searchParams.get('tls');
+  const others = [...searchParams.keys()].some((key) => key !== 'tls');
+  if (others || (asked !== null && asked !== 'off')) throw new Refusal('must have no query but ?tls=off');
+  if (protocol === 'smtps:') {
+    if (asked !== null) throw new Refusal('must not be smtps:// with ?tls=off');
+    return 'always';
+  }
+  return asked === 'off' || LOOPBACK.test(hostname) ? 'off' : 'upgrade';
+}
+
+/** `smtp://` (STARTTLS) or `smtps://`, with credentials where the server wants them. */
+export const smtpUrl = () =>
+  parsed((text) => {
+    const url = parseUrl(text, SMTP_MESSAGE);
+    const { protocol, hostname, port, username, password, pathname, hash } = url;
+    const isSmtp = protocol === 'smtp:' || protocol === 'smtps:';
+    if (!isSmtp || !SMTP_HOST.test(hostname) || (pathname !== '' && pathname !== '/') || hash !== '') {
+      throw new Refusal(SMTP_MESSAGE);
+    }
+    if ((username === '') !== (password === ''))
+      throw new Refusal('must name both user and password, or neither');
+    const tls = smtpTls(url);
+    if (tls === 'off' && username !== '' && !LOOPBACK.test(hostname)) {
+      throw new Refusal('must not send a password in clear: leave ?tls=off away');
+    }
+    return new Secret<SmtpServer>({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? (tls === 'always' ? 465 : 587) : Number(port),
+      tls,
+      auth: username === '' ? undefined : { user: decoded(username), pass: decoded(password) },
+    });
+  });
+
+export interface MailFrom {
+  readonly name: string;
+  readonly address: string;
+  /** As it was written. */
+  toString(): string;
+}
+
+/** `noreply@example.com`, or `Name <noreply@example.com>`. */
+export const mailFrom = () =>
+  parsed((text): MailFrom => {
+    const [, quoted, plain, inBrackets, bare] =
+      /^(?:(?:"([^"]*)"|([^"<>]*))\s*<([^<>]*)>|([^<>\s]+))$/.exec(text) ?? [];
+    const address = (inBrackets ?? bare ?? '').trim();
+    const name = (quoted ?? plain ?? '').trim();
+    if (!z.email().safeParse(address).success || /\p{Cc}/u.test(name)) {
+      throw new Refusal('must be an address such as noreply@example.com, or Name <noreply@example.com>');
+    }
+    return { name, address, toString: () => text };
+  });
+
 const SAMPLE =
   /change.?me|your.?(\w+.)?(secret|key)|example|placeholder|secret.?key|password|0123456789|abcdefghij/i;
 

@@ -1,4 +1,5 @@
 import type { PiiKey } from './accounts/pii.js';
+import type { MailerConfig } from './mail/mailer.js';
 import type { JwtAlgorithm } from './tokens/signing-keys.js';
 
 /** The settings that identity reads. */
@@ -17,6 +18,12 @@ export interface IdentityConfig {
   signup: 'open' | 'closed';
   /** What authenticator apps show beside the address: a readable name of this installation. */
   totpIssuer: string;
+  /** `required`: a sign-up counts only once the link in a mail to its address was opened. */
+  emailVerification: 'off' | 'required';
+  /** Undefined: no mail is sent. */
+  mail: MailerConfig | undefined;
+  /** SERVICE_NAME: a password may not simply be it. */
+  serviceName: string;
   /** ADMIN_EMAIL (normalised) and ADMIN_PASSWORD. */
   firstAdmin: { email: string; password: string } | undefined;
   /** Origins besides the server's own whose pages may use cookies: PUBLIC_URL and CORS_ORIGINS. */

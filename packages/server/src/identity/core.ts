@@ -9,6 +9,9 @@ import type { IdentityMetrics } from './identity-metrics.js';
 import type { KeyedHashes } from './keyed-hashes.js';
 import type { LiveSessions } from './logins/live-sessions.js';
 import type { RevocationFeed } from './logins/revocation-feed.js';
+import type { Errands } from './mail/errands.js';
+import type { Mailer } from './mail/mailer.js';
+import type { Notices } from './mail/notices.js';
 import type { SecondFactors } from './mfa/second-factors.js';
 import type { Passwords } from './passwords/passwords.js';
 import type { TokenManager } from './tokens/token-manager.js';
@@ -30,6 +33,16 @@ export interface Core {
   feed: RevocationFeed;
   /** Whether a second factor is due, and whether a code is right. */
   mfa: SecondFactors;
+  /** Undefined: no mail is sent. */
+  mailer: Mailer | undefined;
+  /** What is done after the answer. */
+  errands: Errands;
+  /** Tells people by mail what happened to their account. */
+  notices: Notices;
+  /** Where people reach this server: the beginning of every link in a mail. No trailing slash. */
+  publicUrl(): string;
+  /** Logs, once, that a mail was asked for and none can be sent. */
+  tellNoMail(): void;
   /** Ready once identity has started. */
   people(): People;
   /** Ready once identity has started. */

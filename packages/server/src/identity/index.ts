@@ -24,11 +24,17 @@ import { issueDeviceCredential, revokeDevice } from './logins/device-credentials
 import { LiveSessions } from './logins/live-sessions.js';
 import { RevocationFeed } from './logins/revocation-feed.js';
 import { Sessions } from './logins/sessions.js';
+import { Errands } from './mail/errands.js';
+import { Mailer } from './mail/mailer.js';
+import { Notices } from './mail/notices.js';
 import { pruneMfa } from './mfa/prune.js';
 import { SecondFactors } from './mfa/second-factors.js';
 import { ARGON2_COST, Passwords } from './passwords/passwords.js';
 import { identityRoutes } from './routes/index.js';
 import { wellKnownRoutes } from './routes/well-known.js';
+import { deleteOldAttempts } from './store/attempts.js';
+import { deleteOldResetTokens } from './store/passwords.js';
+import { deleteOldPendingSignups } from './store/pending-signups.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
 import { SigningKeys } from './tokens/signing-keys.js';
 import { TokenManager } from './tokens/token-manager.js';
@@ -86,6 +92,8 @@ export interface IdentityDeps {
   recordAudit: RecordAudit;
   /** Counts refreshes by login. */
   limiter: Pick<RateLimiter, 'checkLimit'>;
+  /** Where people reach this server: PUBLIC_URL, or where it listens. Asked once it does. */
+  publicUrl(): string;
 }
 
 /** How long a person's former refresh token still answers with its successor: for racing tabs and lost answers. */
@@ -111,6 +119,8 @@ export function createIdentity(deps: IdentityDeps): Identity {
     },
     async stop() {
       cancelPruning?.();
+      await core.errands.stop();
+      await core.mailer?.stop();
       await feed.stop();
       await live.stop();
     },
@@ -165,7 +175,9 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     },
   };
   const mfa = new SecondFactors({ database, now, metrics, ...secrets });
+  const mail = composeMail(deps, secrets.people);
   const core: Core = {
+    ...mail,
     config,
     database,
     now,
@@ -188,9 +200,35 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   return { core, keys, open };
 }
 
+function composeMail(deps: IdentityDeps, people: Core['people']) {
+  const { config, database, log, publicUrl } = deps;
+  const mailer = config.mail && new Mailer(config.mail, deps);
+  const errands = new Errands(log);
+  let told = false;
+  return {
+    mailer,
+    errands,
+    publicUrl,
+    notices: new Notices({ config, database, mailer, errands, publicUrl, people }),
+    tellNoMail() {
+      if (!told)
+        log.warn({}, 'A password reset was asked for, but no mail can be sent: set SMTP_URL and MAIL_FROM');
+      told = true;
+    },
+  };
+}
+
 function prune(core: Core): void {
-  core.feed
-    .prune(core.now())
-    .catch((err: unknown) => core.log.warn({ err }, 'old revocations were not pruned'));
-  pruneMfa(core).catch((err: unknown) => core.log.warn({ err }, 'old challenges were not pruned'));
+  const { database } = core;
+  const now = core.now();
+  const pruned: Record<string, Promise<void>> = {
+    revocations: core.feed.prune(now),
+    'reset tokens': deleteOldResetTokens(database, now),
+    'pending sign-ups': deleteOldPendingSignups(database, now),
+    attempts: deleteOldAttempts(database, now),
+    challenges: pruneMfa(core),
+  };
+  for (const [what, done] of Object.entries(pruned)) {
+    done.catch((err: unknown) => core.log.warn({ err }, `old ${what} were not pruned`));
+  }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createIdentity, type Identity, type IdentityConfig } from '../../src/identity/index.js';
 
-type Deps = Omit<Parameters<typeof createIdentity>[0], 'config'>;
+type Deps = Omit<Parameters<typeof createIdentity>[0], 'config' | 'publicUrl'>;
 
 const MINUTE_MS = 60_000;
 
@@ -17,9 +17,12 @@ export function createTestIdentity(deps: Deps): Identity {
     sessionIdleMs: 30 * MINUTE_MS,
     signup: 'open',
     totpIssuer: 'bongsu.test',
+    emailVerification: 'off',
+    mail: undefined,
+    serviceName: 'bongsu-test',
     firstAdmin: undefined,
     allowedOrigins: [],
     production: false,
   };
-  return createIdentity({ ...deps, config });
+  return createIdentity({ ...deps, config, publicUrl: () => 'https://bongsu.test' });
 }

@@ -14,6 +14,8 @@ import { type LogLine, memoryLog } from './memory-log.js';
 
 export const MINUTE_MS = 60_000;
 export const DAY_MS = 86_400_000;
+/** Where links in mails lead. */
+export const SITE = 'https://bongsu.test';
 export const SECRET = randomBytes(48).toString('base64');
 export const PII_KEYS = [{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }];
 
@@ -27,6 +29,9 @@ export const IDENTITY_DEFAULTS: IdentityConfig = {
   sessionIdleMs: 30 * MINUTE_MS,
   signup: 'open',
   totpIssuer: 'bongsu.test',
+  emailVerification: 'off',
+  mail: undefined,
+  serviceName: 'bongsu-test',
   firstAdmin: undefined,
   allowedOrigins: ['https://bongsu.test'],
   production: false,
@@ -44,7 +49,7 @@ export class MovableTime {
 /** As if nobody had ever started here: cheaper than a fresh database for each test. */
 export async function emptyIdentity(database: Database): Promise<void> {
   await database.exec(
-    'truncate users, sessions, subject_keys, data_keys, signing_keys, revocations, setup_tokens, audit_outbox cascade',
+    'truncate users, sessions, subject_keys, data_keys, signing_keys, revocations, setup_tokens, audit_outbox, pending_signups, auth_counters cascade',
   );
 }
 
@@ -103,6 +108,7 @@ export async function startIdentity(
     metrics,
     recordAudit,
     limiter,
+    publicUrl: () => SITE,
   });
   await identity.start();
   const http = await createHttp({

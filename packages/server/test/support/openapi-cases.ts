@@ -1,8 +1,10 @@
-import { type Account, type HttpAnswer, trigger, type World } from '@bongsu/conformance';
+import { type Account, type HttpAnswer, trigger, World } from '@bongsu/conformance';
 import { PairingSchema } from '@bongsu/protocol';
 import { expect } from 'vitest';
 import type { App } from '../../src/app.js';
+import { MailInbox, tokenIn } from './mail-inbox.js';
 import { secondFactorCases } from './openapi-second-factor.js';
+import type { StartServer } from './server.js';
 
 interface Ids {
   /** Of nothing. */
@@ -11,7 +13,7 @@ interface Ids {
 }
 
 export interface Case {
-  success: (world: World, app: App) => Promise<{ answer: HttpAnswer; status: number }>;
+  success: (world: World, app: App, start: StartServer) => Promise<{ answer: HttpAnswer; status: number }>;
   /** By code. `none` marks a route that refuses nobody. */
   refusals: Record<string, (world: World, ids: Ids) => Promise<HttpAnswer>>;
 }
@@ -70,6 +72,76 @@ const open = (path: string, status = 200): Case => ({
 async function pairing(world: World) {
   return PairingSchema.parse((await world.http.post('/api/screens/pairings', {})).body);
 }
+
+/** A server of its own that sends mail: what is asked there by `ask` brings a token by mail. */
+async function tokenByMail(
+  start: StartServer,
+  settings: Record<string, string>,
+  ask: (world: World) => Promise<unknown>,
+): Promise<{ world: World; token: string }> {
+  const inbox = await MailInbox.start();
+  const { url } = await start({ settings: { ...inbox.settings, ...settings } });
+  const world = new World({ url });
+  await ask(world);
+  const token = tokenIn(await inbox.next());
+  await inbox.stop();
+  return { world, token };
+}
+
+const passwords: Record<string, Case> = {
+  'POST /api/users/me/password': {
+    success: async (world) => {
+      const { accessToken, password } = await world.signUp();
+      const body = { currentPassword: password, password: 'quite another password' };
+      return { answer: await world.http.post('/api/users/me/password', body, accessToken), status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world) =>
+        world.http.post('/api/users/me/password', { currentPassword: 'x', password: 'a good password' }),
+      VALIDATION_ERROR: async (world) =>
+        world.http.post(
+          '/api/users/me/password',
+          { currentPassword: 'not the password', password: 'a good password' },
+          await asOwner(world),
+        ),
+    },
+  },
+  'GET /api/auth/options': open('/api/auth/options'),
+  'POST /api/auth/password/forgot': {
+    success: async (world) => ({
+      answer: await world.http.post('/api/auth/password/forgot', { email: 'nobody@example.com' }),
+      status: 202,
+    }),
+    refusals: { VALIDATION_ERROR: (world) => world.http.post('/api/auth/password/forgot', {}) },
+  },
+  'POST /api/auth/password/reset': {
+    success: async (_world, _app, start) => {
+      const { world, token } = await tokenByMail(start, {}, async (there) => {
+        const { email } = await there.signUp();
+        await there.http.post('/api/auth/password/forgot', { email });
+      });
+      const body = { token, password: 'quite another password' };
+      return { answer: await world.http.post('/api/auth/password/reset', body), status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world) =>
+        world.http.post('/api/auth/password/reset', { token: 'made up', password: 'a good password' }),
+      VALIDATION_ERROR: (world) => world.http.post('/api/auth/password/reset', {}),
+    },
+  },
+  'POST /api/auth/email/verify': {
+    success: async (_world, _app, start) => {
+      const { world, token } = await tokenByMail(start, { EMAIL_VERIFICATION: 'required' }, (there) =>
+        there.http.post('/api/auth/signup', newPerson('somebody@example.com')),
+      );
+      return { answer: await world.http.post('/api/auth/email/verify', { token }), status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: (world) => world.http.post('/api/auth/email/verify', { token: 'made up' }),
+      VALIDATION_ERROR: (world) => world.http.post('/api/auth/email/verify', {}),
+    },
+  },
+};
 
 const auth: Record<string, Case> = {
   'POST /api/auth/signup': {
@@ -348,6 +420,7 @@ const commands: Record<string, Case> = {
 export const cases: Record<string, Case> = {
   ...auth,
   ...secondFactorCases,
+  ...passwords,
   ...screens,
   ...commands,
   ...deadLetters,

@@ -57,8 +57,13 @@ export class People {
 
   /** The profile as its owner sees it. */
   profile(row: ProfileRow): User {
+    return toUser(row, this.addressOf(row));
+  }
+
+  /** Somebody's address, decrypted. */
+  addressOf(row: Pick<ProfileRow, 'id' | 'keyId' | 'wrapped' | 'emailEnc'>): string {
     const key = this.#ring.unwrap(subjectKeyPlace(row.id), row);
-    return toUser(row, openText(key, emailPlace(row.id), row.emailEnc));
+    return openText(key, emailPlace(row.id), row.emailEnc);
   }
 
   /** A person's secret under their own key. */

@@ -4,6 +4,7 @@ import { randomToken } from '../../platform/ids.js';
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from '../logins/sign-in.js';
+import { assertAcceptablePassword } from '../passwords/acceptable.js';
 import {
   deleteSetupTokens,
   insertSetupToken,
@@ -33,7 +34,7 @@ export async function makeSetupToken(core: Core): Promise<string | undefined> {
 
 /**
  * Makes the first administrator by the one-time link. Every link is void once there is one.
- * @throws AUTH_ERROR for a link that is wrong, old or used; CONFLICT for a taken address; BUSY
+ * @throws AUTH_ERROR for a link that is wrong, old or used; VALIDATION_ERROR naming password; CONFLICT for a taken address; BUSY
  */
 export async function setup(
   core: Core,
@@ -44,6 +45,7 @@ export async function setup(
   const hash = hashOf(input.token);
   const usable = (await isSetupTokenValid(core.database, hash, core.now())) && (await isSetupNeeded(core));
   if (!usable) return refuse(core, origin);
+  assertAcceptablePassword(input.password, { ...input, serviceName: core.config.serviceName });
   const passwordHash = await core.passwords.hash(input.password);
   const signedIn = await core.database
     .transaction(async (tx) => {

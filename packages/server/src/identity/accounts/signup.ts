@@ -2,8 +2,10 @@ import { BongsuError } from '@bongsu/protocol';
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from '../logins/sign-in.js';
+import { assertAcceptablePassword } from '../passwords/acceptable.js';
 import { findCredentials } from '../store/users.js';
 import { asConflict, createAccount } from './accounts.js';
+import { awaitVerification } from './pending-signup.js';
 
 export interface SignupInput {
   /** Normalised. */
@@ -12,9 +14,27 @@ export interface SignupInput {
   username: string;
 }
 
-/** @throws FORBIDDEN when sign-up is closed, CONFLICT for a taken address, BUSY */
-export async function signup(core: Core, input: SignupInput, origin: Origin): Promise<SignedInLogin> {
-  if (core.config.signup === 'closed') throw new BongsuError('FORBIDDEN');
+/**
+ * A new account, signed in; or, with EMAIL_VERIFICATION=required, a mail to the address, whether or not it is taken.
+ * @throws FORBIDDEN when sign-up is closed, VALIDATION_ERROR naming password, CONFLICT for a taken address, BUSY
+ */
+export async function signup(
+  core: Core,
+  input: SignupInput,
+  origin: Origin,
+): Promise<SignedInLogin | 'verification-required'> {
+  const { signup: state, emailVerification, serviceName } = core.config;
+  if (state === 'closed') throw new BongsuError('FORBIDDEN');
+  assertAcceptablePassword(input.password, { ...input, serviceName });
+  if (emailVerification === 'off') return signUpAtOnce(core, input, origin);
+  const { email, username } = input;
+  // Hashed in any case, so that a taken address costs the same.
+  const passwordHash = await core.passwords.hash(input.password);
+  core.errands.add('signup', () => awaitVerification(core, { email, username, passwordHash }, origin));
+  return 'verification-required';
+}
+
+async function signUpAtOnce(core: Core, input: SignupInput, origin: Origin): Promise<SignedInLogin> {
   const { email, username } = input;
   const taken = await findCredentials(core.database, core.people().indexOf(email));
   if (taken) return refuseTaken(core, origin, taken.id);

@@ -3,6 +3,7 @@ import { csrfMiddleware } from '../../guards/csrf.js';
 import type { Core } from '../core.js';
 import { csrfOptions } from './cookies.js';
 import { mfaRoutes } from './mfa.js';
+import { passwordRoutes } from './passwords.js';
 import { profileRoutes } from './profile.js';
 import { signInRoutes } from './sign-in.js';
 import { tokenRoutes } from './tokens.js';
@@ -17,6 +18,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     tokenRoutes(app, core);
     profileRoutes(app, core);
     mfaRoutes(app, core);
+    passwordRoutes(app, core);
   };
 }
 

@@ -1,4 +1,11 @@
-import { LoginAnswerSchema, LoginSchema, SetupSchema, SignedInSchema, SignupSchema } from '@bongsu/protocol';
+import {
+  LoginAnswerSchema,
+  LoginSchema,
+  SetupSchema,
+  SignedInSchema,
+  SignupSchema,
+  VerificationRequiredSchema,
+} from '@bongsu/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -18,18 +25,24 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
     {
       config: open,
       schema: describe(
-        'Make an account and sign in',
+        'Make an account and sign in; with EMAIL_VERIFICATION=required mail a link to the address instead',
         ['VALIDATION_ERROR', 'FORBIDDEN', 'CSRF_ERROR', 'CONFLICT', 'BUSY'],
         {
           body: SignupSchema,
-          response: { 201: SignedInSchema, ...refusals(400, 403, 409, 503) },
+          response: {
+            201: SignedInSchema,
+            202: VerificationRequiredSchema,
+            ...refusals(400, 403, 409, 503),
+          },
         },
       ),
     },
     async (request, reply) => {
-      return reply
-        .status(201)
-        .send(signedIn(core, request, reply, await signup(core, request.body, request.origin)));
+      const result = await signup(core, request.body, request.origin);
+      if (result === 'verification-required') {
+        return reply.status(202).send({ verificationRequired: true });
+      }
+      return reply.status(201).send(signedIn(core, request, reply, result));
     },
   );
   typed.post(

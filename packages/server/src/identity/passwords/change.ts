@@ -1,0 +1,96 @@
+import { AuthenticationError, RateLimitError, ValidationError } from '@bongsu/protocol';
+import type { Queryable } from '../../platform/database/database.js';
+import type { Origin, UserPrincipal } from '../../platform/principal.js';
+import type { Core } from '../core.js';
+import { endLogins } from '../logins/end-logins.js';
+import { ownEvent } from '../logins/sign-in.js';
+import { type AttemptLimit, countAttempt, refundAttempt } from '../store/attempts.js';
+import {
+  findPasswordOwner,
+  type PasswordOwner,
+  setPassword,
+  voidChallenges,
+  voidResetTokens,
+} from '../store/passwords.js';
+import type { Revocation } from '../store/revocations.js';
+import { lockCredentials } from '../store/users.js';
+import { assertAcceptablePassword, type PasswordContext } from './acceptable.js';
+
+export interface PasswordChange {
+  currentPassword: string;
+  password: string;
+}
+
+const GUESSES: AttemptLimit = { scope: 'password-change', limit: 10, windowMs: 15 * 60_000 };
+
+/**
+ * A new password, by somebody who knows the present one. All other logins end, with their sockets; this one goes on. A wrong
+ * present password is a fault of the input and no AUTH_ERROR: that would tell an SDK that its login is over.
+ * @throws VALIDATION_ERROR naming currentPassword or password; RATE_LIMIT after ten wrong ones; BUSY
+ */
+export async function changePassword(
+  core: Core,
+  principal: UserPrincipal,
+  { currentPassword, password }: PasswordChange,
+  origin: Origin,
+): Promise<void> {
+  const owner = await findPasswordOwner(core.database, principal.userId);
+  if (!owner) throw new AuthenticationError('TOKEN_REVOKED');
+  assertAcceptablePassword(password, contextOf(core, owner));
+  if (!(await isRight(core, owner, currentPassword))) return refuse(core, principal, origin);
+  if (password.normalize('NFKC') === currentPassword.normalize('NFKC')) {
+    throw new ValidationError([{ path: 'password', message: 'must be another one than before' }]);
+  }
+  const passwordHash = await core.passwords.hash(password);
+  const revocations = await core.database.transaction(async (tx) => {
+    // Undefined when another change was first: the password that was checked is not the present one any more.
+    if (!(await lockCredentials(tx, owner.id, owner.passwordHash ?? ''))) return undefined;
+    await core.recordAudit(tx, ownEvent('authn_password_change', principal, origin));
+    return replacePassword(core, tx, owner.id, passwordHash, principal.sessionId);
+  });
+  if (!revocations) return refuse(core, principal, origin);
+  core.feed.committed(revocations);
+  core.notices.send('password-changed', owner.id);
+}
+
+/** What every new password brings with it, in the transaction that holds the user's row. */
+export async function replacePassword(
+  core: Core,
+  tx: Queryable,
+  userId: string,
+  passwordHash: string,
+  keptSession?: string,
+): Promise<Revocation[]> {
+  const at = core.now();
+  await setPassword(tx, userId, passwordHash, at);
+  await voidResetTokens(tx, userId, at);
+  await voidChallenges(tx, userId, at);
+  return endLogins(core, tx, userId, {
+    reason: 'password',
+    ...(keptSession === undefined ? {} : { except: keptSession }),
+  });
+}
+
+export function contextOf(core: Core, owner: PasswordOwner): PasswordContext {
+  const { serviceName } = core.config;
+  return { email: core.people().addressOf(owner), username: owner.username, serviceName };
+}
+
+/** A stolen access token is no way to find out the password: guesses are counted before they are looked at. */
+async function isRight(core: Core, { id, passwordHash }: PasswordOwner, guess: string): Promise<boolean> {
+  const key = core.hashes().hash('lockout', `password-change/${id}`);
+  const waitMs = await countAttempt(core.database, GUESSES, key, core.now());
+  if (waitMs !== undefined) throw new RateLimitError(waitMs);
+  const right = await core.passwords.verify(guess, passwordHash);
+  if (right) await refundAttempt(core.database, GUESSES.scope, key);
+  return right;
+}
+
+async function refuse(core: Core, principal: UserPrincipal, origin: Origin): Promise<never> {
+  await core.recordAudit(core.database, {
+    ...ownEvent('authn_password_change_fail', principal, origin),
+    outcome: 'failure',
+    reason: 'credentials',
+  });
+  throw new ValidationError([{ path: 'currentPassword', message: 'is not right' }]);
+}

@@ -1,0 +1,69 @@
+import { AuthenticationError } from '@bongsu/protocol';
+import type { Queryable } from '../../platform/database/database.js';
+import type { Origin } from '../../platform/principal.js';
+import type { Core } from '../core.js';
+import { revokeIds } from '../logins/end-logins.js';
+import { anonymousFailure, ownEvent } from '../logins/sign-in.js';
+import { hashMailToken } from '../mail/links.js';
+import {
+  deleteSecondFactors,
+  findResetOwner,
+  lockPasswordOwner,
+  markEmailVerified,
+  revokeApiKeys,
+  useResetToken,
+} from '../store/passwords.js';
+import type { Revocation } from '../store/revocations.js';
+import { assertAcceptablePassword } from './acceptable.js';
+import { contextOf, replacePassword } from './change.js';
+
+/**
+ * A new password, by somebody who reads the mail of the address. Ends all logins and opens none: logging in asks for the second
+ * factor as ever. A password that is refused leaves the link usable.
+ * @throws AUTH_ERROR for a link that is wrong, old or used; VALIDATION_ERROR naming password; BUSY
+ */
+export async function resetPassword(
+  core: Core,
+  { token, password }: { token: string; password: string },
+  origin: Origin,
+): Promise<void> {
+  const hash = hashMailToken(token);
+  const owner = await findResetOwner(core.database, hash, core.now());
+  if (!owner) return refuse(core, origin);
+  assertAcceptablePassword(password, contextOf(core, owner));
+  const passwordHash = await core.passwords.hash(password);
+  const revocations = await core.database.transaction(async (tx) => {
+    const locked = await lockPasswordOwner(tx, owner.id);
+    if (!locked || !(await useResetToken(tx, hash, core.now()))) return undefined;
+    const planted = locked.emailVerifiedAt === null ? await removePlanted(core, tx, owner.id) : [];
+    await markEmailVerified(tx, owner.id, core.now());
+    await core.recordAudit(tx, ownEvent('authn_password_reset', { userId: owner.id }, origin));
+    return [...planted, ...(await replacePassword(core, tx, owner.id, passwordHash))];
+  });
+  if (!revocations) return refuse(core, origin, owner.id);
+  core.feed.committed(revocations);
+  core.notices.send('password-reset', owner.id);
+}
+
+/**
+ * Nobody had shown yet that the address is theirs: whoever signed up with it may have been a stranger, and left a way back in
+ * or a second factor that locks the owner out (GHSA-qq9h-g4jm-xgf3).
+ */
+async function removePlanted(core: Core, tx: Queryable, userId: string): Promise<Revocation[]> {
+  await deleteSecondFactors(tx, userId);
+  const keys = await revokeApiKeys(tx, userId, core.now());
+  return revokeIds(
+    core,
+    tx,
+    keys.map((id) => `key:${id}`),
+    'password',
+  );
+}
+
+async function refuse(core: Core, origin: Origin, userId?: string): Promise<never> {
+  await core.recordAudit(
+    core.database,
+    anonymousFailure('authn_password_reset_fail', 'link', origin, userId),
+  );
+  throw new AuthenticationError();
+}

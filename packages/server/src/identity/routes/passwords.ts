@@ -1,0 +1,115 @@
+import {
+  AcceptedMailSchema,
+  AuthOptionsSchema,
+  ChangePasswordSchema,
+  DoneSchema,
+  ForgotPasswordSchema,
+  ResetPasswordSchema,
+  VerifyEmailSchema,
+} from '@bongsu/protocol';
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { authOptions } from '../accounts/auth-options.js';
+import { verifyEmail } from '../accounts/verify-email.js';
+import type { Core } from '../core.js';
+import { changePassword } from '../passwords/change.js';
+import { forgotPassword } from '../passwords/forgot.js';
+import { resetPassword } from '../passwords/reset.js';
+import { describe, open, personOf, refusals } from './describe.js';
+
+const done = { success: true } as const;
+
+/** What is done with a password, or by a link from a mail. */
+export function passwordRoutes(app: FastifyInstance, core: Core): void {
+  changeRoute(app, core);
+  mailRoutes(app, core);
+}
+
+function changeRoute(app: FastifyInstance, core: Core): void {
+  app.withTypeProvider<ZodTypeProvider>().post(
+    '/users/me/password',
+    {
+      config: { right: 'password.change', limit: 'general' },
+      schema: describe(
+        'Change my password; all my other logins end',
+        [
+          'VALIDATION_ERROR',
+          'AUTH_ERROR',
+          'TOKEN_EXPIRED',
+          'TOKEN_REVOKED',
+          'FORBIDDEN',
+          'STEP_UP_REQUIRED',
+          'RATE_LIMIT',
+          'BUSY',
+        ],
+        {
+          body: ChangePasswordSchema,
+          response: { 200: DoneSchema, ...refusals(400, 401, 403, 429, 503) },
+        },
+      ),
+    },
+    async (request) => {
+      await changePassword(core, personOf(request), request.body, request.origin);
+      return done;
+    },
+  );
+}
+
+function mailRoutes(app: FastifyInstance, core: Core): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  typed.get(
+    '/auth/options',
+    {
+      config: open,
+      schema: describe('What is possible before one is signed in', [], {
+        response: { 200: AuthOptionsSchema },
+      }),
+    },
+    async () => authOptions(core),
+  );
+  typed.post(
+    '/auth/password/forgot',
+    {
+      config: open,
+      schema: describe(
+        'Mail a link that sets a new password; the same answer whether or not anybody has the address',
+        ['VALIDATION_ERROR', 'BUSY'],
+        { body: ForgotPasswordSchema, response: { 202: AcceptedMailSchema, ...refusals(400, 503) } },
+      ),
+    },
+    async (request, reply) => {
+      await forgotPassword(core, request.body.email, request.origin);
+      return reply.status(202).send({ accepted: true });
+    },
+  );
+  typed.post(
+    '/auth/password/reset',
+    {
+      config: open,
+      schema: describe(
+        'Set a new password by the link of a mail; all logins end',
+        ['VALIDATION_ERROR', 'AUTH_ERROR', 'BUSY'],
+        { body: ResetPasswordSchema, response: { 200: DoneSchema, ...refusals(400, 401, 503) } },
+      ),
+    },
+    async (request) => {
+      await resetPassword(core, request.body, request.origin);
+      return done;
+    },
+  );
+  typed.post(
+    '/auth/email/verify',
+    {
+      config: open,
+      schema: describe(
+        'Verify the address of a sign-up by the link of a mail',
+        ['VALIDATION_ERROR', 'AUTH_ERROR'],
+        { body: VerifyEmailSchema, response: { 200: DoneSchema, ...refusals(400, 401) } },
+      ),
+    },
+    async (request) => {
+      await verifyEmail(core, request.body.token, request.origin);
+      return done;
+    },
+  );
+}
