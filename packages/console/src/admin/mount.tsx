@@ -11,7 +11,7 @@ import { createServices } from '../api/services.js';
 import { createI18n } from '../i18n/i18n.js';
 import { createAdminRouter } from './router.js';
 import { ServicesProvider } from './services.js';
-import { StepUpDialog } from './step-up-dialog.js';
+import { StepUp } from './step-up.js';
 import { theme } from './theme.js';
 
 /** Shared with public/color-scheme.js, which reads it before the first paint. */
@@ -55,7 +55,7 @@ export function mountAdmin(root: HTMLElement): void {
             <ServicesProvider services={services}>
               <Modal.Stack>
                 <RouterProvider router={router} />
-                <StepUpDialog />
+                <StepUp />
               </Modal.Stack>
             </ServicesProvider>
           </QueryClientProvider>

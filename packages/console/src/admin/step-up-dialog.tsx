@@ -1,5 +1,4 @@
 import { Button, Modal } from '@mantine/core';
-import { useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ProofDue } from '../api/step-up.js';
 import { CodeField } from '../components/code-field.js';
@@ -12,10 +11,9 @@ import { useMfaState } from './identity-queries.js';
 import { useServices } from './services.js';
 
 /** The one place where somebody proves anew who they are; what asked for it goes on by itself. */
-export function StepUpDialog() {
+export function StepUpDialog({ due }: { due: ProofDue | undefined }) {
   const { t } = useTranslation();
   const { stepUp } = useServices();
-  const due = useSyncExternalStore(stepUp.subscribe, () => stepUp.due);
   return (
     <Modal
       stackId="step-up"

@@ -37,6 +37,12 @@ export function isWorthRetry({ code }: Problem): boolean {
   return code === 'NETWORK' || code === 'INTERNAL_ERROR' || ERRORS[code].retryable;
 }
 
+/** How often a code of the second step may still be wrong; 0 when the log-in has to begin anew. */
+export function triesLeft(error: unknown): number {
+  const details = error instanceof BongsuError ? error.details : undefined;
+  return isRecord(details) && typeof details.triesLeft === 'number' ? details.triesLeft : 0;
+}
+
 /** The SDK keeps what fetch threw as the cause; an UNAVAILABLE that the server said has none. */
 function isUnanswered(error: BongsuError): boolean {
   return error.code === 'UNAVAILABLE' && error.cause !== undefined;

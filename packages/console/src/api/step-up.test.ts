@@ -88,6 +88,10 @@ describe('a fresh proof', () => {
     await asked(stepUp);
     stepUp.dismiss();
     await expect(ended).rejects.toMatchObject({ code: 'STEP_UP_REQUIRED' });
+    const unasked = api.endLogin('two');
+    await asked(stepUp);
+    stepUp.dismiss(new BongsuError('UNAVAILABLE'));
+    await expect(unasked).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     const again = api.endLogin('two');
     await asked(stepUp);
     await stepUp.prove({ password: 'right' });

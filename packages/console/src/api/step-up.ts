@@ -70,11 +70,11 @@ export class StepUp {
     if (this.#waiting?.over === waiting.over) this.#set(undefined);
   }
 
-  /** What waits fails as it was answered. */
-  dismiss(): void {
+  /** What waits fails: as it was answered, or with the reason why nobody could be asked. */
+  dismiss(reason?: BongsuError): void {
     const waiting = this.#waiting;
     this.#set(undefined);
-    waiting?.reject(undefined);
+    waiting?.reject(reason);
   }
 
   async #proof(refusal: unknown, password: string | undefined): Promise<void> {
@@ -101,8 +101,8 @@ export class StepUp {
   }
 
   async #shared(waiting: Waiting, refusal: unknown): Promise<void> {
-    await waiting.over.catch(() => {
-      throw refusal;
+    await waiting.over.catch((reason: unknown) => {
+      throw reason ?? refusal;
     });
   }
 

@@ -24,7 +24,8 @@ export function PasswordForm({ email }: { email: string }) {
       void queryClient.invalidateQueries({ queryKey: identityKeys.logins });
     },
   );
-  const wrong = submit.problem?.code === 'AUTH_ERROR';
+  const refused = submit.problem?.code === 'AUTH_ERROR';
+  const wrong = refused || submit.errorOf('currentPassword') !== null;
   return (
     <section className={`${page.panel} ${styles.section}`} aria-labelledby="password">
       <div>
@@ -37,10 +38,10 @@ export function PasswordForm({ email }: { email: string }) {
         <PasswordField
           name="currentPassword"
           label={t('password.current')}
-          error={wrong ? t('stepUp.wrongPassword') : submit.errorOf('currentPassword')}
+          error={wrong ? t('stepUp.wrongPassword') : null}
         />
         <NewPasswordField label={t('password.new')} error={submit.errorOf('password')} />
-        <ProblemNote problem={wrong ? undefined : submit.problem} />
+        <ProblemNote problem={refused ? undefined : submit.problem} />
         <Button type="submit" variant="default" loading={submit.pending} className={styles.submit}>
           {t('password.submit')}
         </Button>

@@ -25,7 +25,11 @@ export function SecondFactor() {
   const queryClient = useQueryClient();
   const [doing, setDoing] = useState<Doing>();
   const [removed, setRemoved] = useState(false);
-  const readAgain = () => void queryClient.invalidateQueries({ queryKey: identityKeys.mfa });
+  /** A change of the second factor ends the other logins. */
+  function readAgain() {
+    void queryClient.invalidateQueries({ queryKey: identityKeys.mfa });
+    void queryClient.invalidateQueries({ queryKey: identityKeys.logins });
+  }
   function showCodes(codes: string[]) {
     readAgain();
     setRemoved(false);

@@ -12,15 +12,20 @@ import { useSubmit } from '../../components/use-submit.js';
 import { inGroups, plainCode } from '../../format/format.js';
 import styles from './profile-page.module.css';
 import { QrCode } from './qr-code.js';
+import type { QrPath } from './qr-path.js';
 
 interface SetUpTotpProps {
   onCancel(): void;
   onDone(recoveryCodes: string[]): void;
 }
 
+interface Enrolment extends TotpEnrolment {
+  qr: QrPath;
+}
+
 /** Password, then the secret, then a code that shows that the app has it. Nothing counts before that. */
 export function SetUpTotp({ onCancel, onDone }: SetUpTotpProps) {
-  const [enrolment, setEnrolment] = useState<TotpEnrolment>();
+  const [enrolment, setEnrolment] = useState<Enrolment>();
   return enrolment ? (
     <Scan enrolment={enrolment} onCancel={onCancel} onDone={onDone} />
   ) : (
@@ -28,10 +33,15 @@ export function SetUpTotp({ onCancel, onDone }: SetUpTotpProps) {
   );
 }
 
-function Begin({ onCancel, onBegun }: { onCancel(): void; onBegun(enrolment: TotpEnrolment): void }) {
+function Begin({ onCancel, onBegun }: { onCancel(): void; onBegun(enrolment: Enrolment): void }) {
   const { t } = useTranslation();
   const { api } = useServices();
-  const submit = useSubmit(({ password = '' }) => api.beginTotp(password), onBegun);
+  const submit = useSubmit(async ({ password = '' }) => {
+    // Loaded now, because nobody else needs it.
+    const { qrPath } = await import('./qr-path.js');
+    const enrolment = await api.beginTotp(password);
+    return { ...enrolment, qr: qrPath(enrolment.otpauthUrl) };
+  }, onBegun);
   const wrong = submit.problem?.code === 'AUTH_ERROR';
   return (
     <form className={styles.narrow} onSubmit={submit.onSubmit} noValidate>
@@ -53,7 +63,7 @@ function Begin({ onCancel, onBegun }: { onCancel(): void; onBegun(enrolment: Tot
   );
 }
 
-function Scan({ enrolment, onCancel, onDone }: SetUpTotpProps & { enrolment: TotpEnrolment }) {
+function Scan({ enrolment, onCancel, onDone }: SetUpTotpProps & { enrolment: Enrolment }) {
   const { t } = useTranslation();
   const { api } = useServices();
   const submit = useSubmit(
@@ -61,9 +71,11 @@ function Scan({ enrolment, onCancel, onDone }: SetUpTotpProps & { enrolment: Tot
     ({ recoveryCodes }) => onDone(recoveryCodes),
   );
   const wrong = submit.problem?.code === 'AUTH_ERROR';
+  // The secret waited too long, or another one was begun elsewhere.
+  const over = submit.problem?.code === 'CONFLICT';
   return (
     <div className={styles.scan}>
-      <QrCode text={enrolment.otpauthUrl} label={t('mfa.qr')} />
+      <QrCode code={enrolment.qr} label={t('mfa.qr')} />
       <ol className={styles.steps}>
         <li>{t('mfa.step1')}</li>
         <li>
@@ -77,10 +89,10 @@ function Scan({ enrolment, onCancel, onDone }: SetUpTotpProps & { enrolment: Tot
             <p>{t('mfa.step3')}</p>
             <CodeField
               recovery={false}
-              error={wrong ? t('mfa.wrongFirstCode') : submit.errorOf('code')}
+              error={over ? t('mfa.beginAgain') : wrong ? t('mfa.wrongFirstCode') : submit.errorOf('code')}
               autoFocus
             />
-            <ProblemNote problem={wrong ? undefined : submit.problem} />
+            <ProblemNote problem={wrong || over ? undefined : submit.problem} />
             <div className={styles.buttons}>
               <Button type="submit" loading={submit.pending}>
                 {t('mfa.confirm')}

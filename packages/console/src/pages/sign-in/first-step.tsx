@@ -11,14 +11,14 @@ import { useSubmit } from '../../components/use-submit.js';
 
 interface FirstStepProps {
   next: string | undefined;
-  /** The second step took too long. */
-  late: boolean;
+  /** The second step took too long, or too many tries. */
+  over: boolean;
   onChallenge(challenge: MfaChallenge): void;
   onDone(): void;
 }
 
 /** Address and password. */
-export function FirstStep({ next, late, onChallenge, onDone }: FirstStepProps) {
+export function FirstStep({ next, over, onChallenge, onDone }: FirstStepProps) {
   const { t } = useTranslation();
   const { session } = useServices();
   const { data: options } = useAuthOptions();
@@ -30,9 +30,9 @@ export function FirstStep({ next, late, onChallenge, onDone }: FirstStepProps) {
   return (
     <>
       <h1>{t('signIn.title')}</h1>
-      {late ? (
+      {over ? (
         <p role="status" className={form.lead}>
-          {t('signIn.late')}
+          {t('signIn.over')}
         </p>
       ) : null}
       <form className={form.form} onSubmit={submit.onSubmit} noValidate>

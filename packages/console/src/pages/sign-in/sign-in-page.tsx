@@ -14,11 +14,11 @@ export function SignInPage() {
   const { next } = route.useSearch();
   const navigate = useNavigate();
   const [challenge, setChallenge] = useState<MfaChallenge>();
-  const [late, setLate] = useState(false);
+  const [over, setOver] = useState(false);
   usePageTitle(t('signIn.title'));
   const enter = () => void navigate({ href: next ?? '/screens' });
-  function startAgain(tooLate: boolean) {
-    setLate(tooLate);
+  function startAgain(isOver: boolean) {
+    setOver(isOver);
     setChallenge(undefined);
   }
   return (
@@ -26,7 +26,7 @@ export function SignInPage() {
       {challenge ? (
         <SecondStep challenge={challenge} onDone={enter} onStartAgain={startAgain} />
       ) : (
-        <FirstStep next={next} late={late} onChallenge={setChallenge} onDone={enter} />
+        <FirstStep next={next} over={over} onChallenge={setChallenge} onDone={enter} />
       )}
     </Quiet>
   );
