@@ -1,0 +1,43 @@
+import type { Page } from 'playwright-core';
+
+export interface Person {
+  email: string;
+  username: string;
+  password: string;
+}
+
+/** An account over the public API, without a browser. */
+export async function signUp(url: string, person: Person): Promise<void> {
+  const response = await fetch(`${url}/api/auth/signup`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(person),
+  });
+  if (response.status !== 201) throw new Error(`sign-up answered ${response.status}`);
+}
+
+/** Address and password, and the button. What comes next is for the test to see. */
+export async function giveCredentials(page: Page, url: string, person: Person): Promise<void> {
+  await page.goto(`${url}/sign-in`);
+  await page.getByLabel('Email address').fill(person.email);
+  await page.getByLabel('Password', { exact: true }).fill(person.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Signed in, where no second factor is on. */
+export async function signIn(page: Page, url: string, person: Person): Promise<void> {
+  await giveCredentials(page, url, person);
+  await page.getByRole('heading', { name: 'Screens', level: 1 }).waitFor();
+}
+
+/** A page of the account menu. */
+export async function openFromMenu(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: /^Account of/ }).click();
+  await page.getByRole('menuitem', { name, exact: true }).click();
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+}
+
+/** The section of a page that has this heading. */
+export function section(page: Page, name: string) {
+  return page.getByRole('region', { name });
+}
