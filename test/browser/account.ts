@@ -6,14 +6,17 @@ export interface Person {
   password: string;
 }
 
-/** An account over the public API, without a browser. */
+/** An account over the public API, without a browser, and without the login that comes with it. */
 export async function signUp(url: string, person: Person): Promise<void> {
-  const response = await fetch(`${url}/api/auth/signup`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(person),
-  });
-  if (response.status !== 201) throw new Error(`sign-up answered ${response.status}`);
+  const { refreshToken } = await post(`${url}/api/auth/signup`, person);
+  await post(`${url}/api/auth/logout`, { refreshToken });
+}
+
+async function post(url: string, body: object): Promise<Record<string, unknown>> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as Record<string, unknown>;
 }
 
 /** Address and password, and the button. What comes next is for the test to see. */

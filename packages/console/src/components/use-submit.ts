@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query';
-import { type FormEvent, useRef } from 'react';
+import { type FormEvent, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { toProblem } from '../api/problem.js';
 import { useCountdown } from './use-countdown.js';
@@ -19,12 +19,12 @@ export function useSubmit<Result>(
   const all = mutation.error ? toProblem(mutation.error) : undefined;
   const retriesItself = all?.code === 'BUSY' && all.retryAfterMs !== undefined;
   useCountdown(mutation.error, retriesItself ? all?.retryAfterMs : undefined, () => {
-    if (mutation.variables) send(mutation.variables);
+    if (mutation.variables) mutation.mutate(mutation.variables);
   });
-
-  function send(fields: Record<string, string>) {
-    mutation.mutate(fields, { onError: () => sent.current && focusFirstFault(sent.current) });
-  }
+  // Where the eyes of somebody with a keyboard should go: the first field that was refused.
+  useEffect(() => {
+    if (mutation.error) sent.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [mutation.error]);
 
   function onSubmit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -32,7 +32,7 @@ export function useSubmit<Result>(
     const fields: Record<string, string> = {};
     for (const [name, value] of new FormData(form)) if (typeof value === 'string') fields[name] = value;
     sent.current = form;
-    send(fields);
+    mutation.mutate(fields);
   }
 
   function faultOf(field: string): string | undefined {
@@ -53,9 +53,4 @@ export function useSubmit<Result>(
     },
     reset: mutation.reset,
   };
-}
-
-/** Where the eyes of somebody with a keyboard should go: the first field that was refused. */
-function focusFirstFault(form: HTMLFormElement): void {
-  requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
 }
