@@ -19,11 +19,13 @@ export class ServerProcess {
   private constructor(
     readonly url: string,
     private readonly dataDir: string,
+    private readonly settings: Record<string, string>,
   ) {}
 
-  static async prepare(): Promise<ServerProcess> {
+  /** `settings`: what it is started with besides its port and its own data folder. */
+  static async prepare(settings: Record<string, string> = {}): Promise<ServerProcess> {
     const dataDir = await mkdtemp(join(tmpdir(), 'bongsu-journey-'));
-    return new ServerProcess(`http://127.0.0.1:${await freePort()}`, dataDir);
+    return new ServerProcess(`http://127.0.0.1:${await freePort()}`, dataDir, settings);
   }
 
   /** Resolves when the server is ready. @throws with its output when it ends before */
@@ -36,6 +38,7 @@ export class ServerProcess {
         HOST: '127.0.0.1',
         PORT: new URL(this.url).port,
         DATA_DIR: this.dataDir,
+        ...this.settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -38,6 +38,15 @@ export function AccountMenu({ user }: { user: User }) {
         <Menu.Item component={Link} {...{ to: '/profile' }}>
           {t('profile.title')}
         </Menu.Item>
+        <Menu.Item component={Link} {...{ to: '/api-keys' }}>
+          {t('apiKeys.title')}
+        </Menu.Item>
+        {user.role === 'admin' ? (
+          <Menu.Item component={Link} {...{ to: '/users' }}>
+            {t('users.title')}
+          </Menu.Item>
+        ) : null}
+        <Menu.Divider />
         <Menu.Item onClick={() => void signOut()}>{t('account.signOut')}</Menu.Item>
       </Menu.Dropdown>
     </Menu>

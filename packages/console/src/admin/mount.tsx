@@ -1,6 +1,6 @@
 import '../styles/mantine.css';
 import { BongsuError } from '@bongsu/protocol';
-import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
+import { localStorageColorSchemeManager, MantineProvider, Modal } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
@@ -11,6 +11,7 @@ import { createServices } from '../api/services.js';
 import { createI18n } from '../i18n/i18n.js';
 import { createAdminRouter } from './router.js';
 import { ServicesProvider } from './services.js';
+import { StepUp } from './step-up.js';
 import { theme } from './theme.js';
 
 /** Shared with public/color-scheme.js, which reads it before the first paint. */
@@ -21,7 +22,13 @@ export function mountAdmin(root: HTMLElement): void {
   const i18n = createI18n();
   const services = createServices();
   const { session, live } = services;
-  const queryClient = new QueryClient({ defaultOptions: { queries: { retry: worthAnotherTry } } });
+  const queryClient = new QueryClient({
+    defaultOptions: {
+      queries: { retry: worthAnotherTry },
+      // Passwords go in and keys come out of them: forgotten with the form, not minutes later.
+      mutations: { gcTime: 0 },
+    },
+  });
   const router = createAdminRouter({ session, queryClient });
   // Signing in or out changes what every route may show.
   let signedIn: string | undefined;
@@ -46,7 +53,10 @@ export function mountAdmin(root: HTMLElement): void {
         >
           <QueryClientProvider client={queryClient}>
             <ServicesProvider services={services}>
-              <RouterProvider router={router} />
+              <Modal.Stack>
+                <RouterProvider router={router} />
+                <StepUp />
+              </Modal.Stack>
             </ServicesProvider>
           </QueryClientProvider>
         </MantineProvider>

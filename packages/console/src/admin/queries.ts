@@ -9,7 +9,7 @@ const PENDING_REFRESH_MS = 10_000;
 /** No event tells of a command that only waits, or of what others sent. */
 const COMMANDS_REFRESH_MS = 10_000;
 const LETTERS_REFRESH_MS = 60_000;
-const PAGE_SIZE = 25;
+export const PAGE_SIZE = 25;
 
 export interface LettersAsked {
   screenId?: string;
@@ -114,7 +114,7 @@ export function useDeadLetterStats() {
   );
 }
 
-const paging = {
+export const paging = {
   initialPageParam: undefined as string | undefined,
   getNextPageParam: ({ nextCursor }: Page<unknown>) => nextCursor ?? undefined,
 };
@@ -125,7 +125,7 @@ function whileShort(pages: readonly unknown[] | undefined, everyMs: number): num
 }
 
 /** Without the parts that are undefined. */
-function given<Parts extends Record<string, string | undefined>>(
+export function given<Parts extends Record<string, string | undefined>>(
   parts: Parts,
 ): { [Name in keyof Parts]?: string } {
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as {

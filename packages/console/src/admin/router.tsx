@@ -68,6 +68,22 @@ const signUp = createRoute({
   path: '/sign-up',
   component: lazyRouteComponent(() => import('../pages/sign-up/sign-up-page.js'), 'SignUpPage'),
 });
+const forgot = createRoute({
+  getParentRoute: () => signedOut,
+  path: '/forgot',
+  component: lazyRouteComponent(() => import('../pages/forgot/forgot-page.js'), 'ForgotPage'),
+});
+// Links of mails, whoever is signed in here meanwhile.
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: '/reset',
+  component: lazyRouteComponent(() => import('../pages/reset/reset-page.js'), 'ResetPage'),
+});
+const verify = createRoute({
+  getParentRoute: () => root,
+  path: '/verify',
+  component: lazyRouteComponent(() => import('../pages/verify/verify-page.js'), 'VerifyPage'),
+});
 const setup = createRoute({
   getParentRoute: () => root,
   path: '/setup',
@@ -151,6 +167,16 @@ const profile = createRoute({
   path: '/profile',
   component: lazyRouteComponent(() => import('../pages/profile/profile-page.js'), 'ProfilePage'),
 });
+const apiKeys = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/api-keys',
+  component: lazyRouteComponent(() => import('../pages/api-keys/api-keys-page.js'), 'ApiKeysPage'),
+});
+const users = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/users',
+  component: lazyRouteComponent(() => import('../pages/users/users-page.js'), 'UsersPage'),
+});
 
 /** Any other address. Behind the sign-in, so that it has the navigation. */
 const notFound = createRoute({ getParentRoute: () => signedIn, path: '$', component: NotFoundPage });
@@ -158,7 +184,9 @@ const notFound = createRoute({ getParentRoute: () => signedIn, path: '$', compon
 const routeTree = root.addChildren([
   home,
   setup,
-  signedOut.addChildren([signIn, signUp]),
+  reset,
+  verify,
+  signedOut.addChildren([signIn, signUp, forgot]),
   signedIn.addChildren([
     screens,
     screenDetail,
@@ -167,6 +195,8 @@ const routeTree = root.addChildren([
     commandDetail,
     deadLetters,
     profile,
+    apiKeys,
+    users,
     notFound,
   ]),
 ]);

@@ -10,17 +10,16 @@ import type {
   RequeuedMany,
   Screen,
 } from '@bongsu/protocol';
+import { accountCalls, apiKeyCalls, mfaCalls, userCalls } from './identity-calls.js';
+import { type Page, query, type Request, withSignal } from './request.js';
+import type { StepUp } from './step-up.js';
 
-type Options = NonNullable<Parameters<ClientTokenManager['request']>[1]>;
+export type { Page } from './request.js';
 
-export interface Page<Item> {
-  items: Item[];
-  nextCursor: string | null;
-}
-
-/** The calls of the console, each one HTTP request. All throw BongsuError. */
-export function createApi(tokens: Pick<ClientTokenManager, 'request'>) {
-  const request = <T>(path: string, options?: Options) => tokens.request<T>(`/api${path}`, options);
+/** The calls of the console, each one HTTP request, two where a fresh proof is due in between. All throw BongsuError. */
+export function createApi(tokens: Pick<ClientTokenManager, 'request'>, stepUp: Pick<StepUp, 'guard'>) {
+  const request: Request = (path, { password, ...options } = {}) =>
+    stepUp.guard(() => tokens.request(`/api${path}`, options), password);
   return {
     async listScreens(signal?: AbortSignal): Promise<Screen[]> {
       const items: Screen[] = [];
@@ -57,10 +56,12 @@ export function createApi(tokens: Pick<ClientTokenManager, 'request'>) {
 
     ...commandCalls(request),
     ...deadLetterCalls(request),
+    ...accountCalls(request),
+    ...mfaCalls(request),
+    ...apiKeyCalls(request),
+    ...userCalls(request),
   };
 }
-
-type Request = <T>(path: string, options?: Options) => Promise<T>;
 
 function commandCalls(request: Request) {
   const one = (id: string, senderId: string | undefined) =>
@@ -110,14 +111,4 @@ export type Api = ReturnType<typeof createApi>;
 
 function path(screenId: string): string {
   return `/screens/${encodeURIComponent(screenId)}`;
-}
-
-/** "?a=1&b=2" of what is given; nothing when nothing is. */
-function query(parts: Record<string, string | null | undefined>): string {
-  const given = Object.entries(parts).flatMap(([name, value]) => (value ? [[name, value]] : []));
-  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
-}
-
-function withSignal(signal: AbortSignal | undefined): Options {
-  return signal ? { signal } : {};
 }

@@ -26,7 +26,12 @@ export class Live {
   #clockOffsetMs = 0;
   readonly #listeners = new Map<keyof LiveEvents, Set<(value: never) => void>>();
 
-  constructor(private readonly tokens: TokenSource) {}
+  /** A private field and no property: nothing that a script finds by walking over objects leads to the token. */
+  readonly #tokens: TokenSource;
+
+  constructor(tokens: TokenSource) {
+    this.#tokens = tokens;
+  }
 
   get state(): LinkState {
     return this.#state;
@@ -44,7 +49,7 @@ export class Live {
 
   open(): void {
     if (this.#client) return;
-    const client = connect({ url: location.origin, tokens: this.tokens });
+    const client = connect({ url: location.origin, tokens: this.#tokens });
     this.#client = client;
     client.on('state', ({ state, error }) => {
       // Who lost the connection has it again when one stands, not when one is tried: the page must not flicker in between.
@@ -87,7 +92,7 @@ export class Live {
   #reopen(closed: Client): void {
     if (this.#client !== closed) return;
     this.#client = undefined;
-    this.tokens.refresh().then(
+    this.#tokens.refresh().then(
       () => this.open(),
       // What is only refused for now is tried again by the socket, in the server's time.
       (error: unknown) => {

@@ -1,6 +1,6 @@
 import { BongsuError, RateLimitError, ValidationError } from '@bongsu/protocol';
 import { describe, expect, it } from 'vitest';
-import { isAway, toProblem } from './problem.js';
+import { isAway, toProblem, triesLeft } from './problem.js';
 
 describe('problems', () => {
   it('[SIG8] keeps the code, the wait and the faults of an error of the protocol', () => {
@@ -20,5 +20,11 @@ describe('problems', () => {
     expect(isAway(new BongsuError('UNAVAILABLE', { cause: new TypeError('Failed to fetch') }))).toBe(true);
     expect(isAway(new RateLimitError(1000))).toBe(true);
     expect(isAway(new BongsuError('AUTH_ERROR'))).toBe(false);
+  });
+
+  it('[USR2] a log-in goes on only where the server says that tries are left', () => {
+    expect(triesLeft(new BongsuError('AUTH_ERROR', { details: { triesLeft: 3 } }))).toBe(3);
+    expect(triesLeft(new BongsuError('AUTH_ERROR'))).toBe(0);
+    expect(triesLeft(new BongsuError('AUTH_ERROR', { details: [{ path: '', message: '' }] }))).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import type { ClientTokenManager } from '@bongsu/client';
-import { BongsuError, type SignedIn, type User } from '@bongsu/protocol';
+import type { SignedIn, User } from '@bongsu/protocol';
 import { isAway } from './problem.js';
 
 export interface NewAccount {
@@ -17,8 +17,10 @@ export class Session {
   #user: User | null | undefined;
   #restoring: Promise<User | null> | undefined;
   readonly #listeners = new Set<() => void>();
+  readonly #tokens: ClientTokenManager;
 
-  constructor(private readonly tokens: ClientTokenManager) {
+  constructor(tokens: ClientTokenManager) {
+    this.#tokens = tokens;
     tokens.on('signed-out', () => this.#set(null));
   }
 
@@ -40,25 +42,27 @@ export class Session {
     return this.#restoring;
   }
 
-  signUp = (account: NewAccount) => this.#enter(this.tokens.signup(account));
-  setUp = (account: NewAccount & { token: string }) => this.#enter(this.tokens.setup(account));
+  setUp = (account: NewAccount & { token: string }) => this.#enter(this.#tokens.setup(account));
+  signUp = (account: NewAccount) => this.#enter(this.#tokens.signup(account));
   signIn = (login: { email: string; password: string; rememberMe: boolean }) =>
-    this.#enter(this.tokens.login(login));
+    this.#enter(this.#tokens.login(login));
+  /** The second step of a log-in. */
+  verify = (proof: { challengeId: string; code: string }) => this.#enter(this.#tokens.verifyMfa(proof));
 
-  /** Changes the signed-in user's name. */
-  async rename(username: string): Promise<void> {
-    this.#set(await this.tokens.request<User>('/api/users/me', { method: 'PATCH', body: { username } }));
+  /** The signed-in user as the server has just told. */
+  changed(user: User): void {
+    if (this.#user?.userId === user.userId) this.#set(user);
   }
 
   /** Ends the login; a server that cannot be reached does not keep anybody signed in here. */
   async signOut(): Promise<void> {
-    await this.tokens.logout().finally(() => this.#set(null));
+    await this.#tokens.logout().finally(() => this.#set(null));
   }
 
   async #restore(): Promise<User | null> {
     try {
-      await this.tokens.getToken();
-      return this.#set(await this.tokens.request<User>('/api/users/me'));
+      await this.#tokens.getToken();
+      return this.#set(await this.#tokens.request<User>('/api/users/me'));
     } catch (error) {
       // Only a refusal means that nobody is signed in; a server that is away must not sign people out.
       if (isAway(error)) throw error;
@@ -66,13 +70,12 @@ export class Session {
     }
   }
 
-  async #enter(answer: Promise<SignedIn | object>): Promise<User | null> {
-    const login = await answer;
-    if (!('user' in login)) throw new BongsuError('MFA_REQUIRED');
-    return this.#set(login.user);
+  async #enter<Other extends object>(answering: Promise<SignedIn | Other>): Promise<User | Other> {
+    const answer = await answering;
+    return 'user' in answer ? this.#set(answer.user) : answer;
   }
 
-  #set(user: User | null): User | null {
+  #set<Who extends User | null>(user: Who): Who {
     this.#user = user;
     for (const listener of this.#listeners) listener();
     return user;

@@ -1,5 +1,6 @@
-import { PasswordInput, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
+import { NewPasswordField } from './password-field.js';
 
 /** Name, address and password of a new account. */
 export function AccountFields({ errorOf }: { errorOf: (field: string) => string | null }) {
@@ -21,14 +22,7 @@ export function AccountFields({ errorOf }: { errorOf: (field: string) => string 
         label={t('account.email')}
         error={errorOf('email')}
       />
-      <PasswordInput
-        name="password"
-        autoComplete="new-password"
-        label={t('account.password')}
-        description={t('account.passwordHint')}
-        error={errorOf('password')}
-        visibilityToggleButtonProps={{ 'aria-label': t('account.showPassword') }}
-      />
+      <NewPasswordField label={t('account.password')} error={errorOf('password')} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { Button, Modal } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useId, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Problem, toProblem } from '../api/problem.js';
 import form from './form.module.css';
@@ -51,6 +51,7 @@ export function ConfirmDialog({
   }
   return (
     <Modal
+      stackId={useId()}
       opened={opened}
       onClose={close}
       title={title}

@@ -3,12 +3,19 @@ import { useTranslation } from 'react-i18next';
 import styles from './copyable.module.css';
 import { Icon } from './icon.js';
 
+interface CopyableProps {
+  value: string;
+  label: string;
+  /** How it is shown, where that reads better. */
+  shown?: string;
+}
+
 /** An id in full, with a button that copies it. */
-export function Copyable({ value, label }: { value: string; label: string }) {
+export function Copyable({ value, label, shown = value }: CopyableProps) {
   const { t } = useTranslation();
   return (
     <span className={styles.copyable}>
-      <code>{value}</code>
+      <code>{shown}</code>
       <CopyButton value={value}>
         {({ copied, copy }) => (
           <ActionIcon

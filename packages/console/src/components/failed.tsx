@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { isWorthRetry, toProblem } from '../api/problem.js';
-import { seconds } from '../format/format.js';
+import { waitTime } from '../format/format.js';
 import styles from './failed.module.css';
 import { ProblemNote } from './problem-note.js';
 import { useCountdown } from './use-countdown.js';
@@ -29,7 +29,7 @@ export function Failed({ error, onRetry, retrying = false, back }: FailedProps) 
       <ProblemNote problem={{ ...problem, retryAfterMs: undefined }} />
       {leftMs === undefined ? null : (
         <p role="timer" className={styles.wait}>
-          {t('errors.retriesItself', { time: seconds(leftMs, i18n.language) })}
+          {t('errors.retriesItself', { time: waitTime(leftMs, i18n.language) })}
         </p>
       )}
       {isWorthRetry(problem) ? (

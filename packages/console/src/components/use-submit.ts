@@ -1,11 +1,13 @@
 import { useMutation } from '@tanstack/react-query';
-import type { FormEvent } from 'react';
+import { type FormEvent, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { toProblem } from '../api/problem.js';
+import { useCountdown } from './use-countdown.js';
 
 /**
  * A form that calls `action` with its fields as text. Faults that name a field are shown at the field, by `faultOf`;
- * `problem` is what is left to show above the button.
+ * `problem` is what is left to show above the button. A server that is too busy to begin is asked again by itself,
+ * in its own time, with what was sent.
  */
 export function useSubmit<Result>(
   action: (fields: Record<string, string>) => Promise<Result>,
@@ -13,14 +15,24 @@ export function useSubmit<Result>(
 ) {
   const { t } = useTranslation();
   const mutation = useMutation({ mutationFn: action, onSuccess: onDone });
+  const sent = useRef<HTMLFormElement>(null);
   const all = mutation.error ? toProblem(mutation.error) : undefined;
+  const retriesItself = all?.code === 'BUSY' && all.retryAfterMs !== undefined;
+  useCountdown(mutation.error, retriesItself ? all?.retryAfterMs : undefined, () => {
+    if (mutation.variables) mutation.mutate(mutation.variables);
+  });
+  // Where the eyes of somebody with a keyboard should go: the first field that was refused.
+  useEffect(() => {
+    if (mutation.error) sent.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [mutation.error]);
 
   function onSubmit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = event.currentTarget;
     const fields: Record<string, string> = {};
     for (const [name, value] of new FormData(form)) if (typeof value === 'string') fields[name] = value;
-    mutation.mutate(fields, { onError: () => focusFirstFault(form) });
+    sent.current = form;
+    mutation.mutate(fields);
   }
 
   function faultOf(field: string): string | undefined {
@@ -33,7 +45,7 @@ export function useSubmit<Result>(
   return {
     onSubmit,
     pending: mutation.isPending,
-    problem: shownAtFields ? undefined : all,
+    problem: shownAtFields || !all ? undefined : { ...all, retriesItself },
     /** For a field's `error`; null when it has none. */
     errorOf: (field: string) => {
       const fault = faultOf(field);
@@ -41,9 +53,4 @@ export function useSubmit<Result>(
     },
     reset: mutation.reset,
   };
-}
-
-/** Where the eyes of somebody with a keyboard should go: the first field that was refused. */
-function focusFirstFault(form: HTMLFormElement): void {
-  requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
 }

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { ago, deviceName, jsonText, latency, pairingCode, seconds, until } from './format.js';
+import {
+  ago,
+  deviceName,
+  inGroups,
+  jsonText,
+  latency,
+  pairingCode,
+  plainCode,
+  programName,
+  until,
+  waitTime,
+} from './format.js';
 
 describe('format', () => {
   it('[USR1] shows latencies with as many digits as a person can use', () => {
@@ -11,8 +22,11 @@ describe('format', () => {
   });
 
   it('[SEC3] rounds a wait up, so that nobody tries again too early', () => {
-    expect(seconds(11_001, 'en')).toBe('12 sec');
-    expect(seconds(1, 'en')).toBe('1 sec');
+    expect(waitTime(11_001, 'en')).toBe('12 sec');
+    expect(waitTime(1, 'en')).toBe('1 sec');
+    expect(waitTime(99_000, 'en')).toBe('99 sec');
+    expect(waitTime(871_500, 'en')).toBe('14 min 32 sec');
+    expect(waitTime(900_000, 'en')).toBe('15 min');
   });
 
   it('[USR1] tells how long ago in the largest unit, and never of the future', () => {
@@ -54,5 +68,18 @@ describe('format', () => {
       'Mozilla/5.0 (Linux; Tizen 6.0) AppleWebKit/537.36 SamsungBrowser/2.0 Chrome/76 TV Safari/537.36';
     expect(deviceName(tv)).toEqual({ browser: 'Samsung Internet', system: 'Tizen' });
     expect(deviceName('curl/8.5.0')).toBeUndefined();
+  });
+
+  it('[USR3] names a login that no browser made by its program', () => {
+    const iphone = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) CriOS/140.0 Mobile Safari/604.1';
+    expect(deviceName(iphone)).toEqual({ browser: 'Chrome', system: 'iOS' });
+    expect(programName('curl/8.5.0')).toBe('curl');
+    expect(programName('my-robot')).toBe('my-robot');
+  });
+
+  it('[USR2] takes a code as people copy it, and shows a secret as people read it', () => {
+    expect(plainCode(' 123 456\n')).toBe('123456');
+    expect(plainCode('abcd-EFGH')).toBe('abcd-EFGH');
+    expect(inGroups('JBSWY3DPEHPK3P')).toBe('JBSW Y3DP EHPK 3P');
   });
 });

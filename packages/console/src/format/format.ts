@@ -1,8 +1,17 @@
-/** "12 s", at least one second, rounded up so that nobody tries too early. */
-export function seconds(ms: number, language: string): string {
-  return new Intl.NumberFormat(language, { style: 'unit', unit: 'second', unitDisplay: 'short' }).format(
-    Math.max(1, Math.ceil(ms / 1000)),
-  );
+const MINUTE_MS = 60_000;
+
+/** "12 sec", "14 min 32 sec"; at least one second, rounded up so that nobody tries too early. */
+export function waitTime(ms: number, language: string): string {
+  const all = Math.max(1, Math.ceil(ms / 1000));
+  const minutes = all < 100 ? 0 : Math.floor(all / 60);
+  const parts = [
+    [minutes, 'minute'],
+    [all - minutes * 60, 'second'],
+  ] as const;
+  return parts
+    .filter(([value]) => value > 0)
+    .map(([value, unit]) => new Intl.NumberFormat(language, { style: 'unit', unit }).format(value))
+    .join(' ');
 }
 
 /** "4.2 ms", "87 ms", "1.8 s": as many digits as a person can use. */
@@ -19,7 +28,7 @@ export function latency(ms: number, language: string): string {
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400_000],
   ['hour', 3_600_000],
-  ['minute', 60_000],
+  ['minute', MINUTE_MS],
 ];
 
 /** "5 minutes ago", "now" within the first minute; a clock that is behind shows "now" rather than the future. */
@@ -73,13 +82,28 @@ export function deviceName(userAgent: string): { browser: string; system: string
   return browser && system ? { browser, system } : undefined;
 }
 
+/** The program that calls itself first: "curl" out of "curl/8.5.0"; the whole text where it names none. */
+export function programName(userAgent: string): string {
+  return /^([\w.@-]+)\//.exec(userAgent)?.[1] ?? userAgent;
+}
+
+/** What was typed or pasted as a code, without what people put between its parts: "123 456" → "123456". */
+export function plainCode(typed: string): string {
+  return typed.replace(/\s/g, '');
+}
+
+/** "JBSW Y3DP EHPK", for reading it aloud or typing it over. */
+export function inGroups(text: string): string {
+  return text.match(/.{1,4}/g)?.join(' ') ?? '';
+}
+
 /** Order matters: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari. */
 const BROWSERS: [string, RegExp][] = [
   ['Edge', /Edg\//],
   ['Opera', /OPR\//],
   ['Samsung Internet', /SamsungBrowser\//],
-  ['Firefox', /Firefox\//],
-  ['Chrome', /Chrom(e|ium)\//],
+  ['Firefox', /(Firefox|FxiOS)\//],
+  ['Chrome', /(Chrom(e|ium)|CriOS)\//],
   ['Safari', /Safari\//],
 ];
 const SYSTEMS: [string, RegExp][] = [

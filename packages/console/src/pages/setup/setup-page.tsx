@@ -1,6 +1,5 @@
 import { Button } from '@mantine/core';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useServices } from '../../admin/services.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
@@ -8,19 +7,16 @@ import { AccountFields } from '../../components/account-fields.js';
 import form from '../../components/form.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
 import { Quiet } from '../../components/quiet.js';
+import { useFragmentToken } from '../../components/use-fragment-token.js';
 import { useSubmit } from '../../components/use-submit.js';
 
-/** The first administrator's one-time link. The token is in the fragment, which no server or proxy log ever sees. */
+/** The first administrator's one-time link. */
 export function SetupPage() {
   const { t } = useTranslation();
   const { session } = useServices();
   const navigate = useNavigate();
-  const [token] = useState(() => new URLSearchParams(location.hash.slice(1)).get('token'));
+  const token = useFragmentToken();
   usePageTitle(t('setup.title'));
-  useEffect(() => {
-    // Out of the address bar and the history, before anybody looks over a shoulder.
-    if (token) history.replaceState(history.state, '', location.pathname);
-  }, [token]);
   const submit = useSubmit(
     ({ email = '', password = '', username = '' }) =>
       session.setUp({ token: token ?? '', email, password, username }),

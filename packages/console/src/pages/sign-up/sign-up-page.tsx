@@ -1,12 +1,15 @@
 import { Button } from '@mantine/core';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useAuthOptions } from '../../admin/identity-queries.js';
 import { useServices } from '../../admin/services.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
 import { AccountFields } from '../../components/account-fields.js';
 import form from '../../components/form.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
 import { Quiet } from '../../components/quiet.js';
+import { Told } from '../../components/told.js';
 import { useSubmit } from '../../components/use-submit.js';
 
 const route = getRouteApi('/signed-out/sign-up');
@@ -16,28 +19,39 @@ export function SignUpPage() {
   const { session } = useServices();
   const { next } = route.useSearch();
   const navigate = useNavigate();
+  const { data: options } = useAuthOptions();
+  const [mailedTo, setMailedTo] = useState<string>();
   usePageTitle(t('signUp.title'));
   const submit = useSubmit(
-    ({ email = '', password = '', username = '' }) => session.signUp({ email, password, username }),
-    () => void navigate({ href: next ?? '/screens' }),
+    async ({ email = '', password = '', username = '' }) => {
+      const entered = await session.signUp({ email, password, username });
+      return 'verificationRequired' in entered ? email : undefined;
+    },
+    (waitsFor) =>
+      waitsFor === undefined ? void navigate({ href: next ?? '/screens' }) : setMailedTo(waitsFor),
   );
   const taken = submit.problem?.code === 'CONFLICT';
-  if (submit.problem?.code === 'FORBIDDEN') {
+  if (mailedTo !== undefined) {
     return (
-      <Quiet>
-        <h1>{t('signUp.closedTitle')}</h1>
-        <p className={form.lead}>{t('signUp.closed')}</p>
-        <p className={form.aside}>
-          <Link to="/sign-in">{t('signUp.toSignIn')}</Link>
-        </p>
-      </Quiet>
+      <Told title={t('signUp.mailTitle')} text={t('signUp.mail', { email: mailedTo })} to="/sign-in">
+        {t('signUp.toSignIn')}
+      </Told>
+    );
+  }
+  if (options?.signup === 'closed' || submit.problem?.code === 'FORBIDDEN') {
+    return (
+      <Told title={t('signUp.closedTitle')} text={t('signUp.closed')} to="/sign-in">
+        {t('signUp.toSignIn')}
+      </Told>
     );
   }
   return (
     <Quiet>
       <div className={form.intro}>
         <h1>{t('signUp.title')}</h1>
-        <p className={form.lead}>{t('signUp.lead')}</p>
+        <p className={form.lead}>
+          {options?.emailVerification === 'required' ? t('signUp.leadMail') : t('signUp.lead')}
+        </p>
       </div>
       <form className={form.form} onSubmit={submit.onSubmit} noValidate>
         <AccountFields

@@ -27,8 +27,8 @@ describe('the beacons of a command', () => {
   });
 
   it('[MSG3] what was refused or not executed is never shown as burning', () => {
-    const problem = { code: 'BUSY', retryAfterMs: undefined, faults: [] } as const;
-    const refused = stopsOf({ ...pressed, problem: { ...problem, faults: [] } });
+    const problem = { code: 'BUSY', retryAfterMs: undefined, faults: [], cause: undefined } as const;
+    const refused = stopsOf({ ...pressed, problem: { ...problem, faults: [], cause: undefined } });
     expect(refused.map(({ state }) => state)).toEqual(['lit', 'out', 'out']);
     const ended = { status: 'expired', why: undefined, afterMs: 40 } as const;
     expect(stopsOf({ ...pressed, accepted, ended })[2]?.state).toBe('out');
