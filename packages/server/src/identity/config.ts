@@ -14,6 +14,8 @@ export interface IdentityConfig {
   refreshTokenMs: number;
   /** A login without rememberMe ends after so long without a request, refresh or socket event. */
   sessionIdleMs: number;
+  /** MAX_CONCURRENT_SESSIONS: of one person; beyond it the least recently seen login ends. */
+  maxLogins: number;
   signup: 'open' | 'closed';
   /** ADMIN_EMAIL (normalised) and ADMIN_PASSWORD. */
   firstAdmin: { email: string; password: string } | undefined;

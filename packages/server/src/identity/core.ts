@@ -3,6 +3,7 @@ import type { RecordAudit } from '../platform/audit.js';
 import type { DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
+import type { Origin } from '../platform/principal.js';
 import type { People } from './accounts/people.js';
 import type { IdentityConfig } from './config.js';
 import type { IdentityMetrics } from './identity-metrics.js';
@@ -20,11 +21,16 @@ export interface Core {
   log: Log;
   metrics: IdentityMetrics;
   recordAudit: RecordAudit;
-  limiter: Pick<RateLimiter, 'checkLimit'>;
+  limiter: Pick<RateLimiter, 'checkLimit' | 'refund'>;
   passwords: Passwords;
   tokens: TokenManager;
   live: LiveSessions;
   feed: RevocationFeed;
+  /**
+   * Whether it is a right code of the person's second factor, which is spent by it. Without it no code is right.
+   * @throws RATE_LIMIT, ACCOUNT_LOCKED
+   */
+  checkSecondFactor?(userId: string, code: string, origin: Origin): Promise<boolean>;
   /** Ready once identity has started. */
   people(): People;
   /** Ready once identity has started. */

@@ -1,6 +1,7 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
+import { loginTransaction } from '../logins/login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from '../logins/sign-in.js';
 import { findCredentials } from '../store/users.js';
 import { asConflict, createAccount } from './accounts.js';
@@ -20,7 +21,7 @@ export async function signup(core: Core, input: SignupInput, origin: Origin): Pr
   if (taken) return refuseTaken(core, origin, taken.id);
   const passwordHash = await core.passwords.hash(input.password);
   try {
-    return await core.database.transaction(async (tx) => {
+    return await loginTransaction(core, async (tx) => {
       const account = { email, username, passwordHash, role: 'user', signedIn: true } as const;
       const user = await createAccount(core, tx, account);
       const signedIn = await openLogin(core, tx, user, email, { rememberMe: false, origin });

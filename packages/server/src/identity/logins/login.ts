@@ -2,6 +2,7 @@ import { AuthenticationError, BongsuError, EmailSchema } from '@bongsu/protocol'
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { type CredentialRow, findCredentials, lockCredentials, recordLogin } from '../store/users.js';
+import { loginTransaction } from './login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
 
 export interface LoginInput {
@@ -62,7 +63,7 @@ async function open(
   const { passwordHash } = found;
   if (passwordHash === null || found.status !== 'active') return undefined;
   const rehashed = core.passwords.needsRehash(passwordHash) ? await core.passwords.hash(password) : undefined;
-  return core.database.transaction(async (tx) => {
+  return loginTransaction(core, async (tx) => {
     const user = await lockCredentials(tx, found.id, passwordHash);
     if (!user) return undefined;
     const lastLogin = core.now();

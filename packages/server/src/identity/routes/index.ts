@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Core } from '../core.js';
+import { loginRoutes } from './logins.js';
 import { profileRoutes } from './profile.js';
 import { signInRoutes } from './sign-in.js';
 import { tokenRoutes } from './tokens.js';
@@ -10,6 +11,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     takeEmptyBodies(app);
     signInRoutes(app, core);
     tokenRoutes(app, core);
+    loginRoutes(app, core);
     profileRoutes(app, core);
   };
 }

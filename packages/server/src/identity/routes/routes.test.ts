@@ -161,16 +161,21 @@ describeEachDatabase('cookie mode', (open) => {
     );
   });
 
-  it('[TOK3] a cookie whose login is over is taken back, a merely stale one is not', async () => {
-    const first = await signIn();
-    const cookie = cookieOf(first);
-    const second = await server.post('/auth/refresh', undefined, { ...OWN, cookie });
+  it('[TOK3] a cookie whose login is over is taken back: by itself, or because the cookie was used before', async () => {
+    const idle = cookieOf(await signIn());
+    const used = cookieOf(await signIn());
+    await server.post('/auth/refresh', undefined, { ...OWN, cookie: used });
     server.time.advance(MINUTE_MS);
-    const stale = await server.post('/auth/refresh', undefined, { ...OWN, cookie });
-    expect([outcome(stale), stale.cookies]).toEqual(['401 AUTH_ERROR', []]);
+    const reused = await server.post('/auth/refresh', undefined, { ...OWN, cookie: used });
+    expect([outcome(reused), reused.cookies[0]?.value]).toEqual(['401 TOKEN_REVOKED', '']);
     server.time.advance(31 * MINUTE_MS);
-    const over = await server.post('/auth/refresh', undefined, { ...OWN, cookie: cookieOf(second) });
+    const over = await server.post('/auth/refresh', undefined, { ...OWN, cookie: idle });
     expect([outcome(over), over.cookies[0]?.value]).toEqual(['401 TOKEN_EXPIRED', '']);
+  });
+
+  it('[TOK3] a cookie that is of no login here is refused and left alone', async () => {
+    const stale = await server.post('/auth/refresh', undefined, { ...OWN, cookie: 'bongsu_rt=junk' });
+    expect([outcome(stale), stale.cookies]).toEqual(['401 AUTH_ERROR', []]);
   });
 
   describe('the description', () => {
@@ -183,7 +188,10 @@ describeEachDatabase('cookie mode', (open) => {
           .map(([method, { summary }]) => `${method} ${path} ${summary ? 'told' : 'untold'}`),
       );
       expect(identity.sort()).toEqual([
+        'delete /api/auth/sessions told',
+        'delete /api/auth/sessions/{id} told',
         'get /.well-known/jwks.json told',
+        'get /api/auth/sessions told',
         'get /api/auth/setup told',
         'get /api/users/me told',
         'patch /api/users/me told',
@@ -192,6 +200,7 @@ describeEachDatabase('cookie mode', (open) => {
         'post /api/auth/refresh told',
         'post /api/auth/setup told',
         'post /api/auth/signup told',
+        'post /api/auth/step-up told',
       ]);
     });
   });

@@ -104,7 +104,7 @@ async function loginToEnd(
   return (await core.tokens.verifyAccessToken(bearer)).sessionId;
 }
 
-/** A cookie whose login is over for certain goes; a merely stale one stays, for a newer answer may have set it. */
+/** A cookie whose login is over for certain goes; any other stays, for a newer answer may have set it. */
 async function refreshOrClear(
   core: Core,
   request: FastifyRequest,
