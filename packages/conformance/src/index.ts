@@ -12,6 +12,7 @@ import { httpCommandRules } from './rules/http-commands.js';
 import { httpSurfaceRules } from './rules/http-surface.js';
 import { identityRules } from './rules/identity.js';
 import { limitRules } from './rules/limits.js';
+import { loginRules } from './rules/logins.js';
 import { pairingRules } from './rules/pairing.js';
 import { receiptRules } from './rules/receipts.js';
 import { screenRules } from './rules/screens.js';
@@ -39,6 +40,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
   suite(target, {
     'identity [ID]': identityRules,
     'tokens [ID]': tokenRules,
+    'logins [ID]': loginRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,
