@@ -4,6 +4,7 @@ import type { Socket } from 'socket.io-client';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Database } from '../../src/platform/database/database.js';
 import { describeEachDatabase } from '../support/databases.js';
+import { gated } from '../support/gated-database.js';
 import {
   type Answer,
   bearer,
@@ -342,43 +343,3 @@ describeEachDatabase('attacks on logins', (open) => {
     }
   });
 });
-
-/** The same database for one process of several, which a test holds back before its next transaction or cuts off. */
-function gated(database: Database) {
-  let arrive: (() => void) | undefined;
-  let release = () => {};
-  let failing = '';
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const transaction: Database['transaction'] = async (work, options) => {
-    if (arrive) {
-      arrive();
-      await released;
-    }
-    return database.transaction(work, options);
-  };
-  const query: Database['query'] = (text, ...rest) =>
-    failing !== '' && text.includes(failing)
-      ? Promise.reject(new Error('SQL is away'))
-      : database.query(text, ...rest);
-  const own: Partial<Record<PropertyKey, unknown>> = { transaction, query };
-  return {
-    database: new Proxy(database, {
-      get(target, name) {
-        const value = own[name] ?? Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    }),
-    /** Resolves when a transaction waits. */
-    hold: () =>
-      new Promise<void>((resolve) => {
-        arrive = resolve;
-      }),
-    release: () => release(),
-    /** Statements with this text fail from now on. */
-    fail(text: string) {
-      failing = text;
-    },
-  };
-}

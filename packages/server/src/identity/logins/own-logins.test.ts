@@ -2,6 +2,7 @@ import type { LoginItem, SignedIn } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { userPrincipal } from '../../../test/support/commands.js';
 import { describeEachDatabase } from '../../../test/support/databases.js';
+import { gated } from '../../../test/support/gated-database.js';
 import {
   type Answer,
   bearer,
@@ -121,14 +122,18 @@ describeEachDatabase("a person's logins", (open) => {
   });
 
   it('[USR3] [ID24] of two that end all others at once one is left', async () => {
+    const gate = gated(database);
+    const slow = await startIdentity(gate.database, {}, { time: server.time });
     const first = await server.signUp();
     const second = await logIn(first.user.email);
-    const both = [first, second];
-    const answers = await Promise.all(
-      both.map(({ accessToken }) => server.delete('/api/auth/sessions', accessToken)),
-    );
-    expect(answers.map(outcome).sort()).toEqual([204, '401 TOKEN_REVOKED']);
-    expect((await Promise.all(both.map(me))).sort()).toEqual([200, '401 TOKEN_REVOKED']);
+    const waits = gate.hold();
+    const late = slow.delete('/api/auth/sessions', second.accessToken);
+    await waits;
+    expect((await server.delete('/api/auth/sessions', first.accessToken)).status).toBe(204);
+    gate.release();
+    expect(outcome(await late)).toBe('401 TOKEN_REVOKED');
+    expect([await me(first), await me(second)]).toEqual([200, '401 TOKEN_REVOKED']);
+    await slow.stop();
   });
 
   it('[USR3] [ID23] an ended one is written down with who ended it', async () => {
