@@ -27,10 +27,14 @@ export interface Core {
   live: LiveSessions;
   feed: RevocationFeed;
   /**
-   * Whether it is a right code of the person's second factor, which is spent by it. Without it no code is right.
-   * @throws RATE_LIMIT, ACCOUNT_LOCKED
+   * What a right code of the person's second factor, which is spent by it, adds to a login; undefined for a wrong one.
+   * Without it no code is right. @throws RATE_LIMIT, ACCOUNT_LOCKED
    */
-  checkSecondFactor?(userId: string, code: string, origin: Origin): Promise<boolean>;
+  checkSecondFactor?(
+    userId: string,
+    code: string,
+    origin: Origin,
+  ): Promise<{ acr: 'aal1' | 'aal2'; amr: string } | undefined>;
   /** Ready once identity has started. */
   people(): People;
   /** Ready once identity has started. */

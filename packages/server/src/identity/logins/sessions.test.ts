@@ -284,6 +284,22 @@ describeEachDatabase('logins', (open, profile) => {
       );
     });
 
+    it('[SIG1] [ID29] every other end of a user is TOKEN_REVOKED, a change ends nothing', async () => {
+      const { accessToken, user } = await server.signUp();
+      const insert = (reason: string) =>
+        database.query(
+          `insert into revocations (kind, id, reason, at, until) values ('user', $1, $2, 0, 9000000000000)`,
+          [user.userId, reason],
+        );
+      const changed = new Promise((resolve) => server.identity.onChanged(resolve));
+      const revoked = nextRevoked();
+      await insert('role');
+      expect(await changed).toEqual({ userId: user.userId });
+      expect((await server.get('/api/users/me', accessToken)).status).toBe(200);
+      await insert('something newer');
+      expect(await revoked).toEqual([{ userId: user.userId }, 'TOKEN_REVOKED']);
+    });
+
     it('[SIG1] a higher epoch voids all earlier access tokens of a user', async () => {
       const { accessToken, user } = await server.signUp();
       await database.query('update users set epoch = epoch + 1 where id = $1', [user.userId]);

@@ -19,7 +19,6 @@ export interface StepUpInput {
 const SCOPE = 'step-up';
 /** Of one person, whatever login asks: an open page must not be a way to guess the password. */
 const GUESSES: Limit = { limit: 5, windowMs: 5 * 60_000 };
-const TWO_FACTORS: Proof = { acr: 'aal2', amr: 'pwd otp' };
 
 /**
  * Proves anew who sits there. Counts at once for the access token and the sockets that the login has already, everywhere.
@@ -92,8 +91,8 @@ async function guess(
   const { passwordHash, secondFactor } = found;
   if (!secondFactor) return { passwordHash, proof: undefined };
   if (code === undefined) throw new AuthenticationError('MFA_REQUIRED');
-  const isRightCode = await core.checkSecondFactor?.(userId, code, origin);
-  return isRightCode ? { passwordHash, proof: TWO_FACTORS } : new WrongGuess('code');
+  const proof = await core.checkSecondFactor?.(userId, code, origin);
+  return proof ? { passwordHash, proof } : new WrongGuess('code');
 }
 
 async function answer(core: Core, sessionId: string, provenAt: number): Promise<SteppedUp> {
