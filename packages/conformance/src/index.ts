@@ -13,6 +13,7 @@ import { httpCommandRules } from './rules/http-commands.js';
 import { httpSurfaceRules } from './rules/http-surface.js';
 import { identityRules } from './rules/identity.js';
 import { limitRules } from './rules/limits.js';
+import { loginRules } from './rules/logins.js';
 import { pairingRules } from './rules/pairing.js';
 import { passwordRules } from './rules/passwords.js';
 import { receiptRules } from './rules/receipts.js';
@@ -45,6 +46,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'cookie mode [ID]': cookieModeRules,
     'second factor [ID]': secondFactorRules,
     'passwords [ID]': passwordRules,
+    'logins [ID]': loginRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,

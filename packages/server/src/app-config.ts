@@ -54,6 +54,7 @@ export function identityConfig(config: Config): IdentityConfig {
     accessTokenMs: config.ACCESS_TOKEN_EXPIRE_MINUTES * MINUTE_MS,
     refreshTokenMs: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_MS,
     sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
+    maxLogins: config.MAX_CONCURRENT_SESSIONS,
     signup: config.SIGNUP,
     totpIssuer: config.PUBLIC_URL === undefined ? config.SERVICE_NAME : new URL(config.PUBLIC_URL).hostname,
     emailVerification: config.EMAIL_VERIFICATION,

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { ClosingKey } from '@bongsu/protocol';
 import type { FastifyInstance } from 'fastify';
 import {
   commandsConfig,
@@ -19,11 +18,12 @@ import { createAdmit } from './gateway/admission.js';
 import { compileTrust, type Trust } from './gateway/client-address.js';
 import { Connections } from './gateway/connections.js';
 import { consoleFolder } from './gateway/console.js';
+import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
 import { Sockets } from './gateway/sockets.js';
 import { NonceManager } from './guards/nonce-manager.js';
 import { RateLimiter } from './guards/rate-limiter.js';
-import { createIdentity, type Identity, type Revoked } from './identity/index.js';
+import { createIdentity, type Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
 import { HealthReporter } from './operations/health.js';
@@ -270,7 +270,7 @@ class BongsuApp implements App {
       }),
       trust,
     });
-    identity.onRevoked((who, closing) => closeRevoked(core.connections, who, closing));
+    followIdentity({ ...core, identity });
     commands.onNewEpoch(() => core.connections.closeAll('DRAINING'));
     await this.#lifecycle.step(
       'http',
@@ -338,10 +338,4 @@ class BongsuApp implements App {
 async function started<Part extends { start(): Promise<void> }>(part: Part): Promise<Part> {
   await part.start();
   return part;
-}
-
-function closeRevoked(connections: Connections, who: Revoked, closing: ClosingKey): void {
-  if (who.sessionId !== undefined) connections.closeSession(who.sessionId, closing);
-  if (who.userId !== undefined) connections.closeUser(who.userId, closing);
-  if (who.screenId !== undefined) connections.closeScreen(who.screenId, closing);
 }

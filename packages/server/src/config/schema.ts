@@ -227,6 +227,12 @@ const tokens = {
     description: 'After how long without a request a login without rememberMe ends.',
     example: '60',
   }),
+  MAX_CONCURRENT_SESSIONS: integer(1, 1000).default(5).register(settingInfo, {
+    group: 'tokens',
+    description:
+      'How many logins a person may have at once: one more ends the least recently seen. Screens are not counted.',
+    example: '10',
+  }),
   PII_KEYS: piiKeys().optional().register(settingInfo, {
     group: 'tokens',
     description:

@@ -11,7 +11,6 @@ const PASSED_OVER: Readonly<Record<string, string>> = {
     'is not used by this version: perishable state is kept in the process, and one node may run at a time',
   REDIS_HOST:
     'is not used by this version: perishable state is kept in the process, and one node may run at a time',
-  MAX_CONCURRENT_SESSIONS: 'is not used by this version: the logins of a user are not counted',
 };
 
 function isKnownTo(env: Environment, name: string): string | undefined {

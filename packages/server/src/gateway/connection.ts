@@ -1,5 +1,11 @@
 import type { Entry, Receipt } from '@bongsu/protocol';
-import { BongsuError, CLOSINGS, type ClosingKey, sessionClosing } from '@bongsu/protocol';
+import {
+  AuthenticationError,
+  BongsuError,
+  CLOSINGS,
+  type ClosingKey,
+  sessionClosing,
+} from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
 import type { Origin, Principal } from '../platform/principal.js';
@@ -20,13 +26,14 @@ export interface ClientEvent {
 export class Connection implements EventContext {
   readonly #socket: Socket;
   readonly #abort = new AbortController();
-  readonly #onPrincipal: (connection: Connection) => void;
+  /** Told when the principal is replaced by one that ends at another time. */
+  readonly #onExpiry: (connection: Connection) => void;
   #early: ClientEvent[] | undefined = [];
   #closing: ClosingKey | undefined;
 
-  constructor(socket: Socket, onPrincipal: (connection: Connection) => void) {
+  constructor(socket: Socket, onExpiry: (connection: Connection) => void) {
     this.#socket = socket;
-    this.#onPrincipal = onPrincipal;
+    this.#onExpiry = onExpiry;
   }
 
   get socketId(): string {
@@ -63,9 +70,9 @@ export class Connection implements EventContext {
   }
 
   replacePrincipal(principal: Principal): void {
-    const { origin, handshake } = this.#data;
+    const { origin, handshake, principal: before } = this.#data;
     this.#socket.data = socketData(principal, origin, handshake);
-    this.#onPrincipal(this);
+    if (principal.expiresAt !== before.expiresAt) this.#onExpiry(this);
   }
 
   /** True when the event must wait for `ready`. @throws BUSY when too many do */
@@ -99,6 +106,13 @@ export class Connection implements EventContext {
     this.#socket.emit('session-closing', sessionClosing(key, retryAfterMs));
     if (CLOSINGS[key].reconnect) this.#socket.conn.close();
     else this.#socket.disconnect(true);
+  }
+
+  /** What became of its login: closed for good when that has ended, else dropped. */
+  endAs(error: BongsuError): void {
+    if (error.code === 'TOKEN_EXPIRED') this.close('TOKEN_EXPIRED');
+    else if (error instanceof AuthenticationError) this.close('TOKEN_REVOKED');
+    else this.drop();
   }
 
   /** Ends the transport without a word: the refusal could be mended by another try. */

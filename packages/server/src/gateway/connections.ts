@@ -86,6 +86,14 @@ export class Connections implements Push {
     this.#closeGroup(`screen:${screenId}`, closing);
   }
 
+  ofSession(sessionId: string): Iterable<Connection> {
+    return [...this.#group(`session:${sessionId}`)];
+  }
+
+  ofUser(userId: string): Iterable<Connection> {
+    return [...this.#group(`user:${userId}`)];
+  }
+
   #closeGroup(key: string, closing: ClosingKey): void {
     for (const connection of [...this.#group(key)]) connection.close(closing);
   }

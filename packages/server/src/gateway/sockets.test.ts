@@ -165,6 +165,24 @@ describe('between handshake and ready', () => {
     expect(await gone).toBe('io server disconnect');
   });
 
+  it('[ID28] who somebody has become since the handshake counts', async () => {
+    let asked = 0;
+    const authenticate = async (): Promise<Principal> => {
+      asked += 1;
+      return { ...USER, role: asked === 1 ? 'admin' : 'user' };
+    };
+    const whole = defineEvent({
+      right: 'users.read',
+      limit: 'none',
+      schema: z.unknown(),
+      handle: async () => ({}),
+    });
+    await open({ identity: { authenticate, touch: () => {} }, events: { whole } });
+    client.connect();
+    await heard(client, 'ready');
+    expect(await client.emitWithAck('whole')).toMatchObject({ error: { code: 'FORBIDDEN' } });
+  });
+
   it('[SK7] what is too much to wait is refused for now, and the socket lives', async () => {
     let release: (principal: Principal) => void = () => {};
     const asked = new Promise<Principal>((resolve) => {

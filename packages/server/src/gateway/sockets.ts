@@ -82,6 +82,7 @@ export class Sockets {
       connectTimeout: CONNECT_TIMEOUT_MS,
       cors: corsOf(deps.config.corsOrigins),
       allowRequest: admission(deps.admit),
+      // No connectionStateRecovery: it would let a socket back in past the handshake. Offsets in `resume` do its work.
     });
     this.#io.engine.use(socketHeaders);
     gatherFrames(this.#io);
@@ -166,9 +167,7 @@ export class Sockets {
   #refuseReady(connection: Connection, thrown: unknown): void {
     const error = toBongsuError(thrown);
     logRefusal(this.#deps.log, error, { event: 'ready', socketId: connection.socketId });
-    if (error.code === 'TOKEN_EXPIRED') connection.close('TOKEN_EXPIRED');
-    else if (error instanceof AuthenticationError) connection.close('TOKEN_REVOKED');
-    else connection.drop();
+    connection.endAs(error);
   }
 
   #attachScreen(connection: Connection, screenId: string): AttachedScreen {
@@ -181,8 +180,8 @@ export class Sockets {
   }
 
   async #makeReady(connection: Connection, token: string, screen: AttachedScreen | undefined): Promise<void> {
-    // Once more, now that revocations reach this connection: one that came since the handshake found nothing to close.
-    await this.#deps.identity.authenticate(token);
+    // Once more, now that revocations and changes reach this connection: what came since the handshake found nothing here.
+    connection.replacePrincipal(await this.#deps.identity.authenticate(token));
     const inbox = await screen?.attachment.ready;
     const epoch = inbox?.epoch ?? (await this.#deps.commands.currentEpoch());
     if (!connection.isConnected) return;

@@ -15,6 +15,8 @@ export interface IdentityConfig {
   refreshTokenMs: number;
   /** A login without rememberMe ends after so long without a request, refresh or socket event. */
   sessionIdleMs: number;
+  /** MAX_CONCURRENT_SESSIONS: of one person; beyond it the least recently seen login ends. */
+  maxLogins: number;
   signup: 'open' | 'closed';
   /** What authenticator apps show beside the address: a readable name of this installation. */
   totpIssuer: string;

@@ -24,7 +24,7 @@ export interface Core {
   log: Log;
   metrics: IdentityMetrics;
   recordAudit: RecordAudit;
-  limiter: Pick<RateLimiter, 'checkLimit'>;
+  limiter: Pick<RateLimiter, 'checkLimit' | 'refund'>;
   passwords: Passwords;
   tokens: TokenManager;
   /** The first makes CSRF tokens, all of them verify. */

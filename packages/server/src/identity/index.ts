@@ -1,14 +1,13 @@
 import { availableParallelism } from 'node:os';
 import type { ClosingKey, DeviceCredential } from '@bongsu/protocol';
 import type { FastifyPluginAsync } from 'fastify';
-import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { RecordAudit } from '../platform/audit.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database, Queryable } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
-import type { Principal } from '../platform/principal.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
 import { People } from './accounts/people.js';
 import { ensureFirstAdmin, makeSetupToken } from './accounts/setup.js';
@@ -19,9 +18,10 @@ import { deriveKeys } from './derive.js';
 import { identityEvents } from './events.js';
 import { createIdentityMetrics } from './identity-metrics.js';
 import { KeyedHashes } from './keyed-hashes.js';
-import { authenticate } from './logins/authenticate.js';
+import { authenticate, type Standing, standingOf } from './logins/authenticate.js';
 import { issueDeviceCredential, revokeDevice } from './logins/device-credentials.js';
 import { LiveSessions } from './logins/live-sessions.js';
+import { loginTransaction } from './logins/login-transaction.js';
 import { RevocationFeed } from './logins/revocation-feed.js';
 import { Sessions } from './logins/sessions.js';
 import { Errands } from './mail/errands.js';
@@ -41,19 +41,20 @@ import { TokenManager } from './tokens/token-manager.js';
 
 export type { PiiKey } from './accounts/pii.js';
 export type { IdentityConfig } from './config.js';
+export type { Standing } from './logins/authenticate.js';
 export { findUsernames } from './store/users.js';
 export type { JwtAlgorithm } from './tokens/signing-keys.js';
 export type { TokenManager } from './tokens/token-manager.js';
 export { WrongSecretError } from './wrong-secret.js';
 
-/** What the gateway and other domains use of identity. */
-/** Whose connections must end: those of a login, of a user or of a screen. */
+/** Whose connections it is about: those of a login, of a user or of a screen. */
 export interface Revoked {
   sessionId?: string;
   userId?: string;
   screenId?: string;
 }
 
+/** What the gateway and other domains use of identity. */
 export interface Identity {
   /** Keys, the first administrator, the feed of ended logins. @throws WrongSecretError when a secret does not fit the database */
   start(): Promise<void>;
@@ -68,6 +69,13 @@ export interface Identity {
   deviceUsed(screenId: string): Promise<boolean>;
   /** Called after commit when a login, a user or a screen may no longer be connected. */
   onRevoked(listener: (who: Revoked, closing: ClosingKey) => void): () => void;
+  /**
+   * Called after commit when a login or user lives on but has another role, name or proof: `standingOf` says what
+   * is to be put into the principals of their open connections.
+   */
+  onChanged(listener: (who: Revoked) => void): () => void;
+  /** How somebody who was let in stands as of now. @throws as authenticate */
+  standingOf(principal: UserPrincipal): Promise<Standing>;
   /** A request, refresh or socket event of this login: it is not idle. Cheap; written at most once a minute. */
   touch(principal: Principal): void;
   /** Display names by id, of those that exist. */
@@ -90,8 +98,8 @@ export interface IdentityDeps {
   log: Log;
   metrics: Metrics;
   recordAudit: RecordAudit;
-  /** Counts refreshes by login. */
-  limiter: Pick<RateLimiter, 'checkLimit'>;
+  /** Counts refreshes by login, and guesses. */
+  limiter: Core['limiter'];
   /** Where people reach this server: PUBLIC_URL, or where it listens. Asked once it does. */
   publicUrl(): string;
 }
@@ -128,7 +136,9 @@ export function createIdentity(deps: IdentityDeps): Identity {
     issueDeviceCredential: (tx, screenId) => issueDeviceCredential(core, tx, screenId),
     revokeDevice: (tx, screenId) => revokeDevice(core, tx, screenId, 'screen'),
     deviceUsed: (screenId) => isScreenCredentialUsed(core.database, screenId),
-    onRevoked: (listener) => feed.listen(listener),
+    onRevoked: (listener) => feed.onRevoked(listener),
+    onChanged: (listener) => feed.onChanged(listener),
+    standingOf: (principal) => standingOf(core, principal),
     touch: ({ sessionId }) => live.touch(sessionId),
     usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
@@ -154,7 +164,7 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const feedIsFresh = () => feed.isFresh();
   const live = new LiveSessions({ database, clock, now, log, metrics: deps.metrics, graceMs, feedIsFresh });
   const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live });
-  const sessions = new Sessions({ database, derived, now, live, recordAudit, graceMs });
+  const sessions = new Sessions({ config, database, derived, now, live, feed, recordAudit, graceMs });
   const { issuer, accessTokenMs } = config;
   const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
   const tokens = new TokenManager({ issuer, accessTokenMs, keys, derived, now, rotate });
@@ -174,7 +184,13 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
       return hashes;
     },
   };
-  const mfa = new SecondFactors({ database, now, metrics, ...secrets });
+  const mfa = new SecondFactors({
+    database,
+    transaction: (work) => loginTransaction(core, work),
+    now,
+    metrics,
+    ...secrets,
+  });
   const mail = composeMail(deps, secrets.people);
   const core: Core = {
     ...mail,

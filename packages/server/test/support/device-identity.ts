@@ -15,6 +15,7 @@ export function createTestIdentity(deps: Deps): Identity {
     accessTokenMs: 15 * MINUTE_MS,
     refreshTokenMs: 30 * 24 * 60 * MINUTE_MS,
     sessionIdleMs: 30 * MINUTE_MS,
+    maxLogins: 5,
     signup: 'open',
     totpIssuer: 'bongsu.test',
     emailVerification: 'off',

@@ -27,6 +27,7 @@ export const IDENTITY_DEFAULTS: IdentityConfig = {
   accessTokenMs: 15 * MINUTE_MS,
   refreshTokenMs: 30 * DAY_MS,
   sessionIdleMs: 30 * MINUTE_MS,
+  maxLogins: 5,
   signup: 'open',
   totpIssuer: 'bongsu.test',
   emailVerification: 'off',
@@ -62,6 +63,7 @@ export interface TestIdentity {
   /** POST with a JSON body. */
   post(url: string, body?: object, headers?: Record<string, string>): Promise<Answer>;
   get(url: string, accessToken?: string): Promise<Answer>;
+  delete(url: string, accessToken: string): Promise<Answer>;
   signUp(email?: string): Promise<SignedIn & { refreshToken: string }>;
   stop(): Promise<void>;
 }
@@ -74,6 +76,8 @@ export interface Answer {
 }
 
 export const PASSWORD = 'correct horse battery';
+
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 /** Identity under the real HTTP surface, on the given database. Several on one database are several processes. */
 export async function startIdentity(
@@ -133,7 +137,7 @@ export async function startIdentity(
     const response = await http.inject(options);
     return {
       status: response.statusCode,
-      body: response.json(),
+      body: (response.body === '' ? {} : response.json()) as Answer['body'],
       headers: response.headers,
       cookies: response.cookies,
     };
@@ -147,8 +151,8 @@ export async function startIdentity(
     lines: log.lines,
     metrics,
     post,
-    get: (url, token) =>
-      send({ method: 'GET', url, headers: token ? { authorization: `Bearer ${token}` } : {} }),
+    get: (url, token) => send({ method: 'GET', url, headers: token === undefined ? {} : bearer(token) }),
+    delete: (url, token) => send({ method: 'DELETE', url, headers: bearer(token) }),
     signUp: async (email = `${randomBytes(6).toString('hex')}@example.com`) => {
       const { status, body } = await post('/auth/signup', { email, password: PASSWORD, username: 'Ada' });
       if (status !== 201) throw new Error(`sign-up answered ${status}`);

@@ -216,6 +216,46 @@ const auth: Record<string, Case> = {
       VALIDATION_ERROR: (world) => world.http.post('/api/auth/logout', { refreshToken: 7 }),
     },
   },
+  'GET /api/auth/sessions': {
+    success: async (world) => ({
+      answer: await world.http.get('/api/auth/sessions', await asOwner(world)),
+      status: 200,
+    }),
+    refusals: { AUTH_ERROR: (world) => world.http.get('/api/auth/sessions') },
+  },
+  'DELETE /api/auth/sessions/{id}': {
+    success: async (world) => {
+      const { accessToken: token } = await world.logIn(await world.person('traveller'));
+      const { body } = await world.http.get('/api/auth/sessions', token);
+      const [{ id } = { id: '' }] = (body as { items: { id: string }[] }).items;
+      return { answer: await world.http.call('DELETE', `/api/auth/sessions/${id}`, { token }), status: 204 };
+    },
+    refusals: {
+      AUTH_ERROR: (world, { uuid }) => world.http.call('DELETE', `/api/auth/sessions/${uuid}`),
+      NOT_FOUND: async (world, { uuid }) =>
+        world.http.call('DELETE', `/api/auth/sessions/${uuid}`, { token: await asOwner(world) }),
+      VALIDATION_ERROR: async (world) =>
+        world.http.call('DELETE', '/api/auth/sessions/x', { token: await asOwner(world) }),
+    },
+  },
+  'DELETE /api/auth/sessions': {
+    success: async (world) => {
+      const { accessToken: token } = await world.logIn(await world.person('traveller'));
+      return { answer: await world.http.call('DELETE', '/api/auth/sessions', { token }), status: 204 };
+    },
+    refusals: { AUTH_ERROR: (world) => world.http.call('DELETE', '/api/auth/sessions') },
+  },
+  'POST /api/auth/step-up': {
+    success: async (world) => {
+      const { password, accessToken } = await world.person('owner');
+      return { answer: await world.http.post('/api/auth/step-up', { password }, accessToken), status: 200 };
+    },
+    refusals: {
+      AUTH_ERROR: async (world) =>
+        world.http.post('/api/auth/step-up', { password: 'a guess' }, await asOwner(world)),
+      VALIDATION_ERROR: async (world) => world.http.post('/api/auth/step-up', {}, await asOwner(world)),
+    },
+  },
   'GET /api/users/me': {
     success: async (world) => ({
       answer: await world.http.get('/api/users/me', await asOwner(world)),

@@ -1,6 +1,7 @@
 import { AuthenticationError, type User } from '@bongsu/protocol';
 import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
+import { loginTransaction } from '../logins/login-transaction.js';
 import { ownEvent } from '../logins/sign-in.js';
 import { findProfile, renameUser } from '../store/users.js';
 
@@ -11,7 +12,7 @@ export async function getMe(core: Core, { userId }: UserPrincipal): Promise<User
   return core.people().profile(row);
 }
 
-/** Changes what is given. The new name shows on this process at once, elsewhere within minutes. */
+/** Changes what is given. Open sockets have the new name at once, on other nodes within seconds. */
 export async function updateMe(
   core: Core,
   principal: UserPrincipal,
@@ -21,14 +22,14 @@ export async function updateMe(
   const { userId } = principal;
   const { username } = change;
   if (username !== undefined) {
-    await core.database.transaction(async (tx) => {
+    await loginTransaction(core, async (tx) => {
       if (!(await renameUser(tx, userId, username))) throw new AuthenticationError('TOKEN_REVOKED');
       await core.recordAudit(tx, {
         ...ownEvent('user_updated', principal, origin),
         data: { field: 'username' },
       });
+      await tx.announce('user', userId, 'profile');
     });
-    core.live.forgetUser(userId);
   }
   return getMe(core, principal);
 }

@@ -3,6 +3,7 @@ import { AuthenticationError } from '@bongsu/protocol';
 import { randomToken } from '../../platform/ids.js';
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
+import { loginTransaction } from '../logins/login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from '../logins/sign-in.js';
 import { assertAcceptablePassword } from '../passwords/acceptable.js';
 import {
@@ -47,19 +48,17 @@ export async function setup(
   if (!usable) return refuse(core, origin);
   assertAcceptablePassword(input.password, { ...input, serviceName: core.config.serviceName });
   const passwordHash = await core.passwords.hash(input.password);
-  const signedIn = await core.database
-    .transaction(async (tx) => {
-      await lockFirstAdmin(tx);
-      if (!(await isSetupTokenValid(tx, hash, core.now())) || (await hasAdmin(tx))) return undefined;
-      await deleteSetupTokens(tx);
-      const account = { email, username, passwordHash, role: 'admin', signedIn: true } as const;
-      const user = await createAccount(core, tx, account);
-      const opened = await openLogin(core, tx, user, email, { rememberMe: false, origin });
-      const who = { userId: user.id, sessionId: opened.login.sessionId };
-      await core.recordAudit(tx, { ...ownEvent('user_created', who, origin), data: { role: 'admin' } });
-      return opened;
-    })
-    .catch((error: unknown) => Promise.reject(asConflict(error)));
+  const signedIn = await loginTransaction(core, async (tx) => {
+    await lockFirstAdmin(tx);
+    if (!(await isSetupTokenValid(tx, hash, core.now())) || (await hasAdmin(tx))) return undefined;
+    await deleteSetupTokens(tx);
+    const account = { email, username, passwordHash, role: 'admin', signedIn: true } as const;
+    const user = await createAccount(core, tx, account);
+    const opened = await openLogin(core, tx, user, email, { rememberMe: false, origin });
+    const who = { userId: user.id, sessionId: opened.login.sessionId };
+    await core.recordAudit(tx, { ...ownEvent('user_created', who, origin), data: { role: 'admin' } });
+    return opened;
+  }).catch((error: unknown) => Promise.reject(asConflict(error)));
   return signedIn ?? refuse(core, origin);
 }
 

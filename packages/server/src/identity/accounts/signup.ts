@@ -1,6 +1,7 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
+import { loginTransaction } from '../logins/login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from '../logins/sign-in.js';
 import { assertAcceptablePassword } from '../passwords/acceptable.js';
 import { findCredentials } from '../store/users.js';
@@ -40,7 +41,7 @@ async function signUpAtOnce(core: Core, input: SignupInput, origin: Origin): Pro
   if (taken) return refuseTaken(core, origin, taken.id);
   const passwordHash = await core.passwords.hash(input.password);
   try {
-    return await core.database.transaction(async (tx) => {
+    return await loginTransaction(core, async (tx) => {
       const account = { email, username, passwordHash, role: 'user', signedIn: true } as const;
       const user = await createAccount(core, tx, account);
       const signedIn = await openLogin(core, tx, user, email, { rememberMe: false, origin });

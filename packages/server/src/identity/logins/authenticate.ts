@@ -1,7 +1,8 @@
 import { AuthenticationError } from '@bongsu/protocol';
-import type { Principal } from '../../platform/principal.js';
+import type { Principal, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { markSessionUsed } from '../store/sessions.js';
+import { findActiveUser } from '../store/users.js';
 import { assertLive } from './liveness.js';
 
 /**
@@ -30,4 +31,25 @@ export async function authenticate(core: Core, token: string): Promise<Principal
   if (userId !== claims.userId || username === null || role === null) throw new AuthenticationError();
   if (epoch !== claims.epoch) throw new AuthenticationError('TOKEN_REVOKED');
   return { kind: 'user', userId, username, role, sessionId, expiresAt, provenAt: row.authTime };
+}
+
+/** What may become another under an open connection. */
+export type Standing = Pick<UserPrincipal, 'username' | 'role' | 'provenAt'>;
+
+/**
+ * How a person who was let in stands as of now.
+ * @throws TOKEN_REVOKED, TOKEN_EXPIRED when login or user have ended meanwhile
+ */
+export async function standingOf(core: Core, principal: UserPrincipal): Promise<Standing> {
+  if (principal.apiKey) {
+    const user = await findActiveUser(core.database, principal.userId);
+    if (!user) throw new AuthenticationError('TOKEN_REVOKED');
+    return { ...user, provenAt: principal.provenAt };
+  }
+  const session = await core.live.find(principal.sessionId);
+  if (!session) throw new AuthenticationError('TOKEN_REVOKED');
+  assertLive(session, core.now());
+  const { username, role, authTime } = session.row;
+  if (username === null || role === null) throw new AuthenticationError('TOKEN_REVOKED');
+  return { username, role, provenAt: authTime };
 }

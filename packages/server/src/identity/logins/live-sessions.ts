@@ -28,6 +28,8 @@ const MAX_CACHED = 20_000;
 const CACHE_MS = 5 * 60_000;
 const FLUSH_MS = 5000;
 const SEEN_PERIOD_MS = 60_000;
+/** So often at most is a login read again because something was forgotten meanwhile. */
+const MAX_READINGS = 5;
 /** How long a login that somebody else's transaction may be ending is asked for in SQL each time. */
 const DISTRUST_MS = 60_000;
 
@@ -139,8 +141,15 @@ export class LiveSessions {
   }
 
   async #load(id: string): Promise<LiveSession | undefined> {
-    const version = this.#version;
-    const row = await findSession(this.#deps.database, id);
+    let version: number;
+    let row: SessionRow | undefined;
+    let readings = 0;
+    do {
+      readings += 1;
+      version = this.#version;
+      row = await findSession(this.#deps.database, id);
+      // What is forgotten during the reading may be this login, of which older things were read.
+    } while (version !== this.#version && readings < MAX_READINGS);
     if (!row) return undefined;
     const { revokedAt, expiresAt, idleMs, status, usedAt } = row;
     const lastSeen = Math.max(row.lastSeen, this.lastSeenHere(id));

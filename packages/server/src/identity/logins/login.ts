@@ -9,6 +9,7 @@ import {
   recordLogin,
   replacePasswordHash,
 } from '../store/users.js';
+import { loginTransaction } from './login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
 
 export interface LoginInput {
@@ -74,7 +75,7 @@ async function open(
   const { passwordHash } = found;
   if (passwordHash === null || found.status !== 'active') return undefined;
   const rehashed = core.passwords.needsRehash(passwordHash) ? await core.passwords.hash(password) : undefined;
-  return core.database.transaction(async (tx) => {
+  return loginTransaction(core, async (tx) => {
     const user = await lockCredentials(tx, found.id, passwordHash);
     if (!user) return undefined;
     if (await core.mfa.isOn(user.id, tx)) {

@@ -17,6 +17,7 @@ export interface Revoked {
 }
 
 export type RevokedListener = (who: Revoked, closing: ClosingKey) => void;
+export type ChangedListener = (who: Revoked) => void;
 
 export interface RevocationFeedDeps {
   database: Database;
@@ -26,6 +27,8 @@ export interface RevocationFeedDeps {
   live: Pick<LiveSessions, 'settle' | 'forgetUser'>;
 }
 
+/** Reasons by which nothing ends: the login or user is another than before. Every other reason ends it. */
+const CHANGES: ReadonlySet<string> = new Set(['role', 'profile', 'proven']);
 const CHANNEL = 'identity.revocations';
 const POLL_MS = 2500;
 const STALE_MS = 10_000;
@@ -35,12 +38,13 @@ const OVERLAP_ROWS = 1000;
 const FIRST_LOOK_MS = 10;
 
 /**
- * Ends what was revoked in this process: at once for its own transactions, by a hint over the bus or by the next poll of
+ * Ends what was revoked in this process, and makes it see what was changed: at once for its own transactions, by a hint over the bus or by the next poll of
  * SQL for everybody else's. The poll alone is enough for all to hear within five seconds.
  */
 export class RevocationFeed {
   readonly #deps: RevocationFeedDeps;
-  readonly #listeners = new Set<RevokedListener>();
+  readonly #onRevoked = new Set<RevokedListener>();
+  readonly #onChanged = new Set<ChangedListener>();
   readonly #seen = new Set<number>();
   readonly #cancels: (() => void)[] = [];
   /** Everything up to here was seen or will never come. */
@@ -74,9 +78,15 @@ export class RevocationFeed {
     await this.#poll?.catch(() => undefined);
   }
 
-  listen(listener: RevokedListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  onRevoked(listener: RevokedListener): () => void {
+    this.#onRevoked.add(listener);
+    return () => this.#onRevoked.delete(listener);
+  }
+
+  /** A login or user that lives on has another role, name or proof than before; it was forgotten here already. */
+  onChanged(listener: ChangedListener): () => void {
+    this.#onChanged.add(listener);
+    return () => this.#onChanged.delete(listener);
   }
 
   /** False when SQL has not answered for so long that others may have revoked what is cached here. */
@@ -130,19 +140,21 @@ export class RevocationFeed {
     if (this.#seen.has(revocation.seq)) return;
     this.#seen.add(revocation.seq);
     this.#highest = Math.max(this.#highest, revocation.seq);
-    const { kind, id } = revocation;
+    const { kind, id, reason } = revocation;
     if (kind === 'session') this.#deps.live.settle(id);
     if (kind === 'user') this.#deps.live.forgetUser(id);
-    if (kind !== 'key')
-      this.#tell(kind === 'session' ? { sessionId: id } : { userId: id }, closingOf(revocation));
+    if (kind === 'key') return;
+    const who = kind === 'session' ? { sessionId: id } : { userId: id };
+    if (CHANGES.has(reason)) this.#tell(this.#onChanged, who, (listener) => listener(who));
+    else this.#tell(this.#onRevoked, who, (listener) => listener(who, closingOf(revocation)));
   }
 
-  #tell(who: Revoked, closing: ClosingKey): void {
-    for (const listener of this.#listeners) {
+  #tell<Listener>(listeners: ReadonlySet<Listener>, who: Revoked, call: (listener: Listener) => void): void {
+    for (const listener of listeners) {
       try {
-        listener(who, closing);
+        call(listener);
       } catch (err) {
-        this.#deps.log.error({ err, ...who }, 'a listener for ended logins failed');
+        this.#deps.log.error({ err, ...who }, 'a listener for ended or changed logins failed');
       }
     }
   }

@@ -85,19 +85,45 @@ describeEachDatabase('logins', (open, profile) => {
       server.time.advance(4000);
       expect((await refresh(refreshToken)).body.refreshToken).toBe(first.body.refreshToken);
       server.time.advance(4000);
-      expect(await code(refresh(refreshToken))).toBe('401 AUTH_ERROR');
-      expect((await refresh(String(first.body.refreshToken))).status).toBe(200);
+      expect(await code(refresh(refreshToken))).toBe('401 TOKEN_REVOKED');
+      expect(await code(refresh(String(first.body.refreshToken)))).toBe('401 TOKEN_REVOKED');
     });
 
-    it('[TOK3] a token two generations old is AUTH_ERROR at once', async () => {
+    it('[TOK3] a token two generations old ends the login at once, and says so once', async () => {
+      const { accessToken, refreshToken } = await server.signUp();
+      const { sessionId } = server.identity.tokens.verifyRefreshToken(refreshToken);
+      const second = String((await refresh(refreshToken)).body.refreshToken);
+      const third = String((await refresh(second)).body.refreshToken);
+      const revoked = nextRevoked();
+      const replays = await Promise.all([1, 2, 3].map(() => code(refresh(refreshToken))));
+      expect(new Set(replays)).toEqual(new Set(['401 TOKEN_REVOKED']));
+      expect(await revoked).toEqual([{ sessionId }, 'TOKEN_REVOKED']);
+      expect(await code(refresh(third))).toBe('401 TOKEN_REVOKED');
+      expect(await code(server.get('/api/users/me', accessToken))).toBe('401 TOKEN_REVOKED');
+      const rows = await database.query<{ event: object }>(
+        `select event from audit_outbox where event ->> 'action' = 'authn_token_reuse'`,
+      );
+      expect(rows).toHaveLength(1);
+      expect(rows[0]?.event).toMatchObject({ severity_id: 4, target: { type: 'session', ref: sessionId } });
+      expect(await database.query('select revoke_reason as reason from sessions')).toEqual([
+        { reason: 'reuse' },
+      ]);
+    });
+
+    it('[TOK3] a token of another chain of the login, as after a restored backup, is AUTH_ERROR and ends nothing', async () => {
       const { refreshToken } = await server.signUp();
       const second = String((await refresh(refreshToken)).body.refreshToken);
-      await refresh(second);
-      expect(await code(refresh(refreshToken))).toBe('401 AUTH_ERROR');
-      const [row] = await database.query<{ event: { action: string; severity_id: number } }>(
-        `select event from audit_outbox order by seq desc limit 1`,
+      const third = String((await refresh(second)).body.refreshToken);
+      await database.query(
+        'update sessions set generation = 1, current_hash = previous_hash, previous_hash = null, rotation_nonce = null',
       );
-      expect(row?.event).toMatchObject({ action: 'authn_token_reuse', severity_id: 4 });
+      expect(await code(refresh(third))).toBe('401 AUTH_ERROR');
+      const other = String((await refresh(second)).body.refreshToken);
+      expect(other).not.toBe(third);
+      expect(await code(refresh(third))).toBe('401 AUTH_ERROR');
+      const next = await refresh(other);
+      expect(await code(refresh(third))).toBe('401 AUTH_ERROR');
+      expect((await refresh(String(next.body.refreshToken))).status).toBe(200);
     });
 
     it('[TOK3] works after a restart, with a new TokenManager', async () => {
@@ -258,6 +284,22 @@ describeEachDatabase('logins', (open, profile) => {
       );
     });
 
+    it('[SIG1] [ID29] every other end of a user is TOKEN_REVOKED, a change ends nothing', async () => {
+      const { accessToken, user } = await server.signUp();
+      const insert = (reason: string) =>
+        database.query(
+          `insert into revocations (kind, id, reason, at, until) values ('user', $1, $2, 0, 9000000000000)`,
+          [user.userId, reason],
+        );
+      const changed = new Promise((resolve) => server.identity.onChanged(resolve));
+      const revoked = nextRevoked();
+      await insert('role');
+      expect(await changed).toEqual({ userId: user.userId });
+      expect((await server.get('/api/users/me', accessToken)).status).toBe(200);
+      await insert('something newer');
+      expect(await revoked).toEqual([{ userId: user.userId }, 'TOKEN_REVOKED']);
+    });
+
     it('[SIG1] a higher epoch voids all earlier access tokens of a user', async () => {
       const { accessToken, user } = await server.signUp();
       await database.query('update users set epoch = epoch + 1 where id = $1', [user.userId]);
@@ -289,8 +331,9 @@ describeEachDatabase('logins', (open, profile) => {
       const again = await refresh(refreshToken);
       expect(again.body.refreshToken).toBe(lost.body.refreshToken);
       expect((await server.get('/api/users/me', String(again.body.accessToken))).status).toBe(403);
-      await refresh(String(again.body.refreshToken));
-      expect(await code(refresh(refreshToken))).toBe('401 AUTH_ERROR');
+      const next = await refresh(String(again.body.refreshToken));
+      expect(await code(refresh(refreshToken))).toBe('401 TOKEN_REVOKED');
+      expect(await code(refresh(String(next.body.refreshToken)))).toBe('401 TOKEN_REVOKED');
     });
 
     it('[TOK3] neither idle nor end by age', async () => {

@@ -1,23 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { AuthenticationError } from '@bongsu/protocol';
-import type { AuditEvent, RecordAudit } from '../../platform/audit.js';
-import type { DatabaseClock } from '../../platform/clock.js';
-import type { Database } from '../../platform/database/database.js';
+import type { AuditEvent } from '../../platform/audit.js';
 import type { Origin } from '../../platform/principal.js';
 import { auditOrigin } from '../audit-origin.js';
+import type { Core } from '../core.js';
 import type { DerivedKeys } from '../derive.js';
 import { findSession, rotateSession, type SessionRow } from '../store/sessions.js';
 import { hashRefreshToken, type RefreshParts, sameHash, successorOf } from '../tokens/refresh-token.js';
 import type { Login, Rotation } from '../tokens/token-manager.js';
 import type { LiveSessions } from './live-sessions.js';
 import { assertLive } from './liveness.js';
+import { loginTransaction } from './login-transaction.js';
 
-export interface SessionsDeps {
-  database: Database;
+export interface SessionsDeps extends Pick<Core, 'config' | 'database' | 'feed' | 'now' | 'recordAudit'> {
   derived: Pick<DerivedKeys, 'refreshSuccessor'>;
-  now: DatabaseClock;
   live: Pick<LiveSessions, 'lastSeenHere' | 'touch'>;
-  recordAudit: RecordAudit;
   /** How long a person's former token still answers with the same successor. */
   graceMs: number;
 }
@@ -33,22 +30,37 @@ export class Sessions {
     this.#deps = deps;
   }
 
-  /** @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED */
+  /**
+   * What is refused as foreign ends nothing: after a restored backup every client comes with such a token.
+   * @throws AUTH_ERROR; TOKEN_EXPIRED; TOKEN_REVOKED, also when this very token ends the login because it was used before
+   */
   async rotate(presented: RefreshParts, origin: Origin): Promise<Rotation> {
     const hash = hashRefreshToken(presented);
     for (let reading = 0; reading < MAX_READINGS; reading += 1) {
       const row = await this.#find(presented.sessionId);
-      if (sameHash(hash, row.currentHash)) {
+      const place = placeOf(presented, hash, row);
+      if (place === 'foreign') throw new AuthenticationError();
+      if (place === 'current') {
         const successor = await this.#advance(row, presented, hash, origin);
         if (successor) return rotation(row, successor);
-      } else if (row.rotationNonce && sameHash(hash, row.previousHash) && this.#inGrace(row)) {
+      } else if (place === 'previous' && row.rotationNonce && this.#inGrace(row)) {
         return rotation(row, successorOf(this.#deps.derived, presented, row.rotationNonce));
       } else {
-        await this.#deps.recordAudit(this.#deps.database, staleToken(row, presented, origin));
-        throw new AuthenticationError();
+        return this.#endReused(row, presented, origin);
       }
     }
     throw new AuthenticationError();
+  }
+
+  /**
+   * Two hold what one was given: nobody can tell the thief from the owner, so the login ends for both. Nothing that
+   * happens meanwhile could make the token good again, so there is nothing to look at twice.
+   */
+  async #endReused(row: SessionRow, presented: RefreshParts, origin: Origin): Promise<never> {
+    await loginTransaction(this.#deps, async (tx) => {
+      if (await tx.end(row.id, 'reuse')) await this.#deps.recordAudit(tx, reuse(row, presented, origin));
+    });
+    throw new AuthenticationError('TOKEN_REVOKED');
   }
 
   async #find(id: string): Promise<SessionRow> {
@@ -115,8 +127,22 @@ export function actorOf(row: SessionRow): AuditEvent['actor'] {
     : { type: 'screen', ref: row.screenId, sid: row.id };
 }
 
-/** A genuine token that was already replaced: a copy, or a client that lost an answer long ago. */
-function staleToken(row: SessionRow, presented: RefreshParts, origin: Origin): AuditEvent {
+/**
+ * Where a genuine token stands in the chain of its login: by generation, never by time. One that is neither of the two
+ * that SQL knows can have been of this chain only if it is older than both.
+ */
+function placeOf(
+  presented: RefreshParts,
+  hash: Uint8Array,
+  row: SessionRow,
+): 'current' | 'previous' | 'older' | 'foreign' {
+  if (sameHash(hash, row.currentHash)) return 'current';
+  if (sameHash(hash, row.previousHash)) return 'previous';
+  return presented.generation < row.generation - 1 ? 'older' : 'foreign';
+}
+
+/** A token that was replaced: a copy, or a client that lost an answer long ago. */
+function reuse(row: SessionRow, presented: RefreshParts, origin: Origin): AuditEvent {
   return {
     action: 'authn_token_reuse',
     outcome: 'failure',

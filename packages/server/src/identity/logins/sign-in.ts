@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { User } from '@bongsu/protocol';
+import { AuthenticationError, type User } from '@bongsu/protocol';
 import { addressPrefix } from '../../guards/address.js';
 import type { AuditEvent } from '../../platform/audit.js';
-import type { Queryable } from '../../platform/database/database.js';
 import type { Origin } from '../../platform/principal.js';
 import { toUser } from '../accounts/people.js';
 import { auditOrigin } from '../audit-origin.js';
 import type { Core } from '../core.js';
 import { insertSession } from '../store/sessions.js';
-import type { UserRow } from '../store/users.js';
+import { lockActiveUser, type UserRow } from '../store/users.js';
 import { hashRefreshToken } from '../tokens/refresh-token.js';
 import type { IssuedPair, Login } from '../tokens/token-manager.js';
+import { makeRoom } from './login-limit.js';
+import type { LoginTransaction } from './login-transaction.js';
 
 /** Tokens, and how long a cookie with the refresh token may live. */
 export interface IssuedLogin {
@@ -40,14 +41,19 @@ interface OpenedHow {
 const PASSWORD_ONLY: Proof = { acr: 'aal1', amr: 'pwd' };
 const MAX_USER_AGENT = 300;
 
-/** A new login of a person whose identity was just proven, in the transaction of the proof. */
+/**
+ * A new login of a person whose identity was just proven, in the transaction of the proof. Beyond MAX_CONCURRENT_SESSIONS
+ * the least recently seen login ends. @throws AUTH_ERROR when the person is not active any more
+ */
 export async function openLogin(
   core: Core,
-  tx: Queryable,
+  tx: LoginTransaction,
   user: UserRow,
   email: string,
   how: OpenedHow,
 ): Promise<SignedInLogin> {
+  if (!(await lockActiveUser(tx, user.id))) throw new AuthenticationError();
+  await makeRoom(core, tx, user.id, how.origin);
   const at = core.now();
   const { sessionIdleMs, refreshTokenMs } = core.config;
   const { id: userId, role, epoch } = user;

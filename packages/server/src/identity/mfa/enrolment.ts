@@ -4,7 +4,8 @@ import type { Queryable } from '../../platform/database/database.js';
 import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import { totpSecretPlace } from '../accounts/people.js';
 import type { Core } from '../core.js';
-import { endOtherLogins } from '../logins/end-other-logins.js';
+import { endLogins } from '../logins/end-logins.js';
+import type { LoginTransaction } from '../logins/login-transaction.js';
 import { ownEvent } from '../logins/sign-in.js';
 import {
   activateFactor,
@@ -14,7 +15,6 @@ import {
   replacePendingFactor,
   replaceRecoveryCodes,
 } from '../store/mfa.js';
-import type { Revocation } from '../store/revocations.js';
 import { raiseSession } from '../store/sessions.js';
 import { findProfile, lockAccount } from '../store/users.js';
 import { assertOwnPassword } from './own-password.js';
@@ -88,12 +88,11 @@ export async function confirmTotp(
     if (!(await activateFactor(tx, pending.id, step, at))) throw new BongsuError('CONFLICT');
     await replaceRecoveryCodes(tx, userId, hashNewCodes(core.hashes(), recoveryCodes), at);
     if (!(await raiseSession(tx, sessionId, PROOFS.totp))) throw new AuthenticationError('TOKEN_REVOKED');
-    const ended = await endOthers(core, tx, principal);
+    await endOthers(core, tx, principal);
     await core.recordAudit(tx, ownEvent('user_mfa_enabled', principal, origin));
-    return { factor: 'totp', ended } as const;
+    return { factor: 'totp' } as const;
   });
   if (isRefusal(result)) return refuse(core, result, principal, origin);
-  settle(core, sessionId, result.ended);
   return recoveryCodes;
 }
 
@@ -107,7 +106,7 @@ export async function removeTotp(
   { password, code }: { password: string; code: string },
   origin: Origin,
 ): Promise<void> {
-  const { userId, sessionId } = principal;
+  const { userId } = principal;
   await assertOwnPassword(core, principal, password, origin);
   if (!(await core.mfa.isOn(userId))) throw new BongsuError('CONFLICT');
   const result = await core.mfa.attempt(userId, async (tx) => {
@@ -115,12 +114,11 @@ export async function removeTotp(
     const factor = await core.mfa.spend(tx, userId, code);
     if (!factor) return undefined;
     await deleteFactors(tx, userId);
-    const ended = await endOthers(core, tx, principal);
+    await endOthers(core, tx, principal);
     await core.recordAudit(tx, { ...ownEvent('user_mfa_disabled', principal, origin), data: { factor } });
-    return { factor, ended };
+    return { factor };
   });
   if (isRefusal(result)) return refuse(core, result, principal, origin);
-  settle(core, sessionId, result.ended);
 }
 
 /** Ten new recovery codes; all earlier ones are void. @throws CONFLICT when no factor is on */
@@ -162,13 +160,12 @@ async function refuse(
   throw refusalError(refusal);
 }
 
-/** What the others were proven by is no longer enough, or was taken off. */
-function endOthers(core: Core, tx: Queryable, { userId, sessionId }: UserPrincipal): Promise<Revocation[]> {
-  return endOtherLogins(core, tx, { userId, sessionId }, 'second-factor');
-}
-
-/** After the commit: this login is read anew, the others end now. */
-function settle(core: Core, sessionId: string, ended: readonly Revocation[]): void {
-  core.live.forget(sessionId);
-  core.feed.committed(ended);
+/** What the others were proven by is no longer enough, or was taken off; this one is read anew. */
+async function endOthers(
+  core: Core,
+  tx: LoginTransaction,
+  { userId, sessionId }: UserPrincipal,
+): Promise<void> {
+  await endLogins(core, tx, userId, { except: sessionId, reason: 'second-factor' });
+  await tx.announce('session', sessionId, 'proven');
 }

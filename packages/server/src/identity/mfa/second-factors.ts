@@ -4,6 +4,7 @@ import type { Database, Queryable } from '../../platform/database/database.js';
 import { type People, totpSecretPlace } from '../accounts/people.js';
 import type { IdentityMetrics } from '../identity-metrics.js';
 import type { KeyedHashes } from '../keyed-hashes.js';
+import type { LoginTransaction } from '../logins/login-transaction.js';
 import { type FactorRow, findFactor, hasActiveFactor, spendRecoveryCode, spendStep } from '../store/mfa.js';
 import {
   clearSecondFactorTries,
@@ -20,6 +21,8 @@ export type SecondFactorRefusal = { refused: 'wrong' } | { refused: 'locked'; re
 
 export interface SecondFactorsDeps {
   database: Database;
+  /** Commits, and tells of the logins that began or ended in it. */
+  transaction<T>(work: (tx: LoginTransaction) => Promise<T>): Promise<T>;
   now: DatabaseClock;
   metrics: Pick<IdentityMetrics, 'secondFactor'>;
   /** Both are ready once identity has started. */
@@ -66,16 +69,16 @@ export class SecondFactors {
    */
   async attempt<Judged extends { factor: SecondFactor }>(
     userId: string,
-    judge: (tx: Queryable) => Promise<Judged | undefined>,
+    judge: (tx: LoginTransaction) => Promise<Judged | undefined>,
   ): Promise<Judged | SecondFactorRefusal> {
-    const { database, now, metrics } = this.#deps;
+    const { database, transaction, now, metrics } = this.#deps;
     const key = this.#tryKey(userId);
     const { n, lockedUntil } = await countSecondFactorTry(database, key, now(), TRIES);
     if (n > TRIES.max) {
       metrics.secondFactor('locked');
       return { refused: 'locked', retryAfterMs: Math.max(0, (lockedUntil ?? 0) - now()) };
     }
-    const judged = await database.transaction(async (tx) => {
+    const judged = await transaction(async (tx) => {
       const outcome = await judge(tx);
       if (outcome) await clearSecondFactorTries(tx, key);
       return outcome;

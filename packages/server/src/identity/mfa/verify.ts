@@ -1,7 +1,7 @@
 import { AuthenticationError } from '@bongsu/protocol';
-import type { Queryable } from '../../platform/database/database.js';
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
+import type { LoginTransaction } from '../logins/login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type Proof, type SignedInLogin } from '../logins/sign-in.js';
 import { type ChallengeTry, consumeChallenge, countChallengeTry } from '../store/challenges.js';
 import { lockAccount, recordLogin } from '../store/users.js';
@@ -60,7 +60,7 @@ async function refuseChallenge(core: Core, origin: Origin, userId?: string): Pro
 /** Undefined when the code is wrong, or the account is not any more what it was at the first step. */
 async function redeem(
   core: Core,
-  tx: Queryable,
+  tx: LoginTransaction,
   { idHash, tried, code, origin }: { idHash: Uint8Array; tried: ChallengeTry; code: string; origin: Origin },
 ): Promise<{ factor: SecondFactor; signedIn: SignedInLogin } | undefined> {
   const { userId, data } = tried;

@@ -1,8 +1,8 @@
 import { AuthenticationError, RateLimitError, ValidationError } from '@bongsu/protocol';
-import type { Queryable } from '../../platform/database/database.js';
 import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { endLogins } from '../logins/end-logins.js';
+import { type LoginTransaction, loginTransaction } from '../logins/login-transaction.js';
 import { ownEvent } from '../logins/sign-in.js';
 import { type AttemptLimit, countAttempt, refundAttempt } from '../store/attempts.js';
 import {
@@ -12,7 +12,6 @@ import {
   voidChallenges,
   voidResetTokens,
 } from '../store/passwords.js';
-import type { Revocation } from '../store/revocations.js';
 import { lockCredentials } from '../store/users.js';
 import { assertAcceptablePassword, type PasswordContext } from './acceptable.js';
 
@@ -42,30 +41,30 @@ export async function changePassword(
     throw new ValidationError([{ path: 'password', message: 'must be another one than before' }]);
   }
   const passwordHash = await core.passwords.hash(password);
-  const revocations = await core.database.transaction(async (tx) => {
-    // Undefined when another change was first: the password that was checked is not the present one any more.
-    if (!(await lockCredentials(tx, owner.id, owner.passwordHash ?? ''))) return undefined;
+  const changed = await loginTransaction(core, async (tx) => {
+    // False when another change was first: the password that was checked is not the present one any more.
+    if (!(await lockCredentials(tx, owner.id, owner.passwordHash ?? ''))) return false;
     await core.recordAudit(tx, ownEvent('authn_password_change', principal, origin));
-    return replacePassword(core, tx, owner.id, passwordHash, principal.sessionId);
+    await replacePassword(core, tx, owner.id, passwordHash, principal.sessionId);
+    return true;
   });
-  if (!revocations) return refuse(core, principal, origin);
-  core.feed.committed(revocations);
+  if (!changed) return refuse(core, principal, origin);
   core.notices.send('password-changed', owner.id);
 }
 
 /** What every new password brings with it, in the transaction that holds the user's row. */
 export async function replacePassword(
   core: Core,
-  tx: Queryable,
+  tx: LoginTransaction,
   userId: string,
   passwordHash: string,
   keptSession?: string,
-): Promise<Revocation[]> {
+): Promise<void> {
   const at = core.now();
   await setPassword(tx, userId, passwordHash, at);
   await voidResetTokens(tx, userId, at);
   await voidChallenges(tx, userId, at);
-  return endLogins(core, tx, userId, {
+  await endLogins(core, tx, userId, {
     reason: 'password',
     ...(keptSession === undefined ? {} : { except: keptSession }),
   });

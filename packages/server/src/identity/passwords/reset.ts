@@ -1,19 +1,16 @@
 import { AuthenticationError } from '@bongsu/protocol';
-import type { Queryable } from '../../platform/database/database.js';
 import type { Origin } from '../../platform/principal.js';
 import type { Core } from '../core.js';
-import { revokeIds } from '../logins/end-logins.js';
+import { type LoginTransaction, loginTransaction } from '../logins/login-transaction.js';
 import { anonymousFailure, ownEvent } from '../logins/sign-in.js';
 import { hashMailToken } from '../mail/links.js';
 import {
-  deleteSecondFactors,
   findResetOwner,
   lockPasswordOwner,
   markEmailVerified,
   revokeApiKeys,
   useResetToken,
 } from '../store/passwords.js';
-import type { Revocation } from '../store/revocations.js';
 import { assertAcceptablePassword } from './acceptable.js';
 import { contextOf, replacePassword } from './change.js';
 
@@ -32,32 +29,27 @@ export async function resetPassword(
   if (!owner) return refuse(core, origin);
   assertAcceptablePassword(password, contextOf(core, owner));
   const passwordHash = await core.passwords.hash(password);
-  const revocations = await core.database.transaction(async (tx) => {
+  const reset = await loginTransaction(core, async (tx) => {
     const locked = await lockPasswordOwner(tx, owner.id);
-    if (!locked || !(await useResetToken(tx, hash, core.now()))) return undefined;
-    const planted = locked.emailVerifiedAt === null ? await removePlanted(core, tx, owner.id) : [];
+    if (!locked || !(await useResetToken(tx, hash, core.now()))) return false;
+    if (locked.emailVerifiedAt === null) await revokePlantedKeys(core, tx, owner.id);
     await markEmailVerified(tx, owner.id, core.now());
     await core.recordAudit(tx, ownEvent('authn_password_reset', { userId: owner.id }, origin));
-    return [...planted, ...(await replacePassword(core, tx, owner.id, passwordHash))];
+    await replacePassword(core, tx, owner.id, passwordHash);
+    return true;
   });
-  if (!revocations) return refuse(core, origin, owner.id);
-  core.feed.committed(revocations);
+  if (!reset) return refuse(core, origin, owner.id);
   core.notices.send('password-reset', owner.id);
 }
 
 /**
- * Nobody had shown yet that the address is theirs: whoever signed up with it may have been a stranger, and left a way back in
- * or a second factor that locks the owner out (GHSA-qq9h-g4jm-xgf3).
+ * Nobody had shown yet that the address is theirs: whoever signed up with it may have been a stranger, and left keys as a way
+ * back in (GHSA-qq9h-g4jm-xgf3). The second factor stays: with it gone, reading somebody's mail would be enough to sign in
+ * (ASVS 6.4.3).
  */
-async function removePlanted(core: Core, tx: Queryable, userId: string): Promise<Revocation[]> {
-  await deleteSecondFactors(tx, userId);
-  const keys = await revokeApiKeys(tx, userId, core.now());
-  return revokeIds(
-    core,
-    tx,
-    keys.map((id) => `key:${id}`),
-    'password',
-  );
+async function revokePlantedKeys(core: Core, tx: LoginTransaction, userId: string): Promise<void> {
+  for (const id of await revokeApiKeys(tx, userId, core.now()))
+    await tx.announce('session', `key:${id}`, 'password');
 }
 
 async function refuse(core: Core, origin: Origin, userId?: string): Promise<never> {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { csrfMiddleware } from '../../guards/csrf.js';
 import type { Core } from '../core.js';
 import { csrfOptions } from './cookies.js';
+import { loginRoutes } from './logins.js';
 import { mfaRoutes } from './mfa.js';
 import { passwordRoutes } from './passwords.js';
 import { profileRoutes } from './profile.js';
@@ -16,6 +17,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     takeEmptyBodies(app);
     signInRoutes(app, core);
     tokenRoutes(app, core);
+    loginRoutes(app, core);
     profileRoutes(app, core);
     mfaRoutes(app, core);
     passwordRoutes(app, core);

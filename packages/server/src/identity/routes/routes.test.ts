@@ -169,15 +169,15 @@ describeEachDatabase('cookie mode', (open) => {
     );
   });
 
-  it('[TOK3] a cookie whose login is over is taken back, a merely stale one is not', async () => {
-    const first = await signIn();
-    const cookie = cookieOf(first);
-    const second = await server.post('/auth/refresh', undefined, { ...OWN, cookie });
+  it('[TOK3] a cookie whose login is over is taken back: by itself, or because the cookie was used before', async () => {
+    const idle = cookieOf(await signIn());
+    const used = cookieOf(await signIn());
+    await server.post('/auth/refresh', undefined, { ...OWN, cookie: used });
     server.time.advance(MINUTE_MS);
-    const stale = await server.post('/auth/refresh', undefined, { ...OWN, cookie });
-    expect([outcome(stale), stale.cookies]).toEqual(['401 AUTH_ERROR', []]);
+    const reused = await server.post('/auth/refresh', undefined, { ...OWN, cookie: used });
+    expect([outcome(reused), reused.cookies[0]?.value]).toEqual(['401 TOKEN_REVOKED', '']);
     server.time.advance(31 * MINUTE_MS);
-    const over = await server.post('/auth/refresh', undefined, { ...OWN, cookie: cookieOf(second) });
+    const over = await server.post('/auth/refresh', undefined, { ...OWN, cookie: idle });
     expect([outcome(over), over.cookies[0]?.value]).toEqual(['401 TOKEN_EXPIRED', '']);
   });
 
@@ -250,6 +250,11 @@ describeEachDatabase('cookie mode', (open) => {
     expect(outcome(await server.post('/auth/refresh', undefined, { ...OWN, cookie }))).toBe('200 ok');
   });
 
+  it('[TOK3] a cookie that is of no login here is refused and left alone', async () => {
+    const stale = await server.post('/auth/refresh', undefined, { ...OWN, cookie: 'bongsu_rt=junk' });
+    expect([outcome(stale), stale.cookies]).toEqual(['401 AUTH_ERROR', []]);
+  });
+
   describe('the description', () => {
     it('[OBS1] every route is in the OpenAPI document with a summary', async () => {
       const { body } = await server.get('/api/openapi.json');
@@ -263,6 +268,10 @@ describeEachDatabase('cookie mode', (open) => {
         'delete /api/users/me/mfa/totp told',
         'get /.well-known/jwks.json told',
         'get /api/auth/csrf told',
+        'delete /api/auth/sessions told',
+        'delete /api/auth/sessions/{id} told',
+        'get /.well-known/jwks.json told',
+        'get /api/auth/sessions told',
         'get /api/auth/setup told',
         'get /api/users/me told',
         'get /api/users/me/mfa told',
@@ -276,6 +285,7 @@ describeEachDatabase('cookie mode', (open) => {
         'post /api/users/me/mfa/recovery-codes told',
         'post /api/users/me/mfa/totp told',
         'post /api/users/me/mfa/totp/confirm told',
+        'post /api/auth/step-up told',
       ]);
     });
   });

@@ -122,7 +122,7 @@ async function loginOfBearer(core: Core, request: FastifyRequest): Promise<strin
   return (await core.tokens.verifyAccessToken(bearer)).sessionId;
 }
 
-/** A cookie whose login is over for certain goes; a merely stale one stays, for a newer answer may have set it. */
+/** A cookie whose login is over for certain goes; any other stays, for a newer answer may have set it. */
 async function refreshOrClear(
   core: Core,
   request: FastifyRequest,

@@ -101,23 +101,6 @@ export async function markEmailVerified(tx: Queryable, userId: string, at: numbe
   ]);
 }
 
-/** Ends the logins of a person but one; answers their ids. */
-export async function revokeUserSessions(
-  tx: Queryable,
-  userId: string,
-  exceptId: string | null,
-  reason: string,
-  at: number,
-): Promise<string[]> {
-  const rows = await tx.query<{ id: string }>(
-    `update sessions set revoked_at = $3, revoke_reason = $4, rotation_nonce = null
-      where user_id = $1 and kind = 'user' and revoked_at is null and ($2::uuid is null or id <> $2::uuid)
-      returning id`,
-    [userId, exceptId, at, reason],
-  );
-  return rows.map(({ id }) => id);
-}
-
 /** Log-ins that wait for their second factor begin anew. */
 export async function voidChallenges(tx: Queryable, userId: string, at: number): Promise<void> {
   await tx.query('update auth_challenges set consumed_at = $2 where user_id = $1 and consumed_at is null', [
@@ -133,11 +116,6 @@ export async function revokeApiKeys(tx: Queryable, userId: string, at: number): 
     [userId, at],
   );
   return rows.map(({ id }) => id);
-}
-
-export async function deleteSecondFactors(tx: Queryable, userId: string): Promise<void> {
-  await tx.query('delete from mfa_factors where user_id = $1', [userId]);
-  await tx.query('delete from recovery_codes where user_id = $1', [userId]);
 }
 
 export async function deleteOldResetTokens(db: Queryable, now: number): Promise<void> {

@@ -120,18 +120,19 @@ export async function raiseSession(
   return rows.length === 1;
 }
 
-/** Ends every login of a person but one; answers their ids. */
-export async function revokeOtherSessions(
+/** Ends the logins of a person, but one where that is given; answers their ids. */
+export async function revokeUserSessions(
   tx: Queryable,
   userId: string,
-  keptId: string,
+  exceptId: string | null,
   reason: string,
   at: number,
 ): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
     `update sessions set revoked_at = $3, revoke_reason = $4, rotation_nonce = null
-      where user_id = $1 and id <> $2 and kind = 'user' and revoked_at is null returning id`,
-    [userId, keptId, at, reason],
+      where user_id = $1 and kind = 'user' and revoked_at is null and ($2::uuid is null or id <> $2::uuid)
+      returning id`,
+    [userId, exceptId, at, reason],
   );
   return rows.map(({ id }) => id);
 }

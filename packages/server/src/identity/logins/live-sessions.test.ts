@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.js';
+import { memoryLog } from '../../../test/support/memory-log.js';
+import type { Database } from '../../platform/database/database.js';
+import { Metrics } from '../../platform/metrics.js';
+import { LiveSessions } from './live-sessions.js';
+
+it('[ID28] [SIG1] what was read before it was forgotten is not answered after: it is read again', async () => {
+  const clock = new ManualClock();
+  const answers: ((rows: object[]) => void)[] = [];
+  const query = () => new Promise((resolve) => answers.push(resolve));
+  const live = new LiveSessions({
+    database: { query } as unknown as Database,
+    clock,
+    now: clock.now,
+    log: memoryLog(),
+    metrics: new Metrics(),
+    graceMs: 0,
+    feedIsFresh: () => true,
+  });
+  const id = randomUUID();
+  const row = { id, userId: 'u1', revokedAt: null, expiresAt: null, idleMs: null, lastSeen: 0, usedAt: null };
+  const found = live.find(id);
+  live.forgetUser('u1');
+  answers[0]?.([{ ...row, role: 'admin' }]);
+  await expect.poll(() => answers.length).toBe(2);
+  answers[1]?.([{ ...row, role: 'user' }]);
+  expect((await found)?.row.role).toBe('user');
+  expect((await live.find(id))?.row.role).toBe('user');
+  expect(answers).toHaveLength(2);
+});

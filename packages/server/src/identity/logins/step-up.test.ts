@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import type { SteppedUp } from '@bongsu/protocol';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { describeEachDatabase } from '../../../test/support/databases.js';
+import {
+  type Answer,
+  bearer,
+  emptyIdentity,
+  MINUTE_MS,
+  MovableTime,
+  PASSWORD,
+  startIdentity,
+  type TestIdentity,
+} from '../../../test/support/identity.js';
+import { openSockets } from '../../../test/support/identity-sockets.js';
+import { ManualClock } from '../../../test/support/manual-clock.js';
+import type { Database } from '../../platform/database/database.js';
+
+// Password hashing is slow on purpose, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const LATER_MS = 11 * MINUTE_MS;
+
+describeEachDatabase('step-up', (open) => {
+  let database: Database;
+  let server: TestIdentity;
+
+  beforeAll(async () => {
+    database = await open();
+  });
+  beforeEach(async () => {
+    await emptyIdentity(database);
+    server = await startIdentity(database, {}, { requestsPerMinute: 1000 });
+  });
+  afterEach(() => server.stop());
+
+  const outcome = ({ status, body }: Answer) => (body.error ? `${status} ${body.error.code}` : status);
+  const prove = (token: string, password = PASSWORD, more = {}, on = server) =>
+    on.post('/auth/step-up', { password, ...more }, bearer(token));
+  const endOthers = async (token: string, on = server) =>
+    outcome(await on.delete('/api/auth/sessions', token));
+
+  it('[USR4] [ID25] counts at once for the access token that the login has, and gives a newer one', async () => {
+    const { accessToken } = await server.signUp();
+    server.time.advance(LATER_MS);
+    expect(await endOthers(accessToken)).toBe('403 STEP_UP_REQUIRED');
+    const answer = await prove(accessToken);
+    const steppedUp = answer.body as unknown as SteppedUp;
+    expect(answer.headers['cache-control']).toBe('no-store');
+    expect(Math.abs(steppedUp.provenUntil - server.time.now() - 10 * MINUTE_MS)).toBeLessThan(MINUTE_MS);
+    expect(steppedUp.expiresIn).toBeGreaterThan(60);
+    expect(await endOthers(accessToken)).toBe(204);
+    expect(await endOthers(steppedUp.accessToken)).toBe(204);
+    server.time.advance(LATER_MS);
+    expect(await endOthers(steppedUp.accessToken)).toBe('403 STEP_UP_REQUIRED');
+  });
+
+  it('[USR4] [ID25] counts for no other login of the person', async () => {
+    const { accessToken, user } = await server.signUp();
+    const { body } = await server.post('/auth/login', { email: user.email, password: PASSWORD });
+    server.time.advance(LATER_MS);
+    expect((await prove(accessToken)).status).toBe(200);
+    expect(await endOthers(String(body.accessToken))).toBe('403 STEP_UP_REQUIRED');
+  });
+
+  it('[USR4] [ID25] a wrong password proves nothing, ends nothing and is written down', async () => {
+    const { accessToken } = await server.signUp();
+    server.time.advance(LATER_MS);
+    expect(outcome(await prove(accessToken, 'a guess'))).toBe('401 AUTH_ERROR');
+    expect(await endOthers(accessToken)).toBe('403 STEP_UP_REQUIRED');
+    expect((await server.get('/api/users/me', accessToken)).status).toBe(200);
+    const [audit] = await database.query<{ event: object }>(
+      `select event from audit_outbox where event ->> 'action' = 'authn_step_up_fail'`,
+    );
+    expect(audit?.event).toMatchObject({ outcome: 'failure', reason: 'password' });
+  });
+
+  it('[USR4] [ID26] right ones do not count as guesses, and the fifth wrong one was the last', async () => {
+    const { accessToken } = await server.signUp();
+    for (let n = 0; n < 7; n += 1) expect((await prove(accessToken)).status).toBe(200);
+    for (let n = 0; n < 5; n += 1) expect(outcome(await prove(accessToken, 'wrong'))).toBe('401 AUTH_ERROR');
+    const refused = await prove(accessToken);
+    expect(outcome(refused)).toBe('429 RATE_LIMIT');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  });
+
+  it('[USR4] [ID25] with a second factor on the password alone is not enough, and no made-up code is', async () => {
+    const { accessToken, user } = await server.signUp();
+    await database.query(
+      `insert into mfa_factors (id, user_id, secret_enc, state, created_at) values ($1, $2, '\\x00', 'active', 0)`,
+      [randomUUID(), user.userId],
+    );
+    server.time.advance(LATER_MS);
+    expect(outcome(await prove(accessToken))).toBe('401 MFA_REQUIRED');
+    expect(outcome(await prove(accessToken, PASSWORD, { code: '000000' }))).toBe('401 AUTH_ERROR');
+    expect(outcome(await prove(accessToken, 'wrong'))).toBe('401 AUTH_ERROR');
+    expect(await endOthers(accessToken)).toBe('403 STEP_UP_REQUIRED');
+  });
+
+  it('[USR4] a factor that is not confirmed yet asks for no code', async () => {
+    const { accessToken, user } = await server.signUp();
+    await database.query(
+      `insert into mfa_factors (id, user_id, secret_enc, state, created_at) values ($1, $2, '\\x00', 'pending', 0)`,
+      [randomUUID(), user.userId],
+    );
+    expect((await prove(accessToken)).status).toBe(200);
+  });
+
+  it('[USR4] [ID25] [ID28] counts on open sockets too, and a new name does, on every node', async () => {
+    const clock = new ManualClock();
+    const time = new MovableTime();
+    const here = await startIdentity(database, {}, { clock, time });
+    const there = await startIdentity(database, {}, { clock, time });
+    const nodes = [await openSockets(here, clock), await openSockets(there, clock)];
+    const { accessToken } = await here.signUp();
+    const sockets = await Promise.all(
+      nodes.map(async (node) => (await node.clients.connect({ token: accessToken })).socket),
+    );
+    time.advance(LATER_MS);
+    const ask = () => Promise.all(sockets.map((socket) => socket.emitWithAck('probe:logins.end')));
+    expect(await ask()).toMatchObject(sockets.map(() => ({ error: { code: 'STEP_UP_REQUIRED' } })));
+    expect((await prove(accessToken, PASSWORD, {}, here)).status).toBe(200);
+    await here.http.inject({
+      method: 'PATCH',
+      url: '/api/users/me',
+      headers: bearer(accessToken),
+      payload: { username: 'Grace' },
+    });
+    clock.advance(5000);
+    const renewed = sockets.map(() => ({ success: true, username: 'Grace' }));
+    await expect.poll(ask, { timeout: 10_000 }).toEqual(renewed);
+    for (const node of nodes) await node.close();
+    await Promise.all([here.stop(), there.stop()]);
+  });
+});
