@@ -7,8 +7,11 @@ import type { People } from './accounts/people.js';
 import type { IdentityConfig } from './config.js';
 import type { IdentityMetrics } from './identity-metrics.js';
 import type { KeyedHashes } from './keyed-hashes.js';
+import type { KnownDevices } from './logins/known-devices.js';
 import type { LiveSessions } from './logins/live-sessions.js';
+import type { Lockout } from './logins/lockout.js';
 import type { RevocationFeed } from './logins/revocation-feed.js';
+import type { ForeignHashes } from './passwords/foreign-hashes.js';
 import type { Passwords } from './passwords/passwords.js';
 import type { TokenManager } from './tokens/token-manager.js';
 
@@ -22,6 +25,9 @@ export interface Core {
   recordAudit: RecordAudit;
   limiter: Pick<RateLimiter, 'checkLimit'>;
   passwords: Passwords;
+  foreignHashes: ForeignHashes;
+  lockout: Lockout;
+  devices: KnownDevices;
   tokens: TokenManager;
   live: LiveSessions;
   feed: RevocationFeed;

@@ -10,6 +10,8 @@ export interface DerivedKeys {
   readonly refreshMac: Uint8Array;
   /** Makes the successor of a refresh token. */
   readonly refreshSuccessor: Uint8Array;
+  /** Proves that the cookie of a known device was made here. */
+  readonly deviceMac: Uint8Array;
 }
 
 /** HKDF-SHA-256 of JWT_SECRET; the labels are part of the format and never change. */
@@ -21,5 +23,6 @@ export function deriveKeys(jwtSecret: string): DerivedKeys {
     jwtHs256: derive('jwt-hs256'),
     refreshMac: derive('refresh-mac'),
     refreshSuccessor: derive('refresh-successor'),
+    deviceMac: derive('device-mac'),
   };
 }

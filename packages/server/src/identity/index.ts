@@ -21,21 +21,26 @@ import { createIdentityMetrics } from './identity-metrics.js';
 import { KeyedHashes } from './keyed-hashes.js';
 import { authenticate } from './logins/authenticate.js';
 import { issueDeviceCredential, revokeDevice } from './logins/device-credentials.js';
+import { KnownDevices } from './logins/known-devices.js';
 import { LiveSessions } from './logins/live-sessions.js';
+import { Lockout } from './logins/lockout.js';
 import { RevocationFeed } from './logins/revocation-feed.js';
 import { Sessions } from './logins/sessions.js';
+import { ForeignHashes } from './passwords/foreign-hashes.js';
 import { ARGON2_COST, Passwords } from './passwords/passwords.js';
 import { identityRoutes } from './routes/index.js';
 import { wellKnownRoutes } from './routes/well-known.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
 import { SigningKeys } from './tokens/signing-keys.js';
 import { TokenManager } from './tokens/token-manager.js';
+import { type UserAdministration, userAdministration } from './users/administration.js';
 
 export type { PiiKey } from './accounts/pii.js';
 export type { IdentityConfig } from './config.js';
 export { findUsernames } from './store/users.js';
 export type { JwtAlgorithm } from './tokens/signing-keys.js';
 export type { TokenManager } from './tokens/token-manager.js';
+export type { UserAdministration } from './users/administration.js';
 export { WrongSecretError } from './wrong-secret.js';
 
 /** What the gateway and other domains use of identity. */
@@ -67,6 +72,8 @@ export interface Identity {
   /** The first-admin link's token, while there is no administrator; a new one at each call. */
   setupToken(): Promise<string | undefined>;
   readonly tokens: TokenManager;
+  /** For commands. */
+  readonly users: UserAdministration;
   routes: FastifyPluginAsync;
   /** `/.well-known/jwks.json` lives outside /api. */
   wellKnownRoutes: FastifyPluginAsync;
@@ -102,7 +109,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     async start() {
       await keys.start();
       await open();
-      await Promise.all([core.passwords.prepare(), feed.start()]);
+      await feed.start();
       await ensureFirstAdmin(core);
       live.start();
       cancelPruning = deps.clock.every(PRUNE_MS, () => prune(core));
@@ -121,6 +128,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,
+    users: userAdministration(async () => core),
     routes: identityRoutes(core),
     wellKnownRoutes: wellKnownRoutes(keys),
     events: identityEvents({ authenticate: authenticateToken }),
@@ -146,10 +154,10 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const { issuer, accessTokenMs } = config;
   const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
   const tokens = new TokenManager({ issuer, accessTokenMs, keys, derived, now, rotate });
-  const concurrency = Math.min(MAX_HASHING, Math.max(1, availableParallelism() - 1));
-  const pool = { cost: ARGON2_COST, concurrency, maxQueued: MAX_QUEUED_HASHES };
-  const passwords = new Passwords(pool, clock);
+  const passwords = createPasswords(clock);
   const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
+  const lockout = new Lockout({ ...deps, now, metrics, hashes: () => core.hashes(), paceMs: () => passwords.paceMs });
+  const indexOf = (email: string) => core.people().indexOf(email);
   let people: People | undefined;
   let hashes: KeyedHashes | undefined;
   const core: Core = {
@@ -161,6 +169,9 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     recordAudit,
     limiter: deps.limiter,
     passwords,
+    foreignHashes: new ForeignHashes(database, clock),
+    lockout,
+    devices: new KnownDevices({ key: derived.deviceMac, now, indexOf }),
     tokens,
     live,
     feed,
@@ -184,4 +195,35 @@ function prune(core: Core): void {
   core.feed
     .prune(core.now())
     .catch((err: unknown) => core.log.warn({ err }, 'old revocations were not pruned'));
+  core.lockout.prune().catch((err: unknown) => core.log.warn({ err }, 'old counters were not pruned'));
+}
+
+function createPasswords(clock: Clock): Passwords {
+  const concurrency = Math.min(MAX_HASHING, Math.max(1, availableParallelism() - 1));
+  return new Passwords({ cost: ARGON2_COST, concurrency, maxQueued: MAX_QUEUED_HASHES }, clock);
+}
+
+/**
+ * Users without the rest of identity, for a command that opened the database itself: servers hear of what it ends by their poll. Opened
+ * when first asked for something. @throws WrongSecretError
+ */
+export function openUserAdministration(
+  deps: Pick<IdentityDeps, 'config' | 'database' | 'databaseClock' | 'clock' | 'recordAudit'>,
+): UserAdministration {
+  const { config, database, databaseClock: now, clock, recordAudit } = deps;
+  const passwords = createPasswords(clock);
+  const foreignHashes = new ForeignHashes(database, clock);
+  return userAdministration(async () => {
+    const people = await People.open(database, config.piiKeys, now());
+    return {
+      config,
+      database,
+      now,
+      recordAudit,
+      passwords,
+      foreignHashes,
+      people: () => people,
+      feed: { committed: () => {} },
+    };
+  });
 }

@@ -25,7 +25,6 @@ describe('Passwords', () => {
 
   it('[USR1] an unknown address takes its turn in the pool like a known one', async () => {
     const passwords = cheap(1, 0);
-    await passwords.prepare();
     const hash = await passwords.hash('correct horse');
     for (const known of [hash, undefined]) {
       const first = passwords.hash('another');

@@ -2,6 +2,7 @@ import { BongsuError } from '@bongsu/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Core } from '../core.js';
 import { assertOwnSite, COOKIE_MODE_HEADER, refreshCookie } from '../logins/cookie-mode.js';
+import { deviceCookie } from '../logins/known-devices.js';
 import type { IssuedLogin, SignedInLogin } from '../logins/sign-in.js';
 
 export function isCookieMode(request: FastifyRequest): boolean {
@@ -38,6 +39,7 @@ export function presentedToken(
 }
 
 export function signedIn(core: Core, request: FastifyRequest, reply: FastifyReply, result: SignedInLogin) {
+  rememberDevice(core, request, reply, result);
   return { user: result.user, ...issued(core, request, reply, result) };
 }
 
@@ -62,6 +64,24 @@ export function issued(
 export function clearCookie(core: Core, request: FastifyRequest, reply: FastifyReply): void {
   const { name, options } = cookieOf(core, request);
   reply.clearCookie(name, options);
+}
+
+/** The entries of this browser, as it sent them. */
+export function deviceCookieOf(core: Core, request: FastifyRequest): string | undefined {
+  return request.cookies[deviceCookie(request.protocol === 'https', core.config.production).name];
+}
+
+/** In and outside of cookie mode: it lets nobody in, it only keeps a lane at log-in open. */
+function rememberDevice(
+  core: Core,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { user, passwordChangedAt }: SignedInLogin,
+): void {
+  const { name, options } = deviceCookie(request.protocol === 'https', core.config.production);
+  const { userId, email } = user;
+  const value = core.devices.write(deviceCookieOf(core, request), email, { userId, passwordChangedAt });
+  reply.setCookie(name, value, options);
 }
 
 function cookieOf(core: Core, request: FastifyRequest) {

@@ -3,6 +3,7 @@ import type { Core } from '../core.js';
 import { profileRoutes } from './profile.js';
 import { signInRoutes } from './sign-in.js';
 import { tokenRoutes } from './tokens.js';
+import { usersRoutes } from './users.js';
 
 /** Sign-up, log-in and everything else under /auth, /users and /api-keys. */
 export function identityRoutes(core: Core): FastifyPluginAsync {
@@ -11,6 +12,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     signInRoutes(app, core);
     tokenRoutes(app, core);
     profileRoutes(app, core);
+    usersRoutes(app, core);
   };
 }
 

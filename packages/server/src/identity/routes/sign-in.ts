@@ -1,12 +1,14 @@
-import { LoginSchema, SetupSchema, SignedInSchema, SignupSchema } from '@bongsu/protocol';
-import type { FastifyInstance } from 'fastify';
+import { LoginSchema, RateLimitError, SetupSchema, SignedInSchema, SignupSchema } from '@bongsu/protocol';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { rateLimitHeaders } from '../../guards/limit.js';
 import { isSetupNeeded, setup } from '../accounts/setup.js';
 import { signup } from '../accounts/signup.js';
 import type { Core } from '../core.js';
-import { login } from '../logins/login.js';
-import { checkCookieMode, signedIn } from './cookies.js';
+import type { KnownDevice } from '../logins/known-devices.js';
+import { login, normalise } from '../logins/login.js';
+import { checkCookieMode, deviceCookieOf, signedIn } from './cookies.js';
 import { describe, open, refusals } from './describe.js';
 
 const SetupStateSchema = z.object({ needed: z.boolean() });
@@ -36,15 +38,24 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
   typed.post(
     '/auth/login',
     {
-      config: open,
-      schema: describe('Sign in', ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'BUSY'], {
-        body: LoginSchema,
-        response: { 200: SignedInSchema, ...refusals(400, 401, 403, 503) },
-      }),
+      // Counted below by address typed, and by failures: an office that comes to work is one IP address.
+      config: { right: 'public', limit: 'none' },
+      schema: describe(
+        'Sign in',
+        ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'ACCOUNT_LOCKED', 'RATE_LIMIT', 'BUSY'],
+        {
+          body: LoginSchema,
+          response: { 200: SignedInSchema, ...refusals(400, 401, 403, 423, 429, 503) },
+        },
+      ),
     },
     async (request, reply) => {
       checkCookieMode(core, request);
-      return signedIn(core, request, reply, await login(core, request.body, request.origin));
+      const email = normalise(request.body.email);
+      const devices = core.devices.read(deviceCookieOf(core, request), email);
+      await countLogin(core, reply, email, devices);
+      const input = { ...request.body, email, devices };
+      return signedIn(core, request, reply, await login(core, input, request.origin));
     },
   );
   typed.get(
@@ -77,4 +88,20 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
         .send(signedIn(core, request, reply, await setup(core, request.body, request.origin)));
     },
   );
+}
+
+/**
+ * So many log-ins a minute of one address, right or wrong: whoever knows a password must not be able to keep the server hashing. Browsers
+ * known to the address have a count of their own, which strangers cannot use up. @throws RATE_LIMIT
+ */
+async function countLogin(
+  core: Core,
+  reply: FastifyReply,
+  email: string,
+  devices: readonly KnownDevice[],
+): Promise<void> {
+  const hash = Buffer.from(core.hashes().hash('lockout', email)).toString('base64url');
+  const result = await core.limiter.checkLimit('login', `${devices.length > 0 ? 'known' : 'address'}:${hash}`);
+  reply.headers(rateLimitHeaders(result));
+  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
 }

@@ -1,0 +1,206 @@
+import { BongsuError, RateLimitError } from '@bongsu/protocol';
+import { LRUCache } from 'lru-cache';
+import { addressKey } from '../../guards/address.js';
+import type { RecordAudit } from '../../platform/audit.js';
+import type { Clock, DatabaseClock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { Log } from '../../platform/log.js';
+import type { Origin } from '../../platform/principal.js';
+import type { IdentityMetrics } from '../identity-metrics.js';
+import type { KeyedHashes } from '../keyed-hashes.js';
+import { type CounterKey, deleteOldCounters, lockCounters, saveCounters } from '../store/auth-counters.js';
+import {
+  afterFailure,
+  afterReserving,
+  afterReturning,
+  afterSuccess,
+  type Counter,
+  judge,
+  type LockoutScope,
+} from './lockout-rules.js';
+import { LoginGate } from './login-gate.js';
+import { anonymousFailure } from './sign-in.js';
+
+export interface LockoutDeps {
+  database: Database;
+  now: DatabaseClock;
+  clock: Pick<Clock, 'monotonic'>;
+  log: Log;
+  metrics: Pick<IdentityMetrics, 'lockout'>;
+  recordAudit: RecordAudit;
+  /** Ready once identity has started. */
+  hashes(): Pick<KeyedHashes, 'hash'>;
+  /** Milliseconds from one finished password check to the next. */
+  paceMs(): number;
+}
+
+export interface AttemptInput {
+  /** Whom somebody wants to be: the normalised address as typed, whether or not anybody has it. */
+  subject: string;
+  origin: Origin;
+  /** Answers the lane of its own that the caller may prove to have, such as a known device. Without one the lane is the IP address. */
+  lane?: (() => Promise<string | undefined>) | undefined;
+}
+
+/** One guess at a password, counted as a failure until it is settled; settle it once. */
+export interface Attempt {
+  /** The password was right. */
+  succeeded(): Promise<void>;
+  /** @param userId whom it concerns, where that is known */
+  failed(userId?: string): Promise<void>;
+  /** It was never found out. Never throws. */
+  abandoned(): Promise<void>;
+}
+
+type Settle = (scope: LockoutScope, counter: Counter, now: number) => Counter;
+
+const KEPT_MS = 24 * 3_600_000;
+const MAX_CLOSED = 10_000;
+
+/**
+ * How often somebody may guess. Three counters, in SQL so that restarts and other nodes change nothing: by address and lane, by address
+ * over all lanes that are not known, and by IP address. All are by what was typed, so a lock tells nothing about who has an account.
+ */
+export class Lockout {
+  readonly #deps: LockoutDeps;
+  readonly #gate: LoginGate;
+  /** IP addresses that used up their failures, and until when: a flood of theirs costs no SQL. */
+  readonly #closed = new LRUCache<string, number>({ max: MAX_CLOSED });
+
+  constructor(deps: LockoutDeps) {
+    this.#deps = deps;
+    this.#gate = new LoginGate(deps);
+  }
+
+  /**
+   * Counts an attempt before its password is looked at, so that many at once are no way around a limit.
+   * @throws ACCOUNT_LOCKED, RATE_LIMIT, BUSY, each with retryAfterMs
+   */
+  async reserve({ subject, origin, lane }: AttemptInput): Promise<Attempt> {
+    const address = addressKey(origin.address);
+    const places: (() => void)[] = [];
+    const leave = () => {
+      for (const place of places.splice(0)) place();
+    };
+    try {
+      if (!lane) places.push(this.#enter(address));
+      const own = await lane?.();
+      if (lane && own === undefined) places.push(this.#enter(address));
+      const keys = this.#keysOf(subject, address, own);
+      places.push(await this.#gate.turn(`${subject}|${own ?? address}`));
+      await this.#reserve(keys, address);
+      return this.#attempt(keys, origin, leave);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async prune(): Promise<void> {
+    const now = this.#deps.now();
+    await deleteOldCounters(this.#deps.database, now - KEPT_MS, now);
+  }
+
+  #enter(address: string): () => void {
+    const openAt = this.#closed.get(address) ?? 0;
+    const now = this.#deps.now();
+    if (openAt > now) throw new RateLimitError(Math.ceil(openAt - now));
+    return this.#gate.enter(address);
+  }
+
+  #keysOf(subject: string, address: string, own: string | undefined): CounterKey[] {
+    const key = (scope: LockoutScope, ...parts: string[]): CounterKey => ({
+      scope,
+      hash: this.#deps.hashes().hash('lockout', [scope, ...parts].join('\0')),
+    });
+    if (own !== undefined) return [key('login-pair', subject, 'own', own)];
+    return [
+      key('login-pair', subject, 'ip', address),
+      key('login-address', subject),
+      key('login-ip', address),
+    ];
+  }
+
+  async #reserve(keys: readonly CounterKey[], address: string): Promise<void> {
+    const { database, now } = this.#deps;
+    const refusal = await database.transaction(async (tx) => {
+      const at = now();
+      const counters = await lockCounters(tx, keys, at);
+      const refused = this.#refusal(counters, at, address);
+      if (!refused) await saveCounters(tx, changed(keys, counters, at, afterReserving));
+      return refused;
+    });
+    if (refusal) throw refusal;
+  }
+
+  #refusal(
+    counters: ReadonlyMap<LockoutScope, Counter>,
+    now: number,
+    address: string,
+  ): BongsuError | undefined {
+    const judged = [...counters].map(([scope, counter]) => ({ scope, ...judge(scope, counter, now) }));
+    const locks = judged.flatMap((one) => (one.kind === 'locked' ? [one] : []));
+    const closed = locks.find(({ scope }) => scope === 'login-ip');
+    if (closed) {
+      this.#closed.set(address, closed.until);
+      return new RateLimitError(Math.ceil(closed.until - now));
+    }
+    if (locks.length > 0) {
+      const until = Math.max(...locks.map((lock) => lock.until));
+      return new BongsuError('ACCOUNT_LOCKED', { retryAfterMs: Math.ceil(until - now) });
+    }
+    return judged.some(({ kind }) => kind === 'full') ? this.#gate.busy(address) : undefined;
+  }
+
+  #attempt(keys: readonly CounterKey[], origin: Origin, leave: () => void): Attempt {
+    const { log } = this.#deps;
+    return {
+      succeeded: () => this.#settle(keys, afterSuccess).finally(leave),
+      failed: (userId) => this.#fail(keys, origin, userId).finally(leave),
+      abandoned: () =>
+        this.#settle(keys, afterReturning)
+          // It lapses by itself then.
+          .catch((err: unknown) => log.warn({ err }, 'a reserved log-in could not be given back'))
+          .finally(leave),
+    };
+  }
+
+  async #settle(keys: readonly CounterKey[], how: Settle): Promise<void> {
+    const { database, now } = this.#deps;
+    await database.transaction(async (tx) => {
+      const at = now();
+      await saveCounters(tx, changed(keys, await lockCounters(tx, keys, at), at, how));
+    });
+  }
+
+  async #fail(keys: readonly CounterKey[], origin: Origin, userId: string | undefined): Promise<void> {
+    const { database, now, recordAudit, metrics } = this.#deps;
+    const locked = await database.transaction(async (tx) => {
+      const at = now();
+      const closing: LockoutScope[] = [];
+      const settle: Settle = (scope, before) => {
+        const { counter, locks } = afterFailure(scope, before, at);
+        if (locks) closing.push(scope);
+        return counter;
+      };
+      await saveCounters(tx, changed(keys, await lockCounters(tx, keys, at), at, settle));
+      for (const scope of closing) {
+        await recordAudit(tx, anonymousFailure('authn_login_lock', scope, origin, userId));
+      }
+      return closing;
+    });
+    for (const scope of locked) metrics.lockout(scope);
+  }
+}
+
+function changed(
+  keys: readonly CounterKey[],
+  counters: ReadonlyMap<LockoutScope, Counter>,
+  now: number,
+  how: Settle,
+): (CounterKey & { counter: Counter })[] {
+  return keys.flatMap((key) => {
+    const counter = counters.get(key.scope);
+    return counter ? [{ ...key, counter: how(key.scope, counter, now) }] : [];
+  });
+}

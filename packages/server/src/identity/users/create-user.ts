@@ -1,0 +1,32 @@
+import type { Role } from '@bongsu/protocol';
+import { asConflict, createAccount } from '../accounts/accounts.js';
+import type { DoneBy, UsersCore } from './core.js';
+
+export interface CreateUserInput {
+  /** Normalised. */
+  email: string;
+  username: string;
+  password: string;
+  role: Role;
+}
+
+/** An account that nobody signed up for themselves. Answers its id. @throws CONFLICT for a taken address, BUSY */
+export async function createUser(core: UsersCore, input: CreateUserInput, by: DoneBy): Promise<string> {
+  const { password, ...account } = input;
+  const passwordHash = await core.passwords.hash(password);
+  try {
+    return await core.database.transaction(async (tx) => {
+      const { id } = await createAccount(core, tx, { ...account, passwordHash, signedIn: false });
+      await core.recordAudit(tx, {
+        ...by,
+        action: 'user_created',
+        outcome: 'success',
+        target: { type: 'user', ref: id },
+        data: { role: account.role },
+      });
+      return id;
+    });
+  } catch (error) {
+    throw asConflict(error);
+  }
+}
