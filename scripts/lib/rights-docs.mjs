@@ -9,7 +9,10 @@ export function renewRights(page, rights) {
     const roles = to === undefined ? '' : ROLES.filter((role) => to.includes(role)).join(', ');
     return `| \`${name}\` | ${what} | ${access} | ${roles} | ${scopes} | ${stepUp ? 'yes' : ''} |`;
   });
-  const head = ['| right | lets one | who | to the screen | API key | fresh proof |', '|---|---|---|---|---|---|'];
+  const head = [
+    '| right | lets one | who | to the screen | API key | fresh proof |',
+    '|---|---|---|---|---|---|',
+  ];
   const [before, rest = ''] = page.split(START);
   const after = rest.split(END)[1];
   if (after === undefined) throw new Error(`docs/identity.md lacks the lines "${START}" and "${END}"`);

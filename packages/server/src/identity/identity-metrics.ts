@@ -11,7 +11,11 @@ export interface IdentityMetrics {
 export function createIdentityMetrics(metrics: Metrics, queued: () => number): IdentityMetrics {
   const logins = metrics.counter('bongsu_logins_total', 'Log-ins by outcome.', ['outcome']);
   const refreshes = metrics.counter('bongsu_token_refreshes_total', 'Refreshes by outcome.', ['outcome']);
-  const lockouts = metrics.counter('bongsu_lockouts_total', 'Doors that failed log-ins closed, by what was counted.', ['scope']);
+  const lockouts = metrics.counter(
+    'bongsu_lockouts_total',
+    'Doors that failed log-ins closed, by what was counted.',
+    ['scope'],
+  );
   metrics.gauge('bongsu_password_queue', 'Password hashes that wait for their turn.', [], (gauge) =>
     gauge.set(queued()),
   );

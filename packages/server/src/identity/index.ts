@@ -156,7 +156,13 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const tokens = new TokenManager({ issuer, accessTokenMs, keys, derived, now, rotate });
   const passwords = createPasswords(clock);
   const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
-  const lockout = new Lockout({ ...deps, now, metrics, hashes: () => core.hashes(), paceMs: () => passwords.paceMs });
+  const lockout = new Lockout({
+    ...deps,
+    now,
+    metrics,
+    hashes: () => core.hashes(),
+    paceMs: () => passwords.paceMs,
+  });
   const indexOf = (email: string) => core.people().indexOf(email);
   let people: People | undefined;
   let hashes: KeyedHashes | undefined;

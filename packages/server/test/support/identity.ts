@@ -43,7 +43,7 @@ export class MovableTime {
 /** As if nobody had ever started here: cheaper than a fresh database for each test. */
 export async function emptyIdentity(database: Database): Promise<void> {
   await database.exec(
-    'truncate users, sessions, subject_keys, data_keys, signing_keys, revocations, setup_tokens, audit_outbox cascade',
+    'truncate users, sessions, subject_keys, data_keys, signing_keys, revocations, setup_tokens, auth_counters, audit_outbox cascade',
   );
 }
 
@@ -64,7 +64,15 @@ export interface Answer {
   status: number;
   body: Record<string, unknown> & { error: { code: string; retryAfterMs?: number } };
   headers: Record<string, unknown>;
-  cookies: { name: string; value: string; [attribute: string]: unknown }[];
+  /** All but the one of the device. */
+  cookies: Cookie[];
+  device: Cookie | undefined;
+}
+
+interface Cookie {
+  name: string;
+  value: string;
+  [attribute: string]: unknown;
 }
 
 export const PASSWORD = 'correct horse battery';
@@ -128,7 +136,8 @@ export async function startIdentity(
       status: response.statusCode,
       body: response.json(),
       headers: response.headers,
-      cookies: response.cookies,
+      cookies: response.cookies.filter(({ name }) => name !== 'bongsu_device'),
+      device: response.cookies.find(({ name }) => name === 'bongsu_device'),
     };
   };
   const post: TestIdentity['post'] = (url, body, headers = {}) =>

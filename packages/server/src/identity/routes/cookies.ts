@@ -39,8 +39,9 @@ export function presentedToken(
 }
 
 export function signedIn(core: Core, request: FastifyRequest, reply: FastifyReply, result: SignedInLogin) {
+  const body = { user: result.user, ...issued(core, request, reply, result) };
   rememberDevice(core, request, reply, result);
-  return { user: result.user, ...issued(core, request, reply, result) };
+  return body;
 }
 
 /** The pair as it goes into the body; in cookie mode without the refresh token, which script must never see. */

@@ -185,8 +185,10 @@ describeEachDatabase('cookie mode', (open) => {
       expect(identity.sort()).toEqual([
         'get /.well-known/jwks.json told',
         'get /api/auth/setup told',
+        'get /api/users told',
         'get /api/users/me told',
         'patch /api/users/me told',
+        'patch /api/users/{id} told',
         'post /api/auth/login told',
         'post /api/auth/logout told',
         'post /api/auth/refresh told',

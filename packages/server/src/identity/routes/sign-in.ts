@@ -101,7 +101,10 @@ async function countLogin(
   devices: readonly KnownDevice[],
 ): Promise<void> {
   const hash = Buffer.from(core.hashes().hash('lockout', email)).toString('base64url');
-  const result = await core.limiter.checkLimit('login', `${devices.length > 0 ? 'known' : 'address'}:${hash}`);
+  const result = await core.limiter.checkLimit(
+    'login',
+    `${devices.length > 0 ? 'known' : 'address'}:${hash}`,
+  );
   reply.headers(rateLimitHeaders(result));
   if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
 }

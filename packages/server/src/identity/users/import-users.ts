@@ -1,7 +1,7 @@
 import { EmailSchema, type Fault, RoleSchema, UsernameSchema } from '@bongsu/protocol';
 import { z } from 'zod';
-import { createAccount } from '../accounts/accounts.js';
 import { isDatabaseFault } from '../../platform/database/database.js';
+import { createAccount } from '../accounts/accounts.js';
 import { markEmailVerified } from '../store/managed-users.js';
 import { findCredentials } from '../store/users.js';
 import { BY_COMMAND, type UsersCore } from './core.js';
@@ -48,9 +48,13 @@ export async function importUsers(core: UsersCore, entries: readonly unknown[]):
   return outcomes;
 }
 
-async function importOne(core: UsersCore, entry: z.output<typeof ImportedUserSchema>): Promise<ImportOutcome> {
+async function importOne(
+  core: UsersCore,
+  entry: z.output<typeof ImportedUserSchema>,
+): Promise<ImportOutcome> {
   const { emailVerified, ...account } = entry;
-  if (await findCredentials(core.database, core.people().indexOf(account.email))) return { outcome: 'skipped' };
+  if (await findCredentials(core.database, core.people().indexOf(account.email)))
+    return { outcome: 'skipped' };
   try {
     return await core.database.transaction(async (tx) => {
       const { id, createdAt } = await createAccount(core, tx, { ...account, signedIn: false });
