@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/platform/database/database.js';
 import { describeEachDatabase } from '../support/databases.js';
 import {
@@ -173,9 +173,7 @@ describeEachDatabase('attacks on log-in', (open) => {
     it('[SEC5] a lock is one audit row and one count, without address or network in clear', async () => {
       const { user } = await server.signUp(EMAIL);
       await wrong(7);
-      const rows = await database.query<{ event: { action: string } }>(
-        `select convert_from(event, 'UTF8')::jsonb as event from audit_outbox`,
-      );
+      const rows = await database.query<{ event: { action: string } }>('select event from audit_outbox');
       const locks = rows.map(({ event }) => event).filter(({ action }) => action === 'authn_login_lock');
       expect(locks).toMatchObject([
         { outcome: 'failure', reason: 'login-pair', target: { type: 'user', ref: user.userId } },
