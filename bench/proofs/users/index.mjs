@@ -136,7 +136,9 @@ async function comes(crowds, options) {
   const child = start(process.execPath, [CROWD], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   crowds.push(child);
   child.send(options);
-  const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the crowd ended with ${code}`)));
+  const ended = once(child, 'exit').then(([code]) =>
+    Promise.reject(new Error(`the crowd ended with ${code}`)),
+  );
   const [{ done }] = await Promise.race([once(child, 'message'), ended]);
   ended.catch(() => {});
   return done;

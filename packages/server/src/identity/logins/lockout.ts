@@ -8,7 +8,8 @@ import type { Log } from '../../platform/log.js';
 import type { Origin } from '../../platform/principal.js';
 import type { IdentityMetrics } from '../identity-metrics.js';
 import type { KeyedHashes } from '../keyed-hashes.js';
-import { type CounterKey, deleteOldCounters, lockCounters, saveCounters } from '../store/auth-counters.js';
+import { type CounterKey, deleteOldCounters } from '../store/auth-counters.js';
+import { AttemptCounters, type AttemptState } from './attempt-counters.js';
 import {
   afterFailure,
   afterReserving,
@@ -24,7 +25,7 @@ import { anonymousFailure } from './sign-in.js';
 export interface LockoutDeps {
   database: Database;
   now: DatabaseClock;
-  clock: Pick<Clock, 'monotonic'>;
+  clock: Clock;
   log: Log;
   metrics: Pick<IdentityMetrics, 'lockout'>;
   recordAudit: RecordAudit;
@@ -64,12 +65,14 @@ const MAX_CLOSED = 10_000;
 export class Lockout {
   readonly #deps: LockoutDeps;
   readonly #gate: LoginGate;
+  readonly #counters: AttemptCounters;
   /** IP addresses that used up their failures, and until when: a flood of theirs costs no SQL. */
   readonly #closed = new LRUCache<string, number>({ max: MAX_CLOSED });
 
   constructor(deps: LockoutDeps) {
     this.#deps = deps;
     this.#gate = new LoginGate(deps);
+    this.#counters = new AttemptCounters(deps);
   }
 
   /**
@@ -111,7 +114,7 @@ export class Lockout {
   #keysOf(subject: string, address: string, own: string | undefined): CounterKey[] {
     const key = (scope: LockoutScope, ...parts: string[]): CounterKey => ({
       scope,
-      hash: this.#deps.hashes().hash('lockout', [scope, ...parts].join('\0')),
+      hash: Buffer.from(this.#deps.hashes().hash('lockout', [scope, ...parts].join('\0'))).toString('hex'),
     });
     if (own !== undefined) return [key('login-pair', subject, 'own', own)];
     return [
@@ -122,23 +125,19 @@ export class Lockout {
   }
 
   async #reserve(keys: readonly CounterKey[], address: string): Promise<void> {
-    const { database, now } = this.#deps;
-    const refusal = await database.transaction(async (tx) => {
-      const at = now();
-      const counters = await lockCounters(tx, keys, at);
-      const refused = this.#refusal(counters, at, address);
-      if (!refused) await saveCounters(tx, changed(keys, counters, at, afterReserving));
-      return refused;
+    let refusal: BongsuError | undefined;
+    await this.#counters.change({
+      keys,
+      decide: (state, now) => {
+        refusal = this.#refusal(state, now, address);
+        return refusal ? {} : { write: each(state, now, afterReserving) };
+      },
     });
     if (refusal) throw refusal;
   }
 
-  #refusal(
-    counters: ReadonlyMap<LockoutScope, Counter>,
-    now: number,
-    address: string,
-  ): BongsuError | undefined {
-    const judged = [...counters].map(([scope, counter]) => ({ scope, ...judge(scope, counter, now) }));
+  #refusal(state: AttemptState, now: number, address: string): BongsuError | undefined {
+    const judged = [...state].map(([scope, counter]) => ({ scope, ...judge(scope, counter, now) }));
     const locks = judged.flatMap((one) => (one.kind === 'locked' ? [one] : []));
     const closed = locks.find(({ scope }) => scope === 'login-ip');
     if (closed) {
@@ -165,42 +164,29 @@ export class Lockout {
     };
   }
 
-  async #settle(keys: readonly CounterKey[], how: Settle): Promise<void> {
-    const { database, now } = this.#deps;
-    await database.transaction(async (tx) => {
-      const at = now();
-      await saveCounters(tx, changed(keys, await lockCounters(tx, keys, at), at, how));
-    });
+  #settle(keys: readonly CounterKey[], how: Settle): Promise<void> {
+    return this.#counters.change({ keys, decide: (state, now) => ({ write: each(state, now, how) }) });
   }
 
   async #fail(keys: readonly CounterKey[], origin: Origin, userId: string | undefined): Promise<void> {
-    const { database, now, recordAudit, metrics } = this.#deps;
-    const locked = await database.transaction(async (tx) => {
-      const at = now();
-      const closing: LockoutScope[] = [];
-      const settle: Settle = (scope, before) => {
-        const { counter, locks } = afterFailure(scope, before, at);
-        if (locks) closing.push(scope);
-        return counter;
-      };
-      await saveCounters(tx, changed(keys, await lockCounters(tx, keys, at), at, settle));
-      for (const scope of closing) {
-        await recordAudit(tx, anonymousFailure('authn_login_lock', scope, origin, userId));
-      }
-      return closing;
+    let closing: LockoutScope[] = [];
+    await this.#counters.change({
+      keys,
+      decide: (state, now) => {
+        closing = [];
+        const write = each(state, now, (scope, before) => {
+          const { counter, locks } = afterFailure(scope, before, now);
+          if (locks) closing.push(scope);
+          return counter;
+        });
+        const audit = closing.map((scope) => anonymousFailure('authn_login_lock', scope, origin, userId));
+        return { write, audit };
+      },
     });
-    for (const scope of locked) metrics.lockout(scope);
+    for (const scope of closing) this.#deps.metrics.lockout(scope);
   }
 }
 
-function changed(
-  keys: readonly CounterKey[],
-  counters: ReadonlyMap<LockoutScope, Counter>,
-  now: number,
-  how: Settle,
-): (CounterKey & { counter: Counter })[] {
-  return keys.flatMap((key) => {
-    const counter = counters.get(key.scope);
-    return counter ? [{ ...key, counter: how(key.scope, counter, now) }] : [];
-  });
+function each(state: AttemptState, now: number, how: Settle): AttemptState {
+  return new Map([...state].map(([scope, counter]) => [scope, how(scope, counter, now)]));
 }

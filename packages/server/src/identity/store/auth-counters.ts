@@ -3,8 +3,12 @@ import type { Counter, LockoutScope } from '../logins/lockout-rules.js';
 
 export interface CounterKey {
   scope: LockoutScope;
-  /** Keyed hash. */
-  hash: Uint8Array;
+  /** Keyed hash, hexadecimal. */
+  hash: string;
+}
+
+export interface StoredCounter extends CounterKey {
+  counter: Counter;
 }
 
 /** The counters, made where they are missing, and locked to the end of the transaction: always in one order, so nobody waits in a circle. */
@@ -12,24 +16,21 @@ export async function lockCounters(
   tx: Queryable,
   keys: readonly CounterKey[],
   now: number,
-): Promise<ReadonlyMap<LockoutScope, Counter>> {
-  const rows = await tx.query<{ scope: LockoutScope } & Counter>(
+): Promise<StoredCounter[]> {
+  const rows = await tx.query<CounterKey & Counter>(
     `insert into auth_counters as c (scope, key_hash, n, window_start)
      select t.scope, decode(t.hash, 'hex'), 0, $3 from unnest($1::text[], $2::text[]) as t (scope, hash)
       order by t.scope, t.hash
          on conflict (scope, key_hash) do update set n = c.n
-     returning c.scope, c.n as failures, c.window_start as "windowStart", c.locked_until as "lockedUntil",
-               c.reserved, c.reserved_until as "reservedUntil"`,
-    [keys.map(({ scope }) => scope), keys.map(({ hash }) => hex(hash)), now],
+     returning c.scope, encode(c.key_hash, 'hex') as hash, c.n as failures, c.window_start as "windowStart",
+               c.locked_until as "lockedUntil", c.reserved, c.reserved_until as "reservedUntil"`,
+    [keys.map(({ scope }) => scope), keys.map(({ hash }) => hash), now],
     { name: 'identity-lock-counters' },
   );
-  return new Map(rows.map(({ scope, ...counter }) => [scope, counter]));
+  return rows.map(({ scope, hash, ...counter }) => ({ scope, hash, counter }));
 }
 
-export async function saveCounters(
-  tx: Queryable,
-  counters: readonly (CounterKey & { counter: Counter })[],
-): Promise<void> {
+export async function saveCounters(tx: Queryable, counters: readonly StoredCounter[]): Promise<void> {
   await tx.query(
     `update auth_counters c
         set n = t.n, window_start = t.window_start, locked_until = t.locked_until, reserved = t.reserved,
@@ -39,7 +40,7 @@ export async function saveCounters(
       where c.scope = t.scope and c.key_hash = decode(t.hash, 'hex')`,
     [
       counters.map(({ scope }) => scope),
-      counters.map(({ hash }) => hex(hash)),
+      counters.map(({ hash }) => hash),
       counters.map(({ counter }) => counter.failures),
       counters.map(({ counter }) => counter.windowStart),
       counters.map(({ counter }) => counter.lockedUntil),
@@ -57,8 +58,4 @@ export async function deleteOldCounters(db: Queryable, before: number, now: numb
       where window_start < $1 and coalesce(locked_until, 0) < $2 and reserved_until < $2`,
     [before, now],
   );
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }
