@@ -197,7 +197,7 @@ describeEachDatabase('attacks on log-in', (open) => {
       expect(outcome(await login(PASSWORD))).toBe('200 ok');
     });
 
-    it('[SEC3] log-ins of one address are limited too, right or wrong; a known device has a limit of its own', async () => {
+    it('[SEC3] [ID65] log-ins of one address are limited too, right or wrong; a known device has a limit of its own', async () => {
       const limited = await startIdentity(database, {}, { requestsPerMinute: 3 });
       try {
         await server.signUp(EMAIL);
