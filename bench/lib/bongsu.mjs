@@ -16,8 +16,11 @@ export const LIFTED = {
 /** As `npm start` runs it (docs/decisions/0034); the peers get the same. */
 export const NODE_FLAGS = ['--max-semi-space-size=32'];
 
-/** `bongsu serve` as a process of its own, of this tree or of the one that `bin` is in; resolves when it is ready. */
-export async function serve(settings, { core, cpuProfile, preload, bin = SERVER } = {}) {
+/**
+ * `bongsu serve` as a process of its own, of this tree or of the one that `bin` is in; resolves when it is ready.
+ * @param options.lifted false for a server with the limits that everybody has
+ */
+export async function serve(settings, { core, cpuProfile, preload, bin = SERVER, lifted = true } = {}) {
   const { PATH, HOME, TMPDIR } = process.env;
   const port = settings.PORT;
   const url = `http://127.0.0.1:${port}`;
@@ -31,7 +34,7 @@ export async function serve(settings, { core, cpuProfile, preload, bin = SERVER 
       HOME,
       ...(TMPDIR === undefined ? {} : { TMPDIR }),
       LOG_LEVEL: 'warn',
-      ...LIFTED,
+      ...(lifted ? LIFTED : {}),
       ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe', ...(preload === undefined ? [] : ['ipc'])],

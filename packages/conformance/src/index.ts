@@ -13,6 +13,7 @@ import { httpCommandRules } from './rules/http-commands.js';
 import { httpSurfaceRules } from './rules/http-surface.js';
 import { identityRules } from './rules/identity.js';
 import { limitRules } from './rules/limits.js';
+import { lockoutRules } from './rules/lockout.js';
 import { loginRules } from './rules/logins.js';
 import { pairingRules } from './rules/pairing.js';
 import { passwordRules } from './rules/passwords.js';
@@ -68,7 +69,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
 
 /** The rules of the limits, against a server with the default limits that nothing else uses meanwhile. */
 export function limitsConformanceSuite(target: () => Promise<Target>): void {
-  suite(target, { 'limits [HT]': limitRules });
+  suite(target, { 'limits [HT]': limitRules, 'lockout [ID]': lockoutRules });
 }
 
 function suite(target: () => Promise<Target>, families: Record<string, Rules>): void {

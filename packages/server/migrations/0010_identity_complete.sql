@@ -1,3 +1,15 @@
 -- works-with: 0001
 -- What the second half of identity needs beside 0002 (docs/identity.md).
 -- Times are int8 milliseconds of the database's clock; codes and keys are stored as keyed hashes only.
+
+-- Lockout (docs/decisions/0027): attempts under way, counted before their password is looked at. Those that a killed process left behind
+-- lapse with reserved_until.
+alter table auth_counters
+  add column reserved integer not null default 0,
+  add column reserved_until bigint not null default 0;
+
+-- The list of users, by age.
+create index users_created on users (created_at, id);
+-- Hashes that came by import and are not made anew yet; empty on most servers.
+create index users_foreign_hashes on users (id)
+  where password_hash is not null and password_hash not like '$argon2id$v=19$m=19456,t=2,p=1$%';

@@ -11,7 +11,7 @@ import {
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
 import { controlPath, serveControl } from './cli/control.js';
-import { runOperation } from './cli/operations.js';
+import { type OperationDeps, runOperation } from './cli/operations.js';
 import { type CommandHook, type Commands, createCommands, type NodeLease } from './commands/index.js';
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
@@ -288,7 +288,7 @@ class BongsuApp implements App {
       () => commands,
       (it, signal) => it.stop(signal),
     );
-    await this.#serveControl(commands);
+    await this.#serveControl({ deadLetters: commands.deadLetters, users: identity.users });
     await this.#lifecycle.step(
       'readiness',
       () => health.setReady(true),
@@ -296,12 +296,12 @@ class BongsuApp implements App {
     );
   }
 
-  async #serveControl(commands: Commands): Promise<void> {
+  async #serveControl(deps: OperationDeps): Promise<void> {
     const path = this.#controlSocket;
     if (path === undefined) return;
     await this.#lifecycle.step(
       'control socket',
-      () => serveControl(path, (name, input) => runOperation(commands, name, input), this.#log),
+      () => serveControl(path, (name, input) => runOperation(deps, name, input), this.#log),
       (it) => it.close(),
     );
   }

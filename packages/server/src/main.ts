@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { parseEnv } from 'node:util';
 import { runCommandLine } from './cli/command-line.js';
 import type { Terminal } from './cli/terminal.js';
@@ -21,6 +23,8 @@ function openTerminal(): Terminal {
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
     confirm,
+    secret,
+    lines,
     onSignal: (listener) => {
       process.on('SIGTERM', listener);
       process.on('SIGINT', listener);
@@ -41,6 +45,29 @@ async function confirm(question: string): Promise<boolean | undefined> {
   } finally {
     prompt.close();
   }
+}
+
+async function secret(question: string): Promise<string | undefined> {
+  if (process.stdin.isTTY !== true) {
+    for await (const line of lines('-')) return line;
+    return undefined;
+  }
+  process.stderr.write(question);
+  // Readline echoes what is typed: into nothing.
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const prompt = createInterface({ input: process.stdin, output, terminal: true });
+  try {
+    return await prompt.question('');
+  } finally {
+    prompt.close();
+    process.stderr.write('\n');
+  }
+}
+
+async function* lines(path: string): AsyncIterable<string> {
+  // Opened here, so that a file that is not there fails the one who reads.
+  const input = path === '-' ? process.stdin : (await open(path)).createReadStream();
+  yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
 }
 
 const LONG_MS = 2 ** 30;

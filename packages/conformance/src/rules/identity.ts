@@ -143,6 +143,19 @@ export function identityRules(world: GetWorld): void {
     expect(expectBody(refreshed, 200, TokenPairSchema)).not.toHaveProperty('refreshToken');
   });
 
+  it('[ID63] [ID64] users are listed and changed by administrators only', async () => {
+    const owner = await world().person('owner');
+    const { userId } = await world().person('stranger');
+    expectFailure(await world().http.get('/api/users', owner.accessToken), 403, 'FORBIDDEN');
+    for (const id of [userId, owner.userId, v4()]) {
+      const body = { role: 'admin' };
+      const token = owner.accessToken;
+      const answer = await world().http.call('PATCH', `/api/users/${id}`, { token, body });
+      expectFailure(answer, 403, 'FORBIDDEN');
+    }
+    expectFailure(await world().http.get('/api/users', undefined), 401, 'AUTH_ERROR');
+  });
+
   it('[ID11] the profile is the one of the caller', async () => {
     const owner = await world().person('owner');
     const answer = await world().http.get('/api/users/me', owner.accessToken);

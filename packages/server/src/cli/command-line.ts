@@ -14,6 +14,7 @@ import {
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
+import { type CreateOptions, createUser, disableUser, importUsers } from './user.js';
 
 type AddLeaf = <Options extends CommonOptions>(
   parent: Command,
@@ -63,6 +64,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const config = group(program, 'config', 'look at the settings');
   leaf(config, 'check', 'report every fault of the settings', checkConfig);
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);
+  addUsers(group(program, 'user', 'make, disable and import users'), leaf);
   addDeadLetters(group(program, 'dlq', 'look after dead letters: what was given up'), leaf);
   chaosOptions(leaf(program, 'chaos', 'break a Bongsu in every way it may and count what was lost', chaos));
   try {
@@ -89,6 +91,30 @@ function addDeadLetters(dlq: Command, leaf: AddLeaf): void {
     .option('--screen <id>', 'all of one screen')
     .option(reason, 'all of one reason');
   leaf(dlq, 'delete <ids...>', 'throw them away for good', deleteLetters);
+}
+
+function addUsers(user: Command, leaf: AddLeaf): void {
+  leaf(
+    user,
+    'create',
+    'make an account; the password is asked for, or the first line of stdin',
+    (io, options: CreateOptions) => createUser(io, options),
+  )
+    .requiredOption('--email <address>', 'the address to sign in with')
+    .requiredOption('--username <name>', 'the name that others see')
+    .option('--role <role>', 'user or admin', 'user');
+  leaf(
+    user,
+    'disable <who>',
+    'end every login of a user, by address or id, and let them in no more',
+    disableUser,
+  );
+  leaf(
+    user,
+    'import <file>',
+    'take over users with their password hashes; one JSON object a line, - for stdin',
+    importUsers,
+  );
 }
 
 function chaosOptions(command: Command): void {

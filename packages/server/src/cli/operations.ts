@@ -2,16 +2,22 @@ import {
   BongsuError,
   DeadLettersQuerySchema,
   DeadReasonSchema,
+  EmailSchema,
+  PasswordSchema,
   parseInput,
+  RoleSchema,
   ScreenIdSchema,
+  UsernameSchema,
   UuidSchema,
 } from '@bongsu/protocol';
 import { z } from 'zod';
 import type { DeadLetterQueue } from '../commands/index.js';
+import type { UserAdministration } from '../identity/index.js';
 
 /** What operations work with: a running server's parts, or those that a command made for itself. */
 export interface OperationDeps {
   deadLetters: DeadLetterQueue;
+  users: UserAdministration;
 }
 
 interface Operation<Input, Result> {
@@ -30,6 +36,14 @@ function operation<Schema extends z.ZodType, Result>(
 const LettersSchema = z.object({ screenId: ScreenIdSchema.optional(), reason: DeadReasonSchema.optional() });
 const LetterSchema = z.object({ id: UuidSchema });
 const ListSchema = DeadLettersQuerySchema.extend({ requeued: z.boolean() });
+export const NewUserSchema = z.object({
+  email: EmailSchema,
+  username: UsernameSchema,
+  password: PasswordSchema,
+  role: RoleSchema.default('user'),
+});
+const UserSchema = z.object({ who: z.string().max(300) });
+const EntriesSchema = z.object({ entries: z.array(z.unknown()).max(1000) });
 const screensOf = (screenId: string | undefined) => (screenId === undefined ? undefined : [screenId]);
 
 /** All that a command may ask of a server that owns the database, one line each; nothing else is run for anybody. */
@@ -46,6 +60,11 @@ const OPERATIONS = {
   'dlq.requeueMany': operation(LettersSchema, ({ deadLetters }, { screenId, reason }) =>
     deadLetters.requeueMany({ screenIds: screensOf(screenId), reason }),
   ),
+  'users.create': operation(NewUserSchema, async ({ users }, input) => ({
+    userId: await users.create(input),
+  })),
+  'users.disable': operation(UserSchema, ({ users }, { who }) => users.disable(who)),
+  'users.import': operation(EntriesSchema, ({ users }, { entries }) => users.import(entries)),
 };
 
 type Operations = typeof OPERATIONS;

@@ -11,6 +11,10 @@ export interface Terminal {
   err(line: string): void;
   /** Yes or no by whoever sits there; undefined when nobody does. */
   confirm(question: string): Promise<boolean | undefined>;
+  /** Typed unseen by whoever sits there, else the first line of stdin; undefined when there is none. */
+  secret(question: string): Promise<string | undefined>;
+  /** The lines of a file, or of stdin for `-`. @throws ErrnoException */
+  lines(path: string): AsyncIterable<string>;
   /** SIGTERM and SIGINT. */
   onSignal(listener: (signal: string) => void): void;
   onUncaught(listener: (error: unknown, origin: string) => void): void;

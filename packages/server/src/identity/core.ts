@@ -7,12 +7,15 @@ import type { People } from './accounts/people.js';
 import type { IdentityConfig } from './config.js';
 import type { IdentityMetrics } from './identity-metrics.js';
 import type { KeyedHashes } from './keyed-hashes.js';
+import type { KnownDevices } from './logins/known-devices.js';
 import type { LiveSessions } from './logins/live-sessions.js';
+import type { Lockout } from './logins/lockout.js';
 import type { RevocationFeed } from './logins/revocation-feed.js';
 import type { Errands } from './mail/errands.js';
 import type { Mailer } from './mail/mailer.js';
 import type { Notices } from './mail/notices.js';
 import type { SecondFactors } from './mfa/second-factors.js';
+import type { ForeignHashes } from './passwords/foreign-hashes.js';
 import type { Passwords } from './passwords/passwords.js';
 import type { TokenManager } from './tokens/token-manager.js';
 
@@ -26,6 +29,9 @@ export interface Core {
   recordAudit: RecordAudit;
   limiter: Pick<RateLimiter, 'checkLimit' | 'refund'>;
   passwords: Passwords;
+  foreignHashes: ForeignHashes;
+  lockout: Lockout;
+  devices: KnownDevices;
   tokens: TokenManager;
   /** The first makes CSRF tokens, all of them verify. */
   csrfKeys: readonly Uint8Array[];

@@ -12,6 +12,8 @@ export interface DerivedKeys {
   readonly refreshSuccessor: Uint8Array;
   /** Signs the tokens against cross-site requests. */
   readonly csrf: Uint8Array;
+  /** Proves that the cookie of a known device was made here. */
+  readonly deviceMac: Uint8Array;
 }
 
 /** HKDF-SHA-256 of JWT_SECRET; the labels are part of the format and never change. */
@@ -24,5 +26,6 @@ export function deriveKeys(jwtSecret: string): DerivedKeys {
     refreshMac: derive('refresh-mac'),
     refreshSuccessor: derive('refresh-successor'),
     csrf: derive('csrf'),
+    deviceMac: derive('device-mac'),
   };
 }

@@ -20,7 +20,9 @@ import { createIdentityMetrics } from './identity-metrics.js';
 import { KeyedHashes } from './keyed-hashes.js';
 import { authenticate, type Standing, standingOf } from './logins/authenticate.js';
 import { issueDeviceCredential, revokeDevice } from './logins/device-credentials.js';
+import { KnownDevices } from './logins/known-devices.js';
 import { LiveSessions } from './logins/live-sessions.js';
+import { Lockout } from './logins/lockout.js';
 import { loginTransaction } from './logins/login-transaction.js';
 import { RevocationFeed } from './logins/revocation-feed.js';
 import { Sessions } from './logins/sessions.js';
@@ -29,6 +31,7 @@ import { Mailer } from './mail/mailer.js';
 import { Notices } from './mail/notices.js';
 import { pruneMfa } from './mfa/prune.js';
 import { SecondFactors } from './mfa/second-factors.js';
+import { ForeignHashes } from './passwords/foreign-hashes.js';
 import { ARGON2_COST, Passwords } from './passwords/passwords.js';
 import { identityRoutes } from './routes/index.js';
 import { wellKnownRoutes } from './routes/well-known.js';
@@ -38,6 +41,7 @@ import { deleteOldPendingSignups } from './store/pending-signups.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
 import { SigningKeys } from './tokens/signing-keys.js';
 import { TokenManager } from './tokens/token-manager.js';
+import { type UserAdministration, userAdministration } from './users/administration.js';
 
 export type { PiiKey } from './accounts/pii.js';
 export type { IdentityConfig } from './config.js';
@@ -45,6 +49,7 @@ export type { Standing } from './logins/authenticate.js';
 export { findUsernames } from './store/users.js';
 export type { JwtAlgorithm } from './tokens/signing-keys.js';
 export type { TokenManager } from './tokens/token-manager.js';
+export type { UserAdministration } from './users/administration.js';
 export { WrongSecretError } from './wrong-secret.js';
 
 /** Whose connections it is about: those of a login, of a user or of a screen. */
@@ -83,6 +88,8 @@ export interface Identity {
   /** The first-admin link's token, while there is no administrator; a new one at each call. */
   setupToken(): Promise<string | undefined>;
   readonly tokens: TokenManager;
+  /** For commands. */
+  readonly users: UserAdministration;
   routes: FastifyPluginAsync;
   /** `/.well-known/jwks.json` lives outside /api. */
   wellKnownRoutes: FastifyPluginAsync;
@@ -120,7 +127,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     async start() {
       await keys.start();
       await open();
-      await Promise.all([core.passwords.prepare(), feed.start()]);
+      await feed.start();
       await ensureFirstAdmin(core);
       live.start();
       cancelPruning = deps.clock.every(PRUNE_MS, () => prune(core));
@@ -143,6 +150,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,
+    users: userAdministration(async () => core),
     routes: identityRoutes(core),
     wellKnownRoutes: wellKnownRoutes(keys),
     events: identityEvents({ authenticate: authenticateToken }),
@@ -168,10 +176,15 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const { issuer, accessTokenMs } = config;
   const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
   const tokens = new TokenManager({ issuer, accessTokenMs, keys, derived, now, rotate });
-  const concurrency = Math.min(MAX_HASHING, Math.max(1, availableParallelism() - 1));
-  const pool = { cost: ARGON2_COST, concurrency, maxQueued: MAX_QUEUED_HASHES };
-  const passwords = new Passwords(pool, clock);
+  const passwords = createPasswords(clock);
   const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
+  const lockout = new Lockout({
+    ...deps,
+    now,
+    metrics,
+    hashes: () => core.hashes(),
+    paceMs: () => passwords.paceMs,
+  });
   let people: People | undefined;
   let hashes: KeyedHashes | undefined;
   const secrets: Pick<Core, 'people' | 'hashes'> = {
@@ -202,6 +215,13 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     recordAudit,
     limiter: deps.limiter,
     passwords,
+    foreignHashes: new ForeignHashes(database, clock),
+    lockout,
+    devices: new KnownDevices({
+      key: derived.deviceMac,
+      now,
+      indexOf: (email) => core.people().indexOf(email),
+    }),
     tokens,
     csrfKeys: [derived.csrf],
     live,
@@ -243,8 +263,39 @@ function prune(core: Core): void {
     'pending sign-ups': deleteOldPendingSignups(database, now),
     attempts: deleteOldAttempts(database, now),
     challenges: pruneMfa(core),
+    'counters of log-ins': core.lockout.prune(),
   };
   for (const [what, done] of Object.entries(pruned)) {
     done.catch((err: unknown) => core.log.warn({ err }, `old ${what} were not pruned`));
   }
+}
+
+function createPasswords(clock: Clock): Passwords {
+  const concurrency = Math.min(MAX_HASHING, Math.max(1, availableParallelism() - 1));
+  return new Passwords({ cost: ARGON2_COST, concurrency, maxQueued: MAX_QUEUED_HASHES }, clock);
+}
+
+/**
+ * Users without the rest of identity, for a command that opened the database itself: servers hear of what it ends by their poll. Opened
+ * when first asked for something. @throws WrongSecretError
+ */
+export function openUserAdministration(
+  deps: Pick<IdentityDeps, 'config' | 'database' | 'databaseClock' | 'clock' | 'recordAudit'>,
+): UserAdministration {
+  const { config, database, databaseClock: now, clock, recordAudit } = deps;
+  const passwords = createPasswords(clock);
+  const foreignHashes = new ForeignHashes(database, clock);
+  return userAdministration(async () => {
+    const people = await People.open(database, config.piiKeys, now());
+    return {
+      config,
+      database,
+      now,
+      recordAudit,
+      passwords,
+      foreignHashes,
+      people: () => people,
+      feed: { committed: () => {} },
+    };
+  });
 }

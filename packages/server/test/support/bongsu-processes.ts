@@ -24,12 +24,13 @@ export class BongsuProcesses {
 
   constructor(private readonly folder: string) {}
 
-  run(args: string[], env: Record<string, string> = {}): Running {
+  run(args: string[], env: Record<string, string> = {}, stdin?: string): Running {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: this.folder,
       env: { PATH: process.env.PATH ?? '', PORT: '0', DATA_DIR: join(this.folder, 'data'), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.stdin.end(stdin);
     const text = { out: '', err: '' };
     const watchers = new Set<() => void>();
     const collect = (name: 'out' | 'err') => (chunk: Buffer) => {

@@ -2,7 +2,11 @@ import { runCommandLine } from '../../src/cli/command-line.js';
 import type { Ended } from './bongsu-processes.js';
 
 /** A command that ends by itself, inside of this process: as BongsuProcesses runs it, without the second that a start costs. */
-export async function runInProcess(args: readonly string[], env: Record<string, string>): Promise<Ended> {
+export async function runInProcess(
+  args: readonly string[],
+  env: Record<string, string>,
+  stdin: readonly string[] = [],
+): Promise<Ended> {
   const text = { out: '', err: '' };
   const never = (): never => {
     throw new Error('It is for the process of its own');
@@ -17,6 +21,10 @@ export async function runInProcess(args: readonly string[], env: Record<string, 
       text.err += `${line}\n`;
     },
     confirm: async () => undefined,
+    secret: async () => stdin[0],
+    lines: async function* () {
+      yield* stdin;
+    },
     onSignal: never,
     onUncaught: never,
     exit: never,

@@ -72,7 +72,15 @@ export interface Answer {
   status: number;
   body: Record<string, unknown> & { error: { code: string; retryAfterMs?: number } };
   headers: Record<string, unknown>;
-  cookies: { name: string; value: string; [attribute: string]: unknown }[];
+  /** All but the one of the device. */
+  cookies: Cookie[];
+  device: Cookie | undefined;
+}
+
+interface Cookie {
+  name: string;
+  value: string;
+  [attribute: string]: unknown;
 }
 
 export const PASSWORD = 'correct horse battery';
@@ -139,7 +147,8 @@ export async function startIdentity(
       status: response.statusCode,
       body: (response.body === '' ? {} : response.json()) as Answer['body'],
       headers: response.headers,
-      cookies: response.cookies,
+      cookies: response.cookies.filter(({ name }) => name !== 'bongsu_device'),
+      device: response.cookies.find(({ name }) => name === 'bongsu_device'),
     };
   };
   const post: TestIdentity['post'] = (url, body, headers = {}) =>

@@ -23,6 +23,17 @@ type Ask = (world: World, owner: Account, screenId: string) => Promise<HttpAnswe
 const asOwner = async (world: World) => (await world.person('owner')).accessToken;
 const newPerson = (email: string) => ({ email, password: 'a very good password', username: 'Somebody' });
 
+/** The first administrator, made here unless POST /api/auth/setup was tried before. */
+async function asAdmin(world: World, app: App): Promise<string> {
+  const person = newPerson('first-admin@example.com');
+  const token = (await app.setupLink())?.split('#token=')[1];
+  const answer =
+    token === undefined
+      ? await world.http.post('/api/auth/login', person)
+      : await world.http.post('/api/auth/setup', { token, ...person });
+  return (answer.body as { accessToken: string }).accessToken;
+}
+
 /** A route below one screen of the caller: its success, and that no login and no screen are refused. */
 function ofScreen(method: string, rest: string, status: number, body?: unknown): Case {
   const call = (world: World, token: string | undefined, screenId: string) =>
@@ -177,6 +188,30 @@ const auth: Record<string, Case> = {
       AUTH_ERROR: (world) =>
         world.http.post('/api/auth/setup', { token: 'guessed', ...newPerson('admin@example.com') }),
       VALIDATION_ERROR: (world) => world.http.post('/api/auth/setup', {}),
+    },
+  },
+  'GET /api/users': {
+    success: async (world, app) => ({
+      answer: await world.http.get('/api/users', await asAdmin(world, app)),
+      status: 200,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.get('/api/users', undefined),
+      FORBIDDEN: async (world) => world.http.get('/api/users', await asOwner(world)),
+    },
+  },
+  'PATCH /api/users/{id}': {
+    success: async (world, app) => {
+      const { userId } = await world.person('stranger');
+      const token = await asAdmin(world, app);
+      const body = { role: 'user' };
+      return { answer: await world.http.call('PATCH', `/api/users/${userId}`, { token, body }), status: 200 };
+    },
+    refusals: {
+      FORBIDDEN: async (world, { uuid }) => {
+        const token = await asOwner(world);
+        return world.http.call('PATCH', `/api/users/${uuid}`, { token, body: { role: 'admin' } });
+      },
     },
   },
   'POST /api/auth/refresh': {

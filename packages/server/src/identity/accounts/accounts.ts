@@ -15,7 +15,11 @@ export interface NewAccount {
 }
 
 /** A new account, its address encrypted under a key of its own. @throws DatabaseError `unique` when the address is taken */
-export async function createAccount(core: Core, tx: Queryable, account: NewAccount): Promise<UserRow> {
+export async function createAccount(
+  core: Pick<Core, 'now' | 'people'>,
+  tx: Queryable,
+  account: NewAccount,
+): Promise<UserRow> {
   const { email, username, role, passwordHash } = account;
   const id = randomUUID();
   const at = core.now();
@@ -34,7 +38,16 @@ export async function createAccount(core: Core, tx: Queryable, account: NewAccou
     keyId,
     wrapped,
   });
-  return { id, username, role, status: 'active', epoch: 0, createdAt: at, lastLogin };
+  return {
+    id,
+    username,
+    role,
+    status: 'active',
+    epoch: 0,
+    createdAt: at,
+    lastLogin,
+    passwordChangedAt: at,
+  };
 }
 
 /** Of two sign-ups with one address at once the second meets the table's own rule. */

@@ -4,7 +4,7 @@ import { insertRevocation, type NewRevocation, type Revocation } from '../store/
 import { revokeSession } from '../store/sessions.js';
 import { revocationOf } from './revoke.js';
 
-type LoginCore = Pick<Core, 'database' | 'feed' | 'now' | 'config'>;
+type LoginCore = Pick<Core, 'database' | 'now' | 'config'> & { feed: Pick<Core['feed'], 'committed'> };
 
 /**
  * A transaction in which logins may begin, end or change. Only `loginTransaction` makes one and `openLogin` takes nothing

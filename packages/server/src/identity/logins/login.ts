@@ -9,35 +9,47 @@ import {
   recordLogin,
   replacePasswordHash,
 } from '../store/users.js';
+import type { KnownDevice } from './known-devices.js';
+import type { Attempt } from './lockout.js';
 import { loginTransaction } from './login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
 
 export interface LoginInput {
-  /** As typed. */
+  /** Normalised, where it can be an address at all. */
   email: string;
   password: string;
   rememberMe: boolean;
+  /** What the browser's cookie says of this address. */
+  devices: readonly KnownDevice[];
 }
 
 /**
  * The same answer and the same work for an unknown address, a wrong password and a disabled account. Where a second factor is
  * on, a right password gets a challenge and nothing else.
- * @throws AUTH_ERROR, BUSY with retryAfterMs
+ * @throws AUTH_ERROR; ACCOUNT_LOCKED, RATE_LIMIT, BUSY with retryAfterMs
  */
 export async function login(
   core: Core,
   input: LoginInput,
   origin: Origin,
 ): Promise<SignedInLogin | MfaChallenge> {
-  const email = normalise(input.email);
-  const found = await findCredentials(core.database, core.people().indexOf(email));
-  const right = await checkPassword(core, input.password, found);
-  const signedIn =
-    right && found?.passwordHash ? await open(core, found, { ...input, email }, origin) : undefined;
+  const attempt = await reserve(core, input, origin);
+  let found: CredentialRow | undefined;
+  let signedIn: SignedInLogin | MfaChallenge | undefined;
+  try {
+    found = await findCredentials(core.database, core.people().indexOf(input.email));
+    const right = await checkPassword(core, input.password, found);
+    signedIn = right && found?.passwordHash ? await open(core, found, input, origin) : undefined;
+  } catch (error) {
+    await attempt.abandoned();
+    throw error;
+  }
   if (signedIn) {
+    await attempt.succeeded();
     core.metrics.login('mfaRequired' in signedIn ? 'challenge' : 'success');
     return signedIn;
   }
+  await attempt.failed(found?.id);
   core.metrics.login('failure');
   await core.recordAudit(
     core.database,
@@ -47,9 +59,30 @@ export async function login(
 }
 
 /** An address that cannot be one is looked for like any other, and nobody has it. */
-function normalise(typed: string): string {
+export function normalise(typed: string): string {
   const parsed = EmailSchema.safeParse(typed);
   return parsed.success ? parsed.data : typed;
+}
+
+async function reserve(core: Core, { email, devices }: LoginInput, origin: Origin): Promise<Attempt> {
+  const lane = devices.length === 0 ? undefined : () => knownDevice(core, email, devices);
+  try {
+    return await core.lockout.reserve({ subject: email, origin, lane });
+  } catch (error) {
+    if (error instanceof BongsuError) core.metrics.login(error.code === 'BUSY' ? 'busy' : 'locked');
+    throw error;
+  }
+}
+
+/** The id of the one that still counts: of who has the address now, and of their present password. */
+async function knownDevice(
+  core: Core,
+  email: string,
+  devices: readonly KnownDevice[],
+): Promise<string | undefined> {
+  const found = await findCredentials(core.database, core.people().indexOf(email));
+  const changedAt = found?.passwordChangedAt ?? 0;
+  return devices.find((one) => one.userId === found?.id && one.passwordChangedAt === changedAt)?.id;
 }
 
 async function checkPassword(
@@ -57,8 +90,9 @@ async function checkPassword(
   password: string,
   found: CredentialRow | undefined,
 ): Promise<boolean> {
+  const kinds = await core.foreignHashes.kinds();
   try {
-    return await core.passwords.verify(password, found?.passwordHash);
+    return await core.passwords.verify(password, found?.passwordHash, kinds);
   } catch (error) {
     if (error instanceof BongsuError && error.code === 'BUSY') core.metrics.login('busy');
     throw error;

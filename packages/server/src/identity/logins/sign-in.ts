@@ -23,6 +23,8 @@ export interface IssuedLogin {
 
 export interface SignedInLogin extends IssuedLogin {
   user: User;
+  /** A change of the password voids the devices known before it. */
+  passwordChangedAt: number;
 }
 
 /** How somebody proved who they are, in the words of RFC 8176. */
@@ -82,7 +84,8 @@ export async function openLogin(
     acr: login.acr,
     amr: login.amr,
   });
-  return { user: toUser(user, email), pair, login, idles: !how.rememberMe };
+  const passwordChangedAt = user.passwordChangedAt ?? 0;
+  return { user: toUser(user, email), pair, login, idles: !how.rememberMe, passwordChangedAt };
 }
 
 /** An event of a person acting for themselves. */

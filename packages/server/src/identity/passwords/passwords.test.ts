@@ -1,5 +1,7 @@
+import { hashSync, parseOptions } from '@node-rs/bcrypt';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
+import { kindOf, matches, unfittingHash } from './hashes.js';
 import { ARGON2_COST, Passwords } from './passwords.js';
 import { WorkPool } from './work-pool.js';
 
@@ -25,7 +27,6 @@ describe('Passwords', () => {
 
   it('[USR1] an unknown address takes its turn in the pool like a known one', async () => {
     const passwords = cheap(1, 0);
-    await passwords.prepare();
     const hash = await passwords.hash('correct horse');
     for (const known of [hash, undefined]) {
       const first = passwords.hash('another');
@@ -94,5 +95,55 @@ describe('WorkPool', () => {
     await expect(first).rejects.toThrow('failed');
     expect(await next).toBe('served');
     expect(await pool.run(async () => 'again')).toBe('again');
+  });
+});
+
+describe('imported hashes', () => {
+  const bcrypt = (password: string, version: '2a' | '2b' | '2y' = '2b') =>
+    hashSync(password, { cost: 10, version });
+
+  it.each(['2a', '2b', '2y'] as const)(
+    '[USR1] verifies bcrypt $%s$, and wants it hashed anew',
+    async (version) => {
+      const hash = bcrypt('correct horse', version);
+      expect(hash).toMatch(new RegExp(`^\\$${version}\\$10`));
+      expect(await cheap().verify('correct horse', hash)).toBe(true);
+      expect(await cheap().verify('correct horsf', hash)).toBe(false);
+      expect(cheap().needsRehash(hash)).toBe(true);
+    },
+  );
+
+  it('[USR1] what bcrypt would cut off or stop at is never right', async () => {
+    const long = 'ä'.repeat(36);
+    expect(await cheap().verify(long, bcrypt(long))).toBe(true);
+    expect(await cheap().verify(`${long}x`, bcrypt(long))).toBe(false);
+    expect(await cheap().verify(`${long}x`, bcrypt(`${long}x`))).toBe(false);
+    expect(await cheap().verify('correct\0horse', bcrypt('correct'))).toBe(false);
+    expect(await cheap().verify('', bcrypt('correct'))).toBe(false);
+  });
+
+  it('[USR1] a password that is not right costs one hash of each kind that is left, whatever the account has', () => {
+    const kinds = ['$2b$10', '$2b$12', '$argon2id$v=19$m=65536,t=3,p=4'];
+    const passwords = cheap();
+    const today = '$argon2id$v=19$m=64,t=1,p=1';
+    const own = [
+      undefined,
+      `${today}$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA`,
+      bcrypt('x', '2y'),
+      `${kinds[2]}$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA`,
+    ];
+    const work = own.map((hash) => passwords.hashesToTry(hash, kinds).map(kindOf).sort());
+    for (const one of work) expect(one).toEqual([...kinds, today].sort());
+    expect(own.slice(1).every((hash) => passwords.hashesToTry(hash, kinds)[0] === hash)).toBe(true);
+    expect(passwords.hashesToTry(undefined, []).map(kindOf)).toEqual([today]);
+  });
+
+  it('[USR1] the hashes that nobody fits are real ones', async () => {
+    for (const kind of ['$2b$10', '$argon2id$v=19$m=64,t=1,p=1']) {
+      const hash = unfittingHash(kind);
+      expect(kindOf(hash)).toBe(kind);
+      expect(await matches('anything', hash)).toBe(false);
+    }
+    expect(parseOptions(unfittingHash('$2b$10'))).toMatchObject({ cost: 10 });
   });
 });

@@ -1,6 +1,6 @@
-import { hash, parseOptions, verify } from '@node-rs/argon2';
+import { hash } from '@node-rs/argon2';
 import type { Clock } from '../../platform/clock.js';
-import { randomToken } from '../../platform/ids.js';
+import { kindOf, matches, unfittingHash } from './hashes.js';
 import { WorkPool } from './work-pool.js';
 
 /** OWASP's first choice for argon2id: 19 MiB, 2 passes, 1 lane. */
@@ -30,10 +30,14 @@ export interface PasswordsConfig {
 export class Passwords {
   readonly #cost: Argon2Cost;
   readonly #pool: WorkPool;
-  #dummy: Promise<string> | undefined;
+  readonly #kind: string;
+  /** By kind: hashes that no password fits. */
+  readonly #unfitting = new Map<string, string>();
 
   constructor(config: PasswordsConfig, clock: Pick<Clock, 'monotonic'>) {
+    const { memoryCost, timeCost, parallelism } = config.cost;
     this.#cost = config.cost;
+    this.#kind = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}`;
     this.#pool = new WorkPool(config.concurrency, config.maxQueued, clock);
   }
 
@@ -43,45 +47,48 @@ export class Passwords {
   }
 
   /**
-   * True when the password is right. Without a hash (nobody has that address) the same work is done against one that no
-   * password fits. @throws BUSY with retryAfterMs
+   * True when the password is right. Otherwise the work of all kinds of hashes was done, whichever of them the account has, if any: so
+   * the time tells nothing about it. @throws BUSY with retryAfterMs
+   * @param foreignKinds kinds that are left beside today's
    */
-  async verify(
+  verify(
     password: string,
     passwordHash: string | null | undefined,
-    signal?: AbortSignal,
+    foreignKinds: readonly string[] = [],
   ): Promise<boolean> {
-    const known = passwordHash ?? (await this.#dummyHash());
+    const hashes = this.hashesToTry(passwordHash, foreignKinds);
     return this.#pool.run(async () => {
-      const right = await verify(known, password.normalize('NFKC'));
-      return right && passwordHash === known;
-    }, signal);
+      for (const hash of hashes) if ((await matches(password, hash)) && hash === passwordHash) return true;
+      return false;
+    });
   }
 
-  /** True for a hash made with other parameters than today's. */
+  /** The account's own first, and one of each other kind that no password fits. */
+  hashesToTry(passwordHash: string | null | undefined, foreignKinds: readonly string[]): string[] {
+    const own = passwordHash ? [passwordHash] : [];
+    const others = new Set([this.#kind, ...foreignKinds]);
+    for (const hash of own) others.delete(kindOf(hash));
+    return [...own, ...[...others].map((kind) => this.#unfittingOf(kind))];
+  }
+
+  /** True for a hash made with another algorithm or other parameters than today's. */
   needsRehash(passwordHash: string): boolean {
-    const { memoryCost, timeCost, parallelism, algorithm } = parseOptions(passwordHash);
-    const cost = this.#cost;
-    return (
-      Number(algorithm) !== ARGON2ID ||
-      memoryCost !== cost.memoryCost ||
-      timeCost !== cost.timeCost ||
-      parallelism !== cost.parallelism
-    );
-  }
-
-  /** Made before the first log-in needs it, so that no answer is slower for it. */
-  async prepare(): Promise<void> {
-    await this.#dummyHash();
+    return kindOf(passwordHash) !== this.#kind;
   }
 
   get queued(): number {
     return this.#pool.queued;
   }
 
-  #dummyHash(): Promise<string> {
-    this.#dummy ??= this.#hash(randomToken(32));
-    return this.#dummy;
+  /** Milliseconds from one finished hash to the next while there is enough to do, as measured. */
+  get paceMs(): number {
+    return this.#pool.paceMs;
+  }
+
+  #unfittingOf(kind: string): string {
+    const hash = this.#unfitting.get(kind) ?? unfittingHash(kind);
+    this.#unfitting.set(kind, hash);
+    return hash;
   }
 
   #hash(password: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Clock } from '../../platform/clock.js';
+import { Pacer } from './pacer.js';
 
 interface Waiter {
   start(): void;
@@ -10,7 +11,7 @@ const FIRST_GUESS_MS = 50;
 /** Weight of the newest measurement in the running mean. */
 const NEWEST = 0.1;
 
-/** Runs a bounded number of tasks at once, in order, with a bounded queue; past it BUSY says when there will be room. */
+/** Runs a bounded number of tasks at once, in order, with a bounded queue; past it BUSY tells each when to come. */
 export class WorkPool {
   readonly #concurrency: number;
   readonly #maxQueued: number;
@@ -19,15 +20,22 @@ export class WorkPool {
   #meanMs = FIRST_GUESS_MS;
 
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #pacer: Pacer;
 
   constructor(concurrency: number, maxQueued: number, clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
+    this.#pacer = new Pacer(clock);
     this.#concurrency = concurrency;
     this.#maxQueued = maxQueued;
   }
 
   get queued(): number {
     return this.#waiters.size;
+  }
+
+  /** Milliseconds from one finished task to the next while there is enough to do, as measured. */
+  get paceMs(): number {
+    return this.#meanMs / this.#concurrency;
   }
 
   /** @throws BUSY when the queue is full; the signal's reason when aborted while waiting */
@@ -46,8 +54,8 @@ export class WorkPool {
 
   #turn(signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiters.size >= this.#maxQueued) {
-      const drainMs = (this.#waiters.size * this.#meanMs) / this.#concurrency;
-      throw new BongsuError('BUSY', { retryAfterMs: Math.max(SHORTEST_RETRY_MS, Math.ceil(drainMs)) });
+      const drainMs = Math.max(SHORTEST_RETRY_MS, this.#waiters.size * this.paceMs);
+      throw new BongsuError('BUSY', { retryAfterMs: this.#pacer.turn(drainMs, this.paceMs) });
     }
     return new Promise((resolve, reject) => {
       const onAbort = () => {

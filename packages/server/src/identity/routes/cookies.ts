@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type CsrfOptions, isCookieMode } from '../../guards/csrf.js';
 import type { Core } from '../core.js';
 import { onlyCookie, refreshCookie } from '../logins/cookie-mode.js';
+import { deviceCookie } from '../logins/known-devices.js';
 import type { IssuedLogin, SignedInLogin } from '../logins/sign-in.js';
 
 /** What decides whether a request in cookie mode is meant by its user. */
@@ -43,7 +44,9 @@ export function presentedToken(
 }
 
 export function signedIn(core: Core, request: FastifyRequest, reply: FastifyReply, result: SignedInLogin) {
-  return { user: result.user, ...issued(core, request, reply, result) };
+  const body = { user: result.user, ...issued(core, request, reply, result) };
+  rememberDevice(core, request, reply, result);
+  return body;
 }
 
 /** The pair as it goes into the body; in cookie mode without the refresh token, which script must never see. */
@@ -70,6 +73,24 @@ export function clearCookie(core: Core, request: FastifyRequest, reply: FastifyR
 
 function cookieToken(core: Core, request: FastifyRequest): string | undefined {
   return onlyCookie(request.headers.cookie, cookieOf(core, request).name);
+}
+
+/** The entries of this browser, as it sent them. */
+export function deviceCookieOf(core: Core, request: FastifyRequest): string | undefined {
+  return request.cookies[deviceCookie(request.protocol === 'https', core.config.production).name];
+}
+
+/** In and outside of cookie mode: it lets nobody in, it only keeps a lane at log-in open. */
+function rememberDevice(
+  core: Core,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { user, passwordChangedAt }: SignedInLogin,
+): void {
+  const { name, options } = deviceCookie(request.protocol === 'https', core.config.production);
+  const { userId, email } = user;
+  const value = core.devices.write(deviceCookieOf(core, request), email, { userId, passwordChangedAt });
+  reply.setCookie(name, value, options);
 }
 
 function cookieOf(core: Core, request: FastifyRequest) {

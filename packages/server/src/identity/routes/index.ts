@@ -8,6 +8,7 @@ import { passwordRoutes } from './passwords.js';
 import { profileRoutes } from './profile.js';
 import { signInRoutes } from './sign-in.js';
 import { tokenRoutes } from './tokens.js';
+import { usersRoutes } from './users.js';
 
 /** Sign-up, log-in and everything else under /auth, /users and /api-keys. */
 export function identityRoutes(core: Core): FastifyPluginAsync {
@@ -21,6 +22,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     profileRoutes(app, core);
     mfaRoutes(app, core);
     passwordRoutes(app, core);
+    usersRoutes(app, core);
   };
 }
 

@@ -1,19 +1,22 @@
 import {
   LoginAnswerSchema,
   LoginSchema,
+  RateLimitError,
   SetupSchema,
   SignedInSchema,
   SignupSchema,
   VerificationRequiredSchema,
 } from '@bongsu/protocol';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { rateLimitHeaders } from '../../guards/limit.js';
 import { isSetupNeeded, setup } from '../accounts/setup.js';
 import { signup } from '../accounts/signup.js';
 import type { Core } from '../core.js';
-import { login } from '../logins/login.js';
-import { signedIn } from './cookies.js';
+import type { KnownDevice } from '../logins/known-devices.js';
+import { login, normalise } from '../logins/login.js';
+import { deviceCookieOf, signedIn } from './cookies.js';
 import { describe, open, refusals } from './describe.js';
 
 const SetupStateSchema = z.object({ needed: z.boolean() });
@@ -48,14 +51,23 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
   typed.post(
     '/auth/login',
     {
-      config: open,
-      schema: describe('Sign in', ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'BUSY'], {
-        body: LoginSchema,
-        response: { 200: LoginAnswerSchema, ...refusals(400, 401, 403, 503) },
-      }),
+      // Counted below by address typed, and by failures: an office that comes to work is one IP address.
+      config: { right: 'public', limit: 'none' },
+      schema: describe(
+        'Sign in',
+        ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'ACCOUNT_LOCKED', 'RATE_LIMIT', 'BUSY'],
+        {
+          body: LoginSchema,
+          response: { 200: LoginAnswerSchema, ...refusals(400, 401, 403, 423, 429, 503) },
+        },
+      ),
     },
     async (request, reply) => {
-      const result = await login(core, request.body, request.origin);
+      const email = normalise(request.body.email);
+      const devices = core.devices.read(deviceCookieOf(core, request), email);
+      await countLogin(core, reply, email, devices);
+      const input = { ...request.body, email, devices };
+      const result = await login(core, input, request.origin);
       if (!('mfaRequired' in result)) return signedIn(core, request, reply, result);
       reply.header('cache-control', 'no-store');
       return result;
@@ -90,4 +102,23 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
         .send(signedIn(core, request, reply, await setup(core, request.body, request.origin)));
     },
   );
+}
+
+/**
+ * So many log-ins a minute of one address, right or wrong: whoever knows a password must not be able to keep the server hashing. Browsers
+ * known to the address have a count of their own, which strangers cannot use up. @throws RATE_LIMIT
+ */
+async function countLogin(
+  core: Core,
+  reply: FastifyReply,
+  email: string,
+  devices: readonly KnownDevice[],
+): Promise<void> {
+  const hash = Buffer.from(core.hashes().hash('lockout', email)).toString('base64url');
+  const result = await core.limiter.checkLimit(
+    'login',
+    `${devices.length > 0 ? 'known' : 'address'}:${hash}`,
+  );
+  reply.headers(rateLimitHeaders(result));
+  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
 }

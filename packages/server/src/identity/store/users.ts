@@ -11,6 +11,7 @@ export interface UserRow {
   epoch: number;
   createdAt: number;
   lastLogin: number | null;
+  passwordChangedAt: number | null;
 }
 
 /** What signing in needs. */
@@ -23,7 +24,8 @@ export interface ProfileRow extends UserRow, WrappedKey {
   emailEnc: Uint8Array;
 }
 
-const COLUMNS = `u.id, u.username, u.role, u.status, u.epoch, u.created_at as "createdAt", u.last_login as "lastLogin"`;
+const COLUMNS = `u.id, u.username, u.role, u.status, u.epoch, u.created_at as "createdAt", u.last_login as "lastLogin",
+  u.password_changed_at as "passwordChangedAt"`;
 
 export async function findCredentials(
   db: Queryable,

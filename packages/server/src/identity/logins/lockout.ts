@@ -1,0 +1,192 @@
+import { BongsuError, RateLimitError } from '@bongsu/protocol';
+import { LRUCache } from 'lru-cache';
+import { addressKey } from '../../guards/address.js';
+import type { RecordAudit } from '../../platform/audit.js';
+import type { Clock, DatabaseClock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { Log } from '../../platform/log.js';
+import type { Origin } from '../../platform/principal.js';
+import type { IdentityMetrics } from '../identity-metrics.js';
+import type { KeyedHashes } from '../keyed-hashes.js';
+import { type CounterKey, deleteOldCounters } from '../store/auth-counters.js';
+import { AttemptCounters, type AttemptState } from './attempt-counters.js';
+import {
+  afterFailure,
+  afterReserving,
+  afterReturning,
+  afterSuccess,
+  type Counter,
+  judge,
+  type LockoutScope,
+} from './lockout-rules.js';
+import { LoginGate } from './login-gate.js';
+import { anonymousFailure } from './sign-in.js';
+
+export interface LockoutDeps {
+  database: Database;
+  now: DatabaseClock;
+  clock: Clock;
+  log: Log;
+  metrics: Pick<IdentityMetrics, 'lockout'>;
+  recordAudit: RecordAudit;
+  /** Ready once identity has started. */
+  hashes(): Pick<KeyedHashes, 'hash'>;
+  /** Milliseconds from one finished password check to the next. */
+  paceMs(): number;
+}
+
+export interface AttemptInput {
+  /** Whom somebody wants to be: the normalised address as typed, whether or not anybody has it. */
+  subject: string;
+  origin: Origin;
+  /** Answers the lane of its own that the caller may prove to have, such as a known device. Without one the lane is the IP address. */
+  lane?: (() => Promise<string | undefined>) | undefined;
+}
+
+/** One guess at a password, counted as a failure until it is settled; settle it once. */
+export interface Attempt {
+  /** The password was right. */
+  succeeded(): Promise<void>;
+  /** @param userId whom it concerns, where that is known */
+  failed(userId?: string): Promise<void>;
+  /** It was never found out. Never throws. */
+  abandoned(): Promise<void>;
+}
+
+type Settle = (scope: LockoutScope, counter: Counter, now: number) => Counter;
+
+const KEPT_MS = 24 * 3_600_000;
+const MAX_CLOSED = 10_000;
+
+/**
+ * How often somebody may guess. Three counters, in SQL so that restarts and other nodes change nothing: by address and lane, by address
+ * over all lanes that are not known, and by IP address. All are by what was typed, so a lock tells nothing about who has an account.
+ */
+export class Lockout {
+  readonly #deps: LockoutDeps;
+  readonly #gate: LoginGate;
+  readonly #counters: AttemptCounters;
+  /** IP addresses that used up their failures, and until when: a flood of theirs costs no SQL. */
+  readonly #closed = new LRUCache<string, number>({ max: MAX_CLOSED });
+
+  constructor(deps: LockoutDeps) {
+    this.#deps = deps;
+    this.#gate = new LoginGate(deps);
+    this.#counters = new AttemptCounters(deps);
+  }
+
+  /**
+   * Counts an attempt before its password is looked at, so that many at once are no way around a limit.
+   * @throws ACCOUNT_LOCKED, RATE_LIMIT, BUSY, each with retryAfterMs
+   */
+  async reserve({ subject, origin, lane }: AttemptInput): Promise<Attempt> {
+    const address = addressKey(origin.address);
+    const places: (() => void)[] = [];
+    const leave = () => {
+      for (const place of places.splice(0)) place();
+    };
+    try {
+      if (!lane) places.push(this.#enter(address));
+      const own = await lane?.();
+      if (lane && own === undefined) places.push(this.#enter(address));
+      const keys = this.#keysOf(subject, address, own);
+      places.push(await this.#gate.turn(`${subject}|${own ?? address}`));
+      await this.#reserve(keys, address);
+      return this.#attempt(keys, origin, leave);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async prune(): Promise<void> {
+    const now = this.#deps.now();
+    await deleteOldCounters(this.#deps.database, now - KEPT_MS, now);
+  }
+
+  #enter(address: string): () => void {
+    const openAt = this.#closed.get(address) ?? 0;
+    const now = this.#deps.now();
+    if (openAt > now) throw new RateLimitError(Math.ceil(openAt - now));
+    return this.#gate.enter(address);
+  }
+
+  #keysOf(subject: string, address: string, own: string | undefined): CounterKey[] {
+    const key = (scope: LockoutScope, ...parts: string[]): CounterKey => ({
+      scope,
+      hash: Buffer.from(this.#deps.hashes().hash('lockout', [scope, ...parts].join('\0'))).toString('hex'),
+    });
+    if (own !== undefined) return [key('login-pair', subject, 'own', own)];
+    return [
+      key('login-pair', subject, 'ip', address),
+      key('login-address', subject),
+      key('login-ip', address),
+    ];
+  }
+
+  async #reserve(keys: readonly CounterKey[], address: string): Promise<void> {
+    let refusal: BongsuError | undefined;
+    await this.#counters.change({
+      keys,
+      decide: (state, now) => {
+        refusal = this.#refusal(state, now, address);
+        return refusal ? {} : { write: each(state, now, afterReserving) };
+      },
+    });
+    if (refusal) throw refusal;
+  }
+
+  #refusal(state: AttemptState, now: number, address: string): BongsuError | undefined {
+    const judged = [...state].map(([scope, counter]) => ({ scope, ...judge(scope, counter, now) }));
+    const locks = judged.flatMap((one) => (one.kind === 'locked' ? [one] : []));
+    const closed = locks.find(({ scope }) => scope === 'login-ip');
+    if (closed) {
+      this.#closed.set(address, closed.until);
+      return new RateLimitError(Math.ceil(closed.until - now));
+    }
+    if (locks.length > 0) {
+      const until = Math.max(...locks.map((lock) => lock.until));
+      return new BongsuError('ACCOUNT_LOCKED', { retryAfterMs: Math.ceil(until - now) });
+    }
+    return judged.some(({ kind }) => kind === 'full') ? this.#gate.busy(address) : undefined;
+  }
+
+  #attempt(keys: readonly CounterKey[], origin: Origin, leave: () => void): Attempt {
+    const { log } = this.#deps;
+    return {
+      succeeded: () => this.#settle(keys, afterSuccess).finally(leave),
+      failed: (userId) => this.#fail(keys, origin, userId).finally(leave),
+      abandoned: () =>
+        this.#settle(keys, afterReturning)
+          // It lapses by itself then.
+          .catch((err: unknown) => log.warn({ err }, 'a reserved log-in could not be given back'))
+          .finally(leave),
+    };
+  }
+
+  #settle(keys: readonly CounterKey[], how: Settle): Promise<void> {
+    return this.#counters.change({ keys, decide: (state, now) => ({ write: each(state, now, how) }) });
+  }
+
+  async #fail(keys: readonly CounterKey[], origin: Origin, userId: string | undefined): Promise<void> {
+    let closing: LockoutScope[] = [];
+    await this.#counters.change({
+      keys,
+      decide: (state, now) => {
+        closing = [];
+        const write = each(state, now, (scope, before) => {
+          const { counter, locks } = afterFailure(scope, before, now);
+          if (locks) closing.push(scope);
+          return counter;
+        });
+        const audit = closing.map((scope) => anonymousFailure('authn_login_lock', scope, origin, userId));
+        return { write, audit };
+      },
+    });
+    for (const scope of closing) this.#deps.metrics.lockout(scope);
+  }
+}
+
+function each(state: AttemptState, now: number, how: Settle): AttemptState {
+  return new Map([...state].map(([scope, counter]) => [scope, how(scope, counter, now)]));
+}
