@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
+import { apiKeyRules } from './rules/api-keys.js';
 import { badInputRules } from './rules/bad-input.js';
 import { cancellingRules } from './rules/cancelling.js';
 import { deadLetterRules } from './rules/dead-letters.js';
@@ -39,6 +40,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
   suite(target, {
     'identity [ID]': identityRules,
     'tokens [ID]': tokenRules,
+    'API keys [ID]': apiKeyRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,
