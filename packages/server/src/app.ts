@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { ClosingKey } from '@bongsu/protocol';
 import type { FastifyInstance } from 'fastify';
 import {
   commandsConfig,
@@ -19,11 +18,13 @@ import { createAdmit } from './gateway/admission.js';
 import { compileTrust, type Trust } from './gateway/client-address.js';
 import { Connections } from './gateway/connections.js';
 import { consoleFolder } from './gateway/console.js';
+import { endRevoked } from './gateway/end-revoked.js';
 import { createHttp } from './gateway/http.js';
+import type { MountedRoute } from './gateway/mounted.js';
 import { Sockets } from './gateway/sockets.js';
 import { NonceManager } from './guards/nonce-manager.js';
 import { RateLimiter } from './guards/rate-limiter.js';
-import { createIdentity, type Identity, type Revoked } from './identity/index.js';
+import { createIdentity, type Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
 import { HealthReporter } from './operations/health.js';
@@ -38,6 +39,7 @@ import { MemoryEphemeral } from './platform/ephemeral/memory.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
 import { Breakers } from './platform/resilience/breakers.js';
+import type { RightName } from './platform/rights.js';
 import { createScreens, type Screens } from './screens/index.js';
 import { readVersion } from './version.js';
 
@@ -49,6 +51,12 @@ export interface Overrides {
   commandHook?: CommandHook;
 }
 
+/** What a server lets be called. */
+export interface Surface {
+  routes: readonly MountedRoute[];
+  events: readonly { name: string; right: RightName }[];
+}
+
 export interface App {
   /** Opens storage, migrates, listens. @throws whatever kept it from starting; what was started is undone then */
   start(): Promise<void>;
@@ -58,6 +66,8 @@ export interface App {
   readonly url: string;
   /** Settles with the reason when the process can no longer do its work and should end with code 1. */
   readonly fatal: Promise<unknown>;
+  /** Everything that answers, with the right that it asks for; once started. */
+  readonly surface: Surface;
   /** The one-time link that makes the first administrator; undefined when there is one. */
   setupLink(): Promise<string | undefined>;
 }
@@ -97,6 +107,7 @@ class BongsuApp implements App {
   readonly fatal: Promise<unknown>;
   #fail: (reason: unknown) => void = () => undefined;
   #url: string | undefined;
+  #surface: Surface = { routes: [], events: [] };
   #identity: Identity | undefined;
   /** Of the embedded profile: by it commands reach the process that owns the data folder. */
   #controlSocket: string | undefined;
@@ -115,6 +126,10 @@ class BongsuApp implements App {
   get url(): string {
     if (this.#url === undefined) throw new Error('The server has not started.');
     return this.#url;
+  }
+
+  get surface(): Surface {
+    return this.#surface;
   }
 
   async start(): Promise<void> {
@@ -246,6 +261,11 @@ class BongsuApp implements App {
     const trust = compileTrust(this.#config.TRUST_PROXY);
     const http = await this.#createHttp(core, domains, health, trust);
     const origins = socketOrigins(this.#config);
+    const events = { ...identity.events, ...screens.events, ...commands.events };
+    this.#surface = {
+      routes: http.mounted,
+      events: Object.entries(events).map(([name, { right }]) => ({ name, right })),
+    };
     const sockets = new Sockets({
       ...core,
       config: socketsConfig(this.#config),
@@ -253,14 +273,14 @@ class BongsuApp implements App {
       identity,
       commands,
       screens,
-      events: { ...identity.events, ...screens.events, ...commands.events },
+      events,
       admit: createAdmit({
         isDraining: () => !health.ready,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),
       }),
       trust,
     });
-    identity.onRevoked((who, closing) => closeRevoked(core.connections, who, closing));
+    identity.onRevoked((who, closing) => endRevoked({ ...core, identity }, who, closing));
     commands.onNewEpoch(() => core.connections.closeAll('DRAINING'));
     await this.#lifecycle.step(
       'http',
@@ -328,10 +348,4 @@ class BongsuApp implements App {
 async function started<Part extends { start(): Promise<void> }>(part: Part): Promise<Part> {
   await part.start();
   return part;
-}
-
-function closeRevoked(connections: Connections, who: Revoked, closing: ClosingKey): void {
-  if (who.sessionId !== undefined) connections.closeSession(who.sessionId, closing);
-  if (who.userId !== undefined) connections.closeUser(who.userId, closing);
-  if (who.screenId !== undefined) connections.closeScreen(who.screenId, closing);
 }

@@ -1,5 +1,11 @@
 import type { Entry, Receipt } from '@bongsu/protocol';
-import { BongsuError, CLOSINGS, type ClosingKey, sessionClosing } from '@bongsu/protocol';
+import {
+  AuthenticationError,
+  BongsuError,
+  CLOSINGS,
+  type ClosingKey,
+  sessionClosing,
+} from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
 import type { Origin, Principal } from '../platform/principal.js';
@@ -99,6 +105,13 @@ export class Connection implements EventContext {
     this.#socket.emit('session-closing', sessionClosing(key, retryAfterMs));
     if (CLOSINGS[key].reconnect) this.#socket.conn.close();
     else this.#socket.disconnect(true);
+  }
+
+  /** Why its caller may not be connected any more; what another try could mend ends only the transport. */
+  closeFor(error: BongsuError): void {
+    if (error.code === 'TOKEN_EXPIRED') this.close('TOKEN_EXPIRED');
+    else if (error instanceof AuthenticationError) this.close('TOKEN_REVOKED');
+    else this.drop();
   }
 
   /** Ends the transport without a word: the refusal could be mended by another try. */

@@ -1,6 +1,7 @@
 import { type ClosingKey, RateLimitError } from '@bongsu/protocol';
 import type { Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
+import { mayHear } from '../platform/rights.js';
 import type { Connection } from './connection.js';
 
 const LIMIT_RETRY_MS = 5000;
@@ -67,7 +68,9 @@ export class Connections implements Push {
   }
 
   toUser: Push['toUser'] = (userId, event, payload) => {
-    for (const connection of this.#group(`user:${userId}`)) connection.emit(event, payload as object);
+    for (const connection of this.#group(`user:${userId}`)) {
+      if (mayHear(event, connection.principal)) connection.emit(event, payload as object);
+    }
   };
 
   closeAll(closing: ClosingKey, retryAfterMs?: number): void {
@@ -76,6 +79,14 @@ export class Connections implements Push {
 
   closeSession(sessionId: string, closing: ClosingKey): void {
     this.#closeGroup(`session:${sessionId}`, closing);
+  }
+
+  ofUser(userId: string): Connection[] {
+    return [...this.#group(`user:${userId}`)];
+  }
+
+  ofSession(sessionId: string): Connection[] {
+    return [...this.#group(`session:${sessionId}`)];
   }
 
   closeUser(userId: string, closing: ClosingKey): void {

@@ -166,9 +166,7 @@ export class Sockets {
   #refuseReady(connection: Connection, thrown: unknown): void {
     const error = toBongsuError(thrown);
     logRefusal(this.#deps.log, error, { event: 'ready', socketId: connection.socketId });
-    if (error.code === 'TOKEN_EXPIRED') connection.close('TOKEN_EXPIRED');
-    else if (error instanceof AuthenticationError) connection.close('TOKEN_REVOKED');
-    else connection.drop();
+    connection.closeFor(error);
   }
 
   #attachScreen(connection: Connection, screenId: string): AttachedScreen {
@@ -182,7 +180,9 @@ export class Sockets {
 
   async #makeReady(connection: Connection, token: string, screen: AttachedScreen | undefined): Promise<void> {
     // Once more, now that revocations reach this connection: one that came since the handshake found nothing to close.
-    await this.#deps.identity.authenticate(token);
+    const present = await this.#deps.identity.authenticate(token);
+    // An API key may have been rotated meanwhile, and end earlier.
+    if (present.expiresAt !== connection.principal.expiresAt) connection.replacePrincipal(present);
     const inbox = await screen?.attachment.ready;
     const epoch = inbox?.epoch ?? (await this.#deps.commands.currentEpoch());
     if (!connection.isConnected) return;
@@ -278,6 +278,11 @@ export class Sockets {
 
   #watchExpiry(connection: Connection): void {
     const { expiresAt } = connection.principal;
+    if (expiresAt === Number.POSITIVE_INFINITY) {
+      // An API key without an end.
+      this.#expiries.delete(connection.socketId);
+      return;
+    }
     const cut = () => connection.close('TOKEN_EXPIRED');
     const warn = () => {
       connection.emit('auth-expiring', { expiresAt });

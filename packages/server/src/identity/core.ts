@@ -4,6 +4,7 @@ import type { DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
 import type { People } from './accounts/people.js';
+import type { KeyHolders } from './api-keys/holders.js';
 import type { IdentityConfig } from './config.js';
 import type { IdentityMetrics } from './identity-metrics.js';
 import type { KeyedHashes } from './keyed-hashes.js';
@@ -24,6 +25,7 @@ export interface Core {
   passwords: Passwords;
   tokens: TokenManager;
   live: LiveSessions;
+  keyHolders: KeyHolders;
   feed: RevocationFeed;
   /** Ready once identity has started. */
   people(): People;

@@ -8,11 +8,13 @@ import type { Database, Queryable } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
-import type { Principal } from '../platform/principal.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
 import { People } from './accounts/people.js';
 import { ensureFirstAdmin, makeSetupToken } from './accounts/setup.js';
 import { usernames } from './accounts/usernames.js';
+import { isApiKey } from './api-keys/format.js';
+import { KeyHolders } from './api-keys/holders.js';
 import type { IdentityConfig } from './config.js';
 import type { Core } from './core.js';
 import { deriveKeys } from './derive.js';
@@ -27,6 +29,7 @@ import { Sessions } from './logins/sessions.js';
 import { ARGON2_COST, Passwords } from './passwords/passwords.js';
 import { identityRoutes } from './routes/index.js';
 import { wellKnownRoutes } from './routes/well-known.js';
+import { deleteEndedKeys } from './store/api-keys.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
 import { SigningKeys } from './tokens/signing-keys.js';
 import { TokenManager } from './tokens/token-manager.js';
@@ -39,19 +42,22 @@ export type { TokenManager } from './tokens/token-manager.js';
 export { WrongSecretError } from './wrong-secret.js';
 
 /** What the gateway and other domains use of identity. */
-/** Whose connections must end: those of a login, of a user or of a screen. */
+/** Whose connections must end: those of a login, of a user or of a screen. Those of an API key must ask whether it still counts. */
 export interface Revoked {
   sessionId?: string;
   userId?: string;
   screenId?: string;
+  apiKeyId?: string;
 }
 
 export interface Identity {
   /** Keys, the first administrator, the feed of ended logins. @throws WrongSecretError when a secret does not fit the database */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Access token → who it is. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED; DatabaseError when SQL is away and needed */
+  /** Access token or API key → who it is. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED; DatabaseError when SQL is away and needed */
   authenticate(token: string): Promise<Principal>;
+  /** A caller by API key as it is now: with its present end, scopes and role. @throws as `authenticate` */
+  currentKey(apiKeyId: string): Promise<UserPrincipal>;
   /** A new device login for a screen, and its first tokens; earlier ones of the screen end. In the caller's transaction. */
   issueDeviceCredential(tx: Queryable, screenId: string): Promise<DeviceCredential>;
   /** Ends every device login of a screen, in the caller's transaction. */
@@ -95,8 +101,9 @@ const PRUNE_MS = 3_600_000;
 
 export function createIdentity(deps: IdentityDeps): Identity {
   const { core, keys, open } = compose(deps);
-  const { live, feed } = core;
-  const authenticateToken = (token: string) => authenticate(core, token);
+  const { live, feed, keyHolders } = core;
+  const authenticateToken = (token: string) =>
+    isApiKey(token) ? keyHolders.authenticate(token) : authenticate(core, token);
   let cancelPruning: (() => void) | undefined;
   return {
     async start() {
@@ -105,19 +112,21 @@ export function createIdentity(deps: IdentityDeps): Identity {
       await Promise.all([core.passwords.prepare(), feed.start()]);
       await ensureFirstAdmin(core);
       live.start();
+      keyHolders.start();
       cancelPruning = deps.clock.every(PRUNE_MS, () => prune(core));
     },
     async stop() {
       cancelPruning?.();
       await feed.stop();
-      await live.stop();
+      await Promise.all([live.stop(), keyHolders.stop()]);
     },
     authenticate: authenticateToken,
+    currentKey: (apiKeyId) => keyHolders.current(apiKeyId),
     issueDeviceCredential: (tx, screenId) => issueDeviceCredential(core, tx, screenId),
     revokeDevice: (tx, screenId) => revokeDevice(core, tx, screenId, 'screen'),
     deviceUsed: (screenId) => isScreenCredentialUsed(core.database, screenId),
     onRevoked: (listener) => feed.listen(listener),
-    touch: ({ sessionId }) => live.touch(sessionId),
+    touch: (principal) => touch(core, principal),
     usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,
@@ -141,7 +150,16 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const graceMs = REFRESH_GRACE_MS;
   const feedIsFresh = () => feed.isFresh();
   const live = new LiveSessions({ database, clock, now, log, metrics: deps.metrics, graceMs, feedIsFresh });
-  const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live });
+  const hashesOf = () => {
+    if (!hashes) throw new Error('identity has not started');
+    return hashes;
+  };
+  const keyHolders = new KeyHolders({
+    ...{ database, clock, now, log, feedIsFresh },
+    metrics: deps.metrics,
+    hashes: hashesOf,
+  });
+  const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live, keyHolders });
   const sessions = new Sessions({ database, derived, now, live, recordAudit, graceMs });
   const { issuer, accessTokenMs } = config;
   const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
@@ -163,15 +181,13 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     passwords,
     tokens,
     live,
+    keyHolders,
     feed,
     people() {
       if (!people) throw new Error('identity has not started');
       return people;
     },
-    hashes() {
-      if (!hashes) throw new Error('identity has not started');
-      return hashes;
-    },
+    hashes: hashesOf,
   };
   const open = async () => {
     people = await People.open(database, config.piiKeys, now());
@@ -180,8 +196,17 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   return { core, keys, open };
 }
 
+function touch({ live, keyHolders }: Core, principal: Principal): void {
+  if (principal.kind === 'user' && principal.apiKey) keyHolders.touch(principal.apiKey.id);
+  else live.touch(principal.sessionId);
+}
+
+/** How long an ended API key is still known as one that ended. */
+const ENDED_KEY_MS = 90 * 86_400_000;
+
 function prune(core: Core): void {
-  core.feed
-    .prune(core.now())
-    .catch((err: unknown) => core.log.warn({ err }, 'old revocations were not pruned'));
+  const now = core.now();
+  Promise.all([core.feed.prune(now), deleteEndedKeys(core.database, now - ENDED_KEY_MS)]).catch(
+    (err: unknown) => core.log.warn({ err }, 'old revocations and API keys were not pruned'),
+  );
 }

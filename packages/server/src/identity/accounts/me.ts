@@ -29,6 +29,7 @@ export async function updateMe(
       });
     });
     core.live.forgetUser(userId);
+    core.keyHolders.forgetUser(userId);
   }
   return getMe(core, principal);
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Core } from '../core.js';
+import { apiKeyRoutes } from './api-keys.js';
 import { profileRoutes } from './profile.js';
 import { signInRoutes } from './sign-in.js';
 import { tokenRoutes } from './tokens.js';
@@ -11,6 +12,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     signInRoutes(app, core);
     tokenRoutes(app, core);
     profileRoutes(app, core);
+    apiKeyRoutes(app, core);
   };
 }
 
