@@ -16,7 +16,7 @@ await build();
 const isCheck = process.argv.includes('--check');
 const schema = await import('../packages/server/dist/config/schema.js');
 const { ERRORS } = await import('../packages/protocol/dist/index.js');
-const { RIGHTS } = await import('../packages/server/dist/platform/rights.js');
+const { PUSH_SCOPES, RIGHTS } = await import('../packages/server/dist/platform/rights.js');
 const read = (path) => (existsSync(join(ROOT, path)) ? readFileSync(join(ROOT, path), 'utf8') : '');
 
 const files = {
@@ -24,7 +24,7 @@ const files = {
   'docs/config.md': renderConfigPage(schema),
   'docs/errors.md': renewErrorTable(read('docs/errors.md'), ERRORS),
   'docs/guarantee.md': renewGuarantee(read('docs/guarantee.md')),
-  'docs/identity.md': renewRights(read('docs/identity.md'), RIGHTS),
+  'docs/identity.md': renewExamples(renewRights(read('docs/identity.md'), RIGHTS, PUSH_SCOPES)),
   'docs/security/attacks.md': renewAttacks(read('docs/security/attacks.md'), await readCatalogue()),
   'docs/hooks.md': renewExamples(read('docs/hooks.md')),
   'README.md': renewReadme(read('README.md')),

@@ -2,8 +2,11 @@ const START = '<!-- rights: made by npm run generate -->';
 const END = '<!-- end of rights -->';
 const ROLES = ['owner', 'controller', 'admin'];
 
-/** Renews the table of rights in docs/identity.md from `RIGHTS` (packages/server/dist/platform/rights.js), keeps the prose around it. */
-export function renewRights(page, rights) {
+/**
+ * Renews the tables in docs/identity.md: rights from `RIGHTS`, and what sockets are told from `PUSH_SCOPES`
+ * (packages/server/dist/platform/rights.js). Keeps the prose around them.
+ */
+export function renewRights(page, rights, pushScopes) {
   const rows = Object.entries(rights).map(([name, { what, access, scope, to, stepUp }]) => {
     const scopes = scope === null ? '–' : `\`${scope}\``;
     const roles = to === undefined ? '' : ROLES.filter((role) => to.includes(role)).join(', ');
@@ -13,8 +16,13 @@ export function renewRights(page, rights) {
     '| right | lets one | who | to the screen | API key | fresh proof |',
     '|---|---|---|---|---|---|',
   ];
+  const pushes = Object.entries(pushScopes).map(
+    ([event, scopes]) => `| \`${event}\` | ${scopes.map((scope) => `\`${scope}\``).join(' or ')} |`,
+  );
+  const pushHead = ['| the socket of an API key is told of | with |', '|---|---|'];
+  const tables = [...head, ...rows, '', ...pushHead, ...pushes].join('\n');
   const [before, rest = ''] = page.split(START);
   const after = rest.split(END)[1];
   if (after === undefined) throw new Error(`docs/identity.md lacks the lines "${START}" and "${END}"`);
-  return `${before}${START}\n${[...head, ...rows].join('\n')}\n${END}${after}`;
+  return `${before}${START}\n${tables}\n${END}${after}`;
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ClaimedPairing } from '@bongsu/protocol';
+import type { ClaimedPairing, CreatedApiKey } from '@bongsu/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeStorage, type RunningServer, startOn } from '../../server/test/support/server.js';
 import { ClientTokenManager } from '../src/token-manager.js';
@@ -19,7 +19,7 @@ describe('README.md', () => {
     const names = readdirSync(join(root, 'examples')).filter((name) => name !== 'hook-receiver.mjs');
     const files = names.map((name) => readFileSync(join(root, 'examples', name), 'utf8'));
     expect(new Set(shown)).toEqual(new Set(files));
-    expect(files).toHaveLength(3);
+    expect(files).toHaveLength(4);
   });
 });
 
@@ -76,7 +76,12 @@ describe('the examples', () => {
     return { child, exit, seen, output: () => output };
   }
 
-  it('[CL11] pair a screen, trigger it, and trigger it without the SDK', async () => {
+  const makeKey = async () => {
+    const body = { name: 'Example', scopes: ['commands:read', 'commands:write'] };
+    return (await tokens.request<CreatedApiKey>('/api/api-keys', { body })).key;
+  };
+
+  it('[CL11] pair a screen, trigger it, by an API key and without the SDK too', async () => {
     const shown = run('screen.mjs', { BONGSU_SCREEN_FILE: join(folder, 'screen.json') });
     const [, code] = await shown.seen(/the code (\S+)/);
     const body = { code, name: 'Lobby' };
@@ -91,6 +96,9 @@ describe('the examples', () => {
     const stock = run('stock-client.mjs', { ...env, BONGSU_TOKEN: await tokens.getToken() });
     expect(await stock.exit).toBe(0);
     expect(stock.output()).toBe('accepted\nexecuted\n');
+    const service = run('service.mjs', { ...env, BONGSU_API_KEY: await makeKey() });
+    expect(await service.exit).toBe(0);
+    expect(service.output()).toBe('executed\n');
     shown.child.kill('SIGTERM');
     expect(await shown.exit).toBe(0);
   });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { acceptingRules } from './rules/accepting.js';
+import { apiKeyRules } from './rules/api-keys.js';
 import { badInputRules } from './rules/bad-input.js';
 import { cancellingRules } from './rules/cancelling.js';
 import { cookieModeRules } from './rules/cookie-mode.js';
@@ -48,6 +49,7 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'second factor [ID]': secondFactorRules,
     'passwords [ID]': passwordRules,
     'logins [ID]': loginRules,
+    'API keys [ID]': apiKeyRules,
     'handshake [SK]': handshakeRules,
     'sockets [SK]': socketRules,
     'accepting [DL]': acceptingRules,

@@ -13,3 +13,7 @@ create index users_created on users (created_at, id);
 -- Hashes that came by import and are not made anew yet; empty on most servers.
 create index users_foreign_hashes on users (id)
   where password_hash is not null and password_hash not like '$argon2id$v=19$m=19456,t=2,p=1$%';
+
+-- API keys: what ends one, or changes when it will end, reaches every process by the same feed.
+alter table revocations drop constraint revocations_kind_check;
+alter table revocations add constraint revocations_kind_check check (kind in ('session', 'user', 'key', 'api-key'));

@@ -20,6 +20,7 @@ import { Connections } from './gateway/connections.js';
 import { consoleFolder } from './gateway/console.js';
 import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
+import type { MountedRoute } from './gateway/mounted.js';
 import { Sockets } from './gateway/sockets.js';
 import { NonceManager } from './guards/nonce-manager.js';
 import { RateLimiter } from './guards/rate-limiter.js';
@@ -38,6 +39,7 @@ import { MemoryEphemeral } from './platform/ephemeral/memory.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
 import { Breakers } from './platform/resilience/breakers.js';
+import type { RightName } from './platform/rights.js';
 import { createScreens, type Screens } from './screens/index.js';
 import { readVersion } from './version.js';
 
@@ -49,6 +51,12 @@ export interface Overrides {
   commandHook?: CommandHook;
 }
 
+/** What a server lets be called. */
+export interface Surface {
+  routes: readonly MountedRoute[];
+  events: readonly { name: string; right: RightName }[];
+}
+
 export interface App {
   /** Opens storage, migrates, listens. @throws whatever kept it from starting; what was started is undone then */
   start(): Promise<void>;
@@ -58,6 +66,8 @@ export interface App {
   readonly url: string;
   /** Settles with the reason when the process can no longer do its work and should end with code 1. */
   readonly fatal: Promise<unknown>;
+  /** Everything that answers, with the right that it asks for; once started. */
+  readonly surface: Surface;
   /** The one-time link that makes the first administrator; undefined when there is one. */
   setupLink(): Promise<string | undefined>;
 }
@@ -97,6 +107,7 @@ class BongsuApp implements App {
   readonly fatal: Promise<unknown>;
   #fail: (reason: unknown) => void = () => undefined;
   #url: string | undefined;
+  #surface: Surface = { routes: [], events: [] };
   #identity: Identity | undefined;
   /** Of the embedded profile: by it commands reach the process that owns the data folder. */
   #controlSocket: string | undefined;
@@ -115,6 +126,10 @@ class BongsuApp implements App {
   get url(): string {
     if (this.#url === undefined) throw new Error('The server has not started.');
     return this.#url;
+  }
+
+  get surface(): Surface {
+    return this.#surface;
   }
 
   async start(): Promise<void> {
@@ -256,6 +271,11 @@ class BongsuApp implements App {
     const trust = compileTrust(this.#config.TRUST_PROXY);
     const http = await this.#createHttp(core, domains, health, trust);
     const origins = socketOrigins(this.#config);
+    const events = { ...identity.events, ...screens.events, ...commands.events };
+    this.#surface = {
+      routes: http.mounted,
+      events: Object.entries(events).map(([name, { right }]) => ({ name, right })),
+    };
     const sockets = new Sockets({
       ...core,
       config: socketsConfig(this.#config),
@@ -263,7 +283,7 @@ class BongsuApp implements App {
       identity,
       commands,
       screens,
-      events: { ...identity.events, ...screens.events, ...commands.events },
+      events,
       admit: createAdmit({
         isDraining: () => !health.ready,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),

@@ -1,7 +1,10 @@
 import {
   ClaimedPairingSchema,
+  type CreatedApiKey,
+  CreatedApiKeySchema,
   type DeviceCredential,
   DeviceCredentialSchema,
+  type Scope,
   type Screen,
   SignedInSchema,
 } from '@bongsu/protocol';
@@ -82,6 +85,11 @@ export class World {
   async device(owner: Account): Promise<Device> {
     const screen = await this.createScreen(owner);
     return { ...(await this.credential(owner, screen.screenId)), screen };
+  }
+
+  async apiKey(owner: Account, scopes: readonly Scope[], name = 'A service'): Promise<CreatedApiKey> {
+    const answer = await this.http.post('/api/api-keys', { name, scopes }, owner.accessToken);
+    return expectBody(answer, 201, CreatedApiKeySchema);
   }
 
   /** A user's socket, after `ready`. */

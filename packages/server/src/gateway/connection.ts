@@ -108,7 +108,7 @@ export class Connection implements EventContext {
     else this.#socket.disconnect(true);
   }
 
-  /** What became of its login: closed for good when that has ended, else dropped. */
+  /** What became of its login or key: closed for good when that has ended; what another try could mend ends only the transport. */
   endAs(error: BongsuError): void {
     if (error.code === 'TOKEN_EXPIRED') this.close('TOKEN_EXPIRED');
     else if (error instanceof AuthenticationError) this.close('TOKEN_REVOKED');

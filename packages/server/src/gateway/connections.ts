@@ -1,6 +1,7 @@
 import { type ClosingKey, RateLimitError } from '@bongsu/protocol';
-import type { Principal } from '../platform/principal.js';
+import { keyLogin, type Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
+import { mayHear } from '../platform/rights.js';
 import type { Connection } from './connection.js';
 
 const LIMIT_RETRY_MS = 5000;
@@ -67,7 +68,9 @@ export class Connections implements Push {
   }
 
   toUser: Push['toUser'] = (userId, event, payload) => {
-    for (const connection of this.#group(`user:${userId}`)) connection.emit(event, payload as object);
+    for (const connection of this.#group(`user:${userId}`)) {
+      if (mayHear(event, connection.principal)) connection.emit(event, payload as object);
+    }
   };
 
   closeAll(closing: ClosingKey, retryAfterMs?: number): void {
@@ -78,20 +81,25 @@ export class Connections implements Push {
     this.#closeGroup(`session:${sessionId}`, closing);
   }
 
+  /** Of nobody: none. */
+  ofUser(userId: string | undefined): Connection[] {
+    return [...this.#group(`user:${userId}`)];
+  }
+
+  ofSession(sessionId: string | undefined): Connection[] {
+    return [...this.#group(`session:${sessionId}`)];
+  }
+
+  ofKey(apiKeyId: string | undefined): Connection[] {
+    return apiKeyId === undefined ? [] : this.ofSession(keyLogin(apiKeyId));
+  }
+
   closeUser(userId: string, closing: ClosingKey): void {
     this.#closeGroup(`user:${userId}`, closing);
   }
 
   closeScreen(screenId: string, closing: ClosingKey): void {
     this.#closeGroup(`screen:${screenId}`, closing);
-  }
-
-  ofSession(sessionId: string): Iterable<Connection> {
-    return [...this.#group(`session:${sessionId}`)];
-  }
-
-  ofUser(userId: string): Iterable<Connection> {
-    return [...this.#group(`user:${userId}`)];
   }
 
   #closeGroup(key: string, closing: ClosingKey): void {

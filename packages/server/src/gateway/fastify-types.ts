@@ -1,12 +1,16 @@
 import type { Origin, Principal } from '../platform/principal.js';
 import type { RightName } from '../platform/rights.js';
 import type { LimitScope } from '../platform/surface.js';
+import type { MountedRoute } from './mounted.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a caller needs; absent only where nothing answers. */
     right?: RightName;
     limit?: LimitScope;
+  }
+  interface FastifyInstance {
+    readonly mounted: readonly MountedRoute[];
   }
   interface FastifyRequest {
     /** Set when the route's right is not public. */

@@ -1,5 +1,6 @@
 import type { Identity } from '../identity/index.js';
 import type { Log } from '../platform/log.js';
+import { apiKeyOf } from '../platform/principal.js';
 import type { Connection } from './connection.js';
 import type { Connections } from './connections.js';
 import { logRefusal, toBongsuError } from './reply.js';
@@ -15,15 +16,21 @@ export interface FollowIdentityDeps {
  * another than before (role, name, proof) are renewed in place.
  */
 export function followIdentity({ identity, connections, log }: FollowIdentityDeps): void {
-  identity.onRevoked(({ sessionId, userId, screenId }, closing) => {
+  identity.onRevoked(({ sessionId, userId, screenId, apiKeyId }, closing) => {
     if (sessionId !== undefined) connections.closeSession(sessionId, closing);
-    if (userId !== undefined) connections.closeUser(userId, closing);
     if (screenId !== undefined) connections.closeScreen(screenId, closing);
+    for (const connection of connections.ofUser(userId)) {
+      // What ends a person's logins ends none of their API keys, but that the person is shut out.
+      const goesOn = apiKeyOf(connection.principal) !== undefined && closing !== 'ACCOUNT_DISABLED';
+      if (goesOn) void renew(identity, connection, log);
+      else connection.close(closing);
+    }
+    // It may have been rotated, and then goes on for a while.
+    for (const connection of connections.ofKey(apiKeyId)) void renew(identity, connection, log);
   });
   identity.onChanged(({ sessionId, userId }) => {
-    const ofLogin = sessionId === undefined ? [] : connections.ofSession(sessionId);
-    const ofPerson = userId === undefined ? [] : connections.ofUser(userId);
-    for (const connection of [...ofLogin, ...ofPerson]) void renew(identity, connection, log);
+    const changed = [...connections.ofSession(sessionId), ...connections.ofUser(userId)];
+    for (const connection of changed) void renew(identity, connection, log);
   });
 }
 

@@ -32,6 +32,7 @@ import { bearerToken } from './authenticate.js';
 import type { Trust } from './client-address.js';
 import { serveConsole } from './console.js';
 import { corsOf } from './cors.js';
+import { listMounted } from './mounted.js';
 import { apiDocs } from './openapi.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { limitKey } from './sockets.js';
@@ -76,6 +77,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
   app.decorateRequest('origin');
   app.setErrorHandler((error: FastifyError, request, reply) => refuse(deps, request, reply, error));
   app.setNotFoundHandler((request, reply) => refuse(deps, request, reply, new BongsuError('NOT_FOUND')));
+  listMounted(app);
   observe(app, deps.metrics);
   answerBeforeClosing(app, deps.clock);
   await app.register(securityHeaders);
@@ -132,6 +134,7 @@ async function arrive(
   };
   const secure = secureUrl(deps, request);
   if (secure !== undefined) return reply.redirect(secure, 308);
+  // Every route names its right (mounted.ts); where nothing answers, everybody may hear so.
   const { right = 'public', limit = 'general' } = request.routeOptions.config;
   if (right === 'public') {
     await count(deps, limit, `ip:${addressKey(request.ip)}`, reply);

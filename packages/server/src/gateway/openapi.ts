@@ -21,9 +21,8 @@ export const apiDocs = (version: string) =>
       },
       transform: ({ schema, url, route, ...rest }) => {
         const hidden = route.schema?.hide || url.startsWith('/api/docs') || url === '/api/openapi.json';
-        const open = (route.config as { right?: string } | undefined)?.right ?? 'public';
         const transformed = jsonSchemaTransform({ schema, url, route, ...rest } as never);
-        const extra = open === 'public' ? { security: [] } : {};
+        const extra = route.config?.right === 'public' ? { security: [] } : {};
         return {
           ...transformed,
           schema: { ...transformed.schema, ...extra, ...(hidden ? { hide: true } : {}) },

@@ -277,6 +277,11 @@ export class Sockets {
 
   #watchExpiry(connection: Connection): void {
     const { expiresAt } = connection.principal;
+    if (expiresAt === Number.POSITIVE_INFINITY) {
+      // An API key without an end.
+      this.#expiries.delete(connection.socketId);
+      return;
+    }
     const cut = () => connection.close('TOKEN_EXPIRED');
     const warn = () => {
       connection.emit('auth-expiring', { expiresAt });

@@ -4,6 +4,7 @@ import type { DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
 import type { People } from './accounts/people.js';
+import type { KeyHolders } from './api-keys/holders.js';
 import type { IdentityConfig } from './config.js';
 import type { IdentityMetrics } from './identity-metrics.js';
 import type { KeyedHashes } from './keyed-hashes.js';
@@ -36,6 +37,7 @@ export interface Core {
   /** The first makes CSRF tokens, all of them verify. */
   csrfKeys: readonly Uint8Array[];
   live: LiveSessions;
+  keyHolders: KeyHolders;
   feed: RevocationFeed;
   /** Whether a second factor is due, and whether a code is right. */
   mfa: SecondFactors;

@@ -12,6 +12,8 @@ import type { Events } from '../platform/surface.js';
 import { People } from './accounts/people.js';
 import { ensureFirstAdmin, makeSetupToken } from './accounts/setup.js';
 import { usernames } from './accounts/usernames.js';
+import { isApiKey } from './api-keys/format.js';
+import { KeyHolders } from './api-keys/holders.js';
 import type { IdentityConfig } from './config.js';
 import type { Core } from './core.js';
 import { deriveKeys } from './derive.js';
@@ -35,6 +37,7 @@ import { ForeignHashes } from './passwords/foreign-hashes.js';
 import { ARGON2_COST, Passwords } from './passwords/passwords.js';
 import { identityRoutes } from './routes/index.js';
 import { wellKnownRoutes } from './routes/well-known.js';
+import { deleteEndedKeys } from './store/api-keys.js';
 import { deleteOldAttempts } from './store/attempts.js';
 import { deleteOldResetTokens } from './store/passwords.js';
 import { deleteOldPendingSignups } from './store/pending-signups.js';
@@ -52,11 +55,12 @@ export type { TokenManager } from './tokens/token-manager.js';
 export type { UserAdministration } from './users/administration.js';
 export { WrongSecretError } from './wrong-secret.js';
 
-/** Whose connections it is about: those of a login, of a user or of a screen. */
+/** Whose connections it is about: those of a login, of a user, of a screen or of an API key. */
 export interface Revoked {
   sessionId?: string;
   userId?: string;
   screenId?: string;
+  apiKeyId?: string;
 }
 
 /** What the gateway and other domains use of identity. */
@@ -64,7 +68,7 @@ export interface Identity {
   /** Keys, the first administrator, the feed of ended logins. @throws WrongSecretError when a secret does not fit the database */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Access token → who it is. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED; DatabaseError when SQL is away and needed */
+  /** Access token or API key → who it is. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED; DatabaseError when SQL is away and needed */
   authenticate(token: string): Promise<Principal>;
   /** A new device login for a screen, and its first tokens; earlier ones of the screen end. In the caller's transaction. */
   issueDeviceCredential(tx: Queryable, screenId: string): Promise<DeviceCredential>;
@@ -120,8 +124,9 @@ const PRUNE_MS = 3_600_000;
 
 export function createIdentity(deps: IdentityDeps): Identity {
   const { core, keys, open } = compose(deps);
-  const { live, feed } = core;
-  const authenticateToken = (token: string) => authenticate(core, token);
+  const { live, feed, keyHolders } = core;
+  const authenticateToken = (token: string) =>
+    isApiKey(token) ? keyHolders.authenticate(token) : authenticate(core, token);
   let cancelPruning: (() => void) | undefined;
   return {
     async start() {
@@ -130,6 +135,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
       await feed.start();
       await ensureFirstAdmin(core);
       live.start();
+      keyHolders.start();
       cancelPruning = deps.clock.every(PRUNE_MS, () => prune(core));
     },
     async stop() {
@@ -137,7 +143,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
       await core.errands.stop();
       await core.mailer?.stop();
       await feed.stop();
-      await live.stop();
+      await Promise.all([live.stop(), keyHolders.stop()]);
     },
     authenticate: authenticateToken,
     issueDeviceCredential: (tx, screenId) => issueDeviceCredential(core, tx, screenId),
@@ -146,7 +152,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     onRevoked: (listener) => feed.onRevoked(listener),
     onChanged: (listener) => feed.onChanged(listener),
     standingOf: (principal) => standingOf(core, principal),
-    touch: ({ sessionId }) => live.touch(sessionId),
+    touch: (principal) => touch(core, principal),
     usernames: (ids) => usernames(core, ids),
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,
@@ -171,7 +177,12 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
   const graceMs = REFRESH_GRACE_MS;
   const feedIsFresh = () => feed.isFresh();
   const live = new LiveSessions({ database, clock, now, log, metrics: deps.metrics, graceMs, feedIsFresh });
-  const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live });
+  const keyHolders = new KeyHolders({
+    ...{ database, clock, now, log, feedIsFresh },
+    metrics: deps.metrics,
+    hashes: () => core.hashes(),
+  });
+  const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live, keyHolders });
   const sessions = new Sessions({ config, database, derived, now, live, feed, recordAudit, graceMs });
   const { issuer, accessTokenMs } = config;
   const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
@@ -225,6 +236,7 @@ function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): P
     tokens,
     csrfKeys: [derived.csrf],
     live,
+    keyHolders,
     feed,
     mfa,
     ...secrets,
@@ -254,6 +266,14 @@ function composeMail(deps: IdentityDeps, people: Core['people']) {
   };
 }
 
+function touch({ live, keyHolders }: Core, principal: Principal): void {
+  if (principal.kind === 'user' && principal.apiKey) keyHolders.touch(principal.apiKey.id);
+  else live.touch(principal.sessionId);
+}
+
+/** How long an ended API key is still known as one that ended. */
+const ENDED_KEY_MS = 90 * 86_400_000;
+
 function prune(core: Core): void {
   const { database } = core;
   const now = core.now();
@@ -263,6 +283,7 @@ function prune(core: Core): void {
     'pending sign-ups': deleteOldPendingSignups(database, now),
     attempts: deleteOldAttempts(database, now),
     challenges: pruneMfa(core),
+    'API keys': deleteEndedKeys(database, now - ENDED_KEY_MS),
     'counters of log-ins': core.lockout.prune(),
   };
   for (const [what, done] of Object.entries(pruned)) {

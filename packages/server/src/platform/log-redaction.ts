@@ -15,7 +15,7 @@ const PATTERNS: readonly [RegExp, string][] = [
   [/([?&#](?:[\w-]*token|code|secret|password|email|key)=)[^&\s"'<>]+/gi, `$1${REDACTED}`],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, REDACTED],
-  [/\bbgs_[\w-]{8,}/g, REDACTED],
+  [/(bgs|brt)_[\w-]{6,}/g, REDACTED],
   [/(\w+:\/\/[^\s:/@]+:)[^\s/@]+(?=@)/g, `$1${REDACTED}`],
   [/[\w.+-]+@[\w-]+(\.[\w-]+)+/g, REDACTED],
 ];

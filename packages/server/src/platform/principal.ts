@@ -26,6 +26,16 @@ export interface ScreenPrincipal {
   expiresAt: number;
 }
 
+/** The key that a caller came by; undefined for logins and screens. */
+export function apiKeyOf(principal: Principal): UserPrincipal['apiKey'] {
+  return principal.kind === 'user' ? principal.apiKey : undefined;
+}
+
+/** What stands in for the login (`sessionId`) of a caller by key. */
+export function keyLogin(apiKeyId: string): string {
+  return `key:${apiKeyId}`;
+}
+
 /** Where a call came from. */
 export interface Origin {
   /** The peer's address, after trusted proxies. */

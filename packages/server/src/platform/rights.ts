@@ -1,5 +1,6 @@
 import { BongsuError, type Scope } from '@bongsu/protocol';
 import type { Principal } from './principal.js';
+import type { PushedEvent } from './push.js';
 
 /** Who calls at all. `any`: whoever is signed in, people and screens. */
 export type Access = 'public' | 'user' | 'admin' | 'screen' | 'any';
@@ -104,6 +105,22 @@ export const RIGHTS = {
     to: MANAGERS,
   },
 } as const satisfies Record<string, Right>;
+
+/**
+ * What a socket is told without asking. One of a login hears all that is its user's; one of an API key only what it could read, or
+ * what becomes of what it may send: any one of these scopes is enough.
+ */
+export const PUSH_SCOPES: Readonly<Record<PushedEvent, readonly Scope[]>> = {
+  'screen-status': ['screens:read'],
+  'command-status': ['commands:read', 'commands:write'],
+};
+
+/** Whether the event may go out on a socket of this caller. */
+export function mayHear(event: PushedEvent, principal: Principal): boolean {
+  if (principal.kind !== 'user' || !principal.apiKey) return true;
+  const { scopes } = principal.apiKey;
+  return PUSH_SCOPES[event].some((scope) => scopes.has(scope));
+}
 
 export type RightName = keyof typeof RIGHTS;
 /** Rights over one screen. */

@@ -311,6 +311,55 @@ const auth: Record<string, Case> = {
   },
 };
 
+/** A route of one API key of the caller's. */
+function ofKey(method: string, rest: string, status: number): Case {
+  const call = (world: World, id: string, token?: string) =>
+    world.http.call(method, `/api/api-keys/${id}${rest}`, { token });
+  return {
+    success: async (world) => {
+      const owner = await world.person('owner');
+      const { id } = await world.apiKey(owner, ['users:read']);
+      return { answer: await call(world, id, owner.accessToken), status };
+    },
+    refusals: {
+      AUTH_ERROR: (world, { uuid }) => call(world, uuid),
+      NOT_FOUND: async (world, { uuid }) => call(world, uuid, await asOwner(world)),
+      FORBIDDEN: async (world, { uuid }) => call(world, uuid, await keyOfOwner(world)),
+    },
+  };
+}
+
+const keyOfOwner = async (world: World) =>
+  (await world.apiKey(await world.person('owner'), ['users:read'])).key;
+
+const newKey = { name: 'A service', scopes: ['users:read'] };
+
+const apiKeys: Record<string, Case> = {
+  'POST /api/api-keys': {
+    success: async (world) => ({
+      answer: await world.http.post('/api/api-keys', newKey, await asOwner(world)),
+      status: 201,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.post('/api/api-keys', newKey),
+      VALIDATION_ERROR: async (world) => world.http.post('/api/api-keys', {}, await asOwner(world)),
+      FORBIDDEN: async (world) => world.http.post('/api/api-keys', newKey, await keyOfOwner(world)),
+    },
+  },
+  'GET /api/api-keys': {
+    success: async (world) => ({
+      answer: await world.http.get('/api/api-keys', await asOwner(world)),
+      status: 200,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.get('/api/api-keys'),
+      VALIDATION_ERROR: async (world) => world.http.get('/api/api-keys?cursor=x', await asOwner(world)),
+    },
+  },
+  'DELETE /api/api-keys/{id}': ofKey('DELETE', '', 204),
+  'POST /api/api-keys/{id}/rotate': ofKey('POST', '/rotate', 201),
+};
+
 const screens: Record<string, Case> = {
   'POST /api/screens': {
     success: async (world) => ({
@@ -496,6 +545,7 @@ export const cases: Record<string, Case> = {
   ...auth,
   ...secondFactorCases,
   ...passwords,
+  ...apiKeys,
   ...screens,
   ...commands,
   ...deadLetters,

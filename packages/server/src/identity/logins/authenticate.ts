@@ -2,7 +2,6 @@ import { AuthenticationError } from '@bongsu/protocol';
 import type { Principal, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { markSessionUsed } from '../store/sessions.js';
-import { findActiveUser } from '../store/users.js';
 import { assertLive } from './liveness.js';
 
 /**
@@ -34,17 +33,17 @@ export async function authenticate(core: Core, token: string): Promise<Principal
 }
 
 /** What may become another under an open connection. */
-export type Standing = Pick<UserPrincipal, 'username' | 'role' | 'provenAt'>;
+export type Standing = Pick<UserPrincipal, 'username' | 'role' | 'provenAt'> &
+  Partial<Pick<UserPrincipal, 'expiresAt' | 'apiKey'>>;
 
 /**
- * How a person who was let in stands as of now.
- * @throws TOKEN_REVOKED, TOKEN_EXPIRED when login or user have ended meanwhile
+ * How a person who was let in, or the service that acts for them, stands as of now.
+ * @throws TOKEN_REVOKED, TOKEN_EXPIRED when login, key or user have ended meanwhile
  */
 export async function standingOf(core: Core, principal: UserPrincipal): Promise<Standing> {
   if (principal.apiKey) {
-    const user = await findActiveUser(core.database, principal.userId);
-    if (!user) throw new AuthenticationError('TOKEN_REVOKED');
-    return { ...user, provenAt: principal.provenAt };
+    // Also when it ends and what it may: a key can be rotated under an open connection.
+    return core.keyHolders.current(principal.apiKey.id);
   }
   const session = await core.live.find(principal.sessionId);
   if (!session) throw new AuthenticationError('TOKEN_REVOKED');

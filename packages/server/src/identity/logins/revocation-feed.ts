@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import type { Bus } from '../../platform/ephemeral/ephemeral.js';
 import type { Log } from '../../platform/log.js';
+import type { KeyHolders } from '../api-keys/holders.js';
 import {
   deleteOldRevocations,
   findRevocationsAfter,
@@ -14,6 +15,8 @@ import type { LiveSessions } from './live-sessions.js';
 export interface Revoked {
   sessionId?: string;
   userId?: string;
+  /** An API key that has ended, or ends at another time than before: its sockets must ask. */
+  apiKeyId?: string;
 }
 
 export type RevokedListener = (who: Revoked, closing: ClosingKey) => void;
@@ -25,6 +28,7 @@ export interface RevocationFeedDeps {
   clock: Clock;
   log: Log;
   live: Pick<LiveSessions, 'settle' | 'forgetUser'>;
+  keyHolders: Pick<KeyHolders, 'forget' | 'forgetUser'>;
 }
 
 /** Reasons by which nothing ends: the login or user is another than before. Every other reason ends it. */
@@ -141,10 +145,13 @@ export class RevocationFeed {
     this.#seen.add(revocation.seq);
     this.#highest = Math.max(this.#highest, revocation.seq);
     const { kind, id, reason } = revocation;
-    if (kind === 'session') this.#deps.live.settle(id);
-    if (kind === 'user') this.#deps.live.forgetUser(id);
-    if (kind === 'key') return;
-    const who = kind === 'session' ? { sessionId: id } : { userId: id };
+    const { live, keyHolders } = this.#deps;
+    if (kind === 'session') live.settle(id);
+    if (kind === 'user') live.forgetUser(id);
+    if (kind === 'user') keyHolders.forgetUser(id);
+    if (kind === 'api-key') keyHolders.forget(id);
+    const who = whoIs(revocation);
+    if (!who) return;
     if (CHANGES.has(reason)) this.#tell(this.#onChanged, who, (listener) => listener(who));
     else this.#tell(this.#onRevoked, who, (listener) => listener(who, closingOf(revocation)));
   }
@@ -161,6 +168,20 @@ export class RevocationFeed {
 
   #pollQuietly(): void {
     this.poll().catch((err: unknown) => this.#deps.log.warn({ err }, 'ended logins could not be read'));
+  }
+}
+
+/** Undefined where no connection is concerned. */
+function whoIs({ kind, id }: Revocation): Revoked | undefined {
+  switch (kind) {
+    case 'session':
+      return { sessionId: id };
+    case 'user':
+      return { userId: id };
+    case 'api-key':
+      return { apiKeyId: id };
+    default:
+      return undefined;
   }
 }
 

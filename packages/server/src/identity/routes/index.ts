@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { csrfMiddleware } from '../../guards/csrf.js';
 import type { Core } from '../core.js';
+import { apiKeyRoutes } from './api-keys.js';
 import { csrfOptions } from './cookies.js';
 import { loginRoutes } from './logins.js';
 import { mfaRoutes } from './mfa.js';
@@ -23,6 +24,7 @@ export function identityRoutes(core: Core): FastifyPluginAsync {
     mfaRoutes(app, core);
     passwordRoutes(app, core);
     usersRoutes(app, core);
+    apiKeyRoutes(app, core);
   };
 }
 

@@ -1,9 +1,9 @@
 import type { Queryable } from '../../platform/database/database.js';
 
-/** That a login, a user's tokens or a signing key count no longer. */
+/** That a login, a user's tokens or a signing key count no longer, or that an API key has ended or ends at another time. */
 export interface Revocation {
   seq: number;
-  kind: 'session' | 'user' | 'key';
+  kind: 'session' | 'user' | 'key' | 'api-key';
   id: string;
   reason: string;
 }

@@ -58,18 +58,6 @@ export async function lockActiveUser(tx: Queryable, id: string): Promise<boolean
   return rows.length === 1;
 }
 
-/** What others see of a user who is active. */
-export async function findActiveUser(
-  db: Queryable,
-  id: string,
-): Promise<Pick<UserRow, 'username' | 'role'> | undefined> {
-  const [row] = await db.query<Pick<UserRow, 'username' | 'role'>>(
-    `select username, role from users where id = $1 and status = 'active'`,
-    [id],
-  );
-  return row;
-}
-
 export async function findProfile(db: Queryable, id: string): Promise<ProfileRow | undefined> {
   const [row] = await db.query<ProfileRow>(
     `select ${COLUMNS}, u.email_enc as "emailEnc", k.key_id as "keyId", k.wrapped

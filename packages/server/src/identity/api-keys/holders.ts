@@ -1,0 +1,147 @@
+import { timingSafeEqual } from 'node:crypto';
+import { AuthenticationError } from '@bongsu/protocol';
+import { LRUCache } from 'lru-cache';
+import type { Clock, DatabaseClock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { Log } from '../../platform/log.js';
+import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
+import { keyLogin, type UserPrincipal } from '../../platform/principal.js';
+import type { KeyedHashes } from '../keyed-hashes.js';
+import { findKeyHolder, type KeyHolderRow, writeLastUsed } from '../store/api-keys.js';
+import { parseKey } from './format.js';
+
+export interface KeyHoldersDeps {
+  database: Database;
+  clock: Clock;
+  now: DatabaseClock;
+  log: Log;
+  metrics: Metrics;
+  hashes(): KeyedHashes;
+  /** False when revocations of other processes may have been missed: then nothing cached is believed. */
+  feedIsFresh(): boolean;
+}
+
+const MAX_CACHED = 5_000;
+const CACHE_MS = 60_000;
+const FLUSH_MS = 5000;
+const USED_PERIOD_MS = 60_000;
+
+/**
+ * API keys in memory, so that a request costs no SQL. What is cached is the row, never a verdict: the secret, the end and the
+ * owner's state are asked of it each time. Whatever ends or changes a key makes it be forgotten here, at once for what this
+ * process does and within seconds (the revocation feed) for the others.
+ */
+export class KeyHolders {
+  readonly #deps: KeyHoldersDeps;
+  readonly #cache: LRUCache<string, KeyHolderRow>;
+  readonly #counts: CacheCounts;
+  /** Last written, and used since then. */
+  readonly #written: LRUCache<string, number>;
+  readonly #used = new Map<string, number>();
+  /** Rises whenever something is forgotten: what was read before must not be cached after. */
+  #version = 0;
+  #flushing: Promise<void> | undefined;
+  #cancel: (() => void) | undefined;
+
+  constructor(deps: KeyHoldersDeps) {
+    this.#deps = deps;
+    const perf = { now: () => deps.clock.monotonic() };
+    this.#counts = countCache(deps.metrics, 'api_keys');
+    this.#cache = new LRUCache({ max: MAX_CACHED, ttl: CACHE_MS, ttlResolution: 0, perf });
+    this.#written = new LRUCache({ max: MAX_CACHED });
+  }
+
+  start(): void {
+    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.#flushQuietly());
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    await this.#flushing;
+    await this.#flushQuietly();
+  }
+
+  /**
+   * API key → whose it is. The checksum is compared before anything is looked up.
+   * @throws AUTH_ERROR for one that never was; TOKEN_EXPIRED, TOKEN_REVOKED for one that ended
+   */
+  async authenticate(key: string): Promise<UserPrincipal> {
+    const parts = parseKey(key);
+    if (!parts) throw new AuthenticationError();
+    const hash = this.#deps.hashes().hash('api-key', parts.secret);
+    const row = await this.#find(parts.id);
+    if (!row || !timingSafeEqual(row.secretHash, hash)) throw new AuthenticationError();
+    const principal = this.#principalOf(row);
+    this.touch(row.id);
+    return principal;
+  }
+
+  /** The caller by key as it is now, for sockets that stay open. @throws TOKEN_EXPIRED, TOKEN_REVOKED */
+  async current(id: string): Promise<UserPrincipal> {
+    const row = await this.#find(id);
+    // Deleted with its owner.
+    if (!row) throw new AuthenticationError('TOKEN_REVOKED');
+    return this.#principalOf(row);
+  }
+
+  /** The key is in use. Costs no SQL here; written every few seconds, a key at most once a minute. */
+  touch(id: string): void {
+    const now = this.#deps.now();
+    const written = this.#written.get(id) ?? this.#cache.peek(id)?.lastUsedAt ?? 0;
+    if (now - written >= USED_PERIOD_MS) this.#used.set(id, now);
+  }
+
+  forget(id: string): void {
+    this.#version += 1;
+    this.#cache.delete(id);
+  }
+
+  forgetUser(userId: string): void {
+    this.#version += 1;
+    for (const [id, row] of this.#cache.entries()) if (row.userId === userId) this.#cache.delete(id);
+  }
+
+  async #find(id: string): Promise<KeyHolderRow | undefined> {
+    const cached = this.#deps.feedIsFresh() ? this.#cache.get(id) : undefined;
+    if (cached) {
+      this.#counts.hit();
+      return cached;
+    }
+    this.#counts.miss();
+    const version = this.#version;
+    const row = await findKeyHolder(this.#deps.database, id);
+    if (row && version === this.#version) this.#cache.set(id, row);
+    return row;
+  }
+
+  #principalOf(row: KeyHolderRow): UserPrincipal {
+    const { id, userId, username, role, scopes } = row;
+    if (row.revokedAt !== null || row.status !== 'active') throw new AuthenticationError('TOKEN_REVOKED');
+    const expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY;
+    if (this.#deps.now() >= expiresAt) throw new AuthenticationError('TOKEN_EXPIRED');
+    const apiKey = { id, scopes: new Set(scopes) };
+    return { kind: 'user', userId, username, role, sessionId: keyLogin(id), expiresAt, provenAt: 0, apiKey };
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#used.size === 0) return;
+    const used = [...this.#used];
+    this.#used.clear();
+    try {
+      await writeLastUsed(this.#deps.database, used);
+    } catch (error) {
+      for (const [id, at] of used) if (!this.#used.has(id)) this.#used.set(id, at);
+      throw error;
+    }
+    for (const [id, at] of used) this.#written.set(id, at);
+  }
+
+  /** Losing it ends no key: the next request writes it again. */
+  #flushQuietly(): Promise<void> {
+    const flushing = this.#flush().catch((err: unknown) => {
+      this.#deps.log.warn({ err }, 'when API keys were last used could not be written');
+    });
+    this.#flushing = flushing;
+    return flushing;
+  }
+}

@@ -1,0 +1,106 @@
+import { comparable, expectRefused, send, trigger, World } from '@bongsu/conformance';
+import { v7 } from 'uuid';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { App } from '../../src/app.js';
+import { Callers, type Place } from '../support/callers.js';
+import { ROUTES, type RouteSample } from '../support/rights-samples.js';
+import { describeEachServer } from '../support/server.js';
+
+const ADMIN = { email: 'root@example.com', password: 'the very first administrator' };
+
+describeEachServer('attacks on what belongs to others', (start) => {
+  let app: App;
+  let world: World;
+  let callers: Callers;
+
+  beforeAll(async () => {
+    const settings = { ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password };
+    const server = await start({ settings });
+    ({ app } = server);
+    world = new World({ url: server.url });
+    callers = await Callers.make(world, ADMIN);
+  });
+  afterAll(() => world?.sockets.closeAll());
+
+  const call = (name: string, sample: RouteSample, place: Place, token: string) => {
+    const [method = ''] = name.split(' ');
+    const body = method === 'GET' || method === 'DELETE' ? undefined : sample.body?.(place);
+    return world.http.call(method, sample.path(place), { token, ...(body ? { body } : {}) });
+  };
+  const samples = Object.entries(ROUTES).flatMap(([name, of]) =>
+    [of].flat().map((sample) => ({ name, sample })),
+  );
+
+  it('[AT66] the token of a device is used on people’s routes and events, of its own screen too', async () => {
+    const device = await world.device(callers.owner);
+    const place = { ...(await callers.place('key')), screenId: device.screen.screenId };
+    const before = await callers.snapshot(place);
+    for (const { name, sample } of samples) {
+      const { status, body } = await call(name, sample, place, device.accessToken);
+      expect({ name, status, body }).toMatchObject({
+        name,
+        status: 403,
+        body: { error: { code: 'FORBIDDEN' } },
+      });
+    }
+    expect(await callers.snapshot(place)).toBe(before);
+    const { socket } = await world.connectScreen(device);
+    expectRefused(await send(socket, 'trigger', trigger(place.screenId)), 'FORBIDDEN');
+    expectRefused(await send(socket, 'status', { ids: [place.commandId] }), 'FORBIDDEN');
+    socket.disconnect();
+  });
+
+  it('[AT67] the ids of others are tried: each answers as one that does not exist, and nothing changes', async () => {
+    const withIds = new Set(
+      app.surface.routes.filter(({ url, right }) => url.includes(':') && right !== 'public'),
+    );
+    const foreign = samples.filter(({ sample }) => sample.over !== undefined);
+    const tried = new Set(foreign.map(({ name }) => name));
+    for (const { method, url } of withIds) if (method !== 'HEAD') expect(tried).toContain(`${method} ${url}`);
+    const place = await callers.place('key');
+    const theirs = { ...place, letterId: (await callers.place('letter')).letterId };
+    const nothing: Place = {
+      ...theirs,
+      screenId: 'scr_00000000000000000000',
+      commandId: v7(),
+      letterId: v7(),
+      letterScreenId: 'scr_00000000000000000000',
+      keyId: '0000000000',
+    };
+    const before = await callers.snapshot(theirs);
+    const stranger = callers.stranger.accessToken;
+    const key = (await world.apiKey(callers.stranger, KEY_SCOPES)).key;
+    for (const { name, sample } of foreign) {
+      for (const token of name.includes('/api-keys') ? [stranger] : [stranger, key]) {
+        const [known, unknown] = [
+          await call(name, sample, theirs, token),
+          await call(name, sample, nothing, token),
+        ];
+        expect(known.status, `${name} ${known.text}`).toBe(404);
+        expect(comparable(known), name).toEqual(comparable(unknown));
+      }
+    }
+    expect(await callers.snapshot(theirs)).toBe(before);
+    await expectEventsAlike(theirs, nothing);
+  });
+
+  async function expectEventsAlike(theirs: Place, nothing: Place): Promise<void> {
+    const socket = await world.controller(callers.stranger);
+    const known = await send(socket, 'trigger', trigger(theirs.screenId));
+    expectRefused(known, 'SCREEN_NOT_FOUND');
+    expect(known).toEqual(await send(socket, 'trigger', trigger(nothing.screenId)));
+    const { items } = (await send(socket, 'status', { ids: [theirs.commandId, nothing.commandId] })) as {
+      items: { status: string }[];
+    };
+    expect(items.map(({ status }) => status)).toEqual(['unknown', 'unknown']);
+  }
+});
+
+const KEY_SCOPES = [
+  'screens:read',
+  'screens:write',
+  'commands:read',
+  'commands:write',
+  'dead-letters:read',
+  'dead-letters:write',
+] as const;

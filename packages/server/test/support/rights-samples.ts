@@ -1,0 +1,180 @@
+import { navigate, trigger } from '@bongsu/conformance';
+import type { ScreenRole } from '../../src/platform/rights.js';
+import type { Need, Place } from './callers.js';
+
+/**
+ * A good call of a route: what the right alone decides on. A route without one fails the test of rights.
+ * Write a body that would pass, except where it changes the account itself: there one that is VALIDATION_ERROR (400) will do.
+ */
+export interface RouteSample {
+  path(place: Place): string;
+  body?(place: Place): object;
+  needs?: Need;
+  /** Who may, by what they are to it. `screen`: right.to, or `roles`. `maker`: only whoever made it. Absent: everybody for themselves. */
+  over?: 'screen' | 'maker';
+  roles?: readonly ScreenRole[];
+  /** What it is for everybody else. Those who see it, but as less, get FORBIDDEN, or with `hidden` the same. */
+  unseen?: 'SCREEN_NOT_FOUND' | 'NOT_FOUND';
+  hidden?: true;
+  /** The status for who may. */
+  ok: number;
+}
+
+const MANAGERS = ['owner', 'admin'] as const;
+const ALL = ['owner', 'controller', 'admin'] as const;
+
+const screen = { over: 'screen', unseen: 'SCREEN_NOT_FOUND' } as const;
+const letter = { over: 'screen', unseen: 'NOT_FOUND', hidden: true, needs: 'letter' } as const;
+const key = { over: 'maker', unseen: 'NOT_FOUND', needs: 'key' } as const;
+/** Of the caller's own account, with a body that changes nothing. */
+const account = (path: string, ok = 400): RouteSample => ({ path: () => path, body: () => ({}), ok });
+
+/** Several of a route where it can be asked for different things. */
+export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
+  'GET /api/users/me': { path: () => '/api/users/me', ok: 200 },
+  'PATCH /api/users/me': { ...account('/api/users/me'), body: () => ({ username: 'x' }) },
+
+  'GET /api/api-keys': { path: () => '/api/api-keys', ok: 200 },
+  'POST /api/api-keys': account('/api/api-keys'),
+  'DELETE /api/api-keys/:id': { ...key, path: ({ keyId }) => `/api/api-keys/${keyId}`, ok: 204 },
+  'POST /api/api-keys/:id/rotate': {
+    ...key,
+    path: ({ keyId }) => `/api/api-keys/${keyId}/rotate`,
+    body: () => ({ overlapHours: 0 }),
+    ok: 201,
+  },
+
+  'GET /api/screens': { path: () => '/api/screens', ok: 200 },
+  'POST /api/screens': { path: () => '/api/screens', body: () => ({ name: 'New' }), ok: 201 },
+  'GET /api/screens/:id': { ...screen, path: ({ screenId }) => `/api/screens/${screenId}`, ok: 200 },
+  'PATCH /api/screens/:id': {
+    ...screen,
+    path: ({ screenId }) => `/api/screens/${screenId}`,
+    body: () => ({ name: 'Renamed' }),
+    ok: 200,
+  },
+  'DELETE /api/screens/:id': { ...screen, path: ({ screenId }) => `/api/screens/${screenId}`, ok: 204 },
+  'POST /api/screens/:id/credentials': {
+    ...screen,
+    path: ({ screenId }) => `/api/screens/${screenId}/credentials`,
+    body: () => ({}),
+    ok: 200,
+  },
+  'PUT /api/screens/:id/controllers/:userId': {
+    ...screen,
+    path: ({ screenId, strangerId }) => `/api/screens/${screenId}/controllers/${strangerId}`,
+    ok: 200,
+  },
+  'DELETE /api/screens/:id/controllers/:userId': {
+    ...screen,
+    path: ({ screenId, strangerId }) => `/api/screens/${screenId}/controllers/${strangerId}`,
+    ok: 200,
+  },
+  'POST /api/screens/pairings/claim': {
+    path: () => '/api/screens/pairings/claim',
+    // Devices that wait for a code are few by intention: let in, it finds nobody.
+    body: () => ({ code: 'AAAA-AAAA', name: 'Claimed' }),
+    ok: 404,
+  },
+
+  'POST /api/screens/:id/trigger': {
+    ...screen,
+    path: ({ screenId }) => `/api/screens/${screenId}/trigger`,
+    body: () => ({ action: 'show' }),
+    ok: 202,
+  },
+  'POST /api/screens/:id/navigate': {
+    ...screen,
+    path: ({ screenId }) => `/api/screens/${screenId}/navigate`,
+    body: () => ({ url: '/menu' }),
+    ok: 202,
+  },
+  'GET /api/commands': [
+    { path: () => '/api/commands', ok: 200 },
+    { ...screen, roles: ALL, path: ({ screenId }) => `/api/commands?screenId=${screenId}`, ok: 200 },
+  ],
+  'GET /api/commands/:id': [
+    { over: 'maker', unseen: 'NOT_FOUND', path: ({ commandId }) => `/api/commands/${commandId}`, ok: 200 },
+    {
+      ...{ over: 'screen', roles: MANAGERS, unseen: 'NOT_FOUND', hidden: true },
+      path: ({ commandId, ownerId }) => `/api/commands/${commandId}?senderId=${ownerId}`,
+      ok: 200,
+    },
+  ],
+  'DELETE /api/commands/:id': [
+    { over: 'maker', unseen: 'NOT_FOUND', path: ({ commandId }) => `/api/commands/${commandId}`, ok: 200 },
+    {
+      ...{ over: 'screen', roles: MANAGERS, unseen: 'NOT_FOUND', hidden: true },
+      path: ({ commandId, ownerId }) => `/api/commands/${commandId}?senderId=${ownerId}`,
+      ok: 200,
+    },
+  ],
+
+  'GET /api/dead-letters': [
+    { path: () => '/api/dead-letters', ok: 200 },
+    {
+      ...{ over: 'screen', unseen: 'NOT_FOUND', hidden: true },
+      path: ({ letterScreenId }) => `/api/dead-letters?screenId=${letterScreenId}`,
+      ok: 200,
+    },
+  ],
+  'GET /api/dead-letters/stats': { path: () => '/api/dead-letters/stats', ok: 200 },
+  'POST /api/dead-letters/requeue': [
+    { path: () => '/api/dead-letters/requeue', body: () => ({ reason: 'lost' }), ok: 202 },
+    {
+      ...{ over: 'screen', unseen: 'NOT_FOUND', hidden: true },
+      path: () => '/api/dead-letters/requeue',
+      body: ({ letterScreenId }) => ({ screenId: letterScreenId, reason: 'lost' }),
+      ok: 202,
+    },
+  ],
+  'POST /api/dead-letters/:id/requeue': {
+    ...letter,
+    path: ({ letterId }) => `/api/dead-letters/${letterId}/requeue`,
+    ok: 202,
+  },
+  'DELETE /api/dead-letters/:id': {
+    ...letter,
+    path: ({ letterId }) => `/api/dead-letters/${letterId}`,
+    ok: 204,
+  },
+};
+
+export interface EventSample {
+  payload(place: Place, token: string): object;
+  over?: 'screen';
+  unseen?: 'SCREEN_NOT_FOUND';
+}
+
+export const EVENTS: Record<string, EventSample> = {
+  'auth-refresh': { payload: (_, token) => ({ token }) },
+  report: { payload: () => ({ displayIndex: 0, url: '/menu' }) },
+  trigger: { ...screen, payload: ({ screenId }) => trigger(screenId) },
+  navigate: { ...screen, payload: ({ screenId }) => navigate(screenId) },
+  status: { payload: ({ commandId }) => ({ ids: [commandId] }) },
+};
+
+/** Routes that anybody may call: they prove who calls by themselves, or tell nothing. */
+export const PUBLIC: readonly string[] = [
+  'OPTIONS *',
+  'GET /.well-known/jwks.json',
+  'GET /api/auth/setup',
+  'POST /api/auth/setup',
+  'POST /api/auth/signup',
+  'POST /api/auth/login',
+  'POST /api/auth/refresh',
+  'POST /api/auth/logout',
+  'POST /api/screens/pairings',
+  'POST /api/screens/pairings/:id/token',
+  'GET /health',
+  'GET /health/live',
+  'GET /health/ready',
+  'GET /api/health',
+  'GET /api/health/live',
+  'GET /api/health/ready',
+  // Asks for METRICS_TOKEN or a private peer.
+  'GET /metrics',
+  'GET /api/openapi.json',
+  // The console's files; only where it was built.
+  'GET /*',
+];
