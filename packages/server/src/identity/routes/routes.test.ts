@@ -184,14 +184,19 @@ describeEachDatabase('cookie mode', (open) => {
       );
       expect(identity.sort()).toEqual([
         'get /.well-known/jwks.json told',
+        'get /api/auth/options told',
         'get /api/auth/setup told',
         'get /api/users/me told',
         'patch /api/users/me told',
+        'post /api/auth/email/verify told',
         'post /api/auth/login told',
         'post /api/auth/logout told',
+        'post /api/auth/password/forgot told',
+        'post /api/auth/password/reset told',
         'post /api/auth/refresh told',
         'post /api/auth/setup told',
         'post /api/auth/signup told',
+        'post /api/users/me/password told',
       ]);
     });
   });
