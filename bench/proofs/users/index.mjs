@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { hash } from '@node-rs/argon2';
 import { call, createScreen, NODE_FLAGS, SERVER, serve } from '../../lib/bongsu.mjs';
 import { idMaker } from '../../lib/ids.mjs';
 import { startPostgres } from '../../lib/postgres.mjs';
@@ -29,6 +28,7 @@ const QUIET_MS = 5000;
 const EXPIRED_MS = 16 * 60_000;
 const CROWD = fileURLToPath(new URL('crowd.mjs', import.meta.url));
 const CLOCK = new URL('clock.mjs', import.meta.url).href;
+const SERVER_CODE = new URL('../../../packages/server/dist/', import.meta.url);
 const run = promisify(execFile);
 
 /** Both profiles, one morning each. */
@@ -97,12 +97,12 @@ const waitQuietly = () => new Promise((resolve) => setTimeout(resolve, QUIET_MS)
 
 /** With one hash for all, for making a thousand takes as long as checking them. */
 async function importPeople(settings, folder) {
-  const passwordHash = await hash(PASSWORD, {
-    memoryCost: 19_456,
-    timeCost: 2,
-    parallelism: 1,
-    algorithm: 2,
-  });
+  const { ARGON2_COST, Passwords } = await import(new URL('identity/passwords/passwords.js', SERVER_CODE));
+  const passwords = new Passwords(
+    { cost: ARGON2_COST, concurrency: 1, maxQueued: 1 },
+    { monotonic: () => performance.now() },
+  );
+  const passwordHash = await passwords.hash(PASSWORD);
   const lines = [...names('owner', OWNERS), ...names('user', PEOPLE)].map((email) =>
     JSON.stringify({ email, username: 'Somebody', passwordHash }),
   );
