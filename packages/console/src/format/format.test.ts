@@ -43,6 +43,8 @@ describe('format', () => {
     expect(until(now - 5000, now, 'en')).toBeUndefined();
     expect(until(now + 61_000, now, 'en')).toBe('in 2 minutes');
     expect(until(now + 23.5 * 3_600_000, now, 'en')).toBe('in 24 hours');
+    expect(until(now + 3_603_000, now, 'en')).toBe('in 2 hours');
+    expect(until(now + 3_603_000, now, 'en', Math.round)).toBe('in 1 hour');
   });
 
   it('[MSG3] shows short data on one line and changes nothing in it', () => {

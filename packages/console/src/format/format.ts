@@ -39,12 +39,20 @@ export function ago(at: number, now: number, language: string): string {
   return step ? format.format(-Math.floor(elapsedMs / step[1]), step[0]) : format.format(0, 'second');
 }
 
-/** "in 3 minutes"; undefined within the coming minute, which is too short to count. */
-export function until(at: number, now: number, language: string): string | undefined {
+/**
+ * "in 3 minutes"; undefined within the coming minute, which is too short to count. Rounded up, so that what is waited for
+ * is never late; `Math.round` for what ends.
+ */
+export function until(
+  at: number,
+  now: number,
+  language: string,
+  round: (value: number) => number = Math.ceil,
+): string | undefined {
   const step = STEPS.find(([, stepMs]) => at - now >= stepMs);
   if (!step) return undefined;
   return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(
-    Math.ceil((at - now) / step[1]),
+    round((at - now) / step[1]),
     step[0],
   );
 }

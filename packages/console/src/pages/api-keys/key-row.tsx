@@ -121,7 +121,7 @@ function End({ expiresAt, now }: { expiresAt: number | null; now: number }) {
   return (
     <>
       {t('apiKeys.ends')}{' '}
-      <Moment at={expiresAt}>{until(expiresAt, now, i18n.language) ?? t('apiKeys.soon')}</Moment>
+      <Moment at={expiresAt}>{until(expiresAt, now, i18n.language, Math.round) ?? t('apiKeys.soon')}</Moment>
     </>
   );
 }

@@ -22,7 +22,9 @@ export function LoginRow({ login, onEnded }: { login: LoginItem; onEnded(): void
   const { address, userAgent } = login.device;
   const device = nameOf(userAgent);
   const ends =
-    login.rememberMe && login.expiresAt !== null ? until(login.expiresAt, now, i18n.language) : null;
+    login.rememberMe && login.expiresAt !== null
+      ? until(login.expiresAt, now, i18n.language, Math.round)
+      : null;
   return (
     <li className={styles.login} data-testid="login">
       <div className={styles.device}>
