@@ -12,7 +12,7 @@ import {
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
 import { controlPath, serveControl } from './cli/control.js';
-import { runOperation } from './cli/operations.js';
+import { type OperationDeps, runOperation } from './cli/operations.js';
 import { type CommandHook, type Commands, createCommands, type NodeLease } from './commands/index.js';
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
@@ -278,7 +278,7 @@ class BongsuApp implements App {
       () => commands,
       (it, signal) => it.stop(signal),
     );
-    await this.#serveControl(commands);
+    await this.#serveControl({ deadLetters: commands.deadLetters, keys: identity.keys });
     await this.#lifecycle.step(
       'readiness',
       () => health.setReady(true),
@@ -286,12 +286,12 @@ class BongsuApp implements App {
     );
   }
 
-  async #serveControl(commands: Commands): Promise<void> {
+  async #serveControl(deps: OperationDeps): Promise<void> {
     const path = this.#controlSocket;
     if (path === undefined) return;
     await this.#lifecycle.step(
       'control socket',
-      () => serveControl(path, (name, input) => runOperation(commands, name, input), this.#log),
+      () => serveControl(path, (name, input) => runOperation(deps, name, input), this.#log),
       (it) => it.close(),
     );
   }
@@ -334,4 +334,5 @@ function closeRevoked(connections: Connections, who: Revoked, closing: ClosingKe
   if (who.sessionId !== undefined) connections.closeSession(who.sessionId, closing);
   if (who.userId !== undefined) connections.closeUser(who.userId, closing);
   if (who.screenId !== undefined) connections.closeScreen(who.screenId, closing);
+  if (who.accessTokens) connections.closeTokens(closing);
 }

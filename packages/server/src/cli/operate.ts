@@ -1,8 +1,9 @@
 import { BongsuError } from '@bongsu/protocol';
-import { commandsConfig } from '../app-config.js';
+import { commandsConfig, identityConfig } from '../app-config.js';
+import { createRecordAudit } from '../audit/record.js';
 import { DeadLetterQueue } from '../commands/index.js';
 import { type Config, withGeneratedSecrets } from '../config.js';
-import { findUsernames } from '../identity/index.js';
+import { createKeyOperations, findUsernames } from '../identity/index.js';
 import { type OpenedDatabase, openDatabase } from '../open-database.js';
 import { sleep, systemClock } from '../platform/clock.js';
 import { databaseClock } from '../platform/database/clock-offset.js';
@@ -112,11 +113,18 @@ async function inDatabase(config: Config, opened: OpenedDatabase, work: Work): P
 }
 
 function operationDeps(config: Config, database: Database): OperationDeps {
+  const now = databaseClock(database, systemClock);
   return {
+    keys: createKeyOperations({
+      config: identityConfig(config),
+      database,
+      databaseClock: now,
+      recordAudit: createRecordAudit({ now, service: config.SERVICE_NAME }),
+    }),
     deadLetters: new DeadLetterQueue({
       database,
       clock: systemClock,
-      databaseClock: databaseClock(database, systemClock),
+      databaseClock: now,
       config: commandsConfig(config),
       usernames: async (ids) =>
         new Map((await findUsernames(database, ids)).map(({ id, username }) => [id, username])),

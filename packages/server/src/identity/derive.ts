@@ -23,3 +23,13 @@ export function deriveKeys(jwtSecret: string): DerivedKeys {
     refreshSuccessor: derive('refresh-successor'),
   };
 }
+
+/**
+ * The keys of JWT_SECRET, and after them those of JWT_SECRET_PREVIOUS while it is given: the first make what is made, all
+ * understand what was made.
+ */
+export type SecretRing = readonly [current: DerivedKeys, ...previous: DerivedKeys[]];
+
+export function deriveRing(jwtSecret: string, previous: string | undefined): SecretRing {
+  return [deriveKeys(jwtSecret), ...(previous === undefined ? [] : [deriveKeys(previous)])];
+}

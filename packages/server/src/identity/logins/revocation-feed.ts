@@ -9,11 +9,15 @@ import {
   highestRevocation,
   type Revocation,
 } from '../store/revocations.js';
+import { COMPROMISED } from '../tokens/key-states.js';
+import type { SigningKeys } from '../tokens/signing-keys.js';
 import type { LiveSessions } from './live-sessions.js';
 
 export interface Revoked {
   sessionId?: string;
   userId?: string;
+  /** All that came with an access token. */
+  accessTokens?: true;
 }
 
 export type RevokedListener = (who: Revoked, closing: ClosingKey) => void;
@@ -24,6 +28,7 @@ export interface RevocationFeedDeps {
   clock: Clock;
   log: Log;
   live: Pick<LiveSessions, 'settle' | 'forgetUser'>;
+  keys: Pick<SigningKeys, 'hear'>;
 }
 
 const CHANNEL = 'identity.revocations';
@@ -133,8 +138,16 @@ export class RevocationFeed {
     const { kind, id } = revocation;
     if (kind === 'session') this.#deps.live.settle(id);
     if (kind === 'user') this.#deps.live.forgetUser(id);
-    if (kind !== 'key')
-      this.#tell(kind === 'session' ? { sessionId: id } : { userId: id }, closingOf(revocation));
+    if (kind === 'key') this.#applyKey(revocation);
+    else this.#tell(kind === 'session' ? { sessionId: id } : { userId: id }, closingOf(revocation));
+  }
+
+  /** Sockets that a stolen key may have opened are ended as expired ones are: whoever has a right to be there comes back. */
+  #applyKey(revocation: Revocation): void {
+    this.#deps.keys
+      .hear(revocation)
+      .catch((err: unknown) => this.#deps.log.warn({ err }, 'signing keys could not be read anew'));
+    if (revocation.reason === COMPROMISED) this.#tell({ accessTokens: true }, 'TOKEN_EXPIRED');
   }
 
   #tell(who: Revoked, closing: ClosingKey): void {

@@ -5,16 +5,23 @@ import type { DatabaseClock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import type { Origin } from '../../platform/principal.js';
 import { auditOrigin } from '../audit-origin.js';
-import type { DerivedKeys } from '../derive.js';
+import type { SecretRing } from '../derive.js';
 import { findSession, rotateSession, type SessionRow } from '../store/sessions.js';
-import { hashRefreshToken, type RefreshParts, sameHash, successorOf } from '../tokens/refresh-token.js';
+import {
+  hashRefreshToken,
+  knownSuccessor,
+  type RefreshParts,
+  type Successor,
+  sameHash,
+  successorOf,
+} from '../tokens/refresh-token.js';
 import type { Login, Rotation } from '../tokens/token-manager.js';
 import type { LiveSessions } from './live-sessions.js';
 import { assertLive } from './liveness.js';
 
 export interface SessionsDeps {
   database: Database;
-  derived: Pick<DerivedKeys, 'refreshSuccessor'>;
+  ring: SecretRing;
   now: DatabaseClock;
   live: Pick<LiveSessions, 'lastSeenHere' | 'touch'>;
   recordAudit: RecordAudit;
@@ -42,7 +49,11 @@ export class Sessions {
         const successor = await this.#advance(row, presented, hash, origin);
         if (successor) return rotation(row, successor);
       } else if (row.rotationNonce && sameHash(hash, row.previousHash) && this.#inGrace(row)) {
-        return rotation(row, successorOf(this.#deps.derived, presented, row.rotationNonce));
+        const { currentHash, rotationNonce } = row;
+        const successor = knownSuccessor(this.#deps.ring, presented, rotationNonce, currentHash);
+        // Without: it was made with a secret that is forgotten.
+        if (!successor) throw new AuthenticationError();
+        return rotation(row, successor);
       } else {
         await this.#deps.recordAudit(this.#deps.database, staleToken(row, presented, origin));
         throw new AuthenticationError();
@@ -65,11 +76,12 @@ export class Sessions {
     presented: RefreshParts,
     hash: Uint8Array,
     origin: Origin,
-  ): Promise<RefreshParts | undefined> {
+  ): Promise<Successor | undefined> {
     const nonce = new Uint8Array(randomBytes(16));
-    const successor = successorOf(this.#deps.derived, presented, nonce);
+    const [keys] = this.#deps.ring;
+    const successor = { keys, parts: successorOf(keys, presented, nonce) };
     const at = this.#deps.now();
-    const change = { id: row.id, from: hash, to: hashRefreshToken(successor), nonce, at };
+    const change = { id: row.id, from: hash, to: hashRefreshToken(successor.parts), nonce, at };
     const won = await this.#deps.database.transaction(async (tx) => {
       if (!(await rotateSession(tx, change))) return false;
       await this.#deps.recordAudit(tx, {
@@ -94,7 +106,7 @@ export class Sessions {
   }
 }
 
-function rotation(row: SessionRow, successor: RefreshParts): Rotation {
+function rotation(row: SessionRow, successor: Successor): Rotation {
   return { login: loginOf(row), successor, idles: row.idleMs !== null };
 }
 
