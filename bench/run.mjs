@@ -7,7 +7,7 @@ import { provenance } from './lib/machine.mjs';
 import { canPin } from './lib/processes.mjs';
 import { topOfProfile } from './lib/profile.mjs';
 
-const BENCHES = ['accept', 'execute', 'catch-up', 'reconnect'];
+const BENCHES = ['accept', 'execute', 'catch-up', 'reconnect', 'jwt'];
 const COMPARED = ['accept', 'execute'];
 const { positionals, values } = parseArgs({
   allowPositionals: true,

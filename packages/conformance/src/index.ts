@@ -69,6 +69,11 @@ export function conformanceSuite(target: () => Promise<Target>): void {
   });
 }
 
+/** The rules of identity and tokens alone, for a server with another JWT_ALG. */
+export function tokenConformanceSuite(target: () => Promise<Target>): void {
+  suite(target, { 'identity [ID]': identityRules, 'tokens [ID]': tokenRules });
+}
+
 /** The rules of the limits, against a server with the default limits that nothing else uses meanwhile. */
 export function limitsConformanceSuite(target: () => Promise<Target>): void {
   suite(target, { 'limits [HT]': limitRules, 'lockout [ID]': lockoutRules });

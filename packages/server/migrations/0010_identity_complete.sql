@@ -17,3 +17,6 @@ create index users_foreign_hashes on users (id)
 -- API keys: what ends one, or changes when it will end, reaches every process by the same feed.
 alter table revocations drop constraint revocations_kind_check;
 alter table revocations add constraint revocations_kind_check check (kind in ('session', 'user', 'key', 'api-key'));
+
+-- Signing keys: one waits for its turn at a time, however many nodes begin a rotation at once.
+create unique index signing_keys_pending on signing_keys (alg) where state = 'pending';

@@ -49,6 +49,7 @@ export function identityConfig(config: Config): IdentityConfig {
   return {
     issuer: config.PUBLIC_URL ?? 'bongsu',
     jwtSecret: config.JWT_SECRET.reveal(),
+    jwtSecretPrevious: config.JWT_SECRET_PREVIOUS?.reveal(),
     jwtAlgorithm: config.JWT_ALG,
     piiKeys: config.PII_KEYS.reveal(),
     accessTokenMs: config.ACCESS_TOKEN_EXPIRE_MINUTES * MINUTE_MS,

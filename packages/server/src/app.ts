@@ -308,7 +308,11 @@ class BongsuApp implements App {
       () => commands,
       (it, signal) => it.stop(signal),
     );
-    await this.#serveControl({ deadLetters: commands.deadLetters, users: identity.users });
+    await this.#serveControl({
+      deadLetters: commands.deadLetters,
+      users: identity.users,
+      keys: identity.keys,
+    });
     await this.#lifecycle.step(
       'readiness',
       () => health.setReady(true),

@@ -126,6 +126,21 @@ describe('refusals', () => {
   const refused: [string, Environment, RegExp][] = [
     ['a repeated secret', { JWT_SECRET: 'abcdefghijkl'.repeat(6) }, /^JWT_SECRET: must not repeat/],
     ['one character as a secret', { JWT_SECRET: 'x'.repeat(80) }, /^JWT_SECRET: must not repeat/],
+    [
+      'a piece of a secret again and again, cut off',
+      { JWT_SECRET: 'Zk3vQ9xTb7Rm1L'.repeat(5).slice(0, 66) },
+      /^JWT_SECRET: must not repeat/,
+    ],
+    [
+      'a former secret that is the present one',
+      { JWT_SECRET: SECRET, JWT_SECRET_PREVIOUS: SECRET },
+      /^JWT_SECRET_PREVIOUS: must not be the same as JWT_SECRET/,
+    ],
+    [
+      'a short former secret',
+      { JWT_SECRET: SECRET, JWT_SECRET_PREVIOUS: 'short' },
+      /^JWT_SECRET_PREVIOUS: must have at least 64/,
+    ],
     ['a sample secret', { JWT_SECRET: `change-me-${SECRET}` }, /^JWT_SECRET: must not be a sample/],
     [
       'a key of 16 bytes',

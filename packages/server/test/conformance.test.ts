@@ -1,5 +1,5 @@
-import { conformanceSuite, limitsConformanceSuite, World } from '@bongsu/conformance';
-import { describeEachServer } from './support/server.js';
+import { conformanceSuite, limitsConformanceSuite, tokenConformanceSuite, World } from '@bongsu/conformance';
+import { describeEachServer, describeServer, type StartServer } from './support/server.js';
 import { SkewedClock } from './support/skewed-clock.js';
 
 const ORIGIN = 'https://console.example.com';
@@ -18,15 +18,25 @@ const BY_DEFAULT = {
   HANDSHAKE_FAILURES_PER_MINUTE: '10',
 };
 
+async function startTarget(start: StartServer, settings: Record<string, string> = {}) {
+  const clock = new SkewedClock();
+  const { url } = await start({ settings: { ...LIFTED, ...settings }, overrides: { clock } });
+  clock.skewMs = -HOUR_MS;
+  const { accessToken: expiredToken } = await new World({ url }).signUp();
+  clock.skewMs = 0;
+  return { url, allowedOrigin: ORIGIN, expiredToken };
+}
+
 describeEachServer('[BEY3] conformance', (start) => {
-  conformanceSuite(async () => {
-    const clock = new SkewedClock();
-    const { url } = await start({ settings: LIFTED, overrides: { clock } });
-    clock.skewMs = -HOUR_MS;
-    const { accessToken: expiredToken } = await new World({ url }).signUp();
-    clock.skewMs = 0;
-    return { url, allowedOrigin: ORIGIN, expiredToken };
-  });
+  conformanceSuite(() => startTarget(start));
+});
+
+describeServer('embedded', '[TOK1] conformance of tokens with ES256', (start) => {
+  tokenConformanceSuite(() => startTarget(start, { JWT_ALG: 'ES256' }));
+});
+
+describeServer('postgres', '[TOK1] conformance of tokens with HS256', (start) => {
+  tokenConformanceSuite(() => startTarget(start, { JWT_ALG: 'HS256' }));
 });
 
 describeEachServer('[BEY3] conformance of the limits', (start) => {

@@ -1,3 +1,4 @@
+import { createPublicKey, type JsonWebKey, verify } from 'node:crypto';
 import { JwksSchema, TokenPairSchema } from '@bongsu/protocol';
 import { expect, it } from 'vitest';
 import { expectBody, expectFailure } from '../support/http.js';
@@ -75,6 +76,63 @@ export function tokenRules(world: GetWorld): void {
       expectRefused(await send(socket, 'auth-refresh', { token }), 'AUTH_ERROR');
     }
     expect(await send(socket, 'trigger', trigger(device.screenId))).toMatchObject({ success: true });
+  });
+
+  it('[ID30] a token that was used often is TOKEN_REVOKED once its login was ended', async () => {
+    const someone = await world().logIn(await world().person('traveller'));
+    const { accessToken: token, refreshToken } = someone;
+    for (let n = 0; n < 3; n += 1) expect((await world().http.get('/api/users/me', token)).status).toBe(200);
+    expect((await world().http.post('/api/auth/logout', { refreshToken })).status).toBe(200);
+    expectFailure(await world().http.get('/api/users/me', token), 401, 'TOKEN_REVOKED');
+    expect(await world().sockets.refusal({ token })).toMatchObject({ code: 'TOKEN_REVOKED' });
+  });
+
+  it('[ID31] what differs from an accepted token in one character is AUTH_ERROR', async () => {
+    const { accessToken } = await world().person('owner');
+    expect((await world().http.get('/api/users/me', accessToken)).status).toBe(200);
+    const starts = [0, accessToken.indexOf('.') + 1, accessToken.lastIndexOf('.') + 1];
+    for (const at of [...starts, accessToken.length - 10]) {
+      const other = accessToken[at] === 'A' ? 'B' : 'A';
+      const token = accessToken.slice(0, at) + other + accessToken.slice(at + 1);
+      expectFailure(await world().http.get('/api/users/me', token), 401, 'AUTH_ERROR');
+      expect(await world().sockets.refusal({ token })).toMatchObject({ code: 'AUTH_ERROR' });
+    }
+  });
+
+  it.each([
+    ['no scheme', (token: string) => token],
+    ['another scheme', (token: string) => `Basic ${token}`],
+    ['two blanks', (token: string) => `Bearer  ${token}`],
+    ['quotes', (token: string) => `Bearer "${token}"`],
+    ['a second token', (token: string) => `Bearer ${token}, Bearer ${token}`],
+    ['a character beyond ASCII', (token: string) => `Bearer ${token}\u00e9`],
+    ['more than 4 KiB', (token: string) => `Bearer ${token}${'A'.repeat(4096)}`],
+  ])('[ID32] an Authorization with %s is AUTH_ERROR', async (_, spoil) => {
+    const { accessToken } = await world().person('owner');
+    const headers = { authorization: spoil(accessToken) };
+    expectFailure(await world().http.get('/api/users/me', undefined, headers), 401, 'AUTH_ERROR');
+  });
+
+  it('[ID32] a token of more than 4 KiB is VALIDATION_ERROR in the handshake', async () => {
+    const { accessToken } = await world().person('owner');
+    const token = `${accessToken}${'A'.repeat(4096)}`;
+    expect(await world().sockets.refusal({ token })).toMatchObject({ code: 'VALIDATION_ERROR' });
+  });
+
+  it('[ID33] the key set may be kept for 300 s, and is enough to verify a token', async () => {
+    const answer = await world().http.get('/.well-known/jwks.json');
+    expect(answer.headers.get('cache-control')).toMatch(/\bmax-age=300\b/);
+    const { accessToken } = await world().person('owner');
+    const { header } = parts(accessToken);
+    if (header.alg === 'HS256') return expect(answer.body).toEqual({ keys: [] });
+    const jwk = (await jwks()).find(({ kid }) => kid === header.kid);
+    const key = createPublicKey({ key: { ...jwk } as JsonWebKey, format: 'jwk' });
+    const [head, body, signature = ''] = accessToken.split('.');
+    const how = header.alg === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' as const } : key;
+    const hash = header.alg === 'ES256' ? 'sha256' : null;
+    const bytes = Buffer.from(signature, 'base64url');
+    expect(verify(hash, Buffer.from(`${head}.${body}`), how, bytes)).toBe(true);
+    expect(verify(hash, Buffer.from(`${head}.${body}x`), how, bytes)).toBe(false);
   });
 
   it('[ID16] [DL28] a device has the rights of its one screen', async () => {

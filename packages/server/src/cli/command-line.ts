@@ -11,6 +11,7 @@ import {
   showLetter,
   showLetterStats,
 } from './dlq.js';
+import { listKeys, type RotateOptions, rotateKeys } from './keys.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
@@ -66,6 +67,14 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);
   addUsers(group(program, 'user', 'make, disable and import users'), leaf);
   addDeadLetters(group(program, 'dlq', 'look after dead letters: what was given up'), leaf);
+  const keys = group(program, 'keys', 'look after the keys that sign access tokens');
+  leaf(keys, 'list', 'show all there ever were, the oldest first', listKeys);
+  leaf(keys, 'rotate', 'publish a new one, which takes over in ten minutes', (io, options: RotateOptions) =>
+    rotateKeys(io, options),
+  ).option(
+    '--emergency',
+    'somebody else has them: end them all, with every token, and sign with a new one now',
+  );
   chaosOptions(leaf(program, 'chaos', 'break a Bongsu in every way it may and count what was lost', chaos));
   try {
     await program.parseAsync([...args], { from: 'user' });

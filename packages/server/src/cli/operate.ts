@@ -3,7 +3,7 @@ import { commandsConfig, identityConfig } from '../app-config.js';
 import { createRecordAudit } from '../audit/record.js';
 import { DeadLetterQueue } from '../commands/index.js';
 import { type Config, withGeneratedSecrets } from '../config.js';
-import { findUsernames, openUserAdministration } from '../identity/index.js';
+import { createKeyOperations, findUsernames, openUserAdministration } from '../identity/index.js';
 import { type OpenedDatabase, openDatabase } from '../open-database.js';
 import { sleep, systemClock } from '../platform/clock.js';
 import { databaseClock } from '../platform/database/clock-offset.js';
@@ -119,6 +119,12 @@ function operationDeps(config: Config, database: Database): OperationDeps {
       config: identityConfig(config),
       database,
       clock: systemClock,
+      databaseClock: now,
+      recordAudit: createRecordAudit({ now, service: config.SERVICE_NAME }),
+    }),
+    keys: createKeyOperations({
+      config: identityConfig(config),
+      database,
       databaseClock: now,
       recordAudit: createRecordAudit({ now, service: config.SERVICE_NAME }),
     }),

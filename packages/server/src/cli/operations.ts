@@ -12,12 +12,13 @@ import {
 } from '@bongsu/protocol';
 import { z } from 'zod';
 import type { DeadLetterQueue } from '../commands/index.js';
-import type { UserAdministration } from '../identity/index.js';
+import type { KeyOperations, UserAdministration } from '../identity/index.js';
 
 /** What operations work with: a running server's parts, or those that a command made for itself. */
 export interface OperationDeps {
   deadLetters: DeadLetterQueue;
   users: UserAdministration;
+  keys: KeyOperations;
 }
 
 interface Operation<Input, Result> {
@@ -57,6 +58,10 @@ const OPERATIONS = {
   }),
   'dlq.stats': operation(z.object({}), ({ deadLetters }) => deadLetters.getStats()),
   'dlq.requeue': operation(LetterSchema, ({ deadLetters }, { id }) => deadLetters.requeue(id)),
+  'keys.list': operation(z.object({}), ({ keys }) => keys.list()),
+  'keys.rotate': operation(z.object({ emergency: z.boolean() }), ({ keys }, { emergency }) =>
+    emergency ? keys.rotateAtOnce() : keys.rotate(),
+  ),
   'dlq.requeueMany': operation(LettersSchema, ({ deadLetters }, { screenId, reason }) =>
     deadLetters.requeueMany({ screenIds: screensOf(screenId), reason }),
   ),

@@ -48,6 +48,16 @@ function databaseRules({ given }: RuleInput): (ConfigFault | false)[] {
   ];
 }
 
+/** A rotation that rotates nothing is a mistake, and one that nobody would notice. */
+function secretRules({ settings: { JWT_SECRET, JWT_SECRET_PREVIOUS } }: RuleInput): (ConfigFault | false)[] {
+  return [
+    JWT_SECRET !== undefined &&
+      JWT_SECRET_PREVIOUS !== undefined &&
+      JWT_SECRET.reveal() === JWT_SECRET_PREVIOUS.reveal() &&
+      needs('JWT_SECRET_PREVIOUS', 'must not be the same as JWT_SECRET: it is the former one'),
+  ];
+}
+
 function pairRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
   const {
     ACCESS_TOKEN_EXPIRE_MINUTES: access,
@@ -106,6 +116,7 @@ export function checkRules(input: RuleInput): ConfigFault[] {
   return [
     ...productionRules(input),
     ...databaseRules(input),
+    ...secretRules(input),
     ...pairRules(input),
     ...accountRules(input),
   ].filter((fault) => fault !== false);

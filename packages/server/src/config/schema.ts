@@ -207,6 +207,14 @@ const tokens = {
     absent: 'generated into DATA_DIR; required in production',
     secret: true,
   }),
+  JWT_SECRET_PREVIOUS: signingSecret().optional().register(settingInfo, {
+    group: 'tokens',
+    description:
+      'The former JWT_SECRET, while a new one takes its place: what it made still counts. Keep it for REFRESH_TOKEN_EXPIRE_DAYS, and until every screen has been on.',
+    example: 'the former JWT_SECRET, that is the output of: openssl rand -base64 64 | tr -d "\\n"',
+    absent: 'none',
+    secret: true,
+  }),
   JWT_ALG: oneOf('EdDSA', 'ES256', 'HS256').default('EdDSA').register(settingInfo, {
     group: 'tokens',
     description: 'How access tokens are signed. HS256 has no public keys for others to verify with.',

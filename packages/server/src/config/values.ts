@@ -206,11 +206,18 @@ export const mailFrom = () =>
     return { name, address, toString: () => text };
   });
 
+/** Words of at least six letters: chance makes one of them in a good secret less often than once in a hundred thousand. */
 const SAMPLE =
-  /change.?me|your.?(\w+.)?(secret|key)|example|placeholder|secret.?key|password|0123456789|abcdefghij/i;
+  /change.?(me|this)|replace.?(me|this)|your.?(\w+.)?key|example|sample|placeholder|secret|passw[o0]rd|default|development|insecure|keyboard|qwerty|letmein|openssl|0123456789|1234567890|abcdefghij/i;
 
+/** Few characters, or a piece that comes again and again, also where the last one is cut off. */
 function isRepeated(text: string): boolean {
-  return new Set(text).size < 10 || (text + text).indexOf(text, 1) <= text.length / 2;
+  if (new Set(text).size < 10) return true;
+  const longest = Math.floor(text.length / 2);
+  for (let period = 1; period <= longest; period += 1) {
+    if (text.startsWith(text.slice(period))) return true;
+  }
+  return false;
 }
 
 /** At least 64 characters that nobody could guess. */

@@ -102,6 +102,14 @@ export class Connections implements Push {
     this.#closeGroup(`screen:${screenId}`, closing);
   }
 
+  /** All but those that came with an API key. */
+  closeTokens(closing: ClosingKey): void {
+    for (const connection of this.all()) {
+      const { principal } = connection;
+      if (principal.kind === 'screen' || !principal.apiKey) connection.close(closing);
+    }
+  }
+
   #closeGroup(key: string, closing: ClosingKey): void {
     for (const connection of [...this.#group(key)]) connection.close(closing);
   }

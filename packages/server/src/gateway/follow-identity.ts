@@ -16,7 +16,8 @@ export interface FollowIdentityDeps {
  * another than before (role, name, proof) are renewed in place.
  */
 export function followIdentity({ identity, connections, log }: FollowIdentityDeps): void {
-  identity.onRevoked(({ sessionId, userId, screenId, apiKeyId }, closing) => {
+  identity.onRevoked(({ sessionId, userId, screenId, apiKeyId, accessTokens }, closing) => {
+    if (accessTokens) connections.closeTokens(closing);
     if (sessionId !== undefined) connections.closeSession(sessionId, closing);
     if (screenId !== undefined) connections.closeScreen(screenId, closing);
     for (const connection of connections.ofUser(userId)) {

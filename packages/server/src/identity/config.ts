@@ -1,12 +1,14 @@
 import type { PiiKey } from './accounts/pii.js';
 import type { MailerConfig } from './mail/mailer.js';
-import type { JwtAlgorithm } from './tokens/signing-keys.js';
+import type { JwtAlgorithm } from './tokens/key-states.js';
 
 /** The settings that identity reads. */
 export interface IdentityConfig {
   /** `iss` of access tokens: PUBLIC_URL, or a fixed name; the same on every node. */
   issuer: string;
   jwtSecret: string;
+  /** What it made still counts. */
+  jwtSecretPrevious?: string | undefined;
   jwtAlgorithm: JwtAlgorithm;
   /** At least one; the first encrypts. */
   piiKeys: readonly PiiKey[];

@@ -29,3 +29,13 @@ export function deriveKeys(jwtSecret: string): DerivedKeys {
     deviceMac: derive('device-mac'),
   };
 }
+
+/**
+ * The keys of JWT_SECRET, and after them those of JWT_SECRET_PREVIOUS while it is given: the first make what is made, all
+ * understand what was made.
+ */
+export type SecretRing = readonly [current: DerivedKeys, ...previous: DerivedKeys[]];
+
+export function deriveRing(jwtSecret: string, previous: string | undefined): SecretRing {
+  return [deriveKeys(jwtSecret), ...(previous === undefined ? [] : [deriveKeys(previous)])];
+}

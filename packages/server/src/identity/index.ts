@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { ClosingKey, DeviceCredential } from '@bongsu/protocol';
 import type { FastifyPluginAsync } from 'fastify';
 import type { RecordAudit } from '../platform/audit.js';
@@ -9,48 +8,31 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
-import { People } from './accounts/people.js';
 import { ensureFirstAdmin, makeSetupToken } from './accounts/setup.js';
 import { usernames } from './accounts/usernames.js';
 import { isApiKey } from './api-keys/format.js';
-import { KeyHolders } from './api-keys/holders.js';
+import { compose } from './compose.js';
 import type { IdentityConfig } from './config.js';
 import type { Core } from './core.js';
-import { deriveKeys } from './derive.js';
 import { identityEvents } from './events.js';
-import { createIdentityMetrics } from './identity-metrics.js';
-import { KeyedHashes } from './keyed-hashes.js';
 import { authenticate, type Standing, standingOf } from './logins/authenticate.js';
 import { issueDeviceCredential, revokeDevice } from './logins/device-credentials.js';
-import { KnownDevices } from './logins/known-devices.js';
-import { LiveSessions } from './logins/live-sessions.js';
-import { Lockout } from './logins/lockout.js';
-import { loginTransaction } from './logins/login-transaction.js';
-import { RevocationFeed } from './logins/revocation-feed.js';
-import { Sessions } from './logins/sessions.js';
-import { Errands } from './mail/errands.js';
-import { Mailer } from './mail/mailer.js';
-import { Notices } from './mail/notices.js';
-import { pruneMfa } from './mfa/prune.js';
-import { SecondFactors } from './mfa/second-factors.js';
-import { ForeignHashes } from './passwords/foreign-hashes.js';
-import { ARGON2_COST, Passwords } from './passwords/passwords.js';
+import { prune } from './prune.js';
 import { identityRoutes } from './routes/index.js';
 import { wellKnownRoutes } from './routes/well-known.js';
-import { deleteEndedKeys } from './store/api-keys.js';
-import { deleteOldAttempts } from './store/attempts.js';
-import { deleteOldResetTokens } from './store/passwords.js';
-import { deleteOldPendingSignups } from './store/pending-signups.js';
 import { isScreenCredentialUsed } from './store/sessions.js';
-import { SigningKeys } from './tokens/signing-keys.js';
-import { TokenManager } from './tokens/token-manager.js';
+import type { KeyInfo, KeyRotation } from './tokens/key-rotation.js';
+import type { SigningKeys } from './tokens/signing-keys.js';
+import type { TokenManager } from './tokens/token-manager.js';
 import { type UserAdministration, userAdministration } from './users/administration.js';
 
 export type { PiiKey } from './accounts/pii.js';
 export type { IdentityConfig } from './config.js';
+export { createKeyOperations, openUserAdministration } from './for-commands.js';
 export type { Standing } from './logins/authenticate.js';
 export { findUsernames } from './store/users.js';
-export type { JwtAlgorithm } from './tokens/signing-keys.js';
+export type { KeyInfo } from './tokens/key-rotation.js';
+export type { JwtAlgorithm } from './tokens/key-states.js';
 export type { TokenManager } from './tokens/token-manager.js';
 export type { UserAdministration } from './users/administration.js';
 export { WrongSecretError } from './wrong-secret.js';
@@ -61,6 +43,8 @@ export interface Revoked {
   userId?: string;
   screenId?: string;
   apiKeyId?: string;
+  /** All that came with an access token: it may have been forged. */
+  accessTokens?: true;
 }
 
 /** What the gateway and other domains use of identity. */
@@ -94,10 +78,21 @@ export interface Identity {
   readonly tokens: TokenManager;
   /** For commands. */
   readonly users: UserAdministration;
+  /** For commands. */
+  readonly keys: KeyOperations;
   routes: FastifyPluginAsync;
   /** `/.well-known/jwks.json` lives outside /api. */
   wellKnownRoutes: FastifyPluginAsync;
   events: Events;
+}
+
+/** What whoever runs the server may do with its signing keys. */
+export interface KeyOperations {
+  list(): Promise<KeyInfo[]>;
+  /** A new key that takes over in ten minutes. @throws CONFLICT in HS256 mode */
+  rotate(): Promise<KeyInfo>;
+  /** All keys end with all that they signed; a new one signs at once. @throws CONFLICT in HS256 mode */
+  rotateAtOnce(): Promise<KeyInfo>;
 }
 
 export interface IdentityDeps {
@@ -115,31 +110,31 @@ export interface IdentityDeps {
   publicUrl(): string;
 }
 
-/** How long a person's former refresh token still answers with its successor: for racing tabs and lost answers. */
-const REFRESH_GRACE_MS = 10_000;
-/** One core is left to everything else, and one thread of libuv's four to files and names. */
-const MAX_HASHING = 3;
-const MAX_QUEUED_HASHES = 128;
 const PRUNE_MS = 3_600_000;
+const KEYS_STEP_MS = 30_000;
 
 export function createIdentity(deps: IdentityDeps): Identity {
-  const { core, keys, open } = compose(deps);
+  const { core, keys, rotation, open } = compose(deps);
   const { live, feed, keyHolders } = core;
   const authenticateToken = (token: string) =>
     isApiKey(token) ? keyHolders.authenticate(token) : authenticate(core, token);
-  let cancelPruning: (() => void) | undefined;
+  const cancels: (() => void)[] = [];
   return {
     async start() {
-      await keys.start();
+      await rotation.prepare();
       await open();
       await feed.start();
+      await keys.reload();
       await ensureFirstAdmin(core);
       live.start();
       keyHolders.start();
-      cancelPruning = deps.clock.every(PRUNE_MS, () => prune(core));
+      cancels.push(
+        deps.clock.every(PRUNE_MS, () => prune(core)),
+        deps.clock.every(KEYS_STEP_MS, () => stepKeys(core, keys, rotation)),
+      );
     },
     async stop() {
-      cancelPruning?.();
+      for (const cancel of cancels.splice(0)) cancel();
       await core.errands.stop();
       await core.mailer?.stop();
       await feed.stop();
@@ -157,112 +152,10 @@ export function createIdentity(deps: IdentityDeps): Identity {
     setupToken: () => makeSetupToken(core),
     tokens: core.tokens,
     users: userAdministration(async () => core),
+    keys: rotation,
     routes: identityRoutes(core),
     wellKnownRoutes: wellKnownRoutes(keys),
     events: identityEvents({ authenticate: authenticateToken }),
-  };
-}
-
-function compose(deps: IdentityDeps): { core: Core; keys: SigningKeys; open(): Promise<void> } {
-  const { config, database, databaseClock: now, clock, log, recordAudit, ephemeral } = deps;
-  const derived = deriveKeys(config.jwtSecret);
-  const keys = new SigningKeys({
-    algorithm: config.jwtAlgorithm,
-    derived,
-    database,
-    now,
-    clock,
-    recordAudit,
-  });
-  const graceMs = REFRESH_GRACE_MS;
-  const feedIsFresh = () => feed.isFresh();
-  const live = new LiveSessions({ database, clock, now, log, metrics: deps.metrics, graceMs, feedIsFresh });
-  const keyHolders = new KeyHolders({
-    ...{ database, clock, now, log, feedIsFresh },
-    metrics: deps.metrics,
-    hashes: () => core.hashes(),
-  });
-  const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live, keyHolders });
-  const sessions = new Sessions({ config, database, derived, now, live, feed, recordAudit, graceMs });
-  const { issuer, accessTokenMs } = config;
-  const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
-  const tokens = new TokenManager({ issuer, accessTokenMs, keys, derived, now, rotate });
-  const passwords = createPasswords(clock);
-  const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
-  const lockout = new Lockout({
-    ...deps,
-    now,
-    metrics,
-    hashes: () => core.hashes(),
-    paceMs: () => passwords.paceMs,
-  });
-  let people: People | undefined;
-  let hashes: KeyedHashes | undefined;
-  const secrets: Pick<Core, 'people' | 'hashes'> = {
-    people() {
-      if (!people) throw new Error('identity has not started');
-      return people;
-    },
-    hashes() {
-      if (!hashes) throw new Error('identity has not started');
-      return hashes;
-    },
-  };
-  const mfa = new SecondFactors({
-    database,
-    transaction: (work) => loginTransaction(core, work),
-    now,
-    metrics,
-    ...secrets,
-  });
-  const mail = composeMail(deps, secrets.people);
-  const core: Core = {
-    ...mail,
-    config,
-    database,
-    now,
-    log,
-    metrics,
-    recordAudit,
-    limiter: deps.limiter,
-    passwords,
-    foreignHashes: new ForeignHashes(database, clock),
-    lockout,
-    devices: new KnownDevices({
-      key: derived.deviceMac,
-      now,
-      indexOf: (email) => core.people().indexOf(email),
-    }),
-    tokens,
-    csrfKeys: [derived.csrf],
-    live,
-    keyHolders,
-    feed,
-    mfa,
-    ...secrets,
-  };
-  const open = async () => {
-    people = await People.open(database, config.piiKeys, now());
-    hashes = await KeyedHashes.open(database, config.piiKeys, now());
-  };
-  return { core, keys, open };
-}
-
-function composeMail(deps: IdentityDeps, people: Core['people']) {
-  const { config, database, log, publicUrl } = deps;
-  const mailer = config.mail && new Mailer(config.mail, deps);
-  const errands = new Errands(log);
-  let told = false;
-  return {
-    mailer,
-    errands,
-    publicUrl,
-    notices: new Notices({ config, database, mailer, errands, publicUrl, people }),
-    tellNoMail() {
-      if (!told)
-        log.warn({}, 'A password reset was asked for, but no mail can be sent: set SMTP_URL and MAIL_FROM');
-      told = true;
-    },
   };
 }
 
@@ -271,52 +164,10 @@ function touch({ live, keyHolders }: Core, principal: Principal): void {
   else live.touch(principal.sessionId);
 }
 
-/** How long an ended API key is still known as one that ended. */
-const ENDED_KEY_MS = 90 * 86_400_000;
-
-function prune(core: Core): void {
-  const { database } = core;
-  const now = core.now();
-  const pruned: Record<string, Promise<void>> = {
-    revocations: core.feed.prune(now),
-    'reset tokens': deleteOldResetTokens(database, now),
-    'pending sign-ups': deleteOldPendingSignups(database, now),
-    attempts: deleteOldAttempts(database, now),
-    challenges: pruneMfa(core),
-    'API keys': deleteEndedKeys(database, now - ENDED_KEY_MS),
-    'counters of log-ins': core.lockout.prune(),
-  };
-  for (const [what, done] of Object.entries(pruned)) {
-    done.catch((err: unknown) => core.log.warn({ err }, `old ${what} were not pruned`));
-  }
-}
-
-function createPasswords(clock: Clock): Passwords {
-  const concurrency = Math.min(MAX_HASHING, Math.max(1, availableParallelism() - 1));
-  return new Passwords({ cost: ARGON2_COST, concurrency, maxQueued: MAX_QUEUED_HASHES }, clock);
-}
-
-/**
- * Users without the rest of identity, for a command that opened the database itself: servers hear of what it ends by their poll. Opened
- * when first asked for something. @throws WrongSecretError
- */
-export function openUserAdministration(
-  deps: Pick<IdentityDeps, 'config' | 'database' | 'databaseClock' | 'clock' | 'recordAudit'>,
-): UserAdministration {
-  const { config, database, databaseClock: now, clock, recordAudit } = deps;
-  const passwords = createPasswords(clock);
-  const foreignHashes = new ForeignHashes(database, clock);
-  return userAdministration(async () => {
-    const people = await People.open(database, config.piiKeys, now());
-    return {
-      config,
-      database,
-      now,
-      recordAudit,
-      passwords,
-      foreignHashes,
-      people: () => people,
-      feed: { committed: () => {} },
-    };
-  });
+/** What is due is done by whichever node comes first; each looks at what came of it. */
+function stepKeys(core: Core, keys: SigningKeys, rotation: KeyRotation): void {
+  rotation
+    .step()
+    .then(() => keys.reload())
+    .catch((err: unknown) => core.log.warn({ err }, 'signing keys could not be looked after'));
 }

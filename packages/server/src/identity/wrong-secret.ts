@@ -7,8 +7,9 @@ export class WrongSecretError extends Error {
     cause: unknown,
   ) {
     super(
-      `${setting} is not the one this database was set up with. Start with the former value; ` +
-        'in development it is kept in DATA_DIR beside the database.',
+      `${setting} is not the one this database was set up with. Start with the former value` +
+        (setting === 'JWT_SECRET' ? ', or give that as JWT_SECRET_PREVIOUS' : '') +
+        '; in development it is kept in DATA_DIR beside the database.',
       { cause },
     );
   }

@@ -84,9 +84,14 @@ export function describeEachServer(
   suite: (start: StartServer, profile: Profile) => void,
 ): void {
   for (const profile of ['embedded', 'postgres'] as const) {
-    const absent = profile === 'postgres' && inject('postgresUrl') === '';
-    describe.skipIf(absent)(`${title} (${profile})`, () => suite(starter(profile), profile));
+    describeServer(profile, title, (start) => suite(start, profile));
   }
+}
+
+/** As describeEachServer, for what needs one profile only. */
+export function describeServer(profile: Profile, title: string, suite: (start: StartServer) => void): void {
+  const absent = profile === 'postgres' && inject('postgresUrl') === '';
+  describe.skipIf(absent)(`${title} (${profile})`, () => suite(starter(profile)));
 }
 
 function starter(profile: Profile): StartServer {

@@ -28,7 +28,7 @@ export async function issueDeviceCredential(
     authTime: at,
     expiresAt: null,
   };
-  const { accessToken, refreshToken, expiresIn } = await core.tokens.generateTokenPair(login);
+  const { accessToken, refreshToken, expiresIn } = await core.tokens.generateTokenPair(login, tx);
   await insertSession(tx, {
     id: login.sessionId,
     kind: 'device',

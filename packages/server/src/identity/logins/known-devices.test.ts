@@ -7,7 +7,7 @@ const KEY = new Uint8Array(randomBytes(32));
 let time = 1_700_000_000_000;
 const build = (key = KEY) =>
   new KnownDevices({
-    key,
+    keys: [key],
     now: () => time,
     indexOf: (email) => new Uint8Array(createHash('sha256').update(email).digest()),
   });

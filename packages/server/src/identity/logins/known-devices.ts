@@ -11,7 +11,8 @@ export interface KnownDevice {
 }
 
 export interface KnownDevicesDeps {
-  key: Uint8Array;
+  /** The first makes entries, all of them verify. */
+  keys: readonly [Uint8Array, ...Uint8Array[]];
   now: DatabaseClock;
   /** The blind index of a normalised address. */
   indexOf(email: string): Uint8Array;
@@ -50,7 +51,7 @@ export class KnownDevices {
   read(cookie: string | undefined, email: string): KnownDevice[] {
     const since = this.#deps.now() - LIFE_MS;
     return parse(cookie)
-      .filter(({ body, mac, issuedAt }) => issuedAt > since && sameBytes(mac, this.#macOf(body, email)))
+      .filter(({ body, mac, issuedAt }) => issuedAt > since && this.#isGenuine(mac, body, email))
       .map(({ id, userId, passwordChangedAt }) => ({ id, userId, passwordChangedAt }));
   }
 
@@ -64,14 +65,19 @@ export class KnownDevices {
       Buffer.from(who.userId.replaceAll('-', ''), 'hex'),
       before ? Buffer.from(before.id, 'hex') : randomBytes(ID_BYTES),
     ]);
-    const own = Buffer.concat([body, this.#macOf(body, email)]).toString('base64url');
+    const [key] = this.#deps.keys;
+    const own = Buffer.concat([body, this.#macOf(key, body, email)]).toString('base64url');
     const others = parse(cookie).filter(({ userId }) => userId !== who.userId);
     return [own, ...others.map(({ text }) => text)].slice(0, MOST_PEOPLE).join(BETWEEN);
   }
 
-  #macOf(body: Buffer, email: string): Buffer {
+  #isGenuine(mac: Buffer, body: Buffer, email: string): boolean {
+    return this.#deps.keys.some((key) => sameBytes(mac, this.#macOf(key, body, email)));
+  }
+
+  #macOf(key: Uint8Array, body: Buffer, email: string): Buffer {
     const index = this.#deps.indexOf(email);
-    return createHmac('sha256', this.#deps.key).update(body).update(index).digest().subarray(0, MAC_BYTES);
+    return createHmac('sha256', key).update(body).update(index).digest().subarray(0, MAC_BYTES);
   }
 }
 

@@ -10,6 +10,8 @@ import {
   highestRevocation,
   type Revocation,
 } from '../store/revocations.js';
+import { COMPROMISED } from '../tokens/key-states.js';
+import type { SigningKeys } from '../tokens/signing-keys.js';
 import type { LiveSessions } from './live-sessions.js';
 
 export interface Revoked {
@@ -17,6 +19,8 @@ export interface Revoked {
   userId?: string;
   /** An API key that has ended, or ends at another time than before: its sockets must ask. */
   apiKeyId?: string;
+  /** All that came with an access token. */
+  accessTokens?: true;
 }
 
 export type RevokedListener = (who: Revoked, closing: ClosingKey) => void;
@@ -29,6 +33,7 @@ export interface RevocationFeedDeps {
   log: Log;
   live: Pick<LiveSessions, 'settle' | 'forgetUser'>;
   keyHolders: Pick<KeyHolders, 'forget' | 'forgetUser'>;
+  keys: Pick<SigningKeys, 'hear'>;
 }
 
 /** Reasons by which nothing ends: the login or user is another than before. Every other reason ends it. */
@@ -150,10 +155,22 @@ export class RevocationFeed {
     if (kind === 'user') live.forgetUser(id);
     if (kind === 'user') keyHolders.forgetUser(id);
     if (kind === 'api-key') keyHolders.forget(id);
+    if (kind === 'key') this.#applyKey(revocation);
     const who = whoIs(revocation);
     if (!who) return;
     if (CHANGES.has(reason)) this.#tell(this.#onChanged, who, (listener) => listener(who));
     else this.#tell(this.#onRevoked, who, (listener) => listener(who, closingOf(revocation)));
+  }
+
+  /** Sockets that a stolen key may have opened are ended as expired ones are: whoever has a right to be there comes back. */
+  #applyKey(revocation: Revocation): void {
+    this.#deps.keys
+      .hear(revocation)
+      .catch((err: unknown) => this.#deps.log.warn({ err }, 'signing keys could not be read anew'));
+    if (revocation.reason !== COMPROMISED) return;
+    this.#tell(this.#onRevoked, { accessTokens: true }, (listener) =>
+      listener({ accessTokens: true }, 'TOKEN_EXPIRED'),
+    );
   }
 
   #tell<Listener>(listeners: ReadonlySet<Listener>, who: Revoked, call: (listener: Listener) => void): void {

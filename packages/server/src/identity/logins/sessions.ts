@@ -4,16 +4,23 @@ import type { AuditEvent } from '../../platform/audit.js';
 import type { Origin } from '../../platform/principal.js';
 import { auditOrigin } from '../audit-origin.js';
 import type { Core } from '../core.js';
-import type { DerivedKeys } from '../derive.js';
+import type { SecretRing } from '../derive.js';
 import { findSession, rotateSession, type SessionRow } from '../store/sessions.js';
-import { hashRefreshToken, type RefreshParts, sameHash, successorOf } from '../tokens/refresh-token.js';
+import {
+  hashRefreshToken,
+  knownSuccessor,
+  type RefreshParts,
+  type Successor,
+  sameHash,
+  successorOf,
+} from '../tokens/refresh-token.js';
 import type { Login, Rotation } from '../tokens/token-manager.js';
 import type { LiveSessions } from './live-sessions.js';
 import { assertLive } from './liveness.js';
 import { loginTransaction } from './login-transaction.js';
 
 export interface SessionsDeps extends Pick<Core, 'config' | 'database' | 'feed' | 'now' | 'recordAudit'> {
-  derived: Pick<DerivedKeys, 'refreshSuccessor'>;
+  ring: SecretRing;
   live: Pick<LiveSessions, 'lastSeenHere' | 'touch'>;
   /** How long a person's former token still answers with the same successor. */
   graceMs: number;
@@ -44,7 +51,11 @@ export class Sessions {
         const successor = await this.#advance(row, presented, hash, origin);
         if (successor) return rotation(row, successor);
       } else if (place === 'previous' && row.rotationNonce && this.#inGrace(row)) {
-        return rotation(row, successorOf(this.#deps.derived, presented, row.rotationNonce));
+        const { currentHash, rotationNonce } = row;
+        const successor = knownSuccessor(this.#deps.ring, presented, rotationNonce, currentHash);
+        // Without: it was made with a secret that is forgotten.
+        if (!successor) throw new AuthenticationError();
+        return rotation(row, successor);
       } else {
         return this.#endReused(row, presented, origin);
       }
@@ -77,11 +88,12 @@ export class Sessions {
     presented: RefreshParts,
     hash: Uint8Array,
     origin: Origin,
-  ): Promise<RefreshParts | undefined> {
+  ): Promise<Successor | undefined> {
     const nonce = new Uint8Array(randomBytes(16));
-    const successor = successorOf(this.#deps.derived, presented, nonce);
+    const [keys] = this.#deps.ring;
+    const successor = { keys, parts: successorOf(keys, presented, nonce) };
     const at = this.#deps.now();
-    const change = { id: row.id, from: hash, to: hashRefreshToken(successor), nonce, at };
+    const change = { id: row.id, from: hash, to: hashRefreshToken(successor.parts), nonce, at };
     const won = await this.#deps.database.transaction(async (tx) => {
       if (!(await rotateSession(tx, change))) return false;
       await this.#deps.recordAudit(tx, {
@@ -106,7 +118,7 @@ export class Sessions {
   }
 }
 
-function rotation(row: SessionRow, successor: RefreshParts): Rotation {
+function rotation(row: SessionRow, successor: Successor): Rotation {
   return { login: loginOf(row), successor, idles: row.idleMs !== null };
 }
 

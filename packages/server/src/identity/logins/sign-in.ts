@@ -69,7 +69,7 @@ export async function openLogin(
     authTime: at,
     expiresAt: at + refreshTokenMs,
   };
-  const pair = await core.tokens.generateTokenPair(login);
+  const pair = await core.tokens.generateTokenPair(login, tx);
   await insertSession(tx, {
     id: login.sessionId,
     kind: 'user',

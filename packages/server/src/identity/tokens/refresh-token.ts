@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { AuthenticationError } from '@bongsu/protocol';
-import type { DerivedKeys } from '../derive.js';
+import type { DerivedKeys, SecretRing } from '../derive.js';
 
 const PREFIX = 'brt_';
 const VERSION = 1;
@@ -29,13 +29,14 @@ export function encodeRefreshToken(keys: Pick<DerivedKeys, 'refreshMac'>, parts:
 }
 
 /** Needs no database: what nobody here ever made is refused before any lookup. @throws AUTH_ERROR */
-export function decodeRefreshToken(keys: Pick<DerivedKeys, 'refreshMac'>, token: string): RefreshParts {
+export function decodeRefreshToken(ring: SecretRing, token: string): RefreshParts {
   if (!SHAPE.test(token)) throw new AuthenticationError();
   const bytes = Buffer.from(token.slice(PREFIX.length), 'base64url');
   const body = bytes.subarray(0, BODY_BYTES);
-  if (!timingSafeEqual(mac(keys.refreshMac, body), bytes.subarray(BODY_BYTES)) || body[0] !== VERSION) {
-    throw new AuthenticationError();
-  }
+  const isOurs = ring.some(({ refreshMac }) =>
+    timingSafeEqual(mac(refreshMac, body), bytes.subarray(BODY_BYTES)),
+  );
+  if (!isOurs || body[0] !== VERSION) throw new AuthenticationError();
   return {
     sessionId: formatUuid(body.subarray(1, 17)),
     generation: body.readUInt32BE(17),
@@ -58,6 +59,27 @@ export function successorOf(
     .update(rotationNonce)
     .digest();
   return { sessionId: parts.sessionId, generation, secret: new Uint8Array(secret) };
+}
+
+/** A token, and the keys of the secret that it was made with: with them it has the same bytes for all who ask. */
+export interface Successor {
+  parts: RefreshParts;
+  keys: DerivedKeys;
+}
+
+/**
+ * The successor that a rotation made, whichever secret it was made with: tabs that race over a restart with a new secret get
+ * one and the same. Undefined when no secret of the ring leads to `hash`.
+ */
+export function knownSuccessor(
+  ring: SecretRing,
+  parts: RefreshParts,
+  rotationNonce: Uint8Array,
+  hash: Uint8Array,
+): Successor | undefined {
+  return ring
+    .map((keys) => ({ keys, parts: successorOf(keys, parts, rotationNonce) }))
+    .find((made) => sameHash(hashRefreshToken(made.parts), hash));
 }
 
 /** All that the database keeps of a token. Plain SHA-256 is enough for 256 bits of chance. */

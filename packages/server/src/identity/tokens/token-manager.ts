@@ -1,17 +1,20 @@
 import { AuthenticationError, type Role, type TokenPair } from '@bongsu/protocol';
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { DatabaseClock } from '../../platform/clock.js';
+import type { Queryable } from '../../platform/database/database.js';
 import { uuidv7 } from '../../platform/ids.js';
 import type { Origin } from '../../platform/principal.js';
-import type { DerivedKeys } from '../derive.js';
+import type { SecretRing } from '../derive.js';
 import { type AccessClaims, readClaims } from './access-claims.js';
 import {
   decodeRefreshToken,
   encodeRefreshToken,
   newRefreshSecret,
   type RefreshParts,
+  type Successor,
 } from './refresh-token.js';
-import type { SigningKeys } from './signing-keys.js';
+import type { KnownKey, SigningKeys } from './signing-keys.js';
+import { CLOCK_TOLERANCE_MS, type VerifiedTokens } from './verified-tokens.js';
 
 /** A log-in, as tokens are made from it. */
 export type Login = UserLogin | DeviceLogin;
@@ -44,7 +47,7 @@ export interface DeviceLogin {
 /** What a rotation in SQL leaves to be put into tokens. */
 export interface Rotation {
   login: Login;
-  successor: RefreshParts;
+  successor: Successor;
   /** Idles out; its cookie ends with the browser. */
   idles: boolean;
 }
@@ -57,7 +60,8 @@ export interface TokenManagerDeps {
   issuer: string;
   accessTokenMs: number;
   keys: SigningKeys;
-  derived: Pick<DerivedKeys, 'refreshMac'>;
+  verified: VerifiedTokens;
+  ring: SecretRing;
   now: DatabaseClock;
   /** Rotates in SQL. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED */
   rotate(presented: RefreshParts, origin: Origin): Promise<Rotation>;
@@ -68,7 +72,6 @@ const TYPE = 'at+jwt';
 const MAX_TOKEN_CHARACTERS = 4096;
 /** Up to this part of the lifetime is taken off, so that logins of one moment do not all refresh at one moment. */
 const JITTER = 0.05;
-const CLOCK_TOLERANCE_SECONDS = 5;
 const EXPIRING_SOON_MS = 60_000;
 /** Headers by which a token could bring its own key or ask for rules of its own. */
 const FORBIDDEN_HEADERS = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip'] as const;
@@ -85,9 +88,9 @@ export class TokenManager {
     this.#deps = deps;
   }
 
-  /** A signed access token. No personal data: it is readable by whoever holds it. */
-  async generateAccessToken(login: Login): Promise<string> {
-    const { kid, key } = this.#deps.keys.active();
+  /** A signed access token. No personal data: it is readable by whoever holds it. `tx`: the caller's transaction, if any. */
+  async generateAccessToken(login: Login, tx?: Queryable): Promise<string> {
+    const { kid, key } = await this.#deps.keys.active(tx);
     const issued = Math.floor(this.#deps.now() / 1000);
     return new SignJWT(claimsOf(login))
       .setProtectedHeader({ alg: this.#deps.keys.algorithm, kid, typ: TYPE })
@@ -103,40 +106,33 @@ export class TokenManager {
   /** The first refresh token of a login; later ones come from rotation only. */
   generateRefreshToken(login: Pick<Login, 'sessionId'>): string {
     const parts = { sessionId: login.sessionId, generation: 0, secret: newRefreshSecret() };
-    return encodeRefreshToken(this.#deps.derived, parts);
+    return encodeRefreshToken(this.#deps.ring[0], parts);
   }
 
-  async generateTokenPair(login: Login): Promise<IssuedPair> {
-    return this.#pair(login, this.generateRefreshToken(login));
+  /** `tx`: the caller's transaction, if any. */
+  async generateTokenPair(login: Login, tx?: Queryable): Promise<IssuedPair> {
+    return this.#pair(login, this.generateRefreshToken(login), tx);
   }
 
   /**
-   * Signature, issuer, audience and times; whether the login still lives is the caller's to ask.
-   * @throws TOKEN_EXPIRED for one of ours past its end, AUTH_ERROR for everything else
+   * Signature, issuer, audience and times, remembered for a few minutes; whether the login still lives is the caller's to ask.
+   * @throws TOKEN_EXPIRED for one of ours past its end, or whose key counts no longer; AUTH_ERROR for everything else
    */
   async verifyAccessToken(token: string): Promise<AccessClaims> {
-    const key = await this.#keyOf(token);
-    try {
-      const { payload } = await jwtVerify(token, key, {
-        algorithms: [this.#deps.keys.algorithm],
-        typ: TYPE,
-        issuer: this.#deps.issuer,
-        audience: AUDIENCE,
-        requiredClaims: REQUIRED_CLAIMS,
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-        currentDate: new Date(this.#deps.now()),
-      });
-      return readClaims(payload);
-    } catch (cause) {
-      throw new AuthenticationError(cause instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'AUTH_ERROR', {
-        cause,
-      });
-    }
+    if (token.length > MAX_TOKEN_CHARACTERS) throw new AuthenticationError();
+    const remembered = this.#deps.verified.find(token);
+    if (remembered) return remembered;
+    const { kid, known } = await this.#keyOf(token);
+    const claims = await this.#verify(token, known);
+    // It was ours once, so its holder is told to refresh; whoever forged it with a stolen key gets no further than that.
+    if (!known.counts) throw new AuthenticationError('TOKEN_EXPIRED');
+    this.#deps.verified.keep(token, kid, claims);
+    return claims;
   }
 
   /** That it was made here; which login and generation it names. @throws AUTH_ERROR */
   verifyRefreshToken(token: string): RefreshParts {
-    return decodeRefreshToken(this.#deps.derived, token);
+    return decodeRefreshToken(this.#deps.ring, token);
   }
 
   /**
@@ -151,7 +147,7 @@ export class TokenManager {
       this.verifyRefreshToken(refreshToken),
       origin,
     );
-    const pair = await this.#pair(login, encodeRefreshToken(this.#deps.derived, successor));
+    const pair = await this.#pair(login, encodeRefreshToken(successor.keys, successor.parts));
     return { ...pair, login, idles };
   }
 
@@ -167,8 +163,8 @@ export class TokenManager {
     return this.getExpiryTime(token) - this.#deps.now() <= withinMs;
   }
 
-  async #pair(login: Login, refreshToken: string): Promise<IssuedPair> {
-    const accessToken = await this.generateAccessToken(login);
+  async #pair(login: Login, refreshToken: string, tx?: Queryable): Promise<IssuedPair> {
+    const accessToken = await this.generateAccessToken(login, tx);
     const expiresIn = Math.ceil((this.getExpiryTime(accessToken) - this.#deps.now()) / 1000);
     return { accessToken, refreshToken, expiresIn };
   }
@@ -182,17 +178,32 @@ export class TokenManager {
   }
 
   /** The header is read before the signature is checked, so nothing in it may choose how to check. */
-  async #keyOf(token: string) {
-    if (token.length > MAX_TOKEN_CHARACTERS) throw new AuthenticationError();
-    const header = headerOf(token);
-    const { keys } = this.#deps;
+  async #keyOf(token: string): Promise<{ kid: string; known: KnownKey }> {
+    const { kid, alg, typ, ...header } = headerOf(token);
     const foreign = FORBIDDEN_HEADERS.some((name) => Object.hasOwn(header, name));
-    if (foreign || header.alg !== keys.algorithm || header.typ !== TYPE || typeof header.kid !== 'string') {
-      throw new AuthenticationError();
+    // Another kind of JWT is signed with the same keys, or will be one day.
+    if (foreign || typ !== TYPE || typeof kid !== 'string') throw new AuthenticationError();
+    const known = await this.#deps.keys.find(kid);
+    if (!known || alg !== known.alg) throw new AuthenticationError();
+    return { kid, known };
+  }
+
+  async #verify(token: string, { key, alg }: KnownKey): Promise<AccessClaims> {
+    try {
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: [alg],
+        issuer: this.#deps.issuer,
+        audience: AUDIENCE,
+        requiredClaims: REQUIRED_CLAIMS,
+        clockTolerance: CLOCK_TOLERANCE_MS / 1000,
+        currentDate: new Date(this.#deps.now()),
+      });
+      return readClaims(payload);
+    } catch (cause) {
+      throw new AuthenticationError(cause instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'AUTH_ERROR', {
+        cause,
+      });
     }
-    const key = await keys.verificationKey(header.kid);
-    if (!key) throw new AuthenticationError();
-    return key;
   }
 }
 
