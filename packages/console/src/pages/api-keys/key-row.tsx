@@ -26,41 +26,12 @@ export function KeyRow({ apiKey, onRotated, onDeleted }: KeyRowProps) {
   const { api } = useServices();
   const now = useServerNow(TICK_MS);
   const [asking, setAsking] = useState<'rotate' | 'delete'>();
-  const { id, name, scopes, createdAt, expiresAt, lastUsedAt, rotatedTo } = apiKey;
+  const { id, name, expiresAt, rotatedTo } = apiKey;
   const over = expiresAt !== null && expiresAt <= now;
   const close = () => setAsking(undefined);
   return (
     <li className={styles.key} data-testid="api-key">
-      <div className={styles.what}>
-        <p className={styles.name}>
-          <strong>
-            <bdi>{name}</bdi>
-          </strong>{' '}
-          {rotatedTo === null ? null : <Tag>{t('apiKeys.replaced')}</Tag>}{' '}
-          {over ? <Tag tone="alert">{t('apiKeys.over')}</Tag> : null}
-        </p>
-        <p className={styles.soft}>
-          {t('apiKeys.created')} <Ago at={createdAt} /> ·{' '}
-          {lastUsedAt === null ? (
-            t('apiKeys.unused')
-          ) : (
-            <>
-              {t('apiKeys.lastUsed')} <Ago at={lastUsedAt} />
-            </>
-          )}{' '}
-          · <End expiresAt={expiresAt} now={now} />
-        </p>
-        <ul className={styles.tags} aria-label={t('apiKeys.scopes')}>
-          {scopes.map((scope) => {
-            const { area, verb } = scopeParts(scope);
-            return (
-              <li key={scope} title={t(`scopes.${area}.${verb}`)}>
-                <code>{scope}</code>
-              </li>
-            );
-          })}
-        </ul>
-      </div>
+      <KeyFacts apiKey={apiKey} now={now} over={over} />
       <div className={styles.buttons}>
         {rotatedTo === null && !over ? (
           <Button
@@ -105,6 +76,43 @@ export function KeyRow({ apiKey, onRotated, onDeleted }: KeyRowProps) {
         {t('apiKeys.deleteText')}
       </ConfirmDialog>
     </li>
+  );
+}
+
+function KeyFacts({ apiKey, now, over }: { apiKey: ApiKey; now: number; over: boolean }) {
+  const { t } = useTranslation();
+  const { name, scopes, createdAt, expiresAt, lastUsedAt, rotatedTo } = apiKey;
+  return (
+    <div className={styles.what}>
+      <p className={styles.name}>
+        <strong>
+          <bdi>{name}</bdi>
+        </strong>{' '}
+        {rotatedTo === null ? null : <Tag>{t('apiKeys.replaced')}</Tag>}{' '}
+        {over ? <Tag tone="alert">{t('apiKeys.over')}</Tag> : null}
+      </p>
+      <p className={styles.soft}>
+        {t('apiKeys.created')} <Ago at={createdAt} /> ·{' '}
+        {lastUsedAt === null ? (
+          t('apiKeys.unused')
+        ) : (
+          <>
+            {t('apiKeys.lastUsed')} <Ago at={lastUsedAt} />
+          </>
+        )}{' '}
+        · <End expiresAt={expiresAt} now={now} />
+      </p>
+      <ul className={styles.tags} aria-label={t('apiKeys.scopes')}>
+        {scopes.map((scope) => {
+          const { area, verb } = scopeParts(scope);
+          return (
+            <li key={scope} title={t(`scopes.${area}.${verb}`)}>
+              <code>{scope}</code>
+            </li>
+          );
+        })}
+      </ul>
+    </div>
   );
 }
 
