@@ -6,17 +6,16 @@ const IDENTITY = 'packages/server/src/identity';
 export default [
   {
     id: 'AT40',
-    attack:
-      'A stranger signs up with the address of a victim and plants a password, API keys and a second factor',
+    attack: 'A stranger signs up with the address of a victim and plants a password and API keys',
     defence:
-      'the first reset by mail of an address that was never verified removes all of it; a verified sign-up voids the others',
+      'the first reset by mail of an address that was never verified ends the keys with the logins; a verified sign-up voids the others',
     source: 'better-auth GHSA-qq9h-g4jm-xgf3',
     test: TEST,
     changes: [
       {
         file: `${IDENTITY}/passwords/reset.ts`,
-        find: 'locked.emailVerifiedAt === null ?',
-        replace: 'locked.emailVerifiedAt === 0 ?',
+        find: 'locked.emailVerifiedAt === null)',
+        replace: 'locked.emailVerifiedAt === 0)',
       },
     ],
   },
