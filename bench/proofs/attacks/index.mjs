@@ -13,7 +13,18 @@ export async function prove({ only, log }) {
   const catalogue = await readCatalogue();
   const chosen = catalogue.filter(({ id }) => !only || only.includes(id));
   const figures = {};
-  const controls = await runControls(chosen, log);
+  const controls = {
+    ...(await runControls(
+      chosen.filter((entry) => !entry.needsBuild),
+      {},
+      log,
+    )),
+    ...(await runControls(
+      chosen.filter((entry) => entry.needsBuild),
+      { built: true },
+      log,
+    )),
+  };
   const queue = [...chosen];
   await Promise.all(Array.from({ length: AT_ONCE }, () => work(queue, { controls, figures, log })));
   const ordered = Object.fromEntries(chosen.map(({ id }) => [id, figures[id]]));
@@ -24,8 +35,9 @@ export async function prove({ only, log }) {
   return { passed: enough && all.length > 0 && proven.length === all.length, figures: ordered };
 }
 
-async function runControls(chosen, log) {
-  const copy = new Copy();
+async function runControls(chosen, kind, log) {
+  if (chosen.length === 0) return {};
+  const copy = new Copy(kind);
   try {
     const files = [...new Set(chosen.map(({ test }) => test))];
     const ids = chosen.map(({ id }) => id);
@@ -45,7 +57,7 @@ async function work(queue, { controls, figures, log }) {
   try {
     for (let entry = queue.shift(); entry; entry = queue.shift()) {
       const { id, attack, defence, source, test } = entry;
-      const without = await attempt(copy, entry);
+      const without = entry.needsBuild ? await attemptBuilt(entry) : await attempt(copy, entry);
       const asItStands = controls[id].passed ? 'green' : 'RED';
       const { colour: withoutDefence, failure } = without;
       figures[id] = { attack, defence, source, test, withoutDefence, asItStands, failure };
@@ -56,11 +68,22 @@ async function work(queue, { controls, figures, log }) {
   }
 }
 
+/** In a copy of its own, since what was built stays built. */
+async function attemptBuilt(entry) {
+  const copy = new Copy({ built: true });
+  try {
+    return await attempt(copy, entry);
+  } finally {
+    copy.remove();
+  }
+}
+
 /** Red only by an assertion of the test itself: a patch that merely breaks the code proves nothing. */
-async function attempt(copy, { id, test, changes }) {
+async function attempt(copy, { id, test, changes, needsBuild }) {
   let undo = () => {};
   try {
     undo = copy.plant(changes);
+    if (needsBuild) copy.buildConsole();
     const { seen, output } = await runTests(copy, [test], [id]);
     const { ran, failures } = seen[id];
     const byAssertion = failures.find((failure) => failure.startsWith('AssertionError'));

@@ -128,9 +128,8 @@ describe('docs/identity.md', () => {
 });
 
 describe('docs/security', () => {
-  const folder = 'packages/server/test/attacks';
-  const tested = readdirSync(join(ROOT, folder)).flatMap((name) =>
-    all(read(`${folder}/${name}`), /\[(AT\d+)\]/g),
+  const tested = ['packages/server/test/attacks', 'test/browser'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).flatMap((name) => all(read(`${folder}/${name}`), /\[(AT\d+)\]/g)),
   );
   const entries = readdirSync(join(ROOT, 'bench/proofs/attacks/catalogue')).flatMap((name) =>
     all(read(`bench/proofs/attacks/catalogue/${name}`), /\bid: '(AT\d+)'/g),

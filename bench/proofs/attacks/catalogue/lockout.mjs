@@ -84,11 +84,7 @@ export default [
     defence: 'disabling ends every login in one transaction, and every node cuts the sockets',
     source: 'GHSA-2vg6-77g8-24mp',
     test: USERS,
-    changes: change(
-      'identity/users/change-user.ts',
-      "return [await insertRevocation(tx, revocationOf(core, 'user', userId, 'disabled'))];",
-      'return [];',
-    ),
+    changes: change('identity/users/change-user.ts', "if (status === 'active') return;", 'return;'),
   },
   {
     id: 'AT57',

@@ -83,8 +83,9 @@ export default [
     changes: [
       {
         file: `${identity}/logins/sessions.ts`,
-        find: 'successorOf(this.#deps.derived, presented, row.rotationNonce)',
-        replace: 'successorOf(this.#deps.derived, presented, new Uint8Array(randomBytes(16)))',
+        find: 'knownSuccessor(this.#deps.ring, presented, rotationNonce, currentHash)',
+        replace:
+          '{ keys: this.#deps.ring[0], parts: successorOf(this.#deps.ring[0], presented, new Uint8Array(randomBytes(16))) }',
       },
     ],
   },
@@ -111,7 +112,7 @@ export default [
     changes: [
       {
         file: `${identity}/logins/revocation-feed.ts`,
-        find: "if (kind === 'session') this.#deps.live.settle(id);",
+        find: "if (kind === 'session') live.settle(id);",
         replace: '',
       },
     ],

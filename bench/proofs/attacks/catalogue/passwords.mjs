@@ -58,8 +58,8 @@ export default [
     changes: [
       {
         file: `${IDENTITY}/passwords/passwords.ts`,
-        find: 'const known = passwordHash ?? (await this.#dummyHash());',
-        replace: 'if (!passwordHash) return false;\n    const known = passwordHash;',
+        find: 'const others = new Set([this.#kind, ...foreignKinds]);',
+        replace: 'const others = new Set(passwordHash ? [this.#kind, ...foreignKinds] : []);',
       },
     ],
   },

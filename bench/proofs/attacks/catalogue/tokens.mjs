@@ -75,8 +75,8 @@ export default [
     changes: [
       {
         file: 'packages/server/src/identity/logins/authenticate.ts',
-        find: 'assertLive(session, core.now());',
-        replace: '',
+        find: 'assertLive(session, core.now());\n  const { row } = session;',
+        replace: 'const { row } = session;',
       },
     ],
   },

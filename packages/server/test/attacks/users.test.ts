@@ -156,8 +156,6 @@ describeEachServer('attacks on a server', (start) => {
     const path = `/users/${gone.user.userId}`;
     const disabled = await call('PATCH', path, { disabled: true }, asAdmin);
     expect([outcome(disabled), disabled.body.disabled]).toEqual(['200 ok', true]);
-    expect(await closing).toMatchObject({ code: 'ACCOUNT_DISABLED', reconnect: false });
-    expect(await closed).toBe('io server disconnect');
     expect(outcome(await call('GET', '/users/me', undefined, bearer(gone.accessToken)))).toBe(
       '401 TOKEN_REVOKED',
     );
@@ -166,6 +164,8 @@ describeEachServer('attacks on a server', (start) => {
     await expect(connect(gone.accessToken)).rejects.toMatchObject({ data: { code: 'TOKEN_REVOKED' } });
     const login = { email: 'gone@example.com', password: PASSWORD };
     expect(outcome(await call('POST', '/auth/login', login))).toBe('401 AUTH_ERROR');
+    expect(await closing).toMatchObject({ code: 'ACCOUNT_DISABLED', reconnect: false });
+    expect(await closed).toBe('io server disconnect');
     await call('PATCH', path, { disabled: false }, asAdmin);
     expect(outcome(await call('POST', '/auth/login', login))).toBe('200 ok');
     expect(outcome(await call('POST', '/auth/refresh', { refreshToken }))).toBe('401 TOKEN_REVOKED');
