@@ -16,9 +16,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Sources that tests read; the rest of a package is only linked to. */
 const COPIED = {
-  protocol: ['src', 'package.json'],
+  protocol: ['src', 'package.json', 'tsconfig.json'],
   conformance: ['src', 'package.json'],
-  client: ['src', 'test', 'package.json'],
+  client: ['src', 'test', 'package.json', 'tsconfig.json'],
   server: ['src', 'test', 'bin', 'migrations', 'package.json'],
 };
 const LINKED = ['node_modules', 'bench', 'docs', 'examples', 'scripts'];

@@ -7,6 +7,8 @@ export const description =
 
 const LEAST = 40;
 const AT_ONCE = 2;
+/** What `expect` throws; `rejects` and `resolves` have no class of their own. */
+const ASSERTION = /^(AssertionError|Error: promise (resolved|rejected))/;
 
 /** Each attack alone in a copy of the sources without its defence, and all of them together in one with all. */
 export async function prove({ only, log }) {
@@ -86,7 +88,7 @@ async function attempt(copy, { id, test, changes, needsBuild }) {
     if (needsBuild) copy.buildConsole();
     const { seen, output } = await runTests(copy, [test], [id]);
     const { ran, failures } = seen[id];
-    const byAssertion = failures.find((failure) => failure.startsWith('AssertionError'));
+    const byAssertion = failures.find((failure) => ASSERTION.test(failure));
     if (byAssertion) return { colour: 'red', failure: byAssertion };
     if (ran === 0)
       return { colour: 'NOT RUN', failure: output.split('\n').filter(Boolean).at(-1) ?? 'no test' };
