@@ -131,8 +131,8 @@ export default [
     changes: [
       {
         file: `${SOURCE}/mfa/enrolment.ts`,
-        find: `return endOtherLogins(core, tx, { userId, sessionId }, 'second-factor');`,
-        replace: 'return Promise.resolve([]);',
+        find: `await endLogins(core, tx, userId, { except: sessionId, reason: 'second-factor' });`,
+        replace: '',
       },
     ],
   },
