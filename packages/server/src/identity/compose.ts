@@ -56,7 +56,8 @@ export function compose(deps: IdentityDeps): Composed {
     hashes: () => core.hashes(),
   });
   const feed = new RevocationFeed({ database, bus: ephemeral.bus, clock, log, live, keyHolders, keys });
-  const sessions = new Sessions({ config, database, ring, now, live, feed, recordAudit, graceMs });
+  const tellReuse = (userId: string) => core.notices.send('token-reuse', userId);
+  const sessions = new Sessions({ config, database, ring, now, live, feed, recordAudit, graceMs, tellReuse });
   const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
   const tokens = new TokenManager({ issuer, accessTokenMs, keys, verified, ring, now, rotate });
   const passwords = createPasswords(clock);

@@ -45,12 +45,13 @@ export const RIGHTS = {
   'logins.end': { what: 'end one’s own logins', access: 'user', scope: null, stepUp: true },
   'password.change': { what: 'change one’s own password', access: 'user', scope: null, stepUp: true },
   'mfa.read': { what: 'see whether a second factor is on', access: 'user', scope: null },
-  'mfa.change': {
-    what: 'set up or take off the second factor, make recovery codes',
+  // No step-up besides: the password, and the code where a factor is on, come with the call, and no code counts twice.
+  'mfa.prove': {
+    what: 'set up or take off the second factor, by password and code',
     access: 'user',
     scope: null,
-    stepUp: true,
   },
+  'mfa.change': { what: 'make new recovery codes', access: 'user', scope: null, stepUp: true },
   'api-keys.read': { what: 'list one’s own API keys', access: 'user', scope: null },
   'api-keys.change': {
     what: 'make, rotate and delete one’s own API keys',

@@ -12,6 +12,7 @@ import {
   startIdentity,
   type TestIdentity,
 } from '../../../test/support/identity.js';
+import { MailInbox } from '../../../test/support/mail-inbox.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import type { Database } from '../../platform/database/database.js';
 import type { Revoked } from './revocation-feed.js';
@@ -108,6 +109,26 @@ describeEachDatabase('logins', (open, profile) => {
       expect(await database.query('select revoke_reason as reason from sessions')).toEqual([
         { reason: 'reuse' },
       ]);
+    });
+
+    it('[TOK3] a token used twice is told to its owner by one mail; nobody is told of a device', async () => {
+      const inbox = await MailInbox.start();
+      const mailing = await startIdentity(database, { mail: inbox.config });
+      const twoOld = async (token: string) => {
+        const second = String((await refresh(token, mailing)).body.refreshToken);
+        await refresh(String((await refresh(second, mailing)).body.refreshToken), mailing);
+        expect(await code(refresh(token, mailing))).toBe('401 TOKEN_REVOKED');
+        expect(await code(refresh(token, mailing))).toBe('401 TOKEN_REVOKED');
+      };
+      const device = await database.transaction((tx) => mailing.identity.issueDeviceCredential(tx, 'scr_a'));
+      await twoOld(device.refreshToken);
+      const { user, refreshToken } = await mailing.signUp();
+      await twoOld(refreshToken);
+      const mail = await inbox.next();
+      expect([mail.to, mail.headers.get('subject')]).toEqual([[user.email], 'A login of yours was ended']);
+      await mailing.stop();
+      expect(inbox.mails).toHaveLength(1);
+      await inbox.stop();
     });
 
     it('[TOK3] a token of another chain of the login, as after a restored backup, is AUTH_ERROR and ends nothing', async () => {

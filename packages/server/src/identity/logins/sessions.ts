@@ -24,6 +24,8 @@ export interface SessionsDeps extends Pick<Core, 'config' | 'database' | 'feed' 
   live: Pick<LiveSessions, 'lastSeenHere' | 'touch'>;
   /** How long a person's former token still answers with the same successor. */
   graceMs: number;
+  /** Tells a person, once it is so, that a login of theirs ended because a token of it was used twice. */
+  tellReuse(userId: string): void;
 }
 
 /** A lost compare-and-set is read again; the second reading finds the winner's successor or the end of the login. */
@@ -68,9 +70,12 @@ export class Sessions {
    * happens meanwhile could make the token good again, so there is nothing to look at twice.
    */
   async #endReused(row: SessionRow, presented: RefreshParts, origin: Origin): Promise<never> {
-    await loginTransaction(this.#deps, async (tx) => {
-      if (await tx.end(row.id, 'reuse')) await this.#deps.recordAudit(tx, reuse(row, presented, origin));
+    const ended = await loginTransaction(this.#deps, async (tx) => {
+      if (!(await tx.end(row.id, 'reuse'))) return false;
+      await this.#deps.recordAudit(tx, reuse(row, presented, origin));
+      return true;
     });
+    if (ended && row.kind === 'user' && row.userId !== null) this.#deps.tellReuse(row.userId);
     throw new AuthenticationError('TOKEN_REVOKED');
   }
 

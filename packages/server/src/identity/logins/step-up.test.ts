@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { SteppedUp } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   type Answer,
@@ -14,6 +14,7 @@ import {
 } from '../../../test/support/identity.js';
 import { openSockets } from '../../../test/support/identity-sockets.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
+import { challenge, type Guarded, guard, StillTime, verify } from '../../../test/support/second-factor.js';
 import type { Database } from '../../platform/database/database.js';
 
 // Password hashing is slow on purpose, and a machine may be busy.
@@ -84,17 +85,65 @@ describeEachDatabase('step-up', (open) => {
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
   });
 
-  it('[USR4] [ID25] with a second factor on the password alone is not enough, and no made-up code is', async () => {
-    const { accessToken, user } = await server.signUp();
-    await database.query(
-      `insert into mfa_factors (id, user_id, secret_enc, state, created_at) values ($1, $2, '\\x00', 'active', 0)`,
-      [randomUUID(), user.userId],
-    );
-    server.time.advance(LATER_MS);
-    expect(outcome(await prove(accessToken))).toBe('401 MFA_REQUIRED');
-    expect(outcome(await prove(accessToken, PASSWORD, { code: '000000' }))).toBe('401 AUTH_ERROR');
-    expect(outcome(await prove(accessToken, 'wrong'))).toBe('401 AUTH_ERROR');
-    expect(await endOthers(accessToken)).toBe('403 STEP_UP_REQUIRED');
+  describe('with a second factor on', () => {
+    let person: Guarded;
+    beforeEach(async () => {
+      await server.stop();
+      server = await startIdentity(database, {}, { time: new StillTime(), requestsPerMinute: 1000 });
+      person = await guard(server, await server.signUp());
+      server.time.advance(LATER_MS);
+    });
+
+    const token = () => person.login.accessToken;
+    const proveBy = async (code: string) => outcome(await prove(token(), PASSWORD, { code }));
+    const provenBy = async () => {
+      const [row] = await database.query('select acr, amr from sessions');
+      return row;
+    };
+
+    it('[USR4] [ID25] the password alone is not enough, and no wrong code is', async () => {
+      expect(outcome(await prove(token()))).toBe('401 MFA_REQUIRED');
+      expect(await proveBy(person.wrong())).toBe('401 AUTH_ERROR');
+      expect(outcome(await prove(token(), 'wrong', { code: person.code() }))).toBe('401 AUTH_ERROR');
+      expect(await endOthers(token())).toBe('403 STEP_UP_REQUIRED');
+      const audits = await database.query<{ reason: string }>(
+        `select event ->> 'reason' as reason from audit_outbox
+          where event ->> 'action' = 'authn_step_up_fail' order by seq`,
+      );
+      expect(audits.map(({ reason }) => reason)).toEqual(['code', 'password']);
+    });
+
+    it('[USR4] [ID25] its code is a proof by two factors, and is spent by it', async () => {
+      await database.query(`update sessions set acr = 'aal1', amr = 'pwd'`);
+      expect(await proveBy(person.code())).toBe(200);
+      expect(await provenBy()).toEqual({ acr: 'aal2', amr: 'pwd otp' });
+      expect(await endOthers(token())).toBe(204);
+      expect(await proveBy(person.code())).toBe('401 AUTH_ERROR');
+      const again = await verify(server, await challenge(server, person), person.code());
+      expect(outcome(again)).toBe('401 AUTH_ERROR');
+    });
+
+    it('[USR4] [ID25] a recovery code is one as well, once', async () => {
+      const [code = ''] = person.recoveryCodes;
+      expect(await proveBy(code)).toBe(200);
+      expect(await provenBy()).toEqual({ acr: 'aal2', amr: 'pwd rc' });
+      expect(await proveBy(code)).toBe('401 AUTH_ERROR');
+      const state = await server.get('/api/users/me/mfa', token());
+      expect(state.body).toMatchObject({ recoveryCodesLeft: 9 });
+    });
+
+    it('[USR4] [ID25] [ID45] one that is locked answers so, and that is no wrong guess', async () => {
+      for (let round = 0; round < 2; round += 1) {
+        const id = await challenge(server, person);
+        for (let n = 0; n < 5; n += 1) await verify(server, id, person.wrong());
+      }
+      for (let n = 0; n < 6; n += 1) expect(await proveBy(person.code())).toBe('423 ACCOUNT_LOCKED');
+      expect(await endOthers(token())).toBe('403 STEP_UP_REQUIRED');
+      server.time.advance(15 * MINUTE_MS);
+      const { body } = await server.post('/auth/refresh', { refreshToken: person.login.refreshToken });
+      const answer = await prove(String(body.accessToken), PASSWORD, { code: person.code() });
+      expect(outcome(answer)).toBe(200);
+    });
   });
 
   it('[USR4] a factor that is not confirmed yet asks for no code', async () => {

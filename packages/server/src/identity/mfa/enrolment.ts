@@ -35,7 +35,7 @@ export async function mfaState(core: Core, { userId }: UserPrincipal): Promise<M
 
 /**
  * A new secret, which counts for nothing until a code confirms it within 10 minutes. An earlier one that waits is void.
- * @throws AUTH_ERROR for a wrong password, CONFLICT when a factor is on, BUSY
+ * @throws AUTH_ERROR for a wrong password, RATE_LIMIT after ten; CONFLICT when a factor is on; BUSY
  */
 export async function beginTotp(
   core: Core,
@@ -44,14 +44,14 @@ export async function beginTotp(
   origin: Origin,
 ): Promise<TotpEnrolment> {
   const { userId } = principal;
-  await assertOwnPassword(core, principal, password, origin);
+  const passwordHash = await assertOwnPassword(core, principal, password, origin);
   const profile = await findProfile(core.database, userId);
   if (!profile) throw new AuthenticationError('TOKEN_REVOKED');
   const id = randomUUID();
   const secret = newTotpSecret();
   const secretEnc = core.people().seal(userId, profile, totpSecretPlace(id), secret);
   await core.database.transaction(async (tx) => {
-    await lockOwn(tx, userId);
+    await lockOwn(tx, userId, passwordHash);
     if (await core.mfa.isOn(userId, tx)) throw new BongsuError('CONFLICT');
     await replacePendingFactor(tx, { id, userId, secretEnc, at: core.now() });
     await core.recordAudit(tx, ownEvent('user_mfa_begun', principal, origin));
@@ -93,12 +93,14 @@ export async function confirmTotp(
     return { factor: 'totp' } as const;
   });
   if (isRefusal(result)) return refuse(core, result, principal, origin);
+  core.notices.send('second-factor-on', userId);
   return recoveryCodes;
 }
 
 /**
  * Takes the factor and its recovery codes off, and ends every other login.
- * @throws CONFLICT when no factor is on, AUTH_ERROR for a wrong password or code, ACCOUNT_LOCKED with retryAfterMs, BUSY
+ * @throws CONFLICT when no factor is on; AUTH_ERROR for a wrong password or code; RATE_LIMIT after ten wrong passwords; ACCOUNT_LOCKED
+ * with retryAfterMs; BUSY
  */
 export async function removeTotp(
   core: Core,
@@ -107,10 +109,10 @@ export async function removeTotp(
   origin: Origin,
 ): Promise<void> {
   const { userId } = principal;
-  await assertOwnPassword(core, principal, password, origin);
+  const passwordHash = await assertOwnPassword(core, principal, password, origin);
   if (!(await core.mfa.isOn(userId))) throw new BongsuError('CONFLICT');
   const result = await core.mfa.attempt(userId, async (tx) => {
-    await lockOwn(tx, userId);
+    await lockOwn(tx, userId, passwordHash);
     const factor = await core.mfa.spend(tx, userId, code);
     if (!factor) return undefined;
     await deleteFactors(tx, userId);
@@ -119,6 +121,7 @@ export async function removeTotp(
     return { factor };
   });
   if (isRefusal(result)) return refuse(core, result, principal, origin);
+  core.notices.send('second-factor-off', userId);
 }
 
 /** Ten new recovery codes; all earlier ones are void. @throws CONFLICT when no factor is on */
@@ -138,9 +141,14 @@ export async function renewRecoveryCodes(
   return recoveryCodes;
 }
 
-/** One change of a person's factors at a time, and none for an account that is not active any more. */
-async function lockOwn(tx: Queryable, userId: string): Promise<void> {
-  if (!(await lockAccount(tx, userId))) throw new AuthenticationError('TOKEN_REVOKED');
+/**
+ * One change of a person's factors at a time, and none for an account that is not active any more.
+ * @param passwordHash of the password that was right a moment ago: the owner may have changed it because of who asks
+ */
+async function lockOwn(tx: Queryable, userId: string, passwordHash?: string): Promise<void> {
+  const account = await lockAccount(tx, userId);
+  if (!account) throw new AuthenticationError('TOKEN_REVOKED');
+  if (passwordHash !== undefined && account.passwordHash !== passwordHash) throw new AuthenticationError();
 }
 
 async function findPending(core: Core, db: Queryable, userId: string) {

@@ -1,10 +1,9 @@
-import { AuthenticationError, RateLimitError, ValidationError } from '@bongsu/protocol';
+import { AuthenticationError, ValidationError } from '@bongsu/protocol';
 import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { endLogins } from '../logins/end-logins.js';
 import { type LoginTransaction, loginTransaction } from '../logins/login-transaction.js';
 import { ownEvent } from '../logins/sign-in.js';
-import { type AttemptLimit, countAttempt, refundAttempt } from '../store/attempts.js';
 import {
   findPasswordOwner,
   type PasswordOwner,
@@ -14,13 +13,12 @@ import {
 } from '../store/passwords.js';
 import { lockCredentials } from '../store/users.js';
 import { assertAcceptablePassword, type PasswordContext } from './acceptable.js';
+import { isOwnPassword } from './own-password.js';
 
 export interface PasswordChange {
   currentPassword: string;
   password: string;
 }
-
-const GUESSES: AttemptLimit = { scope: 'password-change', limit: 10, windowMs: 15 * 60_000 };
 
 /**
  * A new password, by somebody who knows the present one. All other logins end, with their sockets; this one goes on. A wrong
@@ -36,7 +34,7 @@ export async function changePassword(
   const owner = await findPasswordOwner(core.database, principal.userId);
   if (!owner) throw new AuthenticationError('TOKEN_REVOKED');
   assertAcceptablePassword(password, contextOf(core, owner));
-  if (!(await isRight(core, owner, currentPassword))) return refuse(core, principal, origin);
+  if (!(await isOwnPassword(core, owner, currentPassword))) return refuse(core, principal, origin);
   if (password.normalize('NFKC') === currentPassword.normalize('NFKC')) {
     throw new ValidationError([{ path: 'password', message: 'must be another one than before' }]);
   }
@@ -73,16 +71,6 @@ export async function replacePassword(
 export function contextOf(core: Core, owner: PasswordOwner): PasswordContext {
   const { serviceName } = core.config;
   return { email: core.people().addressOf(owner), username: owner.username, serviceName };
-}
-
-/** A stolen access token is no way to find out the password: guesses are counted before they are looked at. */
-async function isRight(core: Core, { id, passwordHash }: PasswordOwner, guess: string): Promise<boolean> {
-  const key = core.hashes().hash('lockout', `password-change/${id}`);
-  const waitMs = await countAttempt(core.database, GUESSES, key, core.now());
-  if (waitMs !== undefined) throw new RateLimitError(waitMs);
-  const right = await core.passwords.verify(guess, passwordHash);
-  if (right) await refundAttempt(core.database, GUESSES.scope, key);
-  return right;
 }
 
 async function refuse(core: Core, principal: UserPrincipal, origin: Origin): Promise<never> {

@@ -22,8 +22,8 @@ import { signedIn } from './cookies.js';
 import { describe, personOf, refusals } from './describe.js';
 
 const TOKEN_CODES = ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'];
-const CHANGE_CODES = [...TOKEN_CODES, 'STEP_UP_REQUIRED', 'CONFLICT'];
-const change = { right: 'mfa.change', limit: 'general' } as const;
+/** The proof comes with the call: a password, a code, or the code of a secret that a password was given for. */
+const prove = { right: 'mfa.prove', limit: 'general' } as const;
 
 export function mfaRoutes(app: FastifyInstance, core: Core): void {
   verifyRoute(app, core);
@@ -42,10 +42,12 @@ export function mfaRoutes(app: FastifyInstance, core: Core): void {
   typed.post(
     '/users/me/mfa/recovery-codes',
     {
-      config: change,
-      schema: describe('Ten new recovery codes; all earlier ones are void', CHANGE_CODES, {
-        response: { 200: RecoveryCodesSchema, ...refusals(401, 403, 409) },
-      }),
+      config: { right: 'mfa.change', limit: 'general' },
+      schema: describe(
+        'Ten new recovery codes; all earlier ones are void',
+        [...TOKEN_CODES, 'STEP_UP_REQUIRED', 'CONFLICT'],
+        { response: { 200: RecoveryCodesSchema, ...refusals(401, 403, 409) } },
+      ),
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store');
@@ -75,14 +77,14 @@ function verifyRoute(app: FastifyInstance, core: Core): void {
 
 function totpRoutes(app: FastifyInstance, core: Core): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const codes = ['VALIDATION_ERROR', ...CHANGE_CODES];
+  const codes = ['VALIDATION_ERROR', ...TOKEN_CODES, 'CONFLICT'];
   typed.post(
     '/users/me/mfa/totp',
     {
-      config: change,
-      schema: describe('Begin to set up an authenticator app', [...codes, 'BUSY'], {
+      config: prove,
+      schema: describe('Begin to set up an authenticator app', [...codes, 'RATE_LIMIT', 'BUSY'], {
         body: BeginTotpSchema,
-        response: { 200: TotpEnrolmentSchema, ...refusals(400, 401, 403, 409, 503) },
+        response: { 200: TotpEnrolmentSchema, ...refusals(400, 401, 403, 409, 429, 503) },
       }),
     },
     async (request, reply) => {
@@ -93,7 +95,7 @@ function totpRoutes(app: FastifyInstance, core: Core): void {
   typed.post(
     '/users/me/mfa/totp/confirm',
     {
-      config: change,
+      config: prove,
       schema: describe('Turn the authenticator app on', [...codes, 'ACCOUNT_LOCKED'], {
         body: ConfirmTotpSchema,
         response: { 200: RecoveryCodesSchema, ...refusals(400, 401, 403, 409, 423) },
@@ -107,10 +109,10 @@ function totpRoutes(app: FastifyInstance, core: Core): void {
   typed.delete(
     '/users/me/mfa/totp',
     {
-      config: change,
-      schema: describe('Take the second factor off', [...codes, 'ACCOUNT_LOCKED', 'BUSY'], {
+      config: prove,
+      schema: describe('Take the second factor off', [...codes, 'ACCOUNT_LOCKED', 'RATE_LIMIT', 'BUSY'], {
         body: RemoveTotpSchema,
-        response: { 200: DoneSchema, ...refusals(400, 401, 403, 409, 423, 503) },
+        response: { 200: DoneSchema, ...refusals(400, 401, 403, 409, 423, 429, 503) },
       }),
     },
     async (request) => {

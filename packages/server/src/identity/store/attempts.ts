@@ -1,7 +1,7 @@
 import type { Queryable } from '../../platform/database/database.js';
 
 /** What is counted in `auth_counters` here; other scopes belong to whoever counts them. */
-export type AttemptScope = 'password-change' | 'reset-mail' | 'verify-mail';
+export type AttemptScope = 'own-password' | 'reset-mail' | 'verify-mail';
 
 export interface AttemptLimit {
   scope: AttemptScope;
@@ -9,7 +9,7 @@ export interface AttemptLimit {
   windowMs: number;
 }
 
-const SCOPES: readonly AttemptScope[] = ['password-change', 'reset-mail', 'verify-mail'];
+const SCOPES: readonly AttemptScope[] = ['own-password', 'reset-mail', 'verify-mail'];
 /** Longer than every window. */
 const KEPT_MS = 24 * 3_600_000;
 
