@@ -38,5 +38,7 @@ export const MfaStateSchema = z.object({
   /** Since when, ms. */
   since: z.number().nullable(),
   recoveryCodesLeft: z.number().int(),
+  /** MFA_REQUIRED_FOR asks it of this person: without it nothing else is possible. */
+  required: z.boolean(),
 });
 export type MfaState = z.infer<typeof MfaStateSchema>;

@@ -56,6 +56,7 @@ export function identityConfig(config: Config): IdentityConfig {
     refreshTokenMs: config.REFRESH_TOKEN_EXPIRE_DAYS * DAY_MS,
     sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
     maxLogins: config.MAX_CONCURRENT_SESSIONS,
+    mfaRequiredFor: config.MFA_REQUIRED_FOR,
     signup: config.SIGNUP,
     totpIssuer: config.PUBLIC_URL === undefined ? config.SERVICE_NAME : new URL(config.PUBLIC_URL).hostname,
     emailVerification: config.EMAIL_VERIFICATION,

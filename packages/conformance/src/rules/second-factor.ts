@@ -94,7 +94,7 @@ export function secondFactorRules(world: GetWorld): void {
     const typed = code.toLowerCase().replaceAll('-', '');
     expectBody(await verify(await challenge(person), typed), 200, SignedInSchema);
     expectFailure(await verify(await challenge(person), code), 401, 'AUTH_ERROR');
-    expect(await state(person)).toMatchObject({ recoveryCodesLeft: 9 });
+    expect(await state(person)).toMatchObject({ recoveryCodesLeft: 9, required: false });
   });
 
   it('[ID44] a challenge is good for one log-in and five tries', async () => {
@@ -166,9 +166,14 @@ export function secondFactorRules(world: GetWorld): void {
 
   it('[ID49] the state of the second factor is the caller’s own', async () => {
     const person = await world().signUp();
-    expect(await state(person)).toEqual({ totp: false, since: null, recoveryCodesLeft: 0 });
+    expect(await state(person)).toEqual({ totp: false, since: null, recoveryCodesLeft: 0, required: false });
     await guard(person);
-    expect(await state(person)).toEqual({ totp: true, since: expect.any(Number), recoveryCodesLeft: 10 });
+    expect(await state(person)).toEqual({
+      totp: true,
+      since: expect.any(Number),
+      recoveryCodesLeft: 10,
+      required: false,
+    });
     expectFailure(await world().http.get('/api/users/me/mfa'), 401, 'AUTH_ERROR');
   });
 }

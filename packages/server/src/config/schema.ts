@@ -277,6 +277,12 @@ const accounts = {
     example: 'Bongsu <noreply@example.com>',
     absent: 'required with SMTP_URL',
   }),
+  MFA_REQUIRED_FOR: oneOf('nobody', 'admins', 'everybody').default('nobody').register(settingInfo, {
+    group: 'accounts',
+    description:
+      'Who must have a second factor: without it their logins may do nothing but set one up. API keys and screens are not asked.',
+    example: 'admins',
+  }),
   ADMIN_EMAIL: checkedBy(EmailSchema, 'must be an e-mail address').optional().register(settingInfo, {
     group: 'accounts',
     description: 'Makes the first administrator, once, with ADMIN_PASSWORD.',

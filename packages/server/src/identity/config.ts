@@ -20,6 +20,8 @@ export interface IdentityConfig {
   /** MAX_CONCURRENT_SESSIONS: of one person; beyond it the least recently seen login ends. */
   maxLogins: number;
   signup: 'open' | 'closed';
+  /** Whose logins may do nothing but set up a second factor while they lack one. */
+  mfaRequiredFor: 'nobody' | 'admins' | 'everybody';
   /** What authenticator apps show beside the address: a readable name of this installation. */
   totpIssuer: string;
   /** `required`: a sign-up counts only once the link in a mail to its address was opened. */

@@ -1,4 +1,4 @@
-import { BongsuError, type Scope } from '@bongsu/protocol';
+import { AuthenticationError, BongsuError, type Scope } from '@bongsu/protocol';
 import type { Principal } from './principal.js';
 import type { PushedEvent } from './push.js';
 
@@ -18,6 +18,8 @@ export interface Right {
   readonly to?: readonly ScreenRole[];
   /** Only within STEP_UP_MS of a proof of who sits there. */
   readonly stepUp?: true;
+  /** Also for who still has to set up the second factor that MFA_REQUIRED_FOR asks of them. */
+  readonly withoutFactor?: true;
 }
 
 const ALL: readonly ScreenRole[] = ['owner', 'admin', 'controller'];
@@ -37,19 +39,36 @@ export const RIGHTS = {
     what: 'carry a socket over to a newer token (`auth-refresh`)',
     access: 'any',
     scope: null,
+    withoutFactor: true,
   },
-  'profile.read': { what: 'read one’s own profile', access: 'user', scope: 'users:read' },
+  'profile.read': {
+    what: 'read one’s own profile',
+    access: 'user',
+    scope: 'users:read',
+    withoutFactor: true,
+  },
   'profile.change': { what: 'change one’s own profile', access: 'user', scope: 'users:write' },
-  'identity.prove': { what: 'prove anew who sits there (step up)', access: 'user', scope: null },
+  'identity.prove': {
+    what: 'prove anew who sits there (step up)',
+    access: 'user',
+    scope: null,
+    withoutFactor: true,
+  },
   'logins.read': { what: 'list one’s own logins', access: 'user', scope: null },
   'logins.end': { what: 'end one’s own logins', access: 'user', scope: null, stepUp: true },
   'password.change': { what: 'change one’s own password', access: 'user', scope: null, stepUp: true },
-  'mfa.read': { what: 'see whether a second factor is on', access: 'user', scope: null },
+  'mfa.read': {
+    what: 'see whether a second factor is on',
+    access: 'user',
+    scope: null,
+    withoutFactor: true,
+  },
   // No step-up besides: the password, and the code where a factor is on, come with the call, and no code counts twice.
   'mfa.prove': {
     what: 'set up or take off the second factor, by password and code',
     access: 'user',
     scope: null,
+    withoutFactor: true,
   },
   'mfa.change': { what: 'make new recovery codes', access: 'user', scope: null, stepUp: true },
   'api-keys.read': { what: 'list one’s own API keys', access: 'user', scope: null },
@@ -118,7 +137,9 @@ export const PUSH_SCOPES: Readonly<Record<PushedEvent, readonly Scope[]>> = {
 
 /** Whether the event may go out on a socket of this caller. */
 export function mayHear(event: PushedEvent, principal: Principal): boolean {
-  if (principal.kind !== 'user' || !principal.apiKey) return true;
+  if (principal.kind !== 'user') return true;
+  if (principal.lacksFactor) return false;
+  if (!principal.apiKey) return true;
   const { scopes } = principal.apiKey;
   return PUSH_SCOPES[event].some((scope) => scopes.has(scope));
 }
@@ -135,7 +156,7 @@ export const STEP_UP_MS = 10 * 60_000;
 /**
  * May this caller do it at all? What somebody is to one screen is the domain's to ask (`isEnoughFor`).
  * @param now milliseconds, database clock
- * @throws FORBIDDEN, with `details.scope` where only that is missing; STEP_UP_REQUIRED
+ * @throws FORBIDDEN, with `details.scope` where only that is missing; MFA_REQUIRED; STEP_UP_REQUIRED
  */
 export function assertRight(name: RightName, principal: Principal, now: () => number): void {
   const right: Right = RIGHTS[name];
@@ -147,6 +168,7 @@ export function assertRight(name: RightName, principal: Principal, now: () => nu
       throw new BongsuError('FORBIDDEN', { details: { scope: right.scope } });
     }
   }
+  if (principal.lacksFactor && !right.withoutFactor) throw new AuthenticationError('MFA_REQUIRED');
   if (right.stepUp && now() - principal.provenAt > STEP_UP_MS) throw new BongsuError('STEP_UP_REQUIRED');
 }
 

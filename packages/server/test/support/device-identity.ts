@@ -16,6 +16,7 @@ export function createTestIdentity(deps: Deps): Identity {
     refreshTokenMs: 30 * 24 * 60 * MINUTE_MS,
     sessionIdleMs: 30 * MINUTE_MS,
     maxLogins: 5,
+    mfaRequiredFor: 'nobody',
     signup: 'open',
     totpIssuer: 'bongsu.test',
     emailVerification: 'off',

@@ -28,6 +28,7 @@ export const IDENTITY_DEFAULTS: IdentityConfig = {
   refreshTokenMs: 30 * DAY_MS,
   sessionIdleMs: 30 * MINUTE_MS,
   maxLogins: 5,
+  mfaRequiredFor: 'nobody',
   signup: 'open',
   totpIssuer: 'bongsu.test',
   emailVerification: 'off',

@@ -1,7 +1,8 @@
 import { AuthenticationError } from '@bongsu/protocol';
 import type { Principal, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
-import { markSessionUsed } from '../store/sessions.js';
+import { mustHaveFactor } from '../mfa/must-have-factor.js';
+import { markSessionUsed, type SessionRow } from '../store/sessions.js';
 import { assertLive } from './liveness.js';
 
 /**
@@ -29,11 +30,11 @@ export async function authenticate(core: Core, token: string): Promise<Principal
   const { userId, username, role, epoch } = row;
   if (userId !== claims.userId || username === null || role === null) throw new AuthenticationError();
   if (epoch !== claims.epoch) throw new AuthenticationError('TOKEN_REVOKED');
-  return { kind: 'user', userId, username, role, sessionId, expiresAt, provenAt: row.authTime };
+  return { kind: 'user', userId, sessionId, expiresAt, ...personOf(core, row, { username, role }) };
 }
 
 /** What may become another under an open connection. */
-export type Standing = Pick<UserPrincipal, 'username' | 'role' | 'provenAt'> &
+export type Standing = Pick<UserPrincipal, 'username' | 'role' | 'provenAt' | 'lacksFactor'> &
   Partial<Pick<UserPrincipal, 'expiresAt' | 'apiKey'>>;
 
 /**
@@ -48,7 +49,16 @@ export async function standingOf(core: Core, principal: UserPrincipal): Promise<
   const session = await core.live.find(principal.sessionId);
   if (!session) throw new AuthenticationError('TOKEN_REVOKED');
   assertLive(session, core.now());
-  const { username, role, authTime } = session.row;
+  const { username, role } = session.row;
   if (username === null || role === null) throw new AuthenticationError('TOKEN_REVOKED');
-  return { username, role, provenAt: authTime };
+  return personOf(core, session.row, { username, role });
+}
+
+function personOf(
+  { config }: Core,
+  { authTime, acr }: SessionRow,
+  { username, role }: Pick<UserPrincipal, 'username' | 'role'>,
+): Standing {
+  const lacksFactor = acr !== 'aal2' && mustHaveFactor(config, role);
+  return { username, role, provenAt: authTime, lacksFactor };
 }

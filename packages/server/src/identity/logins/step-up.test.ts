@@ -129,7 +129,7 @@ describeEachDatabase('step-up', (open) => {
       expect(await provenBy()).toEqual({ acr: 'aal2', amr: 'pwd rc' });
       expect(await proveBy(code)).toBe('401 AUTH_ERROR');
       const state = await server.get('/api/users/me/mfa', token());
-      expect(state.body).toMatchObject({ recoveryCodesLeft: 9 });
+      expect(state.body).toMatchObject({ recoveryCodesLeft: 9, required: false });
     });
 
     it('[USR4] [ID25] [ID45] one that is locked answers so, and that is no wrong guess', async () => {

@@ -17,6 +17,7 @@ import {
 } from '../store/mfa.js';
 import { raiseSession } from '../store/sessions.js';
 import { findProfile, lockAccount } from '../store/users.js';
+import { mustHaveFactor } from './must-have-factor.js';
 import { assertOwnPassword } from './own-password.js';
 import { hashNewCodes, newRecoveryCodes } from './recovery-codes.js';
 import { isRefusal, refusalError, type SecondFactorRefusal } from './second-factors.js';
@@ -26,11 +27,12 @@ import { PROOFS } from './verify.js';
 const PENDING_MS = 10 * 60_000;
 
 /** Whether a second factor is on, and how many recovery codes are left. */
-export async function mfaState(core: Core, { userId }: UserPrincipal): Promise<MfaState> {
+export async function mfaState(core: Core, { userId, role }: UserPrincipal): Promise<MfaState> {
+  const required = mustHaveFactor(core.config, role);
   const factor = await findFactor(core.database, userId, 'active');
-  if (!factor) return { totp: false, since: null, recoveryCodesLeft: 0 };
+  if (!factor) return { totp: false, since: null, recoveryCodesLeft: 0, required };
   const recoveryCodesLeft = await countRecoveryCodes(core.database, userId);
-  return { totp: true, since: factor.activatedAt, recoveryCodesLeft };
+  return { totp: true, since: factor.activatedAt, recoveryCodesLeft, required };
 }
 
 /**

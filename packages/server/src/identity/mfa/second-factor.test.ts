@@ -66,7 +66,12 @@ describeEachDatabase('the second factor', (open) => {
   describe('setting it up', () => {
     it('[USR2] takes a password and a code, then answers ten recovery codes and says that it is on', async () => {
       const { accessToken, user } = await server.signUp();
-      expect(await state(accessToken)).toEqual({ totp: false, since: null, recoveryCodesLeft: 0 });
+      expect(await state(accessToken)).toEqual({
+        totp: false,
+        since: null,
+        recoveryCodesLeft: 0,
+        required: false,
+      });
       const begun = await begin(accessToken);
       expect(outcome(begun)).toBe('200 ok');
       expect(begun.headers['cache-control']).toBe('no-store');
@@ -77,7 +82,7 @@ describeEachDatabase('the second factor', (open) => {
       expect(confirmed.body.recoveryCodes).toHaveLength(10);
       expect(confirmed.headers['cache-control']).toBe('no-store');
       const since = server.time.now();
-      expect(await state(accessToken)).toEqual({ totp: true, since, recoveryCodesLeft: 10 });
+      expect(await state(accessToken)).toEqual({ totp: true, since, recoveryCodesLeft: 10, required: false });
       expect(await audited(user.userId)).toEqual(['user_created', 'user_mfa_begun', 'user_mfa_enabled']);
     });
 
@@ -172,7 +177,7 @@ describeEachDatabase('the second factor', (open) => {
       expect(outcome(await verify(server, await challenge(server, person), typed))).toBe('200 ok');
       expect(outcome(await verify(server, await challenge(server, person), code))).toBe('401 AUTH_ERROR');
       expect(outcome(await verify(server, await challenge(server, person), other))).toBe('200 ok');
-      expect(await state(person.login.accessToken)).toMatchObject({ recoveryCodesLeft: 8 });
+      expect(await state(person.login.accessToken)).toMatchObject({ recoveryCodesLeft: 8, required: false });
       const rows = await database.query('select amr from sessions where user_id = $1 order by amr', [
         person.userId,
       ]);
@@ -232,7 +237,12 @@ describeEachDatabase('the second factor', (open) => {
       expect(await remove(person, code)).toBe('200 ok');
       expect(await remove(person, code)).toBe('409 CONFLICT');
       const { accessToken } = person.login;
-      expect(await state(accessToken)).toEqual({ totp: false, since: null, recoveryCodesLeft: 0 });
+      expect(await state(accessToken)).toEqual({
+        totp: false,
+        since: null,
+        recoveryCodesLeft: 0,
+        required: false,
+      });
       expect(outcome(await server.get('/api/users/me', String(other.body.accessToken)))).toBe(
         '401 TOKEN_REVOKED',
       );
