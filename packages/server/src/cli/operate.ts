@@ -1,4 +1,4 @@
-import { BongsuError } from '@bongsu/protocol';
+import { BongsuError, type Fault } from '@bongsu/protocol';
 import { commandsConfig, identityConfig } from '../app-config.js';
 import { createRecordAudit } from '../audit/record.js';
 import { DeadLetterQueue } from '../commands/index.js';
@@ -52,7 +52,8 @@ export async function withOperations(
 
 /** A code and its sentence for what an operation refused. */
 export function explainFailure(error: unknown): string {
-  if (error instanceof BongsuError) return `${error.code}: ${requeuedBefore(error) ?? error.message}`;
+  if (error instanceof BongsuError)
+    return `${error.code}: ${requeuedBefore(error) ?? faultsOf(error) ?? error.message}`;
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -139,4 +140,10 @@ function operationDeps(config: Config, database: Database): OperationDeps {
       onRequeued: () => {},
     }),
   };
+}
+
+/** What is wrong with which field, where the server said so. */
+function faultsOf({ code, details }: BongsuError): string | undefined {
+  if (code !== 'VALIDATION_ERROR' || !Array.isArray(details)) return undefined;
+  return (details as Fault[]).map(({ path, message }) => `${path} ${message}`).join('; ');
 }

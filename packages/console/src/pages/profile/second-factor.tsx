@@ -40,6 +40,7 @@ export function SecondFactor() {
       <div>
         <h2 id="second-factor">{t('mfa.title')}</h2>
         <p className={styles.hint}>{t('mfa.lead')}</p>
+        {mfa.data?.required && !mfa.data.totp && <p className={styles.hint}>{t('mfa.required')}</p>}
       </div>
       {content()}
       <DoneNote>{removed ? t('mfa.removed') : null}</DoneNote>

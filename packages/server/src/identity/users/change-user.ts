@@ -90,7 +90,11 @@ async function setStatus(
 ): Promise<void> {
   const action = status === 'disabled' ? 'user_disabled' : 'user_enabled';
   await core.recordAudit(tx, { ...by, action, outcome: 'success', target: { type: 'user', ref: userId } });
-  if (status === 'active') return;
+  if (status === 'active') {
+    // What nodes remember of the person's API keys from while they were disabled.
+    await tx.announce('user', userId, 'enabled');
+    return;
+  }
   await revokeAllSessionsOf(tx, userId, 'disabled', core.now());
   await tx.announce('user', userId, 'disabled');
 }
