@@ -37,7 +37,7 @@ export interface RevocationFeedDeps {
 }
 
 /** Reasons by which nothing ends: the login or user is another than before. Every other reason ends it. */
-const CHANGES: ReadonlySet<string> = new Set(['role', 'profile', 'proven']);
+const CHANGES: ReadonlySet<string> = new Set(['role', 'profile', 'proven', 'enabled']);
 const CHANNEL = 'identity.revocations';
 const POLL_MS = 2500;
 const STALE_MS = 10_000;
