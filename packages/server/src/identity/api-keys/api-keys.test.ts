@@ -7,6 +7,7 @@ import {
   emptyIdentity,
   firstAdmin,
   MINUTE_MS,
+  MovableTime,
   startIdentity,
   type TestIdentity,
 } from '../../../test/support/identity.js';
@@ -240,6 +241,24 @@ describeEachDatabase('API keys', (open) => {
       expect(await Promise.all([code(long.key), code(short.key)])).toEqual(['works', 'TOKEN_EXPIRED']);
       server.time.advance(23 * HOUR_MS);
       expect(await Promise.all([code(long.key), code(next.key)])).toEqual(['TOKEN_EXPIRED', 'works']);
+    });
+
+    it('[SEC6] of its successor is as far away as its own was, to the millisecond', async () => {
+      const time = new MovableTime();
+      const { now } = time;
+      // No two readings of the clock are alike.
+      time.now = () => {
+        time.advance(1);
+        return now();
+      };
+      const slow = await startIdentity(database, {}, { clock, time });
+      const { accessToken } = await slow.signUp();
+      const body = { name: 'Signage', scopes: ['users:read'] };
+      const old = (await slow.post('/api-keys', body, bearer(accessToken))).body;
+      const next = (await slow.post(`/api-keys/${old.id}/rotate`, {}, bearer(accessToken))).body;
+      const lives = [old, next].map((key) => Number(key.expiresAt) - Number(key.createdAt));
+      expect(lives).toEqual([90 * DAY_MS, 90 * DAY_MS]);
+      await slow.stop();
     });
 
     it('[SEC6] of two rotations at once one makes a key', async () => {
