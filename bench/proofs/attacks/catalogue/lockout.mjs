@@ -84,7 +84,11 @@ export default [
     defence: 'disabling ends every login in one transaction, and every node cuts the sockets',
     source: 'GHSA-2vg6-77g8-24mp',
     test: USERS,
-    changes: change('identity/users/change-user.ts', "if (status === 'active') return;", 'return;'),
+    changes: change(
+      'identity/users/change-user.ts',
+      "  await revokeAllSessionsOf(tx, userId, 'disabled', core.now());\n  await tx.announce('user', userId, 'disabled');",
+      '',
+    ),
   },
   {
     id: 'AT57',

@@ -95,6 +95,22 @@ describe('followIdentity', () => {
     expect(watched).toHaveLength(1);
   });
 
+  it('[ID28] of two answers the later question’s counts, whichever comes last', async () => {
+    const answers: ((standing: Standing) => void)[] = [];
+    const { opened, change } = node(() => new Promise((resolve) => answers.push(resolve)), {
+      ...ADA,
+      role: 'user',
+    });
+    change({ userId: 'u1' });
+    change({ userId: 'u1' });
+    const [promoted, demoted] = answers;
+    demoted?.({ role: 'user', username: 'Ada', provenAt: 1 });
+    await settled();
+    promoted?.({ role: 'admin', username: 'Ada', provenAt: 1 });
+    await settled();
+    expect(opened[0]?.connection.principal).toMatchObject({ role: 'user' });
+  });
+
   it.each([
     [new AuthenticationError('TOKEN_REVOKED'), ['TOKEN_REVOKED', 'disconnected']],
     [new AuthenticationError('TOKEN_EXPIRED'), ['TOKEN_EXPIRED', 'disconnected']],

@@ -6,13 +6,33 @@ import { formatKey, newKeyParts } from '../../src/identity/api-keys/format.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { redactText } from '../../src/platform/log-redaction.js';
 import { describeEachDatabase } from '../support/databases.js';
-import { emptyIdentity, MINUTE_MS, PASSWORD, startIdentity, type TestIdentity } from '../support/identity.js';
+import {
+  changeUser,
+  emptyIdentity,
+  firstAdmin,
+  MINUTE_MS,
+  PASSWORD,
+  startIdentity,
+  type TestIdentity,
+} from '../support/identity.js';
 import { openSockets, type SocketedIdentity } from '../support/identity-sockets.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const HOUR_MS = 60 * MINUTE_MS;
+/** Logins, proofs of who sits there, and the second factor. */
+const PEOPLE_ONLY = [
+  ['POST', '/auth/step-up'],
+  ['GET', '/auth/sessions'],
+  ['DELETE', '/auth/sessions'],
+  ['DELETE', '/auth/sessions/00000000-0000-4000-8000-000000000000'],
+  ['GET', '/users/me/mfa'],
+  ['POST', '/users/me/mfa/totp'],
+  ['POST', '/users/me/mfa/totp/confirm'],
+  ['DELETE', '/users/me/mfa/totp'],
+  ['POST', '/users/me/mfa/recovery-codes'],
+] as const;
 type SignedUp = Awaited<ReturnType<TestIdentity['signUp']>>;
 
 describeEachDatabase('attacks on API keys', (open) => {
@@ -142,12 +162,11 @@ describeEachDatabase('attacks on API keys', (open) => {
     const { socket } = await surface.clients.connect({ token: key });
     const closing = nextEvent<SessionClosing>(socket, 'session-closing');
     expect(await code(key)).toBe('works');
-    // As another process does it, of which this one hears by SQL alone.
-    await database.query(`update users set status = 'disabled'`);
-    await database.query(
-      `insert into revocations (kind, id, reason, at, until) values ('user', $1, 'disabled', 0, 9999999999999)`,
-      [victim.user.userId],
-    );
+    // In another process, of which this one hears by SQL alone.
+    const other = await startIdentity(database, {}, { clock, time: server.time });
+    const admin = await firstAdmin(other);
+    expect(await changeUser(other, admin, victim.user.userId, { disabled: true })).toBe(200);
+    await other.stop();
     clock.advance(2500);
     expect(await closing).toMatchObject({ code: 'ACCOUNT_DISABLED', reconnect: false });
     await expectRefused(key, 'TOKEN_REVOKED');
@@ -179,15 +198,11 @@ describeEachDatabase('attacks on API keys', (open) => {
       expect(await ask(key, 'GET', '/api-keys')).toEqual(forbidden);
       expect(await ask(key, 'POST', `/api-keys/${mine?.id}/rotate`, {})).toEqual(forbidden);
       expect(await ask(key, 'DELETE', `/api-keys/${mine?.id}`)).toEqual(forbidden);
-      // Where such a route is not there, nothing is.
-      for (const [method, url] of [
-        ['POST', '/users/me/password'],
-        ['POST', '/auth/step-up'],
-        ['GET', '/auth/sessions'],
-        ['DELETE', '/auth/sessions'],
-        ['POST', '/users/me/mfa/totp'],
-      ] as const) {
-        expect([403, 404], url).toContain((await ask(key, method, url, { password: PASSWORD })).status);
+      const password = { currentPassword: PASSWORD, password: 'another good password' };
+      expect(await ask(key, 'POST', '/users/me/password', password)).toEqual(forbidden);
+      for (const [method, url] of PEOPLE_ONLY) {
+        const answer = await ask(key, method, url, { password: PASSWORD, code: '123456' });
+        expect({ url, ...answer }).toEqual({ url, ...forbidden });
       }
       expect((await ask(key, 'POST', '/auth/logout')).status).toBe(401);
     }

@@ -13,13 +13,15 @@ export interface Place {
   letterScreenId: string;
   /** Of the owner. */
   keyId: string;
+  /** Another login of the owner than the one that calls. */
+  loginId: string;
   ownerId: string;
   strangerId: string;
 }
 
 const LETTERS = 20;
 
-export type Need = 'letter' | 'key';
+export type Need = 'letter' | 'key' | 'login';
 
 /** Who tries. `role`: what they are to the screens of `Place`. */
 export interface Caller {
@@ -104,11 +106,13 @@ export class Callers {
     const { world, owner } = this;
     const { screenId, commandId } = await this.#screen();
     const keyId = need === 'key' ? (await world.apiKey(owner, ['metrics:read'])).id : 'AAAAAAAAAA';
+    const loginId = need === 'login' ? await this.#login() : '00000000-0000-4000-8000-000000000000';
     const letterId = need === 'letter' ? this.#letters.pop() : '00000000-0000-7000-8000-000000000000';
     if (letterId === undefined) throw new Error('there are too few dead letters');
     const letterScreenId = this.#screenOfLetters?.screenId ?? '';
     const { userId: strangerId } = this.stranger;
-    return { screenId, commandId, letterId, letterScreenId, keyId, ownerId: owner.userId, strangerId };
+    const { userId: ownerId } = owner;
+    return { screenId, commandId, letterId, letterScreenId, keyId, loginId, ownerId, strangerId };
   }
 
   /** Everything of the owner's, as text: equal before and after what was refused. */
@@ -117,6 +121,8 @@ export class Callers {
     const read = (path: string) => this.world.http.get(`/api${path}`, accessToken);
     const answers = await Promise.all([
       read('/users/me'),
+      read('/users/me/mfa'),
+      read('/auth/sessions'),
       read('/api-keys?limit=200'),
       read(`/screens/${place.screenId}`),
       read(`/commands?screenId=${place.screenId}`),
@@ -127,8 +133,9 @@ export class Callers {
       ),
     ]);
     for (const { status, text } of answers) expect(status, text).toBe(200);
-    // When a key was last used is no change.
-    return answers.map(({ text }) => text.replace(/"lastUsedAt":\w+/g, '')).join('\n');
+    // When a key or a login was last used is no change, nor is the order of logins, which is by that.
+    const fixed = answers.map(({ text }) => text.replace(/("last(?:Used|Seen)At":)\w+/g, '$1null'));
+    return fixed.map((text) => (text.includes('"rememberMe"') ? inOrder(text) : text)).join('\n');
   }
 
   async #screen(): Promise<{ screenId: string; commandId: string }> {
@@ -138,6 +145,12 @@ export class Callers {
     await world.http.call('PUT', `/api/screens/${screenId}/controllers/${controller.userId}`, { token });
     const { body } = await world.http.post(`/api/screens/${screenId}/trigger`, { action: 'show' }, token);
     return { screenId, commandId: (body as { id: string }).id };
+  }
+
+  async #login(): Promise<string> {
+    const { accessToken } = await this.world.logIn(this.owner);
+    const [, payload = ''] = accessToken.split('.');
+    return String(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')).sid);
   }
 
   async #prepare(): Promise<void> {
@@ -187,4 +200,9 @@ export class Callers {
     this.#keys.set(id, known);
     return known;
   }
+}
+
+function inOrder(list: string): string {
+  const { items } = JSON.parse(list) as { items: { id: string }[] };
+  return JSON.stringify(items.sort((a, b) => a.id.localeCompare(b.id)));
 }

@@ -175,3 +175,23 @@ export async function startIdentity(
     },
   };
 }
+
+/** The access token of the first administrator, made by the one-time link. */
+export async function firstAdmin(server: TestIdentity): Promise<string> {
+  const token = await server.identity.setupToken();
+  const input = { token, email: 'root@example.com', password: PASSWORD, username: 'Root' };
+  const { status, body } = await server.post('/auth/setup', input);
+  if (status !== 201) throw new Error(`setup answered ${status}`);
+  return String(body.accessToken);
+}
+
+/** `PATCH /users/:id` by an administrator; answers the status. */
+export async function changeUser(
+  { http }: TestIdentity,
+  adminToken: string,
+  userId: string,
+  payload: { role?: 'user' | 'admin'; disabled?: boolean },
+): Promise<number> {
+  const url = `/api/users/${userId}`;
+  return (await http.inject({ method: 'PATCH', url, headers: bearer(adminToken), payload })).statusCode;
+}

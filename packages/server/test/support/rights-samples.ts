@@ -26,6 +26,7 @@ const ALL = ['owner', 'controller', 'admin'] as const;
 const screen = { over: 'screen', unseen: 'SCREEN_NOT_FOUND' } as const;
 const letter = { over: 'screen', unseen: 'NOT_FOUND', hidden: true, needs: 'letter' } as const;
 const key = { over: 'maker', unseen: 'NOT_FOUND', needs: 'key' } as const;
+const login = { over: 'maker', unseen: 'NOT_FOUND', needs: 'login' } as const;
 /** Of the caller's own account, with a body that changes nothing. */
 const account = (path: string, ok = 400): RouteSample => ({ path: () => path, body: () => ({}), ok });
 
@@ -33,6 +34,30 @@ const account = (path: string, ok = 400): RouteSample => ({ path: () => path, bo
 export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
   'GET /api/users/me': { path: () => '/api/users/me', ok: 200 },
   'PATCH /api/users/me': { ...account('/api/users/me'), body: () => ({ username: 'x' }) },
+  'POST /api/users/me/password': account('/api/users/me/password'),
+  'GET /api/users/me/mfa': { path: () => '/api/users/me/mfa', ok: 200 },
+  'POST /api/users/me/mfa/totp': account('/api/users/me/mfa/totp'),
+  'POST /api/users/me/mfa/totp/confirm': account('/api/users/me/mfa/totp/confirm'),
+  'DELETE /api/users/me/mfa/totp': account('/api/users/me/mfa/totp'),
+  // None of them has a second factor, so there is nothing that codes would be for.
+  'POST /api/users/me/mfa/recovery-codes': account('/api/users/me/mfa/recovery-codes', 409),
+
+  'POST /api/auth/step-up': account('/api/auth/step-up'),
+  'GET /api/auth/sessions': { path: () => '/api/auth/sessions', ok: 200 },
+  'DELETE /api/auth/sessions/:id': {
+    ...login,
+    path: ({ loginId }) => `/api/auth/sessions/${loginId}`,
+    ok: 204,
+  },
+  'DELETE /api/auth/sessions': account('/api/auth/sessions', 204),
+
+  'GET /api/users': { path: () => '/api/users', ok: 200 },
+  // Administrators may change everybody, so it is over nothing; the body changes nothing.
+  'PATCH /api/users/:id': {
+    path: ({ strangerId }) => `/api/users/${strangerId}`,
+    body: () => ({ role: 'user', disabled: false }),
+    ok: 200,
+  },
 
   'GET /api/api-keys': { path: () => '/api/api-keys', ok: 200 },
   'POST /api/api-keys': account('/api/api-keys'),
@@ -164,6 +189,12 @@ export const PUBLIC: readonly string[] = [
   'POST /api/auth/login',
   'POST /api/auth/refresh',
   'POST /api/auth/logout',
+  'GET /api/auth/csrf',
+  'GET /api/auth/options',
+  'POST /api/auth/mfa/verify',
+  'POST /api/auth/password/forgot',
+  'POST /api/auth/password/reset',
+  'POST /api/auth/email/verify',
   'POST /api/screens/pairings',
   'POST /api/screens/pairings/:id/token',
   'GET /health',

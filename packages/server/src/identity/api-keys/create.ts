@@ -27,11 +27,12 @@ export async function createApiKey(
   { name, scopes, ...input }: CreateKeyInput,
   origin: Origin,
 ): Promise<CreatedApiKey> {
-  const expiresAt = endOf(input.expiresAt, core.now());
+  const at = core.now();
+  const expiresAt = endOf(input.expiresAt, at);
   return core.database.transaction(async (tx) => {
     await lockKeys(tx, userId);
     await assertRoom(core, tx, userId, false);
-    const created = await issueKey(core, tx, { userId, name, scopes, expiresAt });
+    const created = await issueKey(core, tx, { userId, name, scopes, at, expiresAt });
     await core.recordAudit(tx, {
       ...ownEvent('api_key_created', { userId, sessionId }, origin),
       target: { type: 'api-key', ref: created.id },

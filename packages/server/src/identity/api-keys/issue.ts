@@ -13,7 +13,9 @@ export interface NewKey {
   userId: string;
   name: string;
   scopes: readonly Scope[];
-  /** Milliseconds, database clock; null never. */
+  /** Milliseconds, database clock: what `expiresAt` was counted from. */
+  at: number;
+  /** Null never. */
   expiresAt: number | null;
 }
 
@@ -38,8 +40,7 @@ export async function assertRoom(
 export async function issueKey(core: Core, tx: Queryable, key: NewKey): Promise<CreatedApiKey> {
   const parts = newKeyParts();
   const { id } = parts;
-  const { userId, name, scopes, expiresAt } = key;
-  const at = core.now();
+  const { userId, name, scopes, at, expiresAt } = key;
   const secretHash = core.hashes().hash('api-key', parts.secret);
   await insertApiKey(tx, { id, userId, name, secretHash, scopes, at, expiresAt });
   return {

@@ -31,7 +31,7 @@ export async function rotateApiKey(
     await assertRoom(core, tx, userId, true);
     const { name, scopes } = old;
     const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt);
-    const next = await issueKey(core, tx, { userId, name, scopes, expiresAt });
+    const next = await issueKey(core, tx, { userId, name, scopes, at: now, expiresAt });
     await markRotated(tx, id, next.id, now + overlapHours * HOUR_MS);
     await core.recordAudit(tx, {
       ...ownEvent('api_key_rotated', { userId, sessionId }, origin),

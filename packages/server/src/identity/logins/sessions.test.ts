@@ -117,8 +117,8 @@ describeEachDatabase('logins', (open, profile) => {
       const twoOld = async (token: string) => {
         const second = String((await refresh(token, mailing)).body.refreshToken);
         await refresh(String((await refresh(second, mailing)).body.refreshToken), mailing);
-        expect(await code(refresh(token, mailing))).toBe('401 TOKEN_REVOKED');
-        expect(await code(refresh(token, mailing))).toBe('401 TOKEN_REVOKED');
+        const replays = await Promise.all([1, 2, 3].map(() => code(refresh(token, mailing))));
+        expect(new Set(replays)).toEqual(new Set(['401 TOKEN_REVOKED']));
       };
       const device = await database.transaction((tx) => mailing.identity.issueDeviceCredential(tx, 'scr_a'));
       await twoOld(device.refreshToken);

@@ -90,11 +90,8 @@ async function setStatus(
 ): Promise<void> {
   const action = status === 'disabled' ? 'user_disabled' : 'user_enabled';
   await core.recordAudit(tx, { ...by, action, outcome: 'success', target: { type: 'user', ref: userId } });
-  if (status === 'active') {
-    // What nodes remember of the person's API keys from while they were disabled.
-    await tx.announce('user', userId, 'enabled');
-    return;
-  }
+  // Their API keys count again, and whoever asked meanwhile has kept that they did not.
+  if (status === 'active') return tx.announce('user', userId, 'enabled');
   await revokeAllSessionsOf(tx, userId, 'disabled', core.now());
   await tx.announce('user', userId, 'disabled');
 }
