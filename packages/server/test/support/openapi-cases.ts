@@ -270,7 +270,7 @@ const auth: Record<string, Case> = {
       NOT_FOUND: async (world, { uuid }) =>
         world.http.call('DELETE', `/api/auth/sessions/${uuid}`, { token: await asOwner(world) }),
       VALIDATION_ERROR: async (world) =>
-        world.http.call('DELETE', '/api/auth/sessions/x', { token: await asOwner(world) }),
+        world.http.call('DELETE', `/api/auth/sessions/${'x'.repeat(101)}`, { token: await asOwner(world) }),
     },
   },
   'DELETE /api/auth/sessions': {

@@ -38,7 +38,7 @@ export async function endOwnLogin(
   origin: Origin,
 ): Promise<void> {
   await endSome(core, principal, origin, (live) => {
-    const wanted = live.filter((login) => login.id === id);
+    const wanted = live.filter((login) => login.id === id.toLowerCase());
     if (wanted.length === 0) throw new BongsuError('NOT_FOUND');
     return wanted;
   });

@@ -1,4 +1,4 @@
-import { LoginItemSchema, listOf, SteppedUpSchema, StepUpSchema, UuidSchema } from '@bongsu/protocol';
+import { LoginItemSchema, listOf, SteppedUpSchema, StepUpSchema, text } from '@bongsu/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { endOtherLogins, endOwnLogin, listLogins } from '../logins/own-logins.js
 import { stepUp } from '../logins/step-up.js';
 import { describe, personOf, refusals } from './describe.js';
 
-const ParamsSchema = z.object({ id: UuidSchema });
+const ParamsSchema = z.object({ id: text(1, 100) });
 const SIGNED_IN = ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'];
 const PROVEN = [...SIGNED_IN, 'STEP_UP_REQUIRED'];
 
