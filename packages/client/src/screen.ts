@@ -1,6 +1,6 @@
 import { BongsuError, type DeviceCredential, type Entry } from '@bongsu/protocol';
 import { v7 as uuidv7 } from 'uuid';
-import { type Clock, systemClock } from './clock.js';
+import { type Clock, sleep, systemClock } from './clock.js';
 import { Connection, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
 import { EntryRunner } from './entry-runner.js';
@@ -31,6 +31,8 @@ export class Screen extends Emitter<ScreenEvents> {
   private readonly instanceId = uuidv7();
   private readonly reporter: Reporter;
   private forgetting = false;
+  /** Sessions that were refused since the last one that was online. */
+  private refusals = 0;
 
   constructor(private readonly options: ScreenOptions) {
     super();
@@ -109,7 +111,10 @@ export class Screen extends Emitter<ScreenEvents> {
       .finally(cancel);
   }
 
-  /** Session after session: when the server ended the credential, a screen that can show a code pairs anew. */
+  /**
+   * Session after session: when the server ended the credential, a screen that can show a code pairs anew. A refusal that
+   * leaves the credential alone may pass, and nobody stands beside a screen to start it again.
+   */
   private async sessions(): Promise<Omit<StateChange, 'state'>> {
     const { store, credential, onCode } = this.options;
     if (credential) await this.take(credential);
@@ -122,8 +127,21 @@ export class Screen extends Emitter<ScreenEvents> {
       this.screenId = stored.screenId;
       const end = await this.session(stored.screenId);
       if (this.stop.signal.aborted) return {};
-      if (!onCode || (await store.get(CREDENTIAL)) !== undefined) return end;
+      const kept = (await store.get(CREDENTIAL)) !== undefined;
+      if (kept ? end.error?.status !== 401 : !onCode) return end;
+      if (kept) await this.pause(end);
     }
+  }
+
+  /** @throws the reason of `close()` */
+  private async pause(end: Omit<StateChange, 'state'>): Promise<void> {
+    const { random = Math.random } = this.options;
+    const longestMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.refusals, 10));
+    this.refusals += 1;
+    // Many screens are refused in one moment, and must not all come back in one.
+    const retryInMs = (longestMs * (1 + random())) / 2;
+    this.setState({ ...end, state: 'offline', retryInMs });
+    await sleep(this.clock, retryInMs, this.stop.signal);
   }
 
   private async pair(onCode: NonNullable<ScreenOptions['onCode']>): Promise<StoredCredential> {
@@ -205,17 +223,20 @@ export class Screen extends Emitter<ScreenEvents> {
       link.on('navigate', (entry, answer) => runner.take(link, entry, answer));
     });
     connection.on('ready', ({ ready, link }) => {
+      this.refusals = 0;
       runner.begin(link, ready);
       this.reporter.begin(link);
       this.emit('ready', ready);
     });
     connection.on('session-closing', (closing) => this.emit('session-closing', closing));
     return new Promise((resolve) => {
+      const close = () => connection.close();
       connection.on('state', (change) => {
-        if (change.state === 'closed') resolve(change);
-        else this.setState(change);
+        if (change.state !== 'closed') return this.setState(change);
+        signal.removeEventListener('abort', close);
+        resolve(change);
       });
-      signal.addEventListener('abort', () => connection.close(), { once: true });
+      signal.addEventListener('abort', close, { once: true });
       if (signal.aborted) connection.close();
       else connection.start();
     });
@@ -253,6 +274,8 @@ export class Screen extends Emitter<ScreenEvents> {
 }
 
 const STANDBY_AFTER_MS = 100;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
 
 /**
  * Runs a screen: pairs if it must, connects, and does what it is sent, each entry once and in order, across

@@ -147,4 +147,26 @@ describeEachServer('the SDK', (start, profile) => {
     expect((await waiting.executed).status).toBe('executed');
     expect(ran).toEqual([1, 2, 3, 4, 5]);
   });
+
+  it('[STB4] [CL6] a screen comes back by itself after a restart under another PUBLIC_URL, and runs what waits', async () => {
+    const storage = await makeStorage(profile);
+    cleanups.push(storage.remove);
+    const server = await start({ settings: { PUBLIC_URL: 'https://former.example.org' } }, storage);
+    const tokens = await signUp(server.url);
+    const ran: string[] = [];
+    const lobby = await newScreen(server.url, tokens, { onTrigger: ({ action }) => void ran.push(action) });
+    const device = lobby.start();
+    const states: string[] = [];
+    device.on('state', ({ state }) => states.push(state));
+    const client = controller(server.url, tokens);
+    await next(device, 'ready');
+    const away = next(device, 'state', ({ state }) => state === 'offline');
+    await server.stop();
+    await away;
+    const waiting = client.trigger({ screenId: lobby.screenId }, 'while-away');
+    const settings = { PORT: new URL(server.url).port, PUBLIC_URL: 'https://now.example.org' };
+    await start({ settings }, storage);
+    expect((await (await waiting).executed).status).toBe('executed');
+    expect([ran, states.includes('closed')]).toEqual([['while-away'], false]);
+  });
 });

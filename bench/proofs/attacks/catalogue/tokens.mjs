@@ -109,7 +109,9 @@ export default [
     defence: 'iss must be this installation',
     source: 'RFC 8725 3.8',
     test,
-    changes: [{ file: TOKEN_MANAGER, find: 'issuer: this.#deps.issuer,', replace: '' }],
+    changes: [
+      { file: TOKEN_MANAGER, find: 'payload.iss !== this.#deps.issuer', replace: 'payload.iss === undefined' },
+    ],
   },
   {
     id: 'AT29',

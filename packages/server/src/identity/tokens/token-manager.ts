@@ -116,7 +116,8 @@ export class TokenManager {
 
   /**
    * Signature, issuer, audience and times, remembered for a few minutes; whether the login still lives is the caller's to ask.
-   * @throws TOKEN_EXPIRED for one of ours past its end, or whose key counts no longer; AUTH_ERROR for everything else
+   * @throws TOKEN_EXPIRED for one of ours past its end or before its beginning, of a former PUBLIC_URL, or whose key counts no
+   * longer; AUTH_ERROR for everything else
    */
   async verifyAccessToken(token: string): Promise<AccessClaims> {
     if (token.length > MAX_TOKEN_CHARACTERS) throw new AuthenticationError();
@@ -192,19 +193,30 @@ export class TokenManager {
     try {
       const { payload } = await jwtVerify(token, key, {
         algorithms: [alg],
-        issuer: this.#deps.issuer,
         audience: AUDIENCE,
         requiredClaims: REQUIRED_CLAIMS,
         clockTolerance: CLOCK_TOLERANCE_MS / 1000,
         currentDate: new Date(this.#deps.now()),
       });
-      return readClaims(payload);
+      const claims = readClaims(payload);
+      // Signed here under another PUBLIC_URL: no longer good, but its holder may refresh. Not one of another installation, whose
+      // keys are others.
+      if (payload.iss !== this.#deps.issuer) throw new AuthenticationError('TOKEN_EXPIRED');
+      return claims;
     } catch (cause) {
-      throw new AuthenticationError(cause instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'AUTH_ERROR', {
-        cause,
-      });
+      if (cause instanceof AuthenticationError) throw cause;
+      throw new AuthenticationError(isOutOfTime(cause) ? 'TOKEN_EXPIRED' : 'AUTH_ERROR', { cause });
     }
   }
+}
+
+/** Past its end, or from before its beginning: the database's clock goes back when another server takes over. */
+function isOutOfTime(cause: unknown): boolean {
+  if (cause instanceof errors.JWTExpired) return true;
+  const { JWTClaimValidationFailed } = errors;
+  return (
+    cause instanceof JWTClaimValidationFailed && cause.claim === 'nbf' && cause.reason === 'check_failed'
+  );
 }
 
 function headerOf(token: string): ReturnType<typeof decodeProtectedHeader> {
