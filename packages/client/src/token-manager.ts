@@ -287,8 +287,7 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     if (this.blocked && this.clock.now() < this.blocked.until) throw this.blocked.error;
     try {
       const token = await this.inTurn((waited) =>
-        // A login that was in front has made what was asked for.
-        generation === this.generation ? this.refreshInTurn(waited) : Promise.resolve(this.currentToken()),
+        generation === this.generation ? this.refreshInTurn(waited) : this.tokenOfNewerLogin(waited),
       );
       this.failures = 0;
       this.blocked = undefined;
@@ -299,6 +298,13 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
       else this.retryLater(failure);
       throw failure;
     }
+  }
+
+  /** A login that was in front, here or in another tab, has made what was asked for; a logout has not. */
+  private async tokenOfNewerLogin(waited: boolean): Promise<string> {
+    if (!this.access && waited) await this.adoptFromOtherTab();
+    if (!this.access && !this.cookies) this.remember(await this.storage.load());
+    return this.currentToken();
   }
 
   private async refreshInTurn(waited: boolean): Promise<string> {
