@@ -55,14 +55,13 @@ export function openChannel(name: string): TabChannel | undefined {
 
 /**
  * Runs `task` while no other tab runs one of the same name. `waited` says that another tab was in front, and
- * so may have done the work already. Without locks (older Node) it just runs.
+ * so may have done the work already.
  */
 export async function exclusively<T>(
-  locks: Locks | undefined,
+  locks: Locks,
   name: string,
   task: (waited: boolean) => Promise<T>,
 ): Promise<T> {
-  if (!locks) return task(false);
   const first = await locks.request(name, { ifAvailable: true }, async (lock) =>
     lock ? { value: await task(false) } : undefined,
   );

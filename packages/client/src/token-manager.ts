@@ -8,12 +8,13 @@ import {
   type TokenPair,
   type VerificationRequired,
 } from '@bongsu/protocol';
+import { v7 as uuidv7 } from 'uuid';
 import { type Clock, systemClock } from './clock.js';
 import { CsrfTokens } from './csrf.js';
 import { Emitter } from './emitter.js';
 import { endsLogin, toBongsuError } from './errors.js';
 import { type Fetch, type RequestOptions, readAnswer, send, toRequestInit } from './http.js';
-import { browserLocks, exclusively, type Locks, openChannel, type TabChannel } from './tabs.js';
+import { browserLocks, exclusively, type Locks, openChannel, processLocks, type TabChannel } from './tabs.js';
 import { memoryTokenStorage, type TokenStorage } from './token-storage.js';
 import { onWake } from './wake.js';
 
@@ -90,7 +91,7 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   private readonly csrf: CsrfTokens;
   private readonly callFetch: Fetch;
   private readonly clock: Clock;
-  private readonly locks: Locks | undefined;
+  private readonly locks: Locks;
   private readonly lockName: string;
   private readonly channel: TabChannel | undefined;
   private readonly stopListening: () => void;
@@ -112,8 +113,9 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     this.clock = options.clock ?? systemClock;
     this.csrf = new CsrfTokens(() => this.call<CsrfToken>('GET', '/api/auth/csrf'), this.clock);
     const shared = this.cookies ? 'cookie' : this.storage.name;
-    this.lockName = `bongsu-tokens:${this.url.origin}:${shared}`;
-    this.locks = shared === undefined ? undefined : (options.locks ?? browserLocks());
+    // What is shared with nobody has turns of its own.
+    this.lockName = `bongsu-tokens:${this.url.origin}:${shared ?? uuidv7()}`;
+    this.locks = (shared === undefined ? undefined : (options.locks ?? browserLocks())) ?? processLocks;
     this.channel = shared === undefined ? undefined : (options.channel ?? openChannel)(this.lockName);
     this.channel?.onMessage((message) => this.hear(message as Message));
     this.stopListening = onWake(() => this.schedule());
@@ -167,7 +169,11 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
    * @throws BongsuError AUTH_ERROR and other 401s when signed out; UNAVAILABLE when the server is out of reach
    */
   async getToken(): Promise<string> {
-    if (!this.access && !this.cookies) this.remember(await this.storage.load());
+    if (!this.access && !this.cookies) {
+      const { generation } = this;
+      const stored = await this.storage.load();
+      if (generation === this.generation && !this.access) this.remember(stored);
+    }
     const access = this.access;
     if (access && this.isFresh(access)) return access.accessToken;
     try {
@@ -240,10 +246,13 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
   async stepUp(proof: { password: string; code?: string }): Promise<SteppedUp> {
     const { generation } = this;
     const answer = await this.request<SteppedUp>('/api/auth/step-up', { body: proof });
-    if (generation !== this.generation) throw new AuthenticationError('AUTH_ERROR');
-    const stored = this.cookies ? undefined : await this.storage.load();
-    await this.adopt({ ...answer, refreshToken: stored?.refreshToken });
-    return answer;
+    return this.inTurn(async () => {
+      if (generation !== this.generation) throw new AuthenticationError('AUTH_ERROR');
+      // Only the access token is new; in turn, so that what is stored is not replaced between reading and writing.
+      const stored = this.cookies ? undefined : await this.storage.load();
+      await this.adopt({ ...answer, refreshToken: stored?.refreshToken });
+      return answer;
+    });
   }
 
   /** Stops timers and listeners. The login stays as it is. */
@@ -254,22 +263,32 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
     this.channel?.close();
   }
 
-  private async enter<Answer extends object>(path: string, body: unknown): Promise<Answer> {
-    const answer = await this.post<Answer>(path, body);
-    if (!isSignedIn(answer)) return answer;
-    this.generation += 1;
-    this.csrf.forget();
-    // Another tab's tokens belong to the login that this one replaces.
-    this.channel?.post({ kind: 'signed-out' } satisfies Message);
-    await this.adopt(answer);
-    return answer;
+  /** No refresh runs meanwhile, here or in another tab: its answer would put the former login's cookie over the new one. */
+  private enter<Answer extends object>(path: string, body: unknown): Promise<Answer> {
+    return this.inTurn(async () => {
+      const answer = await this.post<Answer>(path, body);
+      if (!isSignedIn(answer)) return answer;
+      this.generation += 1;
+      this.csrf.forget();
+      // Another tab's tokens belong to the login that this one replaces.
+      this.channel?.post({ kind: 'signed-out' } satisfies Message);
+      await this.adopt(answer);
+      return answer;
+    });
+  }
+
+  /** One after another, over all tabs: what changes the tokens. Nothing in `task` may ask for a refresh: it would wait for itself. */
+  private inTurn<T>(task: (waited: boolean) => Promise<T>): Promise<T> {
+    return exclusively(this.locks, this.lockName, task);
   }
 
   private async refreshOnce(): Promise<string> {
     const { generation } = this;
     if (this.blocked && this.clock.now() < this.blocked.until) throw this.blocked.error;
     try {
-      const token = await exclusively(this.locks, this.lockName, (waited) => this.refreshInTurn(waited));
+      const token = await this.inTurn((waited) =>
+        generation === this.generation ? this.refreshInTurn(waited) : this.tokenOfNewerLogin(waited),
+      );
       this.failures = 0;
       this.blocked = undefined;
       return token;
@@ -279,6 +298,13 @@ export class ClientTokenManager extends Emitter<TokenEvents> implements TokenSou
       else this.retryLater(failure);
       throw failure;
     }
+  }
+
+  /** A login that was in front, here or in another tab, has made what was asked for; a logout has not. */
+  private async tokenOfNewerLogin(waited: boolean): Promise<string> {
+    if (!this.access && waited) await this.adoptFromOtherTab();
+    if (!this.access && !this.cookies) this.remember(await this.storage.load());
+    return this.currentToken();
   }
 
   private async refreshInTurn(waited: boolean): Promise<string> {

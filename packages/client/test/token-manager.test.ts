@@ -5,19 +5,12 @@ import { ClientTokenManager, type ClientTokenManagerOptions } from '../src/token
 import { memoryTokenStorage, type TokenStorage } from '../src/token-storage.js';
 import { next } from './support/events.js';
 import { FakeClock } from './support/fake-clock.js';
+import { startIssuer, user } from './support/issuer.js';
 import { TabLocks } from './support/locks.js';
 import { failure, type HttpReply, ScriptedServer } from './support/scripted-server.js';
 import { signedIn } from './support/signed-in.js';
 
 const credentials = { email: 'a@example.org', password: 'correct horse' };
-const user = {
-  userId: 'u',
-  username: 'U',
-  email: 'a@example.org',
-  role: 'user',
-  createdAt: 0,
-  lastLoginAt: null,
-};
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -29,50 +22,10 @@ function manager(url: string, options: Partial<ClientTokenManagerOptions> = {}):
   return made;
 }
 
-/** Issues access-1, refresh-1, access-2 …; a refresh token works once. */
 async function issuer() {
-  const server = await new ScriptedServer().start();
-  cleanups.push(() => server.stop());
-  let issued = 0;
-  const state = {
-    refresh: undefined as (() => HttpReply | undefined) | undefined,
-    resource: (): HttpReply => ({}),
-    /** The number of the CSRF token that counts; 0: the login is over, and none does. */
-    csrf: 1,
-    giveCsrf: (): HttpReply =>
-      state.csrf === 0
-        ? { status: 401, body: failure('AUTH_ERROR') }
-        : { body: { csrfToken: `csrf-${state.csrf}`, expiresIn: 3600 } },
-  };
-  const pair = () => {
-    issued += 1;
-    return { accessToken: `access-${issued}`, refreshToken: `refresh-${issued}`, expiresIn: 900 };
-  };
-  server.onHttp = ({ path, headers, body }) => {
-    const withCookies = headers['x-bongsu-cookies'] === '1';
-    const issue = (extra: object): HttpReply => {
-      const { refreshToken, ...tokens } = pair();
-      return { body: { ...tokens, ...(withCookies ? {} : { refreshToken }), ...extra } };
-    };
-    if (path === '/api/auth/login' || path === '/api/auth/signup') return issue({ user });
-    const csrf = headers['x-csrf-token'];
-    const wrong = csrf !== undefined && csrf !== `csrf-${state.csrf}`;
-    if (withCookies && path === '/api/auth/csrf') return state.giveCsrf();
-    if (wrong) return { status: 403, body: failure('CSRF_ERROR') };
-    if (path === '/api/auth/logout')
-      return withCookies && csrf === undefined && state.csrf > 0
-        ? { status: 403, body: failure('CSRF_ERROR') }
-        : { body: { success: true } };
-    if (path !== '/api/auth/refresh') return state.resource();
-    const scripted = state.refresh?.();
-    if (scripted) return scripted;
-    if (withCookies)
-      return body === undefined ? issue({}) : { status: 400, body: failure('VALIDATION_ERROR') };
-    if (body?.refreshToken === `refresh-${issued}`) return issue({});
-    return { status: 401, body: failure('TOKEN_REVOKED') };
-  };
-  const refreshes = () => server.calls.filter(({ path }) => path === '/api/auth/refresh').length;
-  return { server, state, refreshes, url: server.url };
+  const made = await startIssuer();
+  cleanups.push(() => made.server.stop());
+  return made;
 }
 
 describe('ClientTokenManager', () => {

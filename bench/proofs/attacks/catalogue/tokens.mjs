@@ -110,7 +110,11 @@ export default [
     source: 'RFC 8725 3.8',
     test,
     changes: [
-      { file: TOKEN_MANAGER, find: 'payload.iss !== this.#deps.issuer', replace: 'payload.iss === undefined' },
+      {
+        file: TOKEN_MANAGER,
+        find: 'payload.iss !== this.#deps.issuer',
+        replace: 'payload.iss === undefined',
+      },
     ],
   },
   {

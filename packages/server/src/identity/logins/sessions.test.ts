@@ -357,6 +357,21 @@ describeEachDatabase('logins', (open, profile) => {
       expect(await code(refresh(String(next.body.refreshToken)))).toBe('401 TOKEN_REVOKED');
     });
 
+    it('[TOK3] a token ahead of SQL, as after a restored backup, is AUTH_ERROR and ends nothing', async () => {
+      const { refreshToken } = await issue('scr_a');
+      const [backup] = await database.query<{ current: Uint8Array }>(
+        'select current_hash as current from sessions',
+      );
+      const second = String((await refresh(refreshToken)).body.refreshToken);
+      const third = String((await refresh(second)).body.refreshToken);
+      await database.query(
+        'update sessions set generation = 0, current_hash = $1, previous_hash = null, rotation_nonce = null',
+        [backup?.current],
+      );
+      expect(await code(refresh(third))).toBe('401 AUTH_ERROR');
+      expect((await refresh(refreshToken)).status).toBe(200);
+    });
+
     it('[TOK3] neither idle nor end by age', async () => {
       const { refreshToken } = await issue('scr_a');
       server.time.advance(400 * DAY_MS);

@@ -146,7 +146,8 @@ export function actorOf(row: SessionRow): AuditEvent['actor'] {
 
 /**
  * Where a genuine token stands in the chain of its login: by generation, never by time. One that is neither of the two
- * that SQL knows can have been of this chain only if it is older than both.
+ * that SQL knows can have been of this chain only if it is older than both. One that is ahead of SQL is refused for devices
+ * too: its MAC alone proves it, and JWT_SECRET alone must not be enough to make a credential.
  */
 function placeOf(
   presented: RefreshParts,
