@@ -74,6 +74,11 @@ export function afterSuccess(scope: LockoutScope, counter: Counter, now: number)
   return scope === 'login-pair' ? { ...returned, failures: 0, lockedUntil: null } : returned;
 }
 
+/** All that was got wrong is forgotten; what is under way still counts. */
+export function afterForgiving(scope: LockoutScope, counter: Counter, now: number): Counter {
+  return { ...current(scope, counter, now), failures: 0, windowStart: now, lockedUntil: null };
+}
+
 /** `locks`: it is this failure that closed the door. */
 export function afterFailure(
   scope: LockoutScope,

@@ -12,6 +12,7 @@ import { type CounterKey, deleteOldCounters } from '../store/auth-counters.js';
 import { AttemptCounters, type AttemptState } from './attempt-counters.js';
 import {
   afterFailure,
+  afterForgiving,
   afterReserving,
   afterReturning,
   afterSuccess,
@@ -97,6 +98,15 @@ export class Lockout {
       leave();
       throw error;
     }
+  }
+
+  /** The owner of the address has shown that it is theirs: it is closed no longer, and neither is their network to it. Never throws. */
+  async forgive(subject: string, origin: Origin): Promise<void> {
+    const keys = this.#keysOf(subject, addressKey(origin.address), undefined);
+    const ofAddress = keys.filter(({ scope }) => scope !== 'login-ip');
+    await this.#settle(ofAddress, afterForgiving).catch((err: unknown) =>
+      this.#deps.log.warn({ err }, 'failed log-ins before a reset could not be forgiven'),
+    );
   }
 
   async prune(): Promise<void> {
