@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AttemptCounters } from '../../src/identity/logins/attempt-counters.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
 import { describeEachDatabase } from '../support/databases.js';
@@ -239,6 +240,25 @@ describeEachDatabase('attacks on log-in', (open) => {
       database.query = query;
       expect(outcomes).toEqual(all('500 INTERNAL_ERROR', 6));
       expect(outcome(await login(PASSWORD))).toBe('200 ok');
+    });
+
+    it('[USR1] a log-in that is open stays open when its attempt cannot be settled', async () => {
+      await server.signUp(EMAIL);
+      const { change } = AttemptCounters.prototype;
+      let calls = 0;
+      const failing = vi.spyOn(AttemptCounters.prototype, 'change').mockImplementation(function (
+        this: AttemptCounters,
+        what,
+      ) {
+        calls += 1;
+        return calls === 2 ? Promise.reject(new Error('away')) : change.call(this, what);
+      });
+      try {
+        expect(outcome(await login(PASSWORD))).toBe('200 ok');
+      } finally {
+        failing.mockRestore();
+      }
+      expect(server.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
     });
 
     it('[SEC3] [ID65] log-ins of one address are limited too, right or wrong; a known device has a limit of its own', async () => {

@@ -51,7 +51,7 @@ export type Lane = 'known' | 'address';
 
 /** One guess at a password, counted as a failure until it is settled; settle it once. */
 export interface Attempt {
-  /** The password was right. */
+  /** The password was right. Never throws: the log-in is open, and stays so. */
   succeeded(): Promise<void>;
   /** @param userId whom it concerns, where that is known */
   failed(userId?: string): Promise<void>;
@@ -178,14 +178,12 @@ export class Lockout {
 
   #attempt(keys: readonly CounterKey[], origin: Origin, leave: () => void): Attempt {
     const { log } = this.#deps;
+    // It lapses by itself then.
+    const lapse = (err: unknown) => log.warn({ err }, 'a reserved log-in could not be given back');
     return {
-      succeeded: () => this.#settle(keys, afterSuccess).finally(leave),
+      succeeded: () => this.#settle(keys, afterSuccess).catch(lapse).finally(leave),
       failed: (userId) => this.#fail(keys, origin, userId).finally(leave),
-      abandoned: () =>
-        this.#settle(keys, afterReturning)
-          // It lapses by itself then.
-          .catch((err: unknown) => log.warn({ err }, 'a reserved log-in could not be given back'))
-          .finally(leave),
+      abandoned: () => this.#settle(keys, afterReturning).catch(lapse).finally(leave),
     };
   }
 

@@ -41,7 +41,8 @@ export async function changePassword(
   const owner = await findPasswordOwner(core.database, principal.userId);
   if (!owner) throw new AuthenticationError('TOKEN_REVOKED');
   assertAcceptablePassword(password, contextOf(core, owner));
-  if (!(await isOwnPassword(core, owner, currentPassword))) return refuse(core, principal, origin);
+  if (!(await isOwnPassword(core, owner, currentPassword, { principal, origin })))
+    return refuse(core, principal, origin);
   if (password.normalize('NFKC') === currentPassword.normalize('NFKC')) {
     throw new ValidationError([{ path: 'password', message: 'must be another one than before' }]);
   }
