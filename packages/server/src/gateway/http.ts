@@ -17,7 +17,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { addressKey } from '../guards/address.js';
+import { addressKey, withoutPort } from '../guards/address.js';
 import { securityHeaders } from '../guards/headers.js';
 import { rateLimitHeaders } from '../guards/limit.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
@@ -29,7 +29,7 @@ import type { Metrics } from '../platform/metrics.js';
 import { assertRight } from '../platform/rights.js';
 import type { LimitScope } from '../platform/surface.js';
 import { bearerToken } from './authenticate.js';
-import type { Trust } from './client-address.js';
+import { type Trust, unreadableAddressWarning } from './client-address.js';
 import { serveConsole } from './console.js';
 import { corsOf } from './cors.js';
 import { listMounted } from './mounted.js';
@@ -93,7 +93,11 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     ],
   });
   await app.register(cookie);
-  app.addHook('onRequest', (request, reply) => arrive(deps, request, reply));
+  const tellUnreadable = unreadableAddressWarning(deps.log);
+  app.addHook('onRequest', (request, reply) => {
+    tellUnreadable(request.ip);
+    return arrive(deps, request, reply);
+  });
   await app.register(apiDocs(deps.config.version));
   for (const routes of deps.rootRoutes) await app.register(routes);
   for (const routes of deps.apiRoutes) await app.register(routes, { prefix: '/api' });
@@ -128,7 +132,7 @@ async function arrive(
   // Nothing is kept by caches unless a route says so: most answers hold tokens or personal data.
   reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
   request.origin = {
-    address: request.ip,
+    address: withoutPort(request.ip),
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 300),
     requestId: request.id,
   };

@@ -15,7 +15,7 @@ import type { EventDefinition, Events } from '../platform/surface.js';
 import type { Screens } from '../screens/index.js';
 import { type Admit, admission } from './admission.js';
 import { authMiddleware } from './authenticate.js';
-import { clientAddress, type Trust } from './client-address.js';
+import { clientAddress, type Trust, unreadableAddressWarning } from './client-address.js';
 import { type ClientEvent, Connection } from './connection.js';
 import type { Connections } from './connections.js';
 import { corsOf } from './cors.js';
@@ -67,10 +67,12 @@ export class Sockets {
   readonly #io: Server;
   readonly #expiries: ExpiryWatch<string>;
   readonly #slowConsumers: SlowConsumers;
+  readonly #tellUnreadable: (address: string) => void;
   #draining = false;
 
   constructor(deps: SocketsDeps) {
     this.#deps = deps;
+    this.#tellUnreadable = unreadableAddressWarning(deps.log);
     this.#expiries = new ExpiryWatch(deps.clock, deps.databaseClock);
     this.#io = new Server(deps.server, {
       serveClient: false,
@@ -135,8 +137,10 @@ export class Sockets {
   }
 
   #originOf(socket: Socket) {
+    const address = clientAddress(socket.request, this.#deps.trust);
+    this.#tellUnreadable(address);
     return {
-      address: clientAddress(socket.request, this.#deps.trust),
+      address,
       userAgent: String(socket.request.headers['user-agent'] ?? '').slice(0, 300),
     };
   }

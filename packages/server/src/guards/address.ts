@@ -17,6 +17,18 @@ export function addressPrefix(address: string): string | undefined {
   return ip.v4 ? `${ip.v4.split('.').slice(0, 3).join('.')}.0/24` : `${network(ip.groups, 3)}::/48`;
 }
 
+/** The address itself, where a proxy has named its port too: `203.0.113.9:51234`, `[2001:db8::1]:443`. */
+export function withoutPort(address: string): string {
+  const [, v6, v4] = WITH_PORT.exec(address) ?? [];
+  return v6 ?? v4 ?? address;
+}
+
+export function isReadable(address: string): boolean {
+  return parseAddress(address) !== undefined;
+}
+
+const WITH_PORT = /^(?:\[([^\]]+)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/;
+
 interface Address {
   v4: string | undefined;
   /** Of an IPv6 address: eight of 16 bits. */
@@ -24,7 +36,7 @@ interface Address {
 }
 
 function parseAddress(address: string): Address | undefined {
-  const [bare = ''] = address.split('%');
+  const [bare = ''] = withoutPort(address).split('%');
   if (isIPv4(bare)) return { v4: bare, groups: [] };
   if (!isIPv6(bare)) return undefined;
   const groups = ipv6Groups(bare);

@@ -28,7 +28,8 @@ import { VerifiedTokens } from './tokens/verified-tokens.js';
 const REFRESH_GRACE_MS = 10_000;
 /** One core is left to everything else, and one thread of libuv's four to files and names. */
 const MAX_HASHING = 3;
-const MAX_QUEUED_HASHES = 128;
+/** All log-ins that may be under way, of known devices and of others, and room for who signs up or changes a password. */
+const MAX_QUEUED_HASHES = 228;
 
 export interface Composed {
   core: Core;

@@ -1,14 +1,18 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AttemptCounters } from '../../src/identity/logins/attempt-counters.js';
 import type { Database } from '../../src/platform/database/database.js';
+import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
 import { describeEachDatabase } from '../support/databases.js';
 import {
   type Answer,
+  bearer,
   emptyIdentity,
   MINUTE_MS,
   PASSWORD,
   startIdentity,
   type TestIdentity,
 } from '../support/identity.js';
+import { MailInbox, tokenIn } from '../support/mail-inbox.js';
 
 const EMAIL = 'ada@example.com';
 const outcome = ({ status, body }: Answer) => `${status} ${body.error?.code ?? 'ok'}`;
@@ -92,6 +96,47 @@ describeEachDatabase('attacks on log-in', (open) => {
     // Counted by the network now, with everybody else's there.
     await wrong(5);
     expect(outcome(await login(PASSWORD, { device }))).toBe('423 ACCOUNT_LOCKED');
+  });
+
+  it('[AT51] an owner whose address is locked from everywhere sets a new password, and gets in with it from the same browser', async () => {
+    const { accessToken } = await server.signUp(EMAIL);
+    const { device } = await login(PASSWORD);
+    for (let n = 0; n < 24; n += 1) await wrong(1, { ip: `203.0.113.${n}` });
+    const changed = await server.post(
+      '/users/me/password',
+      { currentPassword: PASSWORD, password: 'another good password' },
+      { ...bearer(accessToken), cookie: `${device?.name}=${device?.value}` },
+    );
+    expect(outcome(changed)).toBe('200 ok');
+    expect(outcome(await login('another good password', { device }))).toBe('423 ACCOUNT_LOCKED');
+    expect(outcome(await login('another good password', { device: changed.device }))).toBe('200 ok');
+  });
+
+  it('[AT51] a reset by mail opens the door again: to the browser that did it whatever strangers do next, and to others from its network', async () => {
+    const inbox = await MailInbox.start();
+    const mailing = await startIdentity(database, { mail: inbox.config });
+    try {
+      await server.signUp(EMAIL);
+      const lockFromEverywhere = async () => {
+        for (let n = 0; n < 24; n += 1) await wrong(1, { ip: `203.0.113.${n}` });
+      };
+      await wrong(5);
+      await lockFromEverywhere();
+      await mailing.post('/auth/password/forgot', { email: EMAIL });
+      const reset = await mailing.post(
+        '/auth/password/reset',
+        { token: tokenIn(await inbox.next()), password: 'another good password' },
+        { 'x-forwarded-for': '198.51.100.1' },
+      );
+      expect(outcome(reset)).toBe('200 ok');
+      expect(outcome(await login('another good password'))).toBe('200 ok');
+      await lockFromEverywhere();
+      expect(outcome(await login('another good password'))).toBe('423 ACCOUNT_LOCKED');
+      expect(outcome(await login('another good password', { device: reset.device }))).toBe('200 ok');
+    } finally {
+      await mailing.stop();
+      await inbox.stop();
+    }
   });
 
   it('[AT52] log-ins that end one another by the limit of logins count as no failures', async () => {
@@ -181,7 +226,7 @@ describeEachDatabase('attacks on log-in', (open) => {
       expect(JSON.stringify(locks)).not.toMatch(/ada@|198\.51\.100\.1/);
       expect(await server.metrics.text()).toContain('bongsu_lockouts_total{scope="pair"} 1');
       const stored = await database.query('select t::text as text from auth_counters t');
-      expect(JSON.stringify(stored)).not.toMatch(/ada|198/);
+      expect(JSON.stringify(stored)).not.toMatch(/ada@|198\.51/);
     });
 
     it('[USR1] a log-in that could not be looked at is no failure', async () => {
@@ -195,6 +240,25 @@ describeEachDatabase('attacks on log-in', (open) => {
       database.query = query;
       expect(outcomes).toEqual(all('500 INTERNAL_ERROR', 6));
       expect(outcome(await login(PASSWORD))).toBe('200 ok');
+    });
+
+    it('[USR1] a log-in that is open stays open when its attempt cannot be settled', async () => {
+      await server.signUp(EMAIL);
+      const { change } = AttemptCounters.prototype;
+      let calls = 0;
+      const failing = vi.spyOn(AttemptCounters.prototype, 'change').mockImplementation(function (
+        this: AttemptCounters,
+        what,
+      ) {
+        calls += 1;
+        return calls === 2 ? Promise.reject(new Error('away')) : change.call(this, what);
+      });
+      try {
+        expect(outcome(await login(PASSWORD))).toBe('200 ok');
+      } finally {
+        failing.mockRestore();
+      }
+      expect(server.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
     });
 
     it('[SEC3] [ID65] log-ins of one address are limited too, right or wrong; a known device has a limit of its own', async () => {
@@ -211,6 +275,82 @@ describeEachDatabase('attacks on log-in', (open) => {
         );
         expect(outcome(await login(PASSWORD, { ...from(6), device }))).toBe('200 ok');
       } finally {
+        await limited.stop();
+      }
+    });
+
+    it('[USR1] two accounts with twenty known browsers each keep nobody else out, nor all hashing to themselves', async () => {
+      const devices: { email: string; device: Answer['device'] }[] = [];
+      for (const email of ['eve@example.com', 'mallory@example.com']) {
+        await server.signUp(email);
+        for (let n = 0; n < 20; n += 1)
+          devices.push({ email, device: (await login(PASSWORD, { email })).device });
+      }
+      await server.signUp(EMAIL);
+      const { device } = await login(PASSWORD);
+      const flood = Array.from({ length: 5 }, () => devices.map((from) => login(PASSWORD, from))).flat();
+      const others = [
+        login(PASSWORD, { ip: '203.0.113.1', device }),
+        login(PASSWORD, { ip: '203.0.113.2', email: 'eve@example.com' }),
+      ];
+      expect((await Promise.all(others)).map(outcome)).toEqual(all('200 ok', 2));
+      const outcomes = (await Promise.all(flood)).map(outcome);
+      expect(outcomes.filter((one) => one === '200 ok')).toHaveLength(50);
+      expect(outcomes.filter((one) => one === '503 BUSY')).toHaveLength(150);
+    });
+
+    it('[USR1] [ID61] strangers who fill all places keep no known device out', async () => {
+      await server.signUp(EMAIL);
+      const { device } = await login(PASSWORD);
+      const strangers = Array.from({ length: 120 }, (_, n) =>
+        login('wrong password', { ip: `203.0.113.${n}`, email: `nobody-${n}@example.com` }),
+      );
+      expect(outcome(await login(PASSWORD, { device }))).toBe('200 ok');
+      const outcomes = (await Promise.all(strangers)).map(outcome);
+      expect(outcomes.filter((one) => one === '503 BUSY')).toHaveLength(20);
+    });
+
+    it('[SEC3] [ID65] what is no log-in at all is counted by its network, like a bad refresh and a bad second step', async () => {
+      const limited = await startIdentity(database, {}, { requestsPerMinute: 3 });
+      try {
+        const bad: [string, object][] = [
+          ['/auth/login', { email: 'a' }],
+          ['/auth/mfa/verify', {}],
+          ['/auth/refresh', { refreshToken: 7 }],
+          ['/auth/logout', { refreshToken: 7 }],
+        ];
+        for (const [n, [route, body]] of bad.entries()) {
+          const send = () => limited.post(route, body, { 'x-forwarded-for': `203.0.113.${n}` });
+          const outcomes: string[] = [];
+          for (let times = 0; times < 4; times += 1) outcomes.push(outcome(await send()));
+          expect([route, ...outcomes]).toEqual([route, ...all('400 VALIDATION_ERROR', 3), '429 RATE_LIMIT']);
+        }
+        const broken = () =>
+          limited.http.inject({
+            method: 'POST',
+            url: '/api/auth/login',
+            headers: { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.9' },
+            payload: '{',
+          });
+        for (let n = 0; n < 3; n += 1) expect((await broken()).statusCode).toBe(400);
+        expect((await broken()).statusCode).toBe(429);
+      } finally {
+        await limited.stop();
+      }
+    });
+
+    it('[SEC3] a network that used up its failures makes no more counters, whatever addresses it types', async () => {
+      const counted = new Set<string>();
+      const count = vi.spyOn(MemoryEphemeral.prototype, 'count');
+      const limited = await startIdentity(database, {}, { requestsPerMinute: 1000 });
+      try {
+        for (let n = 0; n < 70; n += 1)
+          await login('wrong password', { email: `nobody-${n}@example.com`, through: limited });
+        for (const [key] of count.mock.calls) if (key.startsWith('limit:login:')) counted.add(key);
+        // The one that finds the door closed is counted as well.
+        expect(counted.size).toBeLessThanOrEqual(51);
+      } finally {
+        count.mockRestore();
         await limited.stop();
       }
     });

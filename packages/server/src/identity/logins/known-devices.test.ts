@@ -21,15 +21,18 @@ describe('KnownDevices', () => {
     expect(build().read(cookie, 'eve@example.com')).toEqual([]);
   });
 
-  it('[USR1] a device stays the same over log-ins, and several people may share it', () => {
+  it('[USR1] a device stays the same over log-ins until the password is a new one, and several people may share it', () => {
     const [one, two] = [ada(), ada()];
     const devices = build();
     const first = devices.write(undefined, 'ada@example.com', one);
     const both = devices.write(first, 'eve@example.com', two);
-    const again = devices.write(both, 'ada@example.com', { ...one, passwordChangedAt: time });
+    const again = devices.write(both, 'ada@example.com', one);
     expect(devices.read(again, 'eve@example.com')).toMatchObject([two]);
-    expect(devices.read(again, 'ada@example.com')).toMatchObject([
-      { id: devices.read(first, 'ada@example.com')[0]?.id, passwordChangedAt: time },
+    expect(devices.read(again, 'ada@example.com')).toEqual(devices.read(first, 'ada@example.com'));
+    const changed = devices.write(again, 'ada@example.com', { ...one, passwordChangedAt: time });
+    expect(devices.read(changed, 'ada@example.com')).toMatchObject([{ passwordChangedAt: time }]);
+    expect(devices.read(changed, 'ada@example.com')).not.toMatchObject([
+      { id: devices.read(first, 'ada@example.com')[0]?.id },
     ]);
     let cookie: string | undefined;
     for (let n = 0; n < 9; n += 1) cookie = devices.write(cookie, `${n}@example.com`, ada());

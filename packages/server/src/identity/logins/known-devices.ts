@@ -57,7 +57,10 @@ export class KnownDevices {
 
   /** The cookie after a log-in: an entry for this person, and those of others who use this browser. */
   write(cookie: string | undefined, email: string, who: Omit<KnownDevice, 'id'>): string {
-    const before = this.read(cookie, email).find(({ userId }) => userId === who.userId);
+    // With a new password a new lane: what a thief of the cookie got wrong in the one before is theirs.
+    const before = this.read(cookie, email).find(
+      (one) => one.userId === who.userId && one.passwordChangedAt === who.passwordChangedAt,
+    );
     const body = Buffer.concat([
       Buffer.of(VERSION),
       timeBytes(this.#deps.now()),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   afterFailure,
+  afterForgiving,
   afterReserving,
   afterReturning,
   afterSuccess,
@@ -67,6 +68,30 @@ describe('lockout rules', () => {
     expect(judge('login-pair', counter, NOW)).toEqual({ kind: 'full' });
     expect(judge('login-pair', afterReturning('login-pair', counter, NOW), NOW)).toEqual({ kind: 'free' });
     expect(judge('login-pair', counter, NOW + 30_000)).toEqual({ kind: 'free' });
+  });
+
+  it('[USR1] places of a dead process are free after half a minute, however many come meanwhile', () => {
+    let counter = fresh;
+    for (let n = 0; n < 4; n += 1) counter = afterReserving('login-pair', counter, NOW);
+    for (let at = NOW; at < NOW + 30_000; at += 1000) {
+      expect(judge('login-pair', counter, at)).toEqual({ kind: 'free' });
+      counter = afterReturning('login-pair', afterReserving('login-pair', counter, at), at);
+    }
+    const after = NOW + 30_000;
+    for (let n = 0; n < 5; n += 1) {
+      expect(judge('login-pair', counter, after)).toEqual({ kind: 'free' });
+      counter = afterReserving('login-pair', counter, after);
+    }
+    expect(judge('login-pair', counter, after + 29_999)).toEqual({ kind: 'full' });
+  });
+
+  it('[USR1] what was got wrong is forgiven, and what is under way still counts', () => {
+    const counter = afterForgiving(
+      'login-pair',
+      afterReserving('login-pair', failing('login-pair', 5, NOW), NOW),
+      NOW,
+    );
+    expect(counter).toMatchObject({ failures: 0, lockedUntil: null, reserved: 1 });
   });
 
   it('[USR1] after a lock one attempt at a time is looked at', () => {

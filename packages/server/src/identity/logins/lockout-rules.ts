@@ -8,7 +8,10 @@ export interface Counter {
   lockedUntil: number | null;
   /** Attempts whose password is being looked at. */
   reserved: number;
-  /** When attempts that nobody settled count no longer: their process is dead. */
+  /**
+   * When attempts that nobody settled count no longer: their process is dead. Of the first since none was under way; those that came
+   * after it lapse with it, so for a moment more may be under way than should, but each of them counts when it has failed.
+   */
   reservedUntil: number;
 }
 
@@ -59,7 +62,9 @@ export function judge(scope: LockoutScope, counter: Counter, now: number): Judge
 
 export function afterReserving(scope: LockoutScope, counter: Counter, now: number): Counter {
   const { reserved, ...rest } = current(scope, counter, now);
-  return { ...rest, reserved: reserved + 1, reservedUntil: now + RESERVATION_MS };
+  // As long as the oldest counts: later ones must not keep the places of a dead process.
+  const reservedUntil = reserved === 0 ? now + RESERVATION_MS : rest.reservedUntil;
+  return { ...rest, reserved: reserved + 1, reservedUntil };
 }
 
 /** The attempt is over and counts for nothing. */
@@ -72,6 +77,11 @@ export function afterReturning(scope: LockoutScope, counter: Counter, now: numbe
 export function afterSuccess(scope: LockoutScope, counter: Counter, now: number): Counter {
   const returned = afterReturning(scope, counter, now);
   return scope === 'login-pair' ? { ...returned, failures: 0, lockedUntil: null } : returned;
+}
+
+/** All that was got wrong is forgotten; what is under way still counts. */
+export function afterForgiving(scope: LockoutScope, counter: Counter, now: number): Counter {
+  return { ...current(scope, counter, now), failures: 0, windowStart: now, lockedUntil: null };
 }
 
 /** `locks`: it is this failure that closed the door. */

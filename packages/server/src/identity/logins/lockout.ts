@@ -12,6 +12,7 @@ import { type CounterKey, deleteOldCounters } from '../store/auth-counters.js';
 import { AttemptCounters, type AttemptState } from './attempt-counters.js';
 import {
   afterFailure,
+  afterForgiving,
   afterReserving,
   afterReturning,
   afterSuccess,
@@ -41,11 +42,16 @@ export interface AttemptInput {
   origin: Origin;
   /** Answers the lane of its own that the caller may prove to have, such as a known device. Without one the lane is the IP address. */
   lane?: (() => Promise<string | undefined>) | undefined;
+  /** Called once there is a place for it; what it throws refuses it. */
+  count?: ((lane: Lane) => Promise<void>) | undefined;
 }
+
+/** `known`: one of the caller's own. `address`: the IP address. */
+export type Lane = 'known' | 'address';
 
 /** One guess at a password, counted as a failure until it is settled; settle it once. */
 export interface Attempt {
-  /** The password was right. */
+  /** The password was right. Never throws: the log-in is open, and stays so. */
   succeeded(): Promise<void>;
   /** @param userId whom it concerns, where that is known */
   failed(userId?: string): Promise<void>;
@@ -65,6 +71,8 @@ const MAX_CLOSED = 10_000;
 export class Lockout {
   readonly #deps: LockoutDeps;
   readonly #gate: LoginGate;
+  /** For lanes of their own, apart: no flood of strangers fills it, and one of known devices leaves the other gate open. */
+  readonly #knownGate: LoginGate;
   readonly #counters: AttemptCounters;
   /** IP addresses that used up their failures, and until when: a flood of theirs costs no SQL. */
   readonly #closed = new LRUCache<string, number>({ max: MAX_CLOSED });
@@ -72,6 +80,7 @@ export class Lockout {
   constructor(deps: LockoutDeps) {
     this.#deps = deps;
     this.#gate = new LoginGate(deps);
+    this.#knownGate = new LoginGate(deps);
     this.#counters = new AttemptCounters(deps);
   }
 
@@ -79,24 +88,40 @@ export class Lockout {
    * Counts an attempt before its password is looked at, so that many at once are no way around a limit.
    * @throws ACCOUNT_LOCKED, RATE_LIMIT, BUSY, each with retryAfterMs
    */
-  async reserve({ subject, origin, lane }: AttemptInput): Promise<Attempt> {
+  async reserve({ subject, origin, lane, count }: AttemptInput): Promise<Attempt> {
     const address = addressKey(origin.address);
     const places: (() => void)[] = [];
     const leave = () => {
       for (const place of places.splice(0)) place();
     };
     try {
-      if (!lane) places.push(this.#enter(address));
+      if (lane) places.push(this.#knownGate.enter(address));
       const own = await lane?.();
-      if (lane && own === undefined) places.push(this.#enter(address));
+      if (own === undefined) {
+        leave();
+        places.push(this.#enter(address));
+      }
       const keys = this.#keysOf(subject, address, own);
-      places.push(await this.#gate.turn(`${subject}|${own ?? address}`));
+      // The known lanes of one address take turns together: it has as many as its owner ever had browsers.
+      const turn =
+        own === undefined ? this.#gate.turn(`${subject}|${address}`) : this.#knownGate.turn(subject);
+      places.push(await turn);
+      await count?.(own === undefined ? 'address' : 'known');
       await this.#reserve(keys, address);
       return this.#attempt(keys, origin, leave);
     } catch (error) {
       leave();
       throw error;
     }
+  }
+
+  /** The owner of the address has shown that it is theirs: it is closed no longer, and neither is their network to it. Never throws. */
+  async forgive(subject: string, origin: Origin): Promise<void> {
+    const keys = this.#keysOf(subject, addressKey(origin.address), undefined);
+    const ofAddress = keys.filter(({ scope }) => scope !== 'login-ip');
+    await this.#settle(ofAddress, afterForgiving).catch((err: unknown) =>
+      this.#deps.log.warn({ err }, 'failed log-ins before a reset could not be forgiven'),
+    );
   }
 
   async prune(): Promise<void> {
@@ -153,14 +178,12 @@ export class Lockout {
 
   #attempt(keys: readonly CounterKey[], origin: Origin, leave: () => void): Attempt {
     const { log } = this.#deps;
+    // It lapses by itself then.
+    const lapse = (err: unknown) => log.warn({ err }, 'a reserved log-in could not be given back');
     return {
-      succeeded: () => this.#settle(keys, afterSuccess).finally(leave),
+      succeeded: () => this.#settle(keys, afterSuccess).catch(lapse).finally(leave),
       failed: (userId) => this.#fail(keys, origin, userId).finally(leave),
-      abandoned: () =>
-        this.#settle(keys, afterReturning)
-          // It lapses by itself then.
-          .catch((err: unknown) => log.warn({ err }, 'a reserved log-in could not be given back'))
-          .finally(leave),
+      abandoned: () => this.#settle(keys, afterReturning).catch(lapse).finally(leave),
     };
   }
 

@@ -10,7 +10,7 @@ import {
   replacePasswordHash,
 } from '../store/users.js';
 import type { KnownDevice } from './known-devices.js';
-import type { Attempt } from './lockout.js';
+import type { Attempt, Lane } from './lockout.js';
 import { loginTransaction } from './login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
 
@@ -21,6 +21,8 @@ export interface LoginInput {
   rememberMe: boolean;
   /** What the browser's cookie says of this address. */
   devices: readonly KnownDevice[];
+  /** Called once there is a place for the attempt; what it throws refuses it. */
+  count?(lane: Lane): Promise<void>;
 }
 
 /**
@@ -64,10 +66,10 @@ export function normalise(typed: string): string {
   return parsed.success ? parsed.data : typed;
 }
 
-async function reserve(core: Core, { email, devices }: LoginInput, origin: Origin): Promise<Attempt> {
+async function reserve(core: Core, { email, devices, count }: LoginInput, origin: Origin): Promise<Attempt> {
   const lane = devices.length === 0 ? undefined : () => knownDevice(core, email, devices);
   try {
-    return await core.lockout.reserve({ subject: email, origin, lane });
+    return await core.lockout.reserve({ subject: email, origin, lane, count });
   } catch (error) {
     if (error instanceof BongsuError) core.metrics.login(error.code === 'BUSY' ? 'busy' : 'locked');
     throw error;

@@ -83,6 +83,10 @@ describeEachDatabase('step-up', (open) => {
     const refused = await prove(accessToken);
     expect(outcome(refused)).toBe('429 RATE_LIMIT');
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    const audits = await database.query<{ reason: string }>(
+      `select event ->> 'reason' as reason from audit_outbox where event ->> 'action' = 'authn_step_up_fail' order by seq`,
+    );
+    expect(audits.map(({ reason }) => reason).slice(4)).toEqual(['password', 'limit']);
   });
 
   describe('with a second factor on', () => {
@@ -138,6 +142,10 @@ describeEachDatabase('step-up', (open) => {
         for (let n = 0; n < 5; n += 1) await verify(server, id, person.wrong());
       }
       for (let n = 0; n < 6; n += 1) expect(await proveBy(person.code())).toBe('423 ACCOUNT_LOCKED');
+      const audits = await database.query(
+        `select 1 from audit_outbox where event ->> 'action' = 'authn_step_up_fail' and event ->> 'reason' = 'locked'`,
+      );
+      expect(audits).toHaveLength(6);
       expect(await endOthers(token())).toBe('403 STEP_UP_REQUIRED');
       server.time.advance(15 * MINUTE_MS);
       const { body } = await server.post('/auth/refresh', { refreshToken: person.login.refreshToken });

@@ -66,27 +66,35 @@ async function checkProofs(
 ): Promise<Proven> {
   const key = `user:${principal.userId}`;
   const { allowed, retryAfterMs, resetMs } = await core.limiter.checkLimit(SCOPE, key, GUESSES);
-  if (!allowed) throw new RateLimitError(retryAfterMs ?? resetMs);
+  if (!allowed) {
+    await recordFailure(core, principal, origin, 'limit');
+    throw new RateLimitError(retryAfterMs ?? resetMs);
+  }
   const giveBack = () => core.limiter.refund(SCOPE, key, GUESSES);
   const proven = await guess(core, principal, input, origin).catch(async (error: unknown) => {
     await giveBack();
     throw error;
   });
   if (proven instanceof WrongGuess) {
-    const event = ownEvent('authn_step_up_fail', principal, origin);
-    await core.recordAudit(core.database, { ...event, outcome: 'failure', reason: proven.what });
+    await recordFailure(core, principal, origin, proven.what);
     throw new AuthenticationError();
   }
   await giveBack();
   return proven;
 }
 
+function recordFailure(core: Core, principal: UserPrincipal, origin: Origin, reason: string): Promise<void> {
+  const event = ownEvent('authn_step_up_fail', principal, origin);
+  return core.recordAudit(core.database, { ...event, outcome: 'failure', reason });
+}
+
 async function guess(
   core: Core,
-  { userId }: UserPrincipal,
+  principal: UserPrincipal,
   { password, code }: StepUpInput,
-  _origin: Origin,
+  origin: Origin,
 ): Promise<Proven | WrongGuess> {
+  const { userId } = principal;
   const found = await findProofs(core.database, userId);
   const isRight = await core.passwords.verify(password, found?.passwordHash);
   if (!found?.passwordHash || !isRight) return new WrongGuess('password');
@@ -95,7 +103,10 @@ async function guess(
   if (code === undefined) throw new AuthenticationError('MFA_REQUIRED');
   const factor = await core.mfa.checkSecondFactor(userId, code);
   if (!isRefusal(factor)) return { passwordHash, proof: PROOFS[factor] };
-  if (factor.refused === 'locked') throw refusalError(factor);
+  if (factor.refused === 'locked') {
+    await recordFailure(core, principal, origin, 'locked');
+    throw refusalError(factor);
+  }
   return new WrongGuess('code');
 }
 

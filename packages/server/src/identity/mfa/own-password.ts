@@ -18,7 +18,8 @@ export async function assertOwnPassword(
 ): Promise<string> {
   const { userId: id } = principal;
   const passwordHash = await findPasswordHash(core.database, id);
-  if ((await isOwnPassword(core, { id, passwordHash }, password)) && passwordHash) return passwordHash;
+  const isRight = await isOwnPassword(core, { id, passwordHash }, password, { principal, origin });
+  if (isRight && passwordHash) return passwordHash;
   const event = { ...ownEvent('authn_password_fail', principal, origin), outcome: 'failure' } as const;
   await core.recordAudit(core.database, { ...event, reason: 'credentials' });
   throw new AuthenticationError();

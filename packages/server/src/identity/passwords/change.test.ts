@@ -1,3 +1,4 @@
+import { BongsuError } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
@@ -10,6 +11,7 @@ import {
 import { MailInbox } from '../../../test/support/mail-inbox.js';
 import type { Database } from '../../platform/database/database.js';
 import type { Revoked } from '../index.js';
+import { Passwords } from './passwords.js';
 
 // Password hashing is slow on purpose, and a machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -84,6 +86,15 @@ describeEachDatabase('change of a password', (open) => {
     expect(faults(answer)).toEqual([{ path: 'password', message: expect.any(String) }]);
   });
 
+  it('[SEC3] a guess that nobody could look at is no guess', async () => {
+    const { accessToken } = await server.signUp();
+    const busy = new BongsuError('BUSY', { retryAfterMs: 1 });
+    const verify = vi.spyOn(Passwords.prototype, 'verify').mockRejectedValue(busy);
+    for (let n = 0; n < 12; n += 1) expect((await change(accessToken)).status).toBe(503);
+    verify.mockRestore();
+    expect((await change(accessToken)).status).toBe(200);
+  });
+
   it('[SEC3] of thirty guesses at once ten are looked at, and right ones are not counted', async () => {
     const { user, accessToken } = await server.signUp();
     const guesses = await Promise.all(
@@ -93,6 +104,10 @@ describeEachDatabase('change of a password', (open) => {
     expect(codes.filter((code) => code === 'VALIDATION_ERROR')).toHaveLength(10);
     expect(codes.filter((code) => code === 'RATE_LIMIT')).toHaveLength(20);
     expect((await change(accessToken)).body.error.retryAfterMs).toBeGreaterThan(0);
+    const audits = await database.query(
+      `select 1 from audit_outbox where event ->> 'action' = 'authn_password_fail' and event ->> 'reason' = 'limit'`,
+    );
+    expect(audits).toHaveLength(21);
     server.time.advance(15 * 60_000);
     const renewed = await login(user.email, PASSWORD);
     for (let n = 0; n < 12; n += 1) {

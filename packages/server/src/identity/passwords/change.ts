@@ -15,6 +15,13 @@ import { lockCredentials } from '../store/users.js';
 import { assertAcceptablePassword, type PasswordContext } from './acceptable.js';
 import { isOwnPassword } from './own-password.js';
 
+/** Whose password is a new one, and since when: what a browser is remembered by. */
+export interface ChangedPassword {
+  userId: string;
+  email: string;
+  passwordChangedAt: number;
+}
+
 export interface PasswordChange {
   currentPassword: string;
   password: string;
@@ -30,34 +37,35 @@ export async function changePassword(
   principal: UserPrincipal,
   { currentPassword, password }: PasswordChange,
   origin: Origin,
-): Promise<void> {
+): Promise<ChangedPassword> {
   const owner = await findPasswordOwner(core.database, principal.userId);
   if (!owner) throw new AuthenticationError('TOKEN_REVOKED');
   assertAcceptablePassword(password, contextOf(core, owner));
-  if (!(await isOwnPassword(core, owner, currentPassword))) return refuse(core, principal, origin);
+  if (!(await isOwnPassword(core, owner, currentPassword, { principal, origin })))
+    return refuse(core, principal, origin);
   if (password.normalize('NFKC') === currentPassword.normalize('NFKC')) {
     throw new ValidationError([{ path: 'password', message: 'must be another one than before' }]);
   }
   const passwordHash = await core.passwords.hash(password);
   const changed = await loginTransaction(core, async (tx) => {
-    // False when another change was first: the password that was checked is not the present one any more.
-    if (!(await lockCredentials(tx, owner.id, owner.passwordHash ?? ''))) return false;
+    // Undefined when another change was first: the password that was checked is not the present one any more.
+    if (!(await lockCredentials(tx, owner.id, owner.passwordHash ?? ''))) return undefined;
     await core.recordAudit(tx, ownEvent('authn_password_change', principal, origin));
-    await replacePassword(core, tx, owner.id, passwordHash, principal.sessionId);
-    return true;
+    return replacePassword(core, tx, owner.id, passwordHash, principal.sessionId);
   });
-  if (!changed) return refuse(core, principal, origin);
+  if (changed === undefined) return refuse(core, principal, origin);
   core.notices.send('password-changed', owner.id);
+  return { userId: owner.id, email: core.people().addressOf(owner), passwordChangedAt: changed };
 }
 
-/** What every new password brings with it, in the transaction that holds the user's row. */
+/** What every new password brings with it, in the transaction that holds the user's row. Answers since when it is. */
 export async function replacePassword(
   core: Core,
   tx: LoginTransaction,
   userId: string,
   passwordHash: string,
   keptSession?: string,
-): Promise<void> {
+): Promise<number> {
   const at = core.now();
   await setPassword(tx, userId, passwordHash, at);
   await voidResetTokens(tx, userId, at);
@@ -66,6 +74,7 @@ export async function replacePassword(
     reason: 'password',
     ...(keptSession === undefined ? {} : { except: keptSession }),
   });
+  return at;
 }
 
 export function contextOf(core: Core, owner: PasswordOwner): PasswordContext {

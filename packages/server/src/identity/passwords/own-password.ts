@@ -1,5 +1,7 @@
 import { RateLimitError } from '@bongsu/protocol';
+import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
+import { ownEvent } from '../logins/sign-in.js';
 import { type AttemptLimit, countAttempt, refundAttempt } from '../store/attempts.js';
 import type { PasswordOwner } from '../store/passwords.js';
 
@@ -14,10 +16,15 @@ export async function isOwnPassword(
   core: Core,
   { id, passwordHash }: Pick<PasswordOwner, 'id' | 'passwordHash'>,
   guess: string,
+  { principal, origin }: { principal: UserPrincipal; origin: Origin },
 ): Promise<boolean> {
   const key = core.hashes().hash('lockout', `${GUESSES.scope}/${id}`);
   const waitMs = await countAttempt(core.database, GUESSES, key, core.now());
-  if (waitMs !== undefined) throw new RateLimitError(waitMs);
+  if (waitMs !== undefined) {
+    const event = ownEvent('authn_password_fail', principal, origin);
+    await core.recordAudit(core.database, { ...event, outcome: 'failure', reason: 'limit' });
+    throw new RateLimitError(waitMs);
+  }
   const giveBack = () => refundAttempt(core.database, GUESSES.scope, key);
   const isRight = await core.passwords.verify(guess, passwordHash).catch(async (error: unknown) => {
     await giveBack();

@@ -12,7 +12,7 @@ import {
   useResetToken,
 } from '../store/passwords.js';
 import { assertAcceptablePassword } from './acceptable.js';
-import { contextOf, replacePassword } from './change.js';
+import { type ChangedPassword, contextOf, replacePassword } from './change.js';
 
 /**
  * A new password, by somebody who reads the mail of the address. Ends all logins and opens none: logging in asks for the second
@@ -23,7 +23,7 @@ export async function resetPassword(
   core: Core,
   { token, password }: { token: string; password: string },
   origin: Origin,
-): Promise<void> {
+): Promise<ChangedPassword> {
   const hash = hashMailToken(token);
   const owner = await findResetOwner(core.database, hash, core.now());
   if (!owner) return refuse(core, origin);
@@ -31,15 +31,18 @@ export async function resetPassword(
   const passwordHash = await core.passwords.hash(password);
   const reset = await loginTransaction(core, async (tx) => {
     const locked = await lockPasswordOwner(tx, owner.id);
-    if (!locked || !(await useResetToken(tx, hash, core.now()))) return false;
+    if (!locked || !(await useResetToken(tx, hash, core.now()))) return undefined;
     if (locked.emailVerifiedAt === null) await revokePlantedKeys(core, tx, owner.id);
     await markEmailVerified(tx, owner.id, core.now());
     await core.recordAudit(tx, ownEvent('authn_password_reset', { userId: owner.id }, origin));
-    await replacePassword(core, tx, owner.id, passwordHash);
-    return true;
+    return replacePassword(core, tx, owner.id, passwordHash);
   });
-  if (!reset) return refuse(core, origin, owner.id);
+  if (reset === undefined) return refuse(core, origin, owner.id);
   core.notices.send('password-reset', owner.id);
+  const email = core.people().addressOf(owner);
+  // What strangers, or the owner who forgot it, got wrong was about a password that is no more.
+  await core.lockout.forgive(email, origin);
+  return { userId: owner.id, email, passwordChangedAt: reset };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Core } from '../core.js';
 import { onlyCookie, refreshCookie } from '../logins/cookie-mode.js';
 import { deviceCookie } from '../logins/known-devices.js';
 import type { IssuedLogin, SignedInLogin } from '../logins/sign-in.js';
+import type { ChangedPassword } from '../passwords/change.js';
 
 /** What decides whether a request in cookie mode is meant by its user. */
 export function csrfOptions(core: Core): CsrfOptions {
@@ -45,7 +46,8 @@ export function presentedToken(
 
 export function signedIn(core: Core, request: FastifyRequest, reply: FastifyReply, result: SignedInLogin) {
   const body = { user: result.user, ...issued(core, request, reply, result) };
-  rememberDevice(core, request, reply, result);
+  const { user, passwordChangedAt } = result;
+  rememberDevice(core, request, reply, { userId: user.userId, email: user.email, passwordChangedAt });
   return body;
 }
 
@@ -81,14 +83,13 @@ export function deviceCookieOf(core: Core, request: FastifyRequest): string | un
 }
 
 /** In and outside of cookie mode: it lets nobody in, it only keeps a lane at log-in open. */
-function rememberDevice(
+export function rememberDevice(
   core: Core,
   request: FastifyRequest,
   reply: FastifyReply,
-  { user, passwordChangedAt }: SignedInLogin,
+  { userId, email, passwordChangedAt }: ChangedPassword,
 ): void {
   const { name, options } = deviceCookie(request.protocol === 'https', core.config.production);
-  const { userId, email } = user;
   const value = core.devices.write(deviceCookieOf(core, request), email, { userId, passwordChangedAt });
   reply.setCookie(name, value, options);
 }

@@ -3,7 +3,6 @@ import {
   ConfirmTotpSchema,
   DoneSchema,
   MfaStateSchema,
-  RateLimitError,
   RecoveryCodesSchema,
   RemoveTotpSchema,
   SignedInSchema,
@@ -12,13 +11,12 @@ import {
 } from '@bongsu/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { addressKey } from '../../guards/address.js';
-import { rateLimitHeaders } from '../../guards/limit.js';
 import type { Core } from '../core.js';
 import { hashChallengeId, isGenuineChallengeId } from '../mfa/challenge-ids.js';
 import { beginTotp, confirmTotp, mfaState, removeTotp, renewRecoveryCodes } from '../mfa/enrolment.js';
 import { verifyMfa } from '../mfa/verify.js';
 import { signedIn } from './cookies.js';
+import { countByAddress, countsInHandler, holdTo } from './counting.js';
 import { describe, personOf, refusals } from './describe.js';
 
 const TOKEN_CODES = ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'];
@@ -62,7 +60,7 @@ function verifyRoute(app: FastifyInstance, core: Core): void {
     '/auth/mfa/verify',
     {
       // Counted below, by challenge: an office behind one address signs in at one time of the day.
-      config: { right: 'public', limit: 'none' },
+      ...countsInHandler(core),
       schema: describe('Sign in: the second step', codes, {
         body: VerifyMfaSchema,
         response: { 200: SignedInSchema, ...refusals(400, 401, 403, 423, 429) },
@@ -129,12 +127,7 @@ async function countVerify(
   reply: FastifyReply,
   challengeId: string,
 ): Promise<void> {
-  const result = isGenuineChallengeId(core.hashes(), challengeId)
-    ? await core.limiter.checkLimit(
-        'second-factor',
-        `challenge:${Buffer.from(hashChallengeId(challengeId)).toString('base64url')}`,
-      )
-    : await core.limiter.checkLimit('general', `ip:${addressKey(request.ip)}`);
-  reply.headers(rateLimitHeaders(result));
-  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
+  if (!isGenuineChallengeId(core.hashes(), challengeId)) return countByAddress(core, request, reply);
+  const key = `challenge:${Buffer.from(hashChallengeId(challengeId)).toString('base64url')}`;
+  holdTo(await core.limiter.checkLimit('second-factor', key), reply);
 }

@@ -15,6 +15,7 @@ import type { Core } from '../core.js';
 import { changePassword } from '../passwords/change.js';
 import { forgotPassword } from '../passwords/forgot.js';
 import { resetPassword } from '../passwords/reset.js';
+import { rememberDevice } from './cookies.js';
 import { describe, open, personOf, refusals } from './describe.js';
 
 const done = { success: true } as const;
@@ -48,8 +49,9 @@ function changeRoute(app: FastifyInstance, core: Core): void {
         },
       ),
     },
-    async (request) => {
-      await changePassword(core, personOf(request), request.body, request.origin);
+    async (request, reply) => {
+      const changed = await changePassword(core, personOf(request), request.body, request.origin);
+      rememberDevice(core, request, reply, changed);
       return done;
     },
   );
@@ -92,8 +94,10 @@ function mailRoutes(app: FastifyInstance, core: Core): void {
         { body: ResetPasswordSchema, response: { 200: DoneSchema, ...refusals(400, 401, 503) } },
       ),
     },
-    async (request) => {
-      await resetPassword(core, request.body, request.origin);
+    async (request, reply) => {
+      const changed = await resetPassword(core, request.body, request.origin);
+      // Who reads the owner's mail is let in by the new password, whatever strangers get wrong meanwhile.
+      rememberDevice(core, request, reply, changed);
       return done;
     },
   );

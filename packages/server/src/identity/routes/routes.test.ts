@@ -151,6 +151,28 @@ describeEachDatabase('cookie mode', (open) => {
     expect(outcome(await server.post('/auth/refresh', { refreshToken }))).toBe('200 ok');
   });
 
+  it('[SEC3] log-outs are counted by login, so that an office can go home at once; what shows no login by its address', async () => {
+    const limited = await startIdentity(database, {}, { requestsPerMinute: 3 });
+    try {
+      const logins = await Promise.all(Array.from({ length: 6 }, () => server.signUp()));
+      for (const [n, { refreshToken, accessToken }] of logins.entries()) {
+        const out =
+          n % 2 === 0
+            ? await limited.post('/auth/logout', { refreshToken })
+            : await limited.post('/auth/logout', undefined, { authorization: `Bearer ${accessToken}` });
+        expect(outcome(out)).toBe('200 ok');
+      }
+      const again = async () =>
+        outcome(await limited.post('/auth/logout', { refreshToken: logins[0]?.refreshToken }));
+      expect([await again(), await again(), await again()]).toEqual(['200 ok', '200 ok', '429 RATE_LIMIT']);
+      const junk = async () => outcome(await limited.post('/auth/logout', { refreshToken: 'junk' }));
+      for (let n = 0; n < 3; n += 1) expect(await junk()).toBe('401 AUTH_ERROR');
+      expect(await junk()).toBe('429 RATE_LIMIT');
+    } finally {
+      await limited.stop();
+    }
+  });
+
   it('[TOK3] logout clears the cookie and ends the login, and is no fault without one', async () => {
     const first = await signIn();
     const cookie = cookieOf(first);

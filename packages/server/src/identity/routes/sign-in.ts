@@ -1,7 +1,6 @@
 import {
   LoginAnswerSchema,
   LoginSchema,
-  RateLimitError,
   SetupSchema,
   SignedInSchema,
   SignupSchema,
@@ -10,13 +9,13 @@ import {
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { rateLimitHeaders } from '../../guards/limit.js';
 import { isSetupNeeded, setup } from '../accounts/setup.js';
 import { signup } from '../accounts/signup.js';
 import type { Core } from '../core.js';
-import type { KnownDevice } from '../logins/known-devices.js';
+import type { Lane } from '../logins/lockout.js';
 import { login, normalise } from '../logins/login.js';
 import { deviceCookieOf, signedIn } from './cookies.js';
+import { countsInHandler, holdTo } from './counting.js';
 import { describe, open, refusals } from './describe.js';
 
 const SetupStateSchema = z.object({ needed: z.boolean() });
@@ -52,7 +51,7 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
     '/auth/login',
     {
       // Counted below by address typed, and by failures: an office that comes to work is one IP address.
-      config: { right: 'public', limit: 'none' },
+      ...countsInHandler(core),
       schema: describe(
         'Sign in',
         ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'ACCOUNT_LOCKED', 'RATE_LIMIT', 'BUSY'],
@@ -65,8 +64,8 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
     async (request, reply) => {
       const email = normalise(request.body.email);
       const devices = core.devices.read(deviceCookieOf(core, request), email);
-      await countLogin(core, reply, email, devices);
-      const input = { ...request.body, email, devices };
+      const count = (lane: Lane) => countLogin(core, reply, email, lane);
+      const input = { ...request.body, email, devices, count };
       const result = await login(core, input, request.origin);
       if (!('mfaRequired' in result)) return signedIn(core, request, reply, result);
       reply.header('cache-control', 'no-store');
@@ -106,19 +105,10 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
 
 /**
  * So many log-ins a minute of one address, right or wrong: whoever knows a password must not be able to keep the server hashing. Browsers
- * known to the address have a count of their own, which strangers cannot use up. @throws RATE_LIMIT
+ * known to the address have a count of their own, which strangers cannot use up. Counted once there is a place for the attempt: a
+ * counter for each address that somebody may type would push those of others out. @throws RATE_LIMIT
  */
-async function countLogin(
-  core: Core,
-  reply: FastifyReply,
-  email: string,
-  devices: readonly KnownDevice[],
-): Promise<void> {
+async function countLogin(core: Core, reply: FastifyReply, email: string, lane: Lane): Promise<void> {
   const hash = Buffer.from(core.hashes().hash('lockout', email)).toString('base64url');
-  const result = await core.limiter.checkLimit(
-    'login',
-    `${devices.length > 0 ? 'known' : 'address'}:${hash}`,
-  );
-  reply.headers(rateLimitHeaders(result));
-  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
+  holdTo(await core.limiter.checkLimit('login', `${lane}:${hash}`), reply);
 }

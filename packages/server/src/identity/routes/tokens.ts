@@ -2,22 +2,20 @@ import {
   AuthenticationError,
   BongsuError,
   CsrfTokenSchema,
-  RateLimitError,
   RefreshSchema,
   TokenPairSchema,
 } from '@bongsu/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { addressKey } from '../../guards/address.js';
 import { hasCsrfToken, isCookieMode } from '../../guards/csrf.js';
-import { rateLimitHeaders } from '../../guards/limit.js';
 import type { Core } from '../core.js';
 import { isLiving, issueCsrfToken } from '../logins/csrf.js';
 import { logout } from '../logins/logout.js';
 import { refresh } from '../logins/refresh.js';
 import type { IssuedLogin } from '../logins/sign-in.js';
 import { clearCookie, csrfOptions, issued, loginNamedBy, loginOfCookie, presentedToken } from './cookies.js';
+import { countByLogin, countsInHandler } from './counting.js';
 import { describe, open, refusals } from './describe.js';
 
 const LoggedOutSchema = z.object({ success: z.literal(true) });
@@ -36,7 +34,7 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
     '/auth/refresh',
     {
       // Counted below, by login: a hundred screens behind one address may all come back at once.
-      config: { right: 'public', limit: 'none' },
+      ...countsInHandler(core),
       schema: describe('Rotate the refresh token and get a new access token', codes, {
         body: RefreshSchema,
         response: { 200: TokenPairSchema, ...refusals(400, 401, 403, 429) },
@@ -44,7 +42,8 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
     },
     async (request, reply) => {
       const token = presentedToken(core, request, request.body?.refreshToken);
-      await countRefresh(core, request, reply, token);
+      const login = token === undefined ? undefined : loginNamedBy(core, token);
+      await countByLogin(core, request, reply, { scope: 'refresh', login });
       if (token === undefined) throw new AuthenticationError();
       return issued(core, request, reply, await refreshOrClear(core, request, reply, token));
     },
@@ -52,14 +51,17 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
   typed.post(
     '/auth/logout',
     {
-      config: open,
+      // Counted below, by login: an office behind one address goes home at one time of the day.
+      ...countsInHandler(core),
       schema: describe('End this login, its tokens and its sockets', codes, {
         body: RefreshSchema,
-        response: { 200: LoggedOutSchema, ...refusals(400, 401, 403) },
+        response: { 200: LoggedOutSchema, ...refusals(400, 401, 403, 429) },
       }),
     },
     async (request, reply) => {
       const token = presentedToken(core, request, request.body?.refreshToken);
+      const login = await loginShown(core, request, token);
+      await countByLogin(core, request, reply, { scope: 'logout', login });
       const sessionId = await loginToEnd(core, request, token);
       if (isCookieMode(request)) clearCookie(core, request, reply);
       if (sessionId !== undefined) await logout(core, sessionId, request.origin);
@@ -78,20 +80,14 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
   );
 }
 
-/** A genuine token by the login it names, anything else by its address. @throws RATE_LIMIT */
-async function countRefresh(
+/** Whose login a log-out is about, by whatever genuine comes with it. */
+async function loginShown(
   core: Core,
   request: FastifyRequest,
-  reply: FastifyReply,
   token: string | undefined,
-): Promise<void> {
-  const login = token === undefined ? undefined : loginNamedBy(core, token);
-  const result =
-    login === undefined
-      ? await core.limiter.checkLimit('general', `ip:${addressKey(request.ip)}`)
-      : await core.limiter.checkLimit('refresh', `login:${login}`);
-  reply.headers(rateLimitHeaders(result));
-  if (!result.allowed) throw new RateLimitError(result.retryAfterMs ?? result.resetMs);
+): Promise<string | undefined> {
+  if (token !== undefined) return loginNamedBy(core, token);
+  return loginOfBearer(core, request).catch(() => undefined);
 }
 
 /** By refresh token, else by access token; a browser whose cookie is gone or spoilt is signed out already. */

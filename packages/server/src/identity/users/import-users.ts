@@ -2,6 +2,7 @@ import { EmailSchema, type Fault, RoleSchema, UsernameSchema } from '@bongsu/pro
 import { z } from 'zod';
 import { isDatabaseFault } from '../../platform/database/database.js';
 import { createAccount } from '../accounts/accounts.js';
+import { ARGON2_COST } from '../passwords/passwords.js';
 import { markEmailVerified } from '../store/managed-users.js';
 import { findCredentials } from '../store/users.js';
 import { BY_COMMAND, type UsersCore } from './core.js';
@@ -11,6 +12,9 @@ const BCRYPT = /^\$2[aby]\$1[0-4]\$[./A-Za-z0-9]{53}$/;
 const ARGON2ID =
   /^\$argon2id\$v=19\$m=([1-9]\d{3,5}),t=([1-9]\d?),p=([1-9]\d?)\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$/;
 const MOST_MEMORY_KIB = 262_144;
+/** While one such hash is left, every wrong password costs its work too: not more than eight of today's. */
+const MOST_WORK_KIB = 8 * ARGON2_COST.memoryCost * ARGON2_COST.timeCost;
+const MOST_LANES = 4;
 
 /** One person of another application, with the hash of their password there. */
 const ImportedUserSchema = z.object({
@@ -21,7 +25,7 @@ const ImportedUserSchema = z.object({
     .max(400)
     .refine(
       isAcceptedHash,
-      'must be a bcrypt hash ($2a$, $2b$ or $2y$) of cost 10 to 14, or an argon2id hash of at most 256 MiB',
+      'must be a bcrypt hash ($2a$, $2b$ or $2y$) of cost 10 to 14, or an argon2id hash of at most 256 MiB, 4 lanes, and memory times passes of at most 304 MiB',
     ),
   role: RoleSchema.default('user'),
   emailVerified: z.boolean().default(false),
@@ -77,8 +81,9 @@ async function importOne(
 
 function isAcceptedHash(hash: string): boolean {
   if (BCRYPT.test(hash)) return true;
-  const [, memoryKib] = ARGON2ID.exec(hash) ?? [];
-  return memoryKib !== undefined && Number(memoryKib) <= MOST_MEMORY_KIB;
+  const [, memoryKib, passes, lanes] = ARGON2ID.exec(hash)?.map(Number) ?? [];
+  if (memoryKib === undefined || passes === undefined || lanes === undefined) return false;
+  return memoryKib <= MOST_MEMORY_KIB && memoryKib * passes <= MOST_WORK_KIB && lanes <= MOST_LANES;
 }
 
 function faultsOf(error: z.ZodError): Fault[] {

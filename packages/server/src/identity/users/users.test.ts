@@ -194,6 +194,32 @@ describeEachDatabase('users for administrators', (open) => {
     expect(row).toEqual({ verified: true });
   });
 
+  it('[USR1] import takes no argon2id hash whose cost would stop log-in for everybody', async () => {
+    const hash = (cost: string) => `$argon2id$v=19$${cost}$${'c29tZXNhbHQ'}$${'a'.repeat(43)}`;
+    const outcomes = await server.identity.users.import(
+      ['m=262144,t=1,p=4', 'm=19456,t=16,p=1', 'm=262144,t=2,p=1', 'm=19456,t=17,p=1', 'm=19456,t=2,p=5'].map(
+        (cost, n) => entry({ email: `argon2-${n}@example.com`, passwordHash: hash(cost) }),
+      ),
+    );
+    expect(outcomes.map((one) => one.outcome)).toEqual([
+      'imported',
+      'imported',
+      'refused',
+      'refused',
+      'refused',
+    ]);
+    expect(outcomes[2]).toEqual({
+      outcome: 'refused',
+      faults: [
+        {
+          path: 'passwordHash',
+          message:
+            'must be a bcrypt hash ($2a$, $2b$ or $2y$) of cost 10 to 14, or an argon2id hash of at most 256 MiB, 4 lanes, and memory times passes of at most 304 MiB',
+        },
+      ],
+    });
+  });
+
   it('[USR1] import leaves who is there alone, and tells what is wrong with each entry', async () => {
     const argon2id = `$argon2id$v=19$m=65536,t=3,p=4$${'c29tZXNhbHQ'}$${'a'.repeat(43)}`;
     const weak = hashSync(PASSWORD, { cost: 9 });
