@@ -366,7 +366,7 @@ describeEachDatabase('logins', (open, profile) => {
       const third = String((await refresh(second)).body.refreshToken);
       await database.query(
         'update sessions set generation = 0, current_hash = $1, previous_hash = null, rotation_nonce = null',
-        [backup?.current],
+        [backup?.current ?? null],
       );
       expect(await code(refresh(third))).toBe('401 AUTH_ERROR');
       expect((await refresh(refreshToken)).status).toBe(200);
