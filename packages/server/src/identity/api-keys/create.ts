@@ -29,7 +29,7 @@ export async function createApiKey(
 ): Promise<CreatedApiKey> {
   const expiresAt = endOf(input.expiresAt, core.now());
   return core.database.transaction(async (tx) => {
-    await lockKeys(tx, userId);
+    await lockKeys(tx, { userId, sessionId });
     await assertRoom(core, tx, userId, false);
     const created = await issueKey(core, tx, { userId, name, scopes, expiresAt });
     await core.recordAudit(tx, {
