@@ -2,7 +2,7 @@ import { EmailSchema, type Fault, RoleSchema, UsernameSchema } from '@bongsu/pro
 import { z } from 'zod';
 import { isDatabaseFault } from '../../platform/database/database.js';
 import { createAccount } from '../accounts/accounts.js';
-import { markEmailVerified } from '../store/managed-users.js';
+import { markEmailVerified } from '../store/passwords.js';
 import { findCredentials } from '../store/users.js';
 import { BY_COMMAND, type UsersCore } from './core.js';
 
