@@ -2,6 +2,7 @@ import { nextEvent } from '@bongsu/conformance';
 import type { ApiKey, CreatedApiKey, Scope, SessionClosing } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
+import { gated } from '../../../test/support/gated-database.js';
 import {
   DAY_MS,
   emptyIdentity,
@@ -12,6 +13,7 @@ import {
 import { openSockets, type SocketedIdentity } from '../../../test/support/identity-sockets.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { formatKey, newKeyParts } from './format.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -132,6 +134,33 @@ describeEachDatabase('API keys', (open) => {
       });
       expect(count).toBe(1);
       expect(await server.metrics.text()).toContain('bongsu_cache_hits_total{cache="api_keys"} 999');
+    });
+
+    it('[PRF3] [SEC6] one that never was costs one reading in 5 s, however often it is tried', async () => {
+      const never = formatKey(newKeyParts());
+      const tryAll = () =>
+        readings(async () => {
+          for (let i = 0; i < 20; i += 1) expect(await code(never)).toBe('AUTH_ERROR');
+        });
+      expect(await tryAll()).toBe(1);
+      clock.advance(5001);
+      expect(await tryAll()).toBe(1);
+    });
+
+    it('[PRF3] [SEC6] an address over its limit gets no look-ups, and a key in memory goes on from there', async () => {
+      await server.stop();
+      server = await startIdentity(database, {}, { clock, requestsPerMinute: 10 });
+      const { key } = await create();
+      const { key: other } = await create();
+      await server.identity.authenticate(key);
+      const guess = () => code(formatKey(newKeyParts()));
+      for (let n = 0; n < 10; n += 1) expect(await guess()).toBe('AUTH_ERROR');
+      const count = await readings(async () => {
+        for (let n = 0; n < 10; n += 1) expect(await guess()).toBe('RATE_LIMIT');
+      });
+      expect(count).toBe(0);
+      expect(await code(key)).toBe('works');
+      expect(await code(other)).toBe('RATE_LIMIT');
     });
 
     it('[PRF3] a reading that a change overtook is not kept', async () => {
@@ -322,13 +351,39 @@ describeEachDatabase('API keys', (open) => {
       const key = await connect((await create()).key);
       const login = await connect(owner.accessToken);
       await database.query(`update users set role = 'admin'`);
-      await revokeUser('role');
+      await revokeUser('ended');
       clock.advance(2500);
       expect(await login.closing).toMatchObject({ code: 'TOKEN_REVOKED' });
       const [connection] = surface.connections.all();
       await expect.poll(() => connection?.principal).toMatchObject({ role: 'admin' });
       await answered(key.socket);
       expect(key.heard).toEqual([]);
+    });
+
+    it('[SIG1] [ID29] a node that heard nothing for minutes asks again about all its sockets', async () => {
+      const gate = gated(database);
+      const time = server.time;
+      const far = await startIdentity(gate.database, {}, { clock, time });
+      const farSurface = await openSockets(far, clock);
+      const made = await create();
+      const join = async (token: string) => (await farSurface.clients.connect({ token })).socket;
+      const key = await join(made.key);
+      await join(owner.accessToken);
+      const closing = nextEvent<SessionClosing>(key, 'session-closing');
+      gate.fail('from revocations');
+      for (let n = 0; n < 10; n += 1) clock.advance(10_000);
+      await remove(made.id);
+      // As an administrator does elsewhere, and so long ago that nobody keeps a note of it.
+      await database.query(`update users set role = 'admin'`);
+      await database.query('delete from revocations');
+      gate.fail('');
+      clock.advance(2500);
+      expect(await closing).toMatchObject({ code: 'TOKEN_REVOKED' });
+      await expect
+        .poll(() => [...farSurface.connections.all()].map(({ principal }) => principal))
+        .toMatchObject([{ role: 'admin' }]);
+      await farSurface.close();
+      await far.stop();
     });
 
     it('[SIG1] when nobody can say whether a key still counts, its socket ends and may come back', async () => {

@@ -68,7 +68,7 @@ async function checkProofs(
   const { allowed, retryAfterMs, resetMs } = await core.limiter.checkLimit(SCOPE, key, GUESSES);
   if (!allowed) throw new RateLimitError(retryAfterMs ?? resetMs);
   const giveBack = () => core.limiter.refund(SCOPE, key, GUESSES);
-  const proven = await guess(core, principal, input, origin).catch(async (error: unknown) => {
+  const proven = await guess(core, principal, input).catch(async (error: unknown) => {
     await giveBack();
     throw error;
   });
@@ -85,7 +85,6 @@ async function guess(
   core: Core,
   { userId }: UserPrincipal,
   { password, code }: StepUpInput,
-  _origin: Origin,
 ): Promise<Proven | WrongGuess> {
   const found = await findProofs(core.database, userId);
   const isRight = await core.passwords.verify(password, found?.passwordHash);

@@ -8,6 +8,7 @@ import { endLogins } from '../logins/end-logins.js';
 import type { LoginTransaction } from '../logins/login-transaction.js';
 import { assertLoginOpen } from '../logins/open-login.js';
 import { ownEvent } from '../logins/sign-in.js';
+import { recordProof } from '../store/logins.js';
 import {
   activateFactor,
   countRecoveryCodes,
@@ -16,7 +17,6 @@ import {
   replacePendingFactor,
   replaceRecoveryCodes,
 } from '../store/mfa.js';
-import { raiseSession } from '../store/sessions.js';
 import { findProfile, lockAccount } from '../store/users.js';
 import { assertOwnPassword } from './own-password.js';
 import { hashNewCodes, newRecoveryCodes } from './recovery-codes.js';
@@ -88,7 +88,8 @@ export async function confirmTotp(
     const at = core.now();
     if (!(await activateFactor(tx, pending.id, step, at))) throw new BongsuError('CONFLICT');
     await replaceRecoveryCodes(tx, userId, hashNewCodes(core.hashes(), recoveryCodes), at);
-    if (!(await raiseSession(tx, sessionId, PROOFS.totp))) throw new AuthenticationError('TOKEN_REVOKED');
+    if (!(await recordProof(tx, sessionId, null, PROOFS.totp)))
+      throw new AuthenticationError('TOKEN_REVOKED');
     await endOthers(core, tx, principal);
     await core.recordAudit(tx, ownEvent('user_mfa_enabled', principal, origin));
     return { factor: 'totp' } as const;

@@ -107,19 +107,6 @@ export async function revokeSession(tx: Queryable, id: string, reason: string, a
   return rows.length === 1;
 }
 
-/** This login was proven by more than at its start. False when it has ended. */
-export async function raiseSession(
-  tx: Queryable,
-  id: string,
-  proof: { acr: string; amr: string },
-): Promise<boolean> {
-  const rows = await tx.query(
-    'update sessions set acr = $2, amr = $3 where id = $1 and revoked_at is null returning id',
-    [id, proof.acr, proof.amr],
-  );
-  return rows.length === 1;
-}
-
 /**
  * Ends the logins of a person that may still live, but one where that is given; answers their ids. Locks them in the order of their
  * ids, as `writeLastSeen` does, so that neither waits for the other in a circle.
