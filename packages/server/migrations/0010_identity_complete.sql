@@ -20,3 +20,7 @@ alter table revocations add constraint revocations_kind_check check (kind in ('s
 
 -- Signing keys: one waits for its turn at a time, however many nodes begin a rotation at once.
 create unique index signing_keys_pending on signing_keys (alg) where state = 'pending';
+
+-- Logins that ended long ago are thrown away. Neither index names last_seen, which is written all the time.
+create index sessions_revoked on sessions (revoked_at) where revoked_at is not null;
+create index sessions_expires on sessions (expires_at) where revoked_at is null and kind = 'user';

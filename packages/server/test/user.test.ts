@@ -8,6 +8,7 @@ import { runInProcess } from './support/command-line.js';
 import { describePglite, describePostgres } from './support/databases.js';
 import { createPgliteFolder } from './support/pglite-databases.js';
 import { createPostgresDatabase } from './support/postgres-databases.js';
+import { totpAt } from './support/second-factor.js';
 import { startOn } from './support/server.js';
 
 const PASSWORD = 'correct horse battery';
@@ -39,6 +40,31 @@ async function logIn(url: string, email: string): Promise<{ status: number; role
   });
   const body = (await answer.json()) as { user?: { role: string } };
   return { status: answer.status, role: body.user?.role };
+}
+
+async function post<Body>(url: string, body: object, token?: string): Promise<Body> {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = { 'content-type': 'application/json', ...authorization };
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  return (await answer.json()) as Body;
+}
+
+function logInAs(url: string, email: string) {
+  type LoggedIn = { accessToken: string; user: { userId: string }; mfaRequired?: boolean };
+  return post<LoggedIn>(`${url}/api/auth/login`, { email, password: PASSWORD });
+}
+
+/** Turns a second factor on; answers the access token of the login that did. */
+async function turnOn(url: string, email: string): Promise<string> {
+  const { accessToken } = await logInAs(url, email);
+  const totp = `${url}/api/users/me/mfa/totp`;
+  const { secret } = await post<{ secret: string }>(totp, { password: PASSWORD }, accessToken);
+  await post(`${totp}/confirm`, { code: totpAt(secret, Date.now()) }, accessToken);
+  return accessToken;
+}
+
+async function statusOf(url: string, token: string): Promise<number> {
+  return (await fetch(`${url}/api/users/me`, { headers: { authorization: `Bearer ${token}` } })).status;
 }
 
 /** The same on both: what a command did, a server that starts afterwards or runs beside it shows. */
@@ -73,6 +99,27 @@ async function tryAll(settings: Record<string, string>): Promise<void> {
         code: 1,
         err: expect.stringMatching(/^bongsu: NOT_FOUND/),
       });
+
+    const { user } = await logInAs(server.url, 'root@example.com');
+    expect(await bongsu(['user', 'reset-mfa', userId])).toEqual({
+      code: 1,
+      out: '',
+      err: 'bongsu: CONFLICT: This user has no second factor\n',
+    });
+    const token = await turnOn(server.url, 'root@example.com');
+    expect((await logInAs(server.url, 'root@example.com')).mfaRequired).toBe(true);
+    expect(await bongsu(['user', 'reset-mfa', 'ROOT@example.com'])).toEqual({
+      code: 0,
+      out: `${user.userId}  second factor taken off\n`,
+      err: '',
+    });
+    expect(await logIn(server.url, 'root@example.com')).toEqual({ status: 200, role: 'admin' });
+    // On PostgreSQL the server hears of it by its poll.
+    await expect.poll(() => statusOf(server.url, token), { timeout: 10_000 }).toBe(401);
+    expect(await bongsu(['user', 'reset-mfa', 'nobody@example.com'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^bongsu: NOT_FOUND/),
+    });
 
     const lines = [
       line({}),

@@ -141,4 +141,19 @@ export default [
       },
     ],
   },
+  {
+    id: 'AT91',
+    attack: 'A stolen login makes itself an API key in the moment that its owner ends it, as a way back in',
+    defence:
+      'whatever outlives a login looks, once it holds the row of its user, whether the login that asks is still open',
+    source: 'own review',
+    test: KEYS,
+    changes: [
+      {
+        file: 'packages/server/src/identity/api-keys/issue.ts',
+        find: '  await assertLoginOpen(tx, sessionId);\n',
+        replace: '',
+      },
+    ],
+  },
 ];

@@ -86,7 +86,7 @@ export default [
     test: USERS,
     changes: change(
       'identity/users/change-user.ts',
-      "  await revokeAllSessionsOf(tx, userId, 'disabled', core.now());\n  await tx.announce('user', userId, 'disabled');",
+      "  await revokeUserSessions(tx, userId, { except: null, reason: 'disabled', at, slackMs: UNWRITTEN_MS });\n  await tx.announce('user', userId, 'disabled');",
       '',
     ),
   },

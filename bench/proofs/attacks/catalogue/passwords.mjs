@@ -116,7 +116,7 @@ export default [
     changes: [
       {
         file: `${IDENTITY}/logins/end-logins.ts`,
-        find: 'const ids = await revokeUserSessions(tx, userId, except ?? null, reason, core.now());',
+        find: 'const ids = await revokeUserSessions(tx, userId, which);',
         replace: 'const ids: string[] = [];',
       },
     ],

@@ -15,7 +15,7 @@ import { listKeys, type RotateOptions, rotateKeys } from './keys.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
-import { type CreateOptions, createUser, disableUser, importUsers } from './user.js';
+import { type CreateOptions, createUser, disableUser, importUsers, resetMfa } from './user.js';
 
 type AddLeaf = <Options extends CommonOptions>(
   parent: Command,
@@ -65,7 +65,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const config = group(program, 'config', 'look at the settings');
   leaf(config, 'check', 'report every fault of the settings', checkConfig);
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);
-  addUsers(group(program, 'user', 'make, disable and import users'), leaf);
+  addUsers(group(program, 'user', 'make, disable, reset and import users'), leaf);
   addDeadLetters(group(program, 'dlq', 'look after dead letters: what was given up'), leaf);
   const keys = group(program, 'keys', 'look after the keys that sign access tokens');
   leaf(keys, 'list', 'show all there ever were, the oldest first', listKeys);
@@ -117,6 +117,12 @@ function addUsers(user: Command, leaf: AddLeaf): void {
     'disable <who>',
     'end every login of a user, by address or id, and let them in no more',
     disableUser,
+  );
+  leaf(
+    user,
+    'reset-mfa <who>',
+    'take the second factor of a user off, by address or id, and end every login of theirs',
+    resetMfa,
   );
   leaf(
     user,

@@ -69,6 +69,7 @@ const OPERATIONS = {
     userId: await users.create(input),
   })),
   'users.disable': operation(UserSchema, ({ users }, { who }) => users.disable(who)),
+  'users.resetMfa': operation(UserSchema, ({ users }, { who }) => users.resetMfa(who)),
   'users.import': operation(EntriesSchema, ({ users }, { entries }) => users.import(entries)),
 };
 

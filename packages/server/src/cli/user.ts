@@ -55,6 +55,24 @@ function sayWhoIsLast(error: unknown): never {
   throw isLast ? new Error('CONFLICT: This is the last administrator who can sign in') : error;
 }
 
+/** `--json`: the user, as PATCH /users/:id answers. */
+export async function resetMfa(
+  terminal: Terminal,
+  options: CommonOptions,
+  [who = '']: readonly string[],
+): Promise<ExitCode> {
+  return withOperations(terminal, options, TITLE, async (ask) => {
+    const user = await ask('users.resetMfa', { who }).catch(sayThereIsNone);
+    terminal.out(options.json ? JSON.stringify(user, null, 2) : `${user.userId}  second factor taken off`);
+    return 0;
+  });
+}
+
+function sayThereIsNone(error: unknown): never {
+  const isNone = error instanceof BongsuError && error.code === 'CONFLICT';
+  throw isNone ? new Error('CONFLICT: This user has no second factor') : error;
+}
+
 type Outcome = OperationResult<'users.import'>[number];
 interface Line {
   line: number;

@@ -2,6 +2,7 @@ import { AuthenticationError, BongsuError, RateLimitError } from '@bongsu/protoc
 import type { Socket } from 'socket.io';
 import { describe, expect, it } from 'vitest';
 import { memoryLog } from '../../test/support/memory-log.js';
+import type { Identity } from '../identity/index.js';
 import type { Principal } from '../platform/principal.js';
 import { authMiddleware, bearerToken } from './authenticate.js';
 import { Connection } from './connection.js';
@@ -18,8 +19,10 @@ const ADA: Principal = {
 const LOBBY: Principal = { kind: 'screen', screenId: 'scr_1', sessionId: 's2', expiresAt: 1000 };
 const ORIGIN = { address: '192.0.2.7', userAgent: 'test' };
 
+type Authenticate = Identity['authenticate'];
+
 /** One handshake: what reached `next`, whether the transport was ended, and what counts as a failed attempt. */
-async function shake(auth: unknown, authenticate: () => Promise<Principal>, isBlocked = false) {
+async function shake(auth: unknown, authenticate: Authenticate, isBlocked = false) {
   const outcome = { error: undefined as unknown, let_in: false, ended: false, failures: [] as string[] };
   const socket = {
     id: 'socket',
@@ -60,6 +63,19 @@ describe('authMiddleware', () => {
     const screen = await shake({ token: 't' }, async () => LOBBY);
     expect(screen.socket.data).toMatchObject({ screenId: 'scr_1', sessionId: 's2', principal: LOBBY });
     expect(screen.socket.data).not.toHaveProperty('userId');
+  });
+
+  it('[PRF3] [SEC6] of an address that used its failures up nothing is looked up', async () => {
+    let lookUps = 0;
+    const lookUp: Authenticate = async (_token, beforeLookUp) => {
+      await beforeLookUp?.();
+      lookUps += 1;
+      return ADA;
+    };
+    expect(await shake({ token: 't' }, lookUp, true)).toMatchObject({ let_in: false, ended: true });
+    expect(lookUps).toBe(0);
+    expect(await shake({ token: 't' }, lookUp)).toMatchObject({ let_in: true });
+    expect(lookUps).toBe(1);
   });
 
   it('[TOK2] keeps no token in socket.data', async () => {

@@ -54,7 +54,9 @@ export function authMiddleware(deps: AuthMiddlewareDeps) {
     const origin = deps.originOf(socket);
     try {
       const { token, ...handshake } = readHandshake(socket);
-      const principal = await deps.identity.authenticate(token);
+      const principal = await deps.identity.authenticate(token, async () => {
+        if (await deps.limits.isBlocked(origin.address)) throw new AuthenticationError();
+      });
       deps.checkConnections(principal);
       socket.data = socketData(principal, origin, handshake);
       next();

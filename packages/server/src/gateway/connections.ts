@@ -94,10 +94,6 @@ export class Connections implements Push {
     return apiKeyId === undefined ? [] : this.ofSession(keyLogin(apiKeyId));
   }
 
-  closeUser(userId: string, closing: ClosingKey): void {
-    this.#closeGroup(`user:${userId}`, closing);
-  }
-
   closeScreen(screenId: string, closing: ClosingKey): void {
     this.#closeGroup(`screen:${screenId}`, closing);
   }

@@ -5,6 +5,8 @@ import type { Connection } from './connection.js';
 import type { Connections } from './connections.js';
 import { logRefusal, toBongsuError } from './reply.js';
 
+const RENEWED_AT_ONCE = 20;
+
 export interface FollowIdentityDeps {
   identity: Pick<Identity, 'onRevoked' | 'onChanged' | 'standingOf'>;
   connections: Connections;
@@ -17,10 +19,9 @@ export interface FollowIdentityDeps {
  */
 export function followIdentity({ identity, connections, log }: FollowIdentityDeps): void {
   const renew = renewing(identity, log);
-  identity.onRevoked(({ sessionId, userId, screenId, apiKeyId, accessTokens }, closing) => {
+  identity.onRevoked(({ sessionId, userId, apiKeyId, accessTokens }, closing) => {
     if (accessTokens) connections.closeTokens(closing);
     if (sessionId !== undefined) connections.closeSession(sessionId, closing);
-    if (screenId !== undefined) connections.closeScreen(screenId, closing);
     for (const connection of connections.ofUser(userId)) {
       // What ends a person's logins ends none of their API keys, but that the person is shut out.
       const goesOn = apiKeyOf(connection.principal) !== undefined && closing !== 'ACCOUNT_DISABLED';
@@ -31,9 +32,27 @@ export function followIdentity({ identity, connections, log }: FollowIdentityDep
     for (const connection of connections.ofKey(apiKeyId)) void renew(connection);
   });
   identity.onChanged(({ sessionId, userId }) => {
+    if (sessionId === undefined && userId === undefined) {
+      void renewAll(connections, renew);
+      return;
+    }
     const changed = [...connections.ofSession(sessionId), ...connections.ofUser(userId)];
     for (const connection of changed) void renew(connection);
   });
+}
+
+/** Some at a time: SQL has just come back. */
+async function renewAll(
+  connections: Connections,
+  renew: (connection: Connection) => Promise<void>,
+): Promise<void> {
+  const all = [...connections.all()].sort((a, b) => rank(a) - rank(b));
+  while (all.length > 0) await Promise.all(all.splice(0, RENEWED_AT_ONCE).map(renew));
+}
+
+/** API keys first: a login's access token ends by itself, a key may never. */
+function rank({ principal }: Connection): number {
+  return apiKeyOf(principal) === undefined ? 1 : 0;
 }
 
 /**

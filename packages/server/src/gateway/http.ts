@@ -55,7 +55,7 @@ export interface HttpDeps {
   apiRoutes: FastifyPluginAsync[];
   /** Mounted at the root: JWKS, health, metrics, the console. */
   rootRoutes: FastifyPluginAsync[];
-  limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst'>;
+  limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst' | 'isUsedUp'>;
   trust: Trust;
   clock: Pick<Clock, 'after'>;
   databaseClock: DatabaseClock;
@@ -177,12 +177,18 @@ function secureOrigin(publicUrl: string | undefined, request: FastifyRequest): s
 
 /** A request that nobody vouches for is counted by its address, so that guessing tokens is limited too. */
 async function authenticate(deps: HttpDeps, request: FastifyRequest, limit: LimitScope, reply: FastifyReply) {
+  const scope = limit === 'refresh' ? limit : 'general';
+  const key = `ip:${addressKey(request.ip)}`;
+  // Anybody can make up API keys: an address over its limit gets none looked up. Those in memory go on from there.
+  const mayLookUp = async () => {
+    if (await deps.limiter.isUsedUp(scope, key)) throw new AuthenticationError();
+  };
   try {
     const token = bearerToken(request.headers.authorization);
     if (token === undefined) throw new AuthenticationError();
-    return await deps.identity.authenticate(token);
+    return await deps.identity.authenticate(token, mayLookUp);
   } catch (thrown) {
-    await count(deps, limit === 'refresh' ? limit : 'general', `ip:${addressKey(request.ip)}`, reply);
+    await count(deps, scope, key, reply);
     throw thrown;
   }
 }

@@ -72,6 +72,11 @@ export class RateLimiter {
     return this.#judge(scope, limit, await this.#count(scope, key, limit, 1));
   }
 
+  /** Whether the next call would be refused; counts nothing. */
+  async isUsedUp(scope: string, key: string, limit: Limit = this.#defaultLimit(scope)): Promise<boolean> {
+    return this.config.enabled && (await this.#count(scope, key, limit, 0)).count >= limit.limit;
+  }
+
   /** As `checkLimit`, but a refusal is thrown. @throws RateLimitError */
   async enforceLimit(scope: string, key: string, limit?: Limit): Promise<void> {
     const { allowed, retryAfterMs = 0 } = await this.checkLimit(scope, key, limit);

@@ -36,6 +36,8 @@ export function openUserAdministration(
       foreignHashes,
       people: () => people,
       feed: { committed: () => {} },
+      // A command has no mailer: only a server that is asked over its control socket tells people.
+      notices: { send: () => {} },
     };
   });
 }

@@ -53,7 +53,7 @@ export interface Identity {
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Access token or API key → who it is. @throws AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED; DatabaseError when SQL is away and needed */
-  authenticate(token: string): Promise<Principal>;
+  authenticate(token: string, beforeLookUp?: () => Promise<void>): Promise<Principal>;
   /** A new device login for a screen, and its first tokens; earlier ones of the screen end. In the caller's transaction. */
   issueDeviceCredential(tx: Queryable, screenId: string): Promise<DeviceCredential>;
   /** Ends every device login of a screen, in the caller's transaction. */
@@ -116,8 +116,8 @@ const KEYS_STEP_MS = 30_000;
 export function createIdentity(deps: IdentityDeps): Identity {
   const { core, keys, rotation, open } = compose(deps);
   const { live, feed, keyHolders } = core;
-  const authenticateToken = (token: string) =>
-    isApiKey(token) ? keyHolders.authenticate(token) : authenticate(core, token);
+  const authenticateToken: Identity['authenticate'] = (token, beforeLookUp) =>
+    isApiKey(token) ? keyHolders.authenticate(token, beforeLookUp) : authenticate(core, token);
   const cancels: (() => void)[] = [];
   return {
     async start() {

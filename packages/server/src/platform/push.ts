@@ -13,6 +13,5 @@ export interface Push {
   toUser<Event extends PushedEvent>(userId: string, event: Event, payload: PayloadOf<Event>): void;
   /** `session-closing`, then the close that the key stands for. */
   closeSession(sessionId: string, closing: ClosingKey): void;
-  closeUser(userId: string, closing: ClosingKey): void;
   closeScreen(screenId: string, closing: ClosingKey): void;
 }

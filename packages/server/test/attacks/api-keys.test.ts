@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { nextEvent } from '@bongsu/conformance';
 import type { ApiKey, CreatedApiKey, Scope, SessionClosing } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatKey, newKeyParts } from '../../src/identity/api-keys/format.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { redactText } from '../../src/platform/log-redaction.js';
 import { describeEachDatabase } from '../support/databases.js';
 import {
+  type Answer,
   changeUser,
   emptyIdentity,
   firstAdmin,
@@ -35,7 +36,7 @@ const PEOPLE_ONLY = [
 ] as const;
 type SignedUp = Awaited<ReturnType<TestIdentity['signUp']>>;
 
-describeEachDatabase('attacks on API keys', (open) => {
+describeEachDatabase('attacks on API keys', (open, profile) => {
   let database: Database;
   let clock: ManualClock;
   let server: TestIdentity;
@@ -255,5 +256,65 @@ describeEachDatabase('attacks on API keys', (open) => {
       expect(redactText(text)).toContain('[redacted]');
       expect(redactText(text)).not.toMatch(/[0-9A-Za-z]{20}|-\w{4}-/);
     }
+  });
+
+  describe('a login that its owner has just ended', () => {
+    let thief: SignedUp;
+    beforeEach(async () => {
+      const { email } = victim.user;
+      thief = (await server.post('/auth/login', { email, password: PASSWORD })).body as unknown as SignedUp;
+      // Both are in memory, so that only what changes something waits for SQL.
+      for (const { accessToken } of [victim, thief]) await server.get('/api/users/me', accessToken);
+    });
+
+    /** What the thief asks for in the moment after the owner, while both wait for the owner's row. */
+    const justAfterTheEnd = async (ask: () => Promise<Answer>): Promise<Answer> => {
+      let begun = 0;
+      const transaction = database.transaction.bind(database);
+      // On PGlite a transaction that was begun has its turn; on PostgreSQL it has when it waits for the row.
+      const queued = async () => {
+        if (profile === 'pglite') return begun;
+        const [row] = await database.query<{ n: number }>(
+          `select count(*)::int as n from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return row?.n;
+      };
+      const answers: Promise<Answer>[] = [];
+      await transaction(async (tx) => {
+        await tx.query('select 1 from users where id = $1 for update', [victim.user.userId]);
+        database.transaction = (...work) => {
+          begun += 1;
+          return transaction(...work);
+        };
+        answers.push(server.delete('/api/auth/sessions', victim.accessToken));
+        await expect.poll(queued).toBe(1);
+        answers.push(ask());
+        await expect.poll(queued).toBe(2);
+      }).finally(() => {
+        database.transaction = transaction;
+      });
+      const [ended, asked] = await Promise.all(answers);
+      expect(ended?.status).toBe(204);
+      return asked as Answer;
+    };
+    const outcome = ({ status, body }: Answer) => `${status} ${body.error?.code}`;
+
+    it('[AT91] makes itself a key in the moment that its owner ends it: no key is left behind', async () => {
+      const asked = await justAfterTheEnd(() =>
+        server.post('/api-keys', { name: 'Back door', scopes: ['users:write'] }, bearer(thief.accessToken)),
+      );
+      expect(outcome(asked)).toBe('401 TOKEN_REVOKED');
+      expect(await keysOf(victim)).toEqual([]);
+    });
+
+    it('[SEC6] [ID24] rotates no key either', async () => {
+      const { id } = await create();
+      const asked = await justAfterTheEnd(() =>
+        server.post(`/api-keys/${id}/rotate`, undefined, bearer(thief.accessToken)),
+      );
+      expect(outcome(asked)).toBe('401 TOKEN_REVOKED');
+      expect(await keysOf(victim)).toMatchObject([{ id, rotatedTo: null }]);
+    });
   });
 });

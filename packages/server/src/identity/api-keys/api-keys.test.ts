@@ -13,6 +13,7 @@ import {
 } from '../../../test/support/identity.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { formatKey, newKeyParts } from './format.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -133,6 +134,33 @@ describeEachDatabase('API keys', (open) => {
       });
       expect(count).toBe(1);
       expect(await server.metrics.text()).toContain('bongsu_cache_hits_total{cache="api_keys"} 999');
+    });
+
+    it('[PRF3] [SEC6] one that never was costs one reading in 5 s, however often it is tried', async () => {
+      const never = formatKey(newKeyParts());
+      const tryAll = () =>
+        readings(async () => {
+          for (let i = 0; i < 20; i += 1) expect(await code(never)).toBe('AUTH_ERROR');
+        });
+      expect(await tryAll()).toBe(1);
+      clock.advance(5001);
+      expect(await tryAll()).toBe(1);
+    });
+
+    it('[PRF3] [SEC6] an address over its limit gets no look-ups, and a key in memory goes on from there', async () => {
+      await server.stop();
+      server = await startIdentity(database, {}, { clock, requestsPerMinute: 10 });
+      const { key } = await create();
+      const { key: other } = await create();
+      await server.identity.authenticate(key);
+      const guess = () => code(formatKey(newKeyParts()));
+      for (let n = 0; n < 10; n += 1) expect(await guess()).toBe('AUTH_ERROR');
+      const count = await readings(async () => {
+        for (let n = 0; n < 10; n += 1) expect(await guess()).toBe('RATE_LIMIT');
+      });
+      expect(count).toBe(0);
+      expect(await code(key)).toBe('works');
+      expect(await code(other)).toBe('RATE_LIMIT');
     });
 
     it('[PRF3] a reading that a change overtook is not kept', async () => {

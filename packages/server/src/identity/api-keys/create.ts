@@ -30,7 +30,7 @@ export async function createApiKey(
   const at = core.now();
   const expiresAt = endOf(input.expiresAt, at);
   return core.database.transaction(async (tx) => {
-    await lockKeys(tx, userId);
+    await lockKeys(tx, { userId, sessionId });
     await assertRoom(core, tx, userId, false);
     const created = await issueKey(core, tx, { userId, name, scopes, at, expiresAt });
     await core.recordAudit(tx, {

@@ -23,6 +23,8 @@ export interface KeyHoldersDeps {
 
 const MAX_CACHED = 5_000;
 const CACHE_MS = 60_000;
+const MAX_UNKNOWN = 10_000;
+const UNKNOWN_MS = 5000;
 const FLUSH_MS = 5000;
 const USED_PERIOD_MS = 60_000;
 
@@ -34,6 +36,8 @@ const USED_PERIOD_MS = 60_000;
 export class KeyHolders {
   readonly #deps: KeyHoldersDeps;
   readonly #cache: LRUCache<string, KeyHolderRow>;
+  /** Ids that are no key's: trying one again and again costs no SQL. No key ever gets an id that was tried before. */
+  readonly #unknown: LRUCache<string, true>;
   readonly #counts: CacheCounts;
   /** Last written, and used since then. */
   readonly #written: LRUCache<string, number>;
@@ -48,6 +52,7 @@ export class KeyHolders {
     const perf = { now: () => deps.clock.monotonic() };
     this.#counts = countCache(deps.metrics, 'api_keys');
     this.#cache = new LRUCache({ max: MAX_CACHED, ttl: CACHE_MS, ttlResolution: 0, perf });
+    this.#unknown = new LRUCache({ max: MAX_UNKNOWN, ttl: UNKNOWN_MS, ttlResolution: 0, perf });
     this.#written = new LRUCache({ max: MAX_CACHED });
   }
 
@@ -63,13 +68,14 @@ export class KeyHolders {
 
   /**
    * API key → whose it is. The checksum is compared before anything is looked up.
+   * @param beforeLookUp awaited when it has to be read from SQL; what it throws is the answer
    * @throws AUTH_ERROR for one that never was; TOKEN_EXPIRED, TOKEN_REVOKED for one that ended
    */
-  async authenticate(key: string): Promise<UserPrincipal> {
+  async authenticate(key: string, beforeLookUp?: () => Promise<void>): Promise<UserPrincipal> {
     const parts = parseKey(key);
     if (!parts) throw new AuthenticationError();
     const hash = this.#deps.hashes().hash('api-key', parts.secret);
-    const row = await this.#find(parts.id);
+    const row = await this.#find(parts.id, beforeLookUp);
     if (!row || !timingSafeEqual(row.secretHash, hash)) throw new AuthenticationError();
     const principal = this.#principalOf(row);
     this.touch(row.id);
@@ -101,16 +107,24 @@ export class KeyHolders {
     for (const [id, row] of this.#cache.entries()) if (row.userId === userId) this.#cache.delete(id);
   }
 
-  async #find(id: string): Promise<KeyHolderRow | undefined> {
+  /** What ended them may have been missed. */
+  forgetAll(): void {
+    this.#version += 1;
+    this.#cache.clear();
+  }
+
+  async #find(id: string, beforeLookUp?: () => Promise<void>): Promise<KeyHolderRow | undefined> {
     const cached = this.#deps.feedIsFresh() ? this.#cache.get(id) : undefined;
-    if (cached) {
+    if (cached || this.#unknown.has(id)) {
       this.#counts.hit();
       return cached;
     }
     this.#counts.miss();
+    await beforeLookUp?.();
     const version = this.#version;
     const row = await findKeyHolder(this.#deps.database, id);
-    if (row && version === this.#version) this.#cache.set(id, row);
+    if (!row) this.#unknown.set(id, true);
+    else if (version === this.#version) this.#cache.set(id, row);
     return row;
   }
 

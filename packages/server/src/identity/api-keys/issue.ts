@@ -1,7 +1,10 @@
 import { AuthenticationError, BongsuError, type CreatedApiKey, type Scope } from '@bongsu/protocol';
 import type { Queryable } from '../../platform/database/database.js';
+import type { UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
-import { countLiveKeys, insertApiKey, lockKeyOwner } from '../store/api-keys.js';
+import { assertLoginOpen } from '../logins/open-login.js';
+import { countLiveKeys, insertApiKey } from '../store/api-keys.js';
+import { lockActiveUser } from '../store/users.js';
 import { formatKey, newKeyParts } from './format.js';
 
 /** Of one person, not counting those that a newer one has taken over from. */
@@ -19,9 +22,16 @@ export interface NewKey {
   expiresAt: number | null;
 }
 
-/** What a transaction of a user's keys begins with: nobody else changes them until it ends. @throws TOKEN_REVOKED */
-export async function lockKeys(tx: Queryable, userId: string): Promise<void> {
-  if (!(await lockKeyOwner(tx, userId))) throw new AuthenticationError('TOKEN_REVOKED');
+/**
+ * What a transaction of a user's keys begins with: nobody else changes them until it ends, and a login that was ended makes none.
+ * @throws TOKEN_REVOKED
+ */
+export async function lockKeys(
+  tx: Queryable,
+  { userId, sessionId }: Pick<UserPrincipal, 'userId' | 'sessionId'>,
+): Promise<void> {
+  if (!(await lockActiveUser(tx, userId))) throw new AuthenticationError('TOKEN_REVOKED');
+  await assertLoginOpen(tx, sessionId);
 }
 
 /** @throws CONFLICT when the user has as many as one may */

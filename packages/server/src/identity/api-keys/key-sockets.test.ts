@@ -2,6 +2,7 @@ import { nextEvent } from '@bongsu/conformance';
 import type { CreatedApiKey, Scope, SessionClosing } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
+import { gated } from '../../../test/support/gated-database.js';
 import {
   bearer,
   changeUser,
@@ -191,6 +192,32 @@ describeEachDatabase('sockets of API keys', (open) => {
     expect(await may(await connect(key), 'profile.read')).toEqual(BOTH('allowed'));
     expect(await may(back, 'profile.read')).toEqual(BOTH('allowed'));
     expect(back.flatMap(({ heard }) => heard)).toEqual([]);
+  });
+
+  it('[SIG1] [ID29] a node that heard nothing for minutes asks again about all its sockets', async () => {
+    const gate = gated(database);
+    const time = server.time;
+    const far = await startIdentity(gate.database, {}, { clock, time });
+    const farSurface = await openSockets(far, clock);
+    const made = await create();
+    const join = async (token: string) => (await farSurface.clients.connect({ token })).socket;
+    const key = await join(made.key);
+    await join(owner.accessToken);
+    const closing = nextEvent<SessionClosing>(key, 'session-closing');
+    gate.fail('from revocations');
+    for (let n = 0; n < 10; n += 1) clock.advance(10_000);
+    await server.delete(`/api/api-keys/${made.id}`, owner.accessToken);
+    // As an administrator does elsewhere, and so long ago that nobody keeps a note of it.
+    await database.query(`update users set role = 'admin'`);
+    await database.query('delete from revocations');
+    gate.fail('');
+    clock.advance(2500);
+    expect(await closing).toMatchObject({ code: 'TOKEN_REVOKED' });
+    await expect
+      .poll(() => [...farSurface.connections.all()].map(({ principal }) => principal))
+      .toMatchObject([{ role: 'admin' }]);
+    await farSurface.close();
+    await far.stop();
   });
 
   it('[SIG1] when nobody can say whether a key still counts, its socket ends and may come back', async () => {

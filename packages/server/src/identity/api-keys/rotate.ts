@@ -21,7 +21,7 @@ export async function rotateApiKey(
   origin: Origin,
 ): Promise<CreatedApiKey> {
   const { created, revocation } = await core.database.transaction(async (tx) => {
-    await lockKeys(tx, userId);
+    await lockKeys(tx, { userId, sessionId });
     const old = await findOwnKey(tx, userId, id);
     if (!old) throw new BongsuError('NOT_FOUND');
     const now = core.now();

@@ -125,6 +125,12 @@ export class LiveSessions {
     for (const id of [...(this.#byUser.get(userId) ?? [])]) this.#cache.delete(id);
   }
 
+  /** What ended them may have been missed. */
+  forgetAll(): void {
+    this.#version += 1;
+    this.#cache.clear();
+  }
+
   /** A transaction that is not ours to see the end of may be ending these. */
   distrust(ids: readonly string[]): void {
     const until = this.#deps.clock.monotonic() + DISTRUST_MS;

@@ -1,6 +1,9 @@
 import { AuthenticationError } from '@bongsu/protocol';
 import type { UserStatus } from '../store/sessions.js';
 
+/** What a process has seen may not be in SQL yet: rows that look idle by so little may be live all the same. */
+export const UNWRITTEN_MS = 5 * 60_000;
+
 /** What decides whether a login still counts. */
 export interface Liveness {
   revokedAt: number | null;

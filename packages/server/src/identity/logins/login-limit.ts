@@ -4,10 +4,8 @@ import type { Origin } from '../../platform/principal.js';
 import { auditOrigin } from '../audit-origin.js';
 import type { Core } from '../core.js';
 import { findOpenLogins, type OpenLoginRow } from '../store/logins.js';
+import { UNWRITTEN_MS } from './liveness.js';
 import type { LoginTransaction } from './login-transaction.js';
-
-/** What this process has seen may not be in SQL yet: rows that look idle by so little are read all the same. */
-const UNWRITTEN_MS = 5 * 60_000;
 
 /** A person's logins that still count, the least recently seen first. Devices' credentials are none of them. */
 export async function liveLogins(core: Core, db: Queryable, userId: string): Promise<OpenLoginRow[]> {

@@ -1,6 +1,6 @@
 import type { Queryable } from '../../platform/database/database.js';
 import type { Core } from '../core.js';
-import { insertRevocation, type NewRevocation, type Revocation } from '../store/revocations.js';
+import { insertRevocations, type NewRevocation, type Revocation } from '../store/revocations.js';
 import { revokeSession } from '../store/sessions.js';
 import { revocationOf } from './revoke.js';
 
@@ -27,7 +27,14 @@ export class LoginTransaction implements Queryable {
 
   /** Reasons in `revocation-feed.ts` say what it means; any other ends it. */
   async announce(kind: NewRevocation['kind'], id: string, reason: string): Promise<void> {
-    this.#announced.push(await insertRevocation(this, revocationOf(this.#core, kind, id, reason)));
+    await this.announceAll(kind, [id], reason);
+  }
+
+  /** Many by one statement. */
+  async announceAll(kind: NewRevocation['kind'], ids: readonly string[], reason: string): Promise<void> {
+    if (ids.length === 0) return;
+    const rows = ids.map((id) => revocationOf(this.#core, kind, id, reason));
+    this.#announced.push(...(await insertRevocations(this, rows)));
   }
 
   /** Ends one login. False when it had already ended. */

@@ -1,10 +1,11 @@
 import { AuthenticationError, BongsuError, type LoginItem } from '@bongsu/protocol';
 import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
-import { isLoginOpen, type OpenLoginRow } from '../store/logins.js';
+import type { OpenLoginRow } from '../store/logins.js';
 import { lockActiveUser } from '../store/users.js';
 import { liveLogins } from './login-limit.js';
 import { loginTransaction } from './login-transaction.js';
+import { assertLoginOpen } from './open-login.js';
 import { ownEvent } from './sign-in.js';
 
 /** The caller's logins that still count, the most recently seen first. */
@@ -58,8 +59,8 @@ async function endSome(
   const { userId, sessionId } = principal;
   await loginTransaction(core, async (tx) => {
     // Of two logins that end each other at once the second finds that it is over.
-    const mayAsk = (await lockActiveUser(tx, userId)) && (await isLoginOpen(tx, sessionId));
-    if (!mayAsk) throw new AuthenticationError('TOKEN_REVOKED');
+    if (!(await lockActiveUser(tx, userId))) throw new AuthenticationError('TOKEN_REVOKED');
+    await assertLoginOpen(tx, sessionId);
     for (const { id } of choose(await liveLogins(core, tx, userId))) {
       if (!(await tx.end(id, 'ended'))) continue;
       const event = ownEvent('session_ended', principal, origin);

@@ -13,6 +13,7 @@ import {
 import { COMPROMISED } from '../tokens/key-states.js';
 import type { SigningKeys } from '../tokens/signing-keys.js';
 import type { LiveSessions } from './live-sessions.js';
+import { MARGIN_MS } from './revoke.js';
 
 export interface Revoked {
   sessionId?: string;
@@ -31,8 +32,8 @@ export interface RevocationFeedDeps {
   bus: Bus;
   clock: Clock;
   log: Log;
-  live: Pick<LiveSessions, 'settle' | 'forgetUser'>;
-  keyHolders: Pick<KeyHolders, 'forget' | 'forgetUser'>;
+  live: Pick<LiveSessions, 'settle' | 'forgetUser' | 'forgetAll'>;
+  keyHolders: Pick<KeyHolders, 'forget' | 'forgetUser' | 'forgetAll'>;
   keys: Pick<SigningKeys, 'hear'>;
 }
 
@@ -45,6 +46,7 @@ const STALE_MS = 10_000;
 const OVERLAP_MS = 30_000;
 const OVERLAP_ROWS = 1000;
 const FIRST_LOOK_MS = 10;
+const EVERYBODY: Revoked = {};
 
 /**
  * Ends what was revoked in this process, and makes it see what was changed: at once for its own transactions, by a hint over the bus or by the next poll of
@@ -92,7 +94,10 @@ export class RevocationFeed {
     return () => this.#onRevoked.delete(listener);
   }
 
-  /** A login or user that lives on has another role, name or proof than before; it was forgotten here already. */
+  /**
+   * A login or user that lives on has another role, name or proof than before; it was forgotten here already. Told of nobody by name it
+   * means everybody: SQL was away for so long that anything may have been missed.
+   */
   onChanged(listener: ChangedListener): () => void {
     this.#onChanged.add(listener);
     return () => this.#onChanged.delete(listener);
@@ -138,11 +143,20 @@ export class RevocationFeed {
     const asked = this.#deps.clock.monotonic();
     const rows = await findRevocationsAfter(this.#deps.database, this.#floor);
     for (const row of rows) this.#apply(row);
+    const missed = asked - this.#freshAt > MARGIN_MS;
     this.#freshAt = asked;
+    // What was revoked in between may have been thrown away before it was read here.
+    if (missed) this.#doubtAll();
     if (asked - this.#mark.at < OVERLAP_MS) return;
     this.#floor = this.#mark.seq;
     this.#mark = { seq: this.#highest, at: asked };
     for (const seq of this.#seen) if (seq <= this.#floor) this.#seen.delete(seq);
+  }
+
+  #doubtAll(): void {
+    this.#deps.live.forgetAll();
+    this.#deps.keyHolders.forgetAll();
+    this.#tell(this.#onChanged, EVERYBODY, (listener) => listener(EVERYBODY));
   }
 
   #apply(revocation: Revocation): void {

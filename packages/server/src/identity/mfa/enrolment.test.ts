@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
+import { endedMeanwhile } from '../../../test/support/ended-login.js';
 import {
   type Answer,
   MINUTE_MS,
@@ -48,6 +49,21 @@ describeEachDatabase('enrolment of a second factor', (open) => {
   const refreshed = async ({ refreshToken }: { refreshToken: string }) =>
     String((await server.post('/auth/refresh', { refreshToken })).body.accessToken);
   const tokenOf = ({ login }: Guarded) => login.accessToken;
+
+  it('[USR2] [ID29] a login that ended meanwhile sets nothing up, takes nothing off and gets no codes', async () => {
+    const { user, accessToken } = await server.signUp();
+    const late = <T>(userId: string, work: () => Promise<T>) => endedMeanwhile(database, userId, work);
+    expect(outcome(await late(user.userId, () => begin(accessToken)))).toBe('401 TOKEN_REVOKED');
+    const [ofCodes, ofFactor] = [await somebody(), await somebody()];
+    expect(outcome(await late(ofCodes.userId, () => renew(tokenOf(ofCodes))))).toBe('401 TOKEN_REVOKED');
+    const proof = { password: PASSWORD, code: ofFactor.code() };
+    expect(await late(ofFactor.userId, () => remove(tokenOf(ofFactor), proof))).toBe('401 TOKEN_REVOKED');
+    const left = await database.query(
+      'select user_id from mfa_factors where user_id = any($1::uuid[]) order by user_id',
+      [[user.userId, ofCodes.userId, ofFactor.userId]],
+    );
+    expect(left.map((row) => row.user_id)).toEqual([ofCodes.userId, ofFactor.userId].sort());
+  });
 
   describe('the proof', () => {
     it('[USR2] [USR4] comes with the call to turn it on or off, and is a step-up for recovery codes', async () => {

@@ -6,7 +6,9 @@ import { totpSecretPlace } from '../accounts/people.js';
 import type { Core } from '../core.js';
 import { endLogins } from '../logins/end-logins.js';
 import type { LoginTransaction } from '../logins/login-transaction.js';
+import { assertLoginOpen } from '../logins/open-login.js';
 import { ownEvent } from '../logins/sign-in.js';
+import { recordProof } from '../store/logins.js';
 import {
   activateFactor,
   countRecoveryCodes,
@@ -15,7 +17,6 @@ import {
   replacePendingFactor,
   replaceRecoveryCodes,
 } from '../store/mfa.js';
-import { raiseSession } from '../store/sessions.js';
 import { findProfile, lockAccount } from '../store/users.js';
 import { mustHaveFactor } from './must-have-factor.js';
 import { assertOwnPassword } from './own-password.js';
@@ -53,7 +54,7 @@ export async function beginTotp(
   const secret = newTotpSecret();
   const secretEnc = core.people().seal(userId, profile, totpSecretPlace(id), secret);
   await core.database.transaction(async (tx) => {
-    await lockOwn(tx, userId, passwordHash);
+    await lockOwn(tx, principal, passwordHash);
     if (await core.mfa.isOn(userId, tx)) throw new BongsuError('CONFLICT');
     await replacePendingFactor(tx, { id, userId, secretEnc, at: core.now() });
     await core.recordAudit(tx, ownEvent('user_mfa_begun', principal, origin));
@@ -82,14 +83,15 @@ export async function confirmTotp(
   await findPending(core, core.database, userId);
   const recoveryCodes = newRecoveryCodes();
   const result = await core.mfa.attempt(userId, async (tx) => {
-    await lockOwn(tx, userId);
+    await lockOwn(tx, principal);
     const pending = await findPending(core, tx, userId);
     const [step] = core.mfa.matchingSteps(pending, code);
     if (step === undefined) return undefined;
     const at = core.now();
     if (!(await activateFactor(tx, pending.id, step, at))) throw new BongsuError('CONFLICT');
     await replaceRecoveryCodes(tx, userId, hashNewCodes(core.hashes(), recoveryCodes), at);
-    if (!(await raiseSession(tx, sessionId, PROOFS.totp))) throw new AuthenticationError('TOKEN_REVOKED');
+    if (!(await recordProof(tx, sessionId, null, PROOFS.totp)))
+      throw new AuthenticationError('TOKEN_REVOKED');
     await endOthers(core, tx, principal);
     await core.recordAudit(tx, ownEvent('user_mfa_enabled', principal, origin));
     return { factor: 'totp' } as const;
@@ -114,7 +116,7 @@ export async function removeTotp(
   const passwordHash = await assertOwnPassword(core, principal, password, origin);
   if (!(await core.mfa.isOn(userId))) throw new BongsuError('CONFLICT');
   const result = await core.mfa.attempt(userId, async (tx) => {
-    await lockOwn(tx, userId, passwordHash);
+    await lockOwn(tx, principal, passwordHash);
     const factor = await core.mfa.spend(tx, userId, code);
     if (!factor) return undefined;
     await deleteFactors(tx, userId);
@@ -135,7 +137,7 @@ export async function renewRecoveryCodes(
   const { userId } = principal;
   const recoveryCodes = newRecoveryCodes();
   await core.database.transaction(async (tx) => {
-    await lockOwn(tx, userId);
+    await lockOwn(tx, principal);
     if (!(await core.mfa.isOn(userId, tx))) throw new BongsuError('CONFLICT');
     await replaceRecoveryCodes(tx, userId, hashNewCodes(core.hashes(), recoveryCodes), core.now());
     await core.recordAudit(tx, ownEvent('user_mfa_codes_updated', principal, origin));
@@ -144,12 +146,17 @@ export async function renewRecoveryCodes(
 }
 
 /**
- * One change of a person's factors at a time, and none for an account that is not active any more.
+ * One change of a person's factors at a time, and none for an account or a login that is not open any more.
  * @param passwordHash of the password that was right a moment ago: the owner may have changed it because of who asks
  */
-async function lockOwn(tx: Queryable, userId: string, passwordHash?: string): Promise<void> {
+async function lockOwn(
+  tx: Queryable,
+  { userId, sessionId }: UserPrincipal,
+  passwordHash?: string,
+): Promise<void> {
   const account = await lockAccount(tx, userId);
   if (!account) throw new AuthenticationError('TOKEN_REVOKED');
+  await assertLoginOpen(tx, sessionId);
   if (passwordHash !== undefined && account.passwordHash !== passwordHash) throw new AuthenticationError();
 }
 

@@ -1,6 +1,7 @@
 import { BongsuError } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
+import { endedMeanwhile } from '../../../test/support/ended-login.js';
 import {
   type Answer,
   emptyIdentity,
@@ -44,6 +45,13 @@ describeEachDatabase('change of a password', (open) => {
     );
   const login = (email: string, password: string) => server.post('/auth/login', { email, password });
   const faults = ({ body }: Answer) => (body.error as { details?: unknown }).details;
+
+  it('[USR1] [ID29] is not for a login that ended meanwhile', async () => {
+    const { user, accessToken } = await server.signUp();
+    const late = await endedMeanwhile(database, user.userId, () => change(accessToken));
+    expect([late.status, late.body.error.code]).toEqual([401, 'TOKEN_REVOKED']);
+    expect((await login(user.email, PASSWORD)).status).toBe(200);
+  });
 
   it('[USR1] ends all other logins, cuts their sockets, keeps this one, and tells by mail', async () => {
     const { user, accessToken, refreshToken } = await server.signUp();

@@ -3,6 +3,7 @@ import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import { endLogins } from '../logins/end-logins.js';
 import { type LoginTransaction, loginTransaction } from '../logins/login-transaction.js';
+import { assertLoginOpen } from '../logins/open-login.js';
 import { ownEvent } from '../logins/sign-in.js';
 import {
   findPasswordOwner,
@@ -30,7 +31,7 @@ export interface PasswordChange {
 /**
  * A new password, by somebody who knows the present one. All other logins end, with their sockets; this one goes on. A wrong
  * present password is a fault of the input and no AUTH_ERROR: that would tell an SDK that its login is over.
- * @throws VALIDATION_ERROR naming currentPassword or password; RATE_LIMIT after ten wrong ones; BUSY
+ * @throws VALIDATION_ERROR naming currentPassword or password; TOKEN_REVOKED; RATE_LIMIT after ten wrong ones; BUSY
  */
 export async function changePassword(
   core: Core,
@@ -50,6 +51,7 @@ export async function changePassword(
   const changed = await loginTransaction(core, async (tx) => {
     // Undefined when another change was first: the password that was checked is not the present one any more.
     if (!(await lockCredentials(tx, owner.id, owner.passwordHash ?? ''))) return undefined;
+    await assertLoginOpen(tx, principal.sessionId);
     await core.recordAudit(tx, ownEvent('authn_password_change', principal, origin));
     return replacePassword(core, tx, owner.id, passwordHash, principal.sessionId);
   });

@@ -42,8 +42,8 @@ export class Passwords {
   }
 
   /** A PHC string. @throws BUSY with retryAfterMs */
-  hash(password: string, signal?: AbortSignal): Promise<string> {
-    return this.#pool.run(() => this.#hash(password), signal);
+  hash(password: string): Promise<string> {
+    return this.#pool.run(() => this.#hash(password));
   }
 
   /**

@@ -51,7 +51,7 @@ export async function resetPassword(
  * (ASVS 6.4.3).
  */
 async function revokePlantedKeys(core: Core, tx: LoginTransaction, userId: string): Promise<void> {
-  for (const id of await revokeApiKeys(tx, userId, core.now())) await tx.announce('api-key', id, 'deleted');
+  await tx.announceAll('api-key', await revokeApiKeys(tx, userId, core.now()), 'deleted');
 }
 
 async function refuse(core: Core, origin: Origin, userId?: string): Promise<never> {

@@ -61,12 +61,6 @@ export async function insertApiKey(tx: Queryable, key: NewApiKeyRow): Promise<vo
   );
 }
 
-/** Nobody else makes or ends a key of this user until the transaction ends. False when the user is not active. */
-export async function lockKeyOwner(tx: Queryable, userId: string): Promise<boolean> {
-  const rows = await tx.query(`select 1 from users where id = $1 and status = 'active' for update`, [userId]);
-  return rows.length === 1;
-}
-
 /** How many keys of a user work: those that stand, and those that a newer one has taken over from. */
 export async function countLiveKeys(
   tx: Queryable,

@@ -36,15 +36,15 @@ export async function isLoginOpen(tx: Queryable, id: string): Promise<boolean> {
   return (await tx.query('select 1 from sessions where id = $1 and revoked_at is null', [id])).length > 0;
 }
 
-/** When and how it was proven anew who sits there. False when the login has ended. */
+/** How, and unless `at` is null when, it was proven anew who sits there. False when the login has ended. */
 export async function recordProof(
   tx: Queryable,
   id: string,
-  at: number,
+  at: number | null,
   proof: { acr: string; amr: string } | undefined,
 ): Promise<boolean> {
   const rows = await tx.query(
-    `update sessions set auth_time = $2, acr = coalesce($3, acr), amr = coalesce($4, amr), last_seen = greatest(last_seen, $2)
+    `update sessions set auth_time = coalesce($2::bigint, auth_time), acr = coalesce($3, acr), amr = coalesce($4, amr), last_seen = greatest(last_seen, $2::bigint)
       where id = $1 and revoked_at is null returning id`,
     [id, at, proof?.acr ?? null, proof?.amr ?? null],
   );

@@ -78,21 +78,3 @@ export async function writeRoleAndStatus(
 ): Promise<void> {
   await tx.query('update users set role = $2, status = $3 where id = $1', [id, role, status]);
 }
-
-/** Ends every login of a person. */
-export async function revokeAllSessionsOf(
-  tx: Queryable,
-  userId: string,
-  reason: string,
-  at: number,
-): Promise<void> {
-  await tx.query(
-    `update sessions set revoked_at = $2, revoke_reason = $3, rotation_nonce = null
-      where user_id = $1 and kind = 'user' and revoked_at is null`,
-    [userId, at, reason],
-  );
-}
-
-export async function markEmailVerified(tx: Queryable, id: string, at: number): Promise<void> {
-  await tx.query('update users set email_verified_at = $2 where id = $1', [id, at]);
-}

@@ -26,6 +26,19 @@ export async function insertRevocation(tx: Queryable, revocation: NewRevocation)
   return { seq: row.seq, kind, id, reason };
 }
 
+/** By one statement, however many they are. */
+export function insertRevocations(
+  tx: Queryable,
+  revocations: readonly NewRevocation[],
+): Promise<Revocation[]> {
+  const column = <Name extends keyof NewRevocation>(name: Name) => revocations.map((row) => row[name]);
+  return tx.query<Revocation>(
+    `insert into revocations (kind, id, reason, at, until)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) returning ${COLUMNS}`,
+    [column('kind'), column('id'), column('reason'), column('at'), column('until')],
+  );
+}
+
 export function findRevocationsAfter(db: Queryable, seq: number): Promise<Revocation[]> {
   return db.query<Revocation>(`select ${COLUMNS} from revocations where seq > $1 order by seq`, [seq], {
     name: 'identity-revocations',

@@ -107,32 +107,24 @@ export async function revokeSession(tx: Queryable, id: string, reason: string, a
   return rows.length === 1;
 }
 
-/** This login was proven by more than at its start. False when it has ended. */
-export async function raiseSession(
-  tx: Queryable,
-  id: string,
-  proof: { acr: string; amr: string },
-): Promise<boolean> {
-  const rows = await tx.query(
-    'update sessions set acr = $2, amr = $3 where id = $1 and revoked_at is null returning id',
-    [id, proof.acr, proof.amr],
-  );
-  return rows.length === 1;
-}
-
-/** Ends the logins of a person, but one where that is given; answers their ids. */
+/**
+ * Ends the logins of a person that may still live, but one where that is given; answers their ids. Locks them in the order of their
+ * ids, as `writeLastSeen` does, so that neither waits for the other in a circle.
+ */
 export async function revokeUserSessions(
   tx: Queryable,
   userId: string,
-  exceptId: string | null,
-  reason: string,
-  at: number,
+  { except, reason, at, slackMs }: { except: string | null; reason: string; at: number; slackMs: number },
 ): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
-    `update sessions set revoked_at = $3, revoke_reason = $4, rotation_nonce = null
-      where user_id = $1 and kind = 'user' and revoked_at is null and ($2::uuid is null or id <> $2::uuid)
-      returning id`,
-    [userId, exceptId, at, reason],
+    `with ending as materialized (
+       select id from sessions
+        where user_id = $1 and kind = 'user' and revoked_at is null and ($2::uuid is null or id <> $2::uuid)
+          and (expires_at is null or expires_at > $3) and (idle_ms is null or last_seen + idle_ms + $5 > $3)
+        order by id for update)
+     update sessions s set revoked_at = $3, revoke_reason = $4, rotation_nonce = null
+       from ending where s.id = ending.id returning s.id`,
+    [userId, except, at, reason, slackMs],
   );
   return rows.map(({ id }) => id);
 }
@@ -145,11 +137,32 @@ export async function revokeScreenSessions(
   at: number,
 ): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
-    `update sessions set revoked_at = $2, revoke_reason = $3, rotation_nonce = null
-      where screen_id = $1 and kind = 'device' and revoked_at is null returning id`,
+    `with ending as materialized (
+       select id from sessions where screen_id = $1 and kind = 'device' and revoked_at is null order by id for update)
+     update sessions s set revoked_at = $2, revoke_reason = $3, rotation_nonce = null
+       from ending where s.id = ending.id returning s.id`,
     [screenId, at, reason],
   );
   return rows.map(({ id }) => id);
+}
+
+/** At most `limit` of those that were ended before then; answers how many. */
+export function deleteEndedSessions(db: Queryable, before: number, limit: number): Promise<number> {
+  return deleteSessions(db, 'revoked_at < $1', before, limit);
+}
+
+/** At most `limit` of those that ended by themselves before then; answers how many. */
+export function deleteExpiredSessions(db: Queryable, before: number, limit: number): Promise<number> {
+  return deleteSessions(db, `revoked_at is null and kind = 'user' and expires_at < $1`, before, limit);
+}
+
+async function deleteSessions(db: Queryable, which: string, before: number, limit: number): Promise<number> {
+  const rows = await db.query(
+    `delete from sessions where id = any (array(
+       select id from sessions where ${which} limit $2 for update skip locked)) returning id`,
+    [before, limit],
+  );
+  return rows.length;
 }
 
 export async function markSessionUsed(db: Queryable, id: string, at: number): Promise<void> {
@@ -174,10 +187,13 @@ export async function writeLastSeen(
   graceEndedBefore: number,
 ): Promise<void> {
   await db.query(
-    `update sessions s
+    `with seen as materialized (
+       select s.id, t.at from sessions s join unnest($1::uuid[], $2::bigint[]) as t (id, at) on t.id = s.id
+        order by s.id for update of s)
+     update sessions s
         set last_seen = greatest(s.last_seen, t.at),
             rotation_nonce = case when s.kind = 'user' and s.rotated_at < $3 then null else s.rotation_nonce end
-       from unnest($1::uuid[], $2::bigint[]) as t (id, at)
+       from seen t
       where s.id = t.id and (s.idle_ms is null or t.at - s.last_seen < s.idle_ms)`,
     [seen.map(([id]) => id), seen.map(([, at]) => at), graceEndedBefore],
   );

@@ -4,6 +4,7 @@ import { changeUser } from './change-user.js';
 import { BY_COMMAND, type UsersCore } from './core.js';
 import { type CreateUserInput, createUser } from './create-user.js';
 import { type ImportOutcome, importUsers } from './import-users.js';
+import { resetMfa } from './reset-mfa.js';
 
 /** What commands do with users: beside a running server in it, else on the database itself. */
 export interface UserAdministration {
@@ -11,6 +12,8 @@ export interface UserAdministration {
   create(input: CreateUserInput): Promise<string>;
   /** By id or address. @throws NOT_FOUND; CONFLICT for the last administrator who can still sign in */
   disable(who: string): Promise<ManagedUser>;
+  /** By id or address. @throws NOT_FOUND; CONFLICT when no second factor is on */
+  resetMfa(who: string): Promise<ManagedUser>;
   import(entries: readonly unknown[]): Promise<ImportOutcome[]>;
 }
 
@@ -21,6 +24,10 @@ export function userAdministration(open: () => Promise<UsersCore>): UserAdminist
     disable: async (who) => {
       const core = await open();
       return changeUser(core, await idOf(core, who), { disabled: true }, BY_COMMAND);
+    },
+    resetMfa: async (who) => {
+      const core = await open();
+      return resetMfa(core, await idOf(core, who), BY_COMMAND);
     },
     import: async (entries) => importUsers(await open(), entries),
   };

@@ -1,13 +1,14 @@
 import { BongsuError, type ManagedUser, type Role, UuidSchema } from '@bongsu/protocol';
+import { UNWRITTEN_MS } from '../logins/liveness.js';
 import { type LoginTransaction, loginTransaction } from '../logins/login-transaction.js';
 import {
   findManagedUser,
   hasOtherActiveAdmin,
   lockAdministrators,
   lockUser,
-  revokeAllSessionsOf,
   writeRoleAndStatus,
 } from '../store/managed-users.js';
+import { revokeUserSessions } from '../store/sessions.js';
 import type { DoneBy, UsersCore } from './core.js';
 import { toManagedUser } from './list-users.js';
 
@@ -92,6 +93,8 @@ async function setStatus(
   await core.recordAudit(tx, { ...by, action, outcome: 'success', target: { type: 'user', ref: userId } });
   // Their API keys count again, and whoever asked meanwhile has kept that they did not.
   if (status === 'active') return tx.announce('user', userId, 'enabled');
-  await revokeAllSessionsOf(tx, userId, 'disabled', core.now());
+  const at = core.now();
+  // Heard of by the person: a row for each login would say no more.
+  await revokeUserSessions(tx, userId, { except: null, reason: 'disabled', at, slackMs: UNWRITTEN_MS });
   await tx.announce('user', userId, 'disabled');
 }

@@ -5,7 +5,7 @@ import type { Core } from '../core.js';
 export type UsersCore = Pick<
   Core,
   'config' | 'database' | 'now' | 'recordAudit' | 'passwords' | 'foreignHashes' | 'people'
-> & { feed: Pick<Core['feed'], 'committed'> };
+> & { feed: Pick<Core['feed'], 'committed'>; notices: Pick<Core['notices'], 'send'> };
 
 /** Who does it, as the audit trail names them. */
 export type DoneBy = Pick<AuditEvent, 'actor' | 'request'>;

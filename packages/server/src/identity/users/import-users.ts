@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isDatabaseFault } from '../../platform/database/database.js';
 import { createAccount } from '../accounts/accounts.js';
 import { ARGON2_COST } from '../passwords/passwords.js';
-import { markEmailVerified } from '../store/managed-users.js';
+import { markEmailVerified } from '../store/passwords.js';
 import { findCredentials } from '../store/users.js';
 import { BY_COMMAND, type UsersCore } from './core.js';
 

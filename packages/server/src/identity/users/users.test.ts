@@ -8,6 +8,8 @@ import {
   startIdentity,
   type TestIdentity,
 } from '../../../test/support/identity.js';
+import { MailInbox } from '../../../test/support/mail-inbox.js';
+import { guard } from '../../../test/support/second-factor.js';
 import type { Database } from '../../platform/database/database.js';
 import { findForeignKinds } from '../store/foreign-hashes.js';
 
@@ -106,6 +108,30 @@ describeEachDatabase('users for administrators', (open) => {
             and password_hash not like '$argon2id$v=19$m=19456,t=2,p=1$%'`,
       ),
     ).toContain('users_foreign_hashes');
+  });
+
+  it('[USR2] a second factor that is taken off goes with its codes and all logins, and is told of', async () => {
+    const inbox = await MailInbox.start();
+    const other = await startIdentity(database, { mail: inbox.config });
+    const person = await guard(other, await other.signUp('ada@example.com'));
+    expect(await other.identity.users.resetMfa('ADA@example.com')).toMatchObject({ mfa: false });
+    for (const table of ['mfa_factors', 'recovery_codes'])
+      expect(await database.query(`select 1 from ${table}`), table).toEqual([]);
+    expect(outcome(await other.get('/api/users/me', person.login.accessToken))).toBe('401 TOKEN_REVOKED');
+    const [row] = await database.query<{ event: object }>(
+      `select event from audit_outbox where event ->> 'action' = 'user_mfa_reset'`,
+    );
+    expect(row?.event).toMatchObject({
+      outcome: 'success',
+      actor: { type: 'system' },
+      target: { type: 'user', ref: person.userId },
+    });
+    expect((await inbox.next()).headers.get('subject')).toContain('turned on');
+    expect((await inbox.next()).headers.get('subject')).toContain('turned off');
+    await expect(other.identity.users.resetMfa(person.userId)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(other.identity.users.resetMfa('nobody')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await other.stop();
+    await inbox.stop();
   });
 
   it('[USR1] a new role counts for the next request with the same token', async () => {
