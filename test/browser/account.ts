@@ -22,6 +22,11 @@ async function post(url: string, body: object): Promise<Record<string, unknown>>
 /** Address and password, and the button. What comes next is for the test to see. */
 export async function giveCredentials(page: Page, url: string, person: Person): Promise<void> {
   await page.goto(`${url}/sign-in`);
+  await fillCredentials(page, person);
+}
+
+/** The same on a sign-in page that is open already. */
+export async function fillCredentials(page: Page, person: Pick<Person, 'email' | 'password'>): Promise<void> {
   await page.getByLabel('Email address').fill(person.email);
   await page.getByLabel('Password', { exact: true }).fill(person.password);
   await page.getByRole('button', { name: 'Sign in' }).click();

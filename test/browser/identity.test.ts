@@ -222,6 +222,8 @@ describe('accounts in the console', () => {
       .poll(() => desk.evaluate(() => document.activeElement?.getAttribute('type')))
       .toBe('checkbox');
     await desk.getByLabel('See your screens and what they show').check();
+    expect(await desk.getByText('Not accepted').count()).toBe(0);
+    expect(await desk.getByText('Choose at least one.').count()).toBe(0);
     await desk.getByLabel('Ends after').selectOption('30');
     await photograph(desk, 'i7-new-key');
     await button('Make the key').click();

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MailInbox, tokenIn } from '../../packages/server/test/support/mail-inbox.js';
-import { giveCredentials, signIn } from './account.js';
+import { fillCredentials, giveCredentials, signIn } from './account.js';
 import { ServerProcess } from './server-process.js';
 import { launchChromium, openWindow, photograph } from './windows.js';
 
@@ -61,7 +61,10 @@ describe('links in mails', () => {
     await photograph(desk, 'm1-verify');
     await desk.getByRole('button', { name: 'Yes, that was me' }).click();
     await heading('Your address is confirmed').waitFor();
-    await signIn(desk, server.url, ana);
+    await desk.getByRole('link', { name: 'Sign in' }).click();
+    await heading('Sign in').waitFor();
+    await fillCredentials(desk, ana);
+    await heading('Screens').waitFor();
     await desk.goto(link);
     await desk.getByRole('button', { name: 'Yes, that was me' }).click();
     await heading('This link no longer works').waitFor();
@@ -91,8 +94,10 @@ describe('links in mails', () => {
     await desk.getByRole('button', { name: 'Change the password' }).click();
     await heading('The password is changed').waitFor();
     await photograph(desk, 'm2-reset');
+    await desk.getByRole('link', { name: 'Sign in' }).click();
+    await heading('Sign in').waitFor();
     await desk.goBack();
-    expect(desk.url()).not.toContain('token');
+    await desk.waitForURL(`${server.url}/reset`);
     await signIn(desk, server.url, { ...ana, password: 'embers under the ash' });
   });
 
@@ -107,6 +112,21 @@ describe('links in mails', () => {
     await heading('This link no longer works').waitFor();
     await desk.getByRole('link', { name: 'Ask for a new link' }).click();
     await heading('Forgot the password?').waitFor();
+  });
+
+  it('[USR1] a server whose sign-up is closed offers none, and says so to whoever comes by a link', async () => {
+    await server.kill();
+    await server.start({ SIGNUP: 'closed' });
+    const offered = desk.waitForResponse('**/api/auth/options');
+    await desk.goto(`${server.url}/sign-in`);
+    await offered;
+    await heading('Sign in').waitFor();
+    await expect.poll(() => desk.getByRole('link', { name: 'Create one' }).count()).toBe(0);
+    await desk.goto(`${server.url}/sign-up`);
+    await heading('Sign-up is closed here').waitFor();
+    await photograph(desk, 'm3-closed');
+    await desk.getByRole('link', { name: 'Sign in' }).click();
+    await signIn(desk, server.url, { ...ana, password: 'embers under the ash' });
     expect(faults).toEqual([]);
   });
 });

@@ -11,6 +11,16 @@ const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.
 const START_DEADLINE_MS = 90_000;
 const PROBE_PAUSE_MS = 100;
 
+/** For `start`: a server, and its embedded database, by whose clock it is this much later. */
+export function later(ms: number): Record<string, string> {
+  const module = `const Now = Date, ahead = ${ms};
+    globalThis.Date = class Date extends Now {
+      constructor(...parts) { parts.length ? super(...parts) : super(Now.now() + ahead); }
+      static now() { return Now.now() + ahead; }
+    };`;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
+}
+
 /** The built server as users start it, in a process that can be killed. */
 export class ServerProcess {
   private child: ChildProcess | undefined;
@@ -28,8 +38,11 @@ export class ServerProcess {
     return new ServerProcess(`http://127.0.0.1:${await freePort()}`, dataDir, settings);
   }
 
-  /** Resolves when the server is ready. @throws with its output when it ends before */
-  async start(): Promise<void> {
+  /**
+   * Resolves when the server is ready. `settings`: beside those that it was prepared with, this time.
+   * @throws with its output when it ends before
+   */
+  async start(settings: Record<string, string> = {}): Promise<void> {
     const child = spawn(process.execPath, [bin, 'serve'], {
       env: {
         PATH: process.env.PATH,
@@ -39,6 +52,7 @@ export class ServerProcess {
         PORT: new URL(this.url).port,
         DATA_DIR: this.dataDir,
         ...this.settings,
+        ...settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

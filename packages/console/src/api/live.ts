@@ -51,11 +51,12 @@ export class Live {
     if (this.#client) return;
     const client = connect({ url: location.origin, tokens: this.#tokens });
     this.#client = client;
-    client.on('state', ({ state, error }) => {
+    client.on('state', ({ state, error, closing }) => {
       // Who lost the connection has it again when one stands, not when one is tried: the page must not flicker in between.
       if (state === 'connecting' && this.#state === 'offline') return;
       this.#setState(state === 'closed' ? 'offline' : state);
-      if (state === 'closed' && error?.status === 401) this.#reopen(client);
+      const loginInDoubt = error?.status === 401 || closing?.code === 'ACCOUNT_DISABLED';
+      if (state === 'closed' && loginInDoubt) this.#reopen(client);
     });
     client.on('ready', ({ serverTime }) => {
       this.#clockOffsetMs = serverTime - Date.now();

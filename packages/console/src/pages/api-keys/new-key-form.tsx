@@ -30,6 +30,8 @@ export function NewKeyForm({ onCancel, onMade }: NewKeyFormProps) {
     if (on) next.add(scope);
     else next.delete(scope);
     setScopes(next);
+    // It was about the scopes as they were sent.
+    if (submit.errorOf('scopes')) submit.reset();
   }
   return (
     <form

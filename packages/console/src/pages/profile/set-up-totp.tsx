@@ -77,16 +77,15 @@ function Scan({ enrolment, onCancel, onDone }: SetUpTotpProps & { enrolment: Enr
     <div className={styles.scan}>
       <QrCode code={enrolment.qr} label={t('mfa.qr')} />
       <ol className={styles.steps}>
-        <li>{t('mfa.step1')}</li>
         <li>
-          {t('mfa.step2')}
+          {t('mfa.step1')}
           <span className={styles.secret}>
             <Copyable value={enrolment.secret} shown={inGroups(enrolment.secret)} label={t('mfa.secret')} />
           </span>
         </li>
         <li>
           <form className={form.form} onSubmit={submit.onSubmit} noValidate>
-            <p>{t('mfa.step3')}</p>
+            <p>{t('mfa.step2')}</p>
             <CodeField
               recovery={false}
               error={over ? t('mfa.beginAgain') : wrong ? t('mfa.wrongFirstCode') : submit.errorOf('code')}
