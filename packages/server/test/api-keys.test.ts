@@ -27,7 +27,7 @@ describeEachServer('services with API keys', (start) => {
     return made;
   };
 
-  it('[ID71] the SDK takes one: its command is executed, asked for, and another taken back', async () => {
+  it('[ID57] the SDK takes one: its command is executed, asked for, and another taken back', async () => {
     const url = await open();
     const owner = await world.signUp();
     const device = await world.device(owner);
@@ -43,7 +43,7 @@ describeEachServer('services with API keys', (start) => {
     expect((await waiting.executed).status).toBe('cancelled');
   });
 
-  it('[ID76] the SDK replaces a rotated key by what its function gives, and with a fixed one it closes', async () => {
+  it('[ID62] the SDK replaces a rotated key by what its function gives, and with a fixed one it closes', async () => {
     const url = await open();
     const owner = await world.signUp();
     const { screenId } = await world.createScreen(owner);

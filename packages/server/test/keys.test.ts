@@ -70,7 +70,7 @@ describeEachServer('bongsu keys', (_start, profile) => {
     );
   });
 
-  it('[TOK1] [ID34] an emergency ends all tokens and sockets of the former keys, and clients come back by themselves', async () => {
+  it('[TOK1] [ID31] an emergency ends all tokens and sockets of the former keys, and clients come back by themselves', async () => {
     const { server, world } = await start();
     const owner = await world.person('owner');
     const before = await published(server);

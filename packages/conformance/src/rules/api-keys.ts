@@ -25,7 +25,7 @@ export function apiKeyRules(world: GetWorld): void {
   const me = (token: string): Promise<HttpAnswer> => world().http.get('/api/users/me', token);
   const open = async (token: string) => (await world().sockets.connect({ token })).socket;
 
-  it('[ID70] making an API key answers it, and nothing answers it again', async () => {
+  it('[ID56] making an API key answers it, and nothing answers it again', async () => {
     const created = await create('screens:read', 'commands:write');
     expect(created.key).toMatch(/^bgs_[0-9A-Za-z]{10}_[0-9A-Za-z]{49}$/);
     const { key, ...item } = created;
@@ -36,7 +36,7 @@ export function apiKeyRules(world: GetWorld): void {
     expect(list.text).not.toContain(key.slice(-49));
   });
 
-  it('[ID71] a key is its owner, over HTTP and in the handshake', async () => {
+  it('[ID57] a key is its owner, over HTTP and in the handshake', async () => {
     const { key, id } = await create('users:read', 'commands:write');
     const { userId } = await owner();
     expect(expectBody(await me(key), 200, UserSchema).userId).toBe(userId);
@@ -46,7 +46,7 @@ export function apiKeyRules(world: GetWorld): void {
     expectAccepted(await send(socket, 'trigger', trigger(screenId)));
   });
 
-  it('[ID72] a key does what its scopes say: write is not read, and what has no scope is for people', async () => {
+  it('[ID58] a key does what its scopes say: write is not read, and what has no scope is for people', async () => {
     const { screenId } = await world().createScreen(await owner());
     const { key } = await create('commands:write', 'screens:write');
     const refused = expectFailure(await world().http.get(`/api/screens/${screenId}`, key), 403, 'FORBIDDEN');
@@ -59,7 +59,7 @@ export function apiKeyRules(world: GetWorld): void {
     expectFailure(await world().http.get('/api/api-keys', key), 403, 'FORBIDDEN');
   });
 
-  it('[ID73] a key that is malformed, unknown or has another secret is AUTH_ERROR everywhere', async () => {
+  it('[ID59] a key that is malformed, unknown or has another secret is AUTH_ERROR everywhere', async () => {
     const { key } = await create('users:read');
     const { key: other } = await create('users:read');
     const bad = {
@@ -81,7 +81,7 @@ export function apiKeyRules(world: GetWorld): void {
     }
   });
 
-  it('[ID74] a key ends when asked to, in 90 days, or never; no end may be past or over five years away', async () => {
+  it('[ID60] a key ends when asked to, in 90 days, or never; no end may be past or over five years away', async () => {
     const person = await owner();
     const make = (expiresAt?: number | null) =>
       post('', { name: 'Ends', scopes: ['users:read'], expiresAt }, person);
@@ -103,7 +103,7 @@ export function apiKeyRules(world: GetWorld): void {
     }
   });
 
-  it('[ID75] [SK14] a deleted key is TOKEN_REVOKED, and its sockets are closed for good', async () => {
+  it('[ID61] [SK14] a deleted key is TOKEN_REVOKED, and its sockets are closed for good', async () => {
     const person = await owner();
     const { key, id } = await create('users:read');
     const socket = await open(key);
@@ -117,7 +117,7 @@ export function apiKeyRules(world: GetWorld): void {
     expectFailure(await remove(id, person), 404, 'NOT_FOUND');
   });
 
-  it('[ID76] rotating answers a like key, and the old one works for the overlap', async () => {
+  it('[ID62] rotating answers a like key, and the old one works for the overlap', async () => {
     const person = await owner();
     const old = await create('users:read', 'screens:read');
     const next = expectBody(
@@ -140,7 +140,7 @@ export function apiKeyRules(world: GetWorld): void {
     expectFailure(await post(`/${old.id}/rotate`, undefined, person), 409, 'CONFLICT');
   });
 
-  it('[ID76] without an overlap the old key ends at once, and its sockets with it', async () => {
+  it('[ID62] without an overlap the old key ends at once, and its sockets with it', async () => {
     const person = await owner();
     const old = await create('users:read');
     const socket = await open(old.key);
@@ -151,7 +151,7 @@ export function apiKeyRules(world: GetWorld): void {
     expectFailure(await post(`/${old.id}/rotate`, {}, person), 409, 'CONFLICT');
   });
 
-  it('[ID77] somebody else’s key answers as one that does not exist, and nobody has more than 50', async () => {
+  it('[ID63] somebody else’s key answers as one that does not exist, and nobody has more than 50', async () => {
     const person = await owner();
     const stranger = await world().signUp();
     const { id } = await create('users:read');
@@ -168,7 +168,7 @@ export function apiKeyRules(world: GetWorld): void {
     expect((await post(`/${id}/rotate`, {}, person)).status).toBe(201);
   });
 
-  it('[ID78] the socket of a key is told what its scopes let it read', async () => {
+  it('[ID64] the socket of a key is told what its scopes let it read', async () => {
     const person = await owner();
     const device = await world().device(person);
     const heardBy = async (...scopes: Scope[]) => {
@@ -202,7 +202,7 @@ export function apiKeyRules(world: GetWorld): void {
     expect(deaf.heard).toEqual([]);
   });
 
-  it('[ID79] a key in a query string or in a body counts for nothing', async () => {
+  it('[ID65] a key in a query string or in a body counts for nothing', async () => {
     const { key } = await create('users:read', 'screens:read');
     for (const name of ['token', 'access_token', 'api_key', 'apiKey', 'key', 'authorization']) {
       expectFailure(await world().http.get(`/api/users/me?${name}=${key}`), 401, 'AUTH_ERROR');

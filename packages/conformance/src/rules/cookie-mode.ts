@@ -36,7 +36,7 @@ export function cookieModeRules(world: GetWorld): void {
     (await world().http.get('/api/users/me', accessToken)).status === 200;
   const refused = (answer: HttpAnswer) => expectFailure(answer, 403, 'CSRF_ERROR');
 
-  it('[ID80] in cookie mode only a page of this site or of an allowed origin is believed', async () => {
+  it('[ID66] in cookie mode only a page of this site or of an allowed origin is believed', async () => {
     const login = await logIn();
     const { cookie } = login;
     for (const foreign of [
@@ -68,7 +68,7 @@ export function cookieModeRules(world: GetWorld): void {
       expectBody(await post('refresh', { ...COOKIES, ...own, cookie }), 200, TokenPairSchema);
   });
 
-  it('[ID81] a CSRF token is for the living login of a cookie', async () => {
+  it('[ID67] a CSRF token is for the living login of a cookie', async () => {
     const { cookie } = await logIn();
     const ask = (headers: Record<string, string>) => world().http.get('/api/auth/csrf', undefined, headers);
     const { csrfToken: token, expiresIn } = expectBody(await ask({ ...OWN, cookie }), 200, CsrfTokenSchema);
@@ -82,7 +82,7 @@ export function cookieModeRules(world: GetWorld): void {
     expectFailure(await ask({ ...OWN, cookie }), 401, 'AUTH_ERROR');
   });
 
-  it('[ID82] a token that is sent must be of that login, and is needed where no browser says whence', async () => {
+  it('[ID68] a token that is sent must be of that login, and is needed where no browser says whence', async () => {
     const [mine, other] = [await logIn(), await logIn()];
     const token = await csrfToken(mine.cookie);
     for (const wrong of [await csrfToken(other.cookie), `${token}A`, 'x'])
@@ -92,7 +92,7 @@ export function cookieModeRules(world: GetWorld): void {
     expectBody(await post('refresh', silent), 200, TokenPairSchema);
   });
 
-  it('[ID83] a cookie alone ends no login', async () => {
+  it('[ID69] a cookie alone ends no login', async () => {
     const [mine, other] = [await logIn(), await logIn()];
     const out = { ...OWN, cookie: mine.cookie };
     refused(await post('logout', out));
@@ -106,7 +106,7 @@ export function cookieModeRules(world: GetWorld): void {
     expect(await lives(other)).toBe(false);
   });
 
-  it('[ID84] no answer of the API may be kept by a cache', async () => {
+  it('[ID70] no answer of the API may be kept by a cache', async () => {
     const { accessToken } = await world().person('owner');
     const { email, password } = await world().person('traveller');
     for (const answer of [
@@ -128,7 +128,7 @@ export function cookieModeRules(world: GetWorld): void {
       'multipart/form-data; boundary=b',
       '--b\r\ncontent-disposition: form-data; name="email"\r\n\r\na\r\n--b--',
     ],
-  ])('[ID85] a body of %s is VALIDATION_ERROR', async (type, raw) => {
+  ])('[ID71] a body of %s is VALIDATION_ERROR', async (type, raw) => {
     const answer = await world().http.call('POST', '/api/auth/login', {
       raw,
       headers: { 'content-type': type },

@@ -143,7 +143,7 @@ export function identityRules(world: GetWorld): void {
     expect(expectBody(refreshed, 200, TokenPairSchema)).not.toHaveProperty('refreshToken');
   });
 
-  it('[ID63] [ID64] users are listed and changed by administrators only', async () => {
+  it('[ID53] [ID54] users are listed and changed by administrators only', async () => {
     const owner = await world().person('owner');
     const { userId } = await world().person('stranger');
     expectFailure(await world().http.get('/api/users', owner.accessToken), 403, 'FORBIDDEN');

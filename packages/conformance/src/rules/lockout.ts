@@ -25,7 +25,7 @@ export function lockoutRules(world: GetWorld): void {
     }
   }
 
-  it('[ID60] five wrong passwords lock an address for a minute, whether or not anybody has it', async () => {
+  it('[ID50] five wrong passwords lock an address for a minute, whether or not anybody has it', async () => {
     const { email, password } = await world().signUp();
     const known = await failUntilRefused(email);
     expect(known.wrong).toBe(5);
@@ -42,7 +42,7 @@ export function lockoutRules(world: GetWorld): void {
     expect(withoutTime(unknown.refused)).toEqual(withoutTime(known.refused));
   });
 
-  it('[ID61] a browser in which somebody logged in before is not locked by what others get wrong', async () => {
+  it('[ID51] a browser in which somebody logged in before is not locked by what others get wrong', async () => {
     const { email, password }: Account = await world().signUp();
     const first = await logIn(email, password);
     expectBody(first, 200, SignedInSchema);
@@ -54,7 +54,7 @@ export function lockoutRules(world: GetWorld): void {
     expectBody(await logIn(email, password, cookie.split(';')[0]), 200, SignedInSchema);
   });
 
-  it('[ID62] fifty wrong passwords close a network to log-ins, right ones included', async () => {
+  it('[ID52] fifty wrong passwords close a network to log-ins, right ones included', async () => {
     const { email, password } = await world().signUp();
     let answer = await logIn(email, password);
     for (let n = 0; n < MOST_OF_A_NETWORK && answer.status !== 429; n += 1) {

@@ -19,7 +19,7 @@ export function loginRules(world: GetWorld): void {
   const prove = (account: Account, password = account.password) =>
     world().http.post('/api/auth/step-up', { password }, account.accessToken);
 
-  it('[ID20] a refresh token from before two rotations ends the login and its sockets', async () => {
+  it('[ID17] a refresh token from before two rotations ends the login and its sockets', async () => {
     const someone = await world().logIn(await world().person('traveller'));
     const socket = await world().controller(someone);
     const closing = nextEvent(socket, 'session-closing');
@@ -31,7 +31,7 @@ export function loginRules(world: GetWorld): void {
     expect(await closing).toMatchObject({ code: 'TOKEN_REVOKED', reconnect: false });
   });
 
-  it('[ID21] one login too many ends the least recently seen and its sockets', async () => {
+  it('[ID18] one login too many ends the least recently seen and its sockets', async () => {
     const first = await world().signUp();
     const socket = await world().controller(first);
     const second = await world().logIn(first);
@@ -47,7 +47,7 @@ export function loginRules(world: GetWorld): void {
     await world().connectScreen(device);
   });
 
-  it('[ID22] the logins of the caller are listed, the one that asks marked', async () => {
+  it('[ID19] the logins of the caller are listed, the one that asks marked', async () => {
     const first = await world().signUp();
     const second = await world().logIn(first);
     const items = await logins(second);
@@ -58,7 +58,7 @@ export function loginRules(world: GetWorld): void {
     expect((await logins(first)).find(({ current }) => current)?.id).toBe(items[1]?.id);
   });
 
-  it('[ID23] one login is ended by its id, and only by its owner', async () => {
+  it('[ID20] one login is ended by its id, and only by its owner', async () => {
     const first = await world().signUp();
     const second = await world().logIn(first);
     const id = (await logins(first)).find(({ current }) => !current)?.id ?? '';
@@ -75,7 +75,7 @@ export function loginRules(world: GetWorld): void {
     expectFailure(await me(first), 401, 'TOKEN_REVOKED');
   });
 
-  it('[ID24] all logins but the one that asks are ended at once', async () => {
+  it('[ID21] all logins but the one that asks are ended at once', async () => {
     const first = await world().signUp();
     const others = [await world().logIn(first), await world().logIn(first)];
     expect((await end(first)).status).toBe(204);
@@ -83,7 +83,7 @@ export function loginRules(world: GetWorld): void {
     expect(await logins(first)).toHaveLength(1);
   });
 
-  it('[ID25] stepping up answers an access token and keeps login and sockets', async () => {
+  it('[ID22] stepping up answers an access token and keeps login and sockets', async () => {
     const someone = await world().person('stranger');
     const socket = await world().controller(someone);
     expectFailure(await prove(someone, 'not the password'), 401, 'AUTH_ERROR');
@@ -93,7 +93,7 @@ export function loginRules(world: GetWorld): void {
     expectBody(await me(someone), 200, UserSchema);
   });
 
-  it('[ID26] of many guesses at once no more than five are looked at', async () => {
+  it('[ID23] of many guesses at once no more than five are looked at', async () => {
     const someone = await world().signUp();
     const guesses = await Promise.all(
       Array.from({ length: 8 }, (_, n) => prove(someone, `guess number ${n}`)),

@@ -26,19 +26,19 @@ export function passwordRules(world: GetWorld): void {
     ['the address', 'rule-50-newcomer@example.com'],
     ['the name before the @', '1-rule.50.newcomer-9'],
     ['the username', 'Wandering Poet 1'],
-  ])('[ID50] a password that is %s is VALIDATION_ERROR naming it', async (_, password) => {
+  ])('[ID42] a password that is %s is VALIDATION_ERROR naming it', async (_, password) => {
     const newcomer = { email: 'rule-50-newcomer@example.com', username: 'Wandering Poet', password };
     expectFault(await world().http.post('/api/auth/signup', newcomer), 'password');
   });
 
-  it('[ID51] a wrong present password is VALIDATION_ERROR naming it, and the login goes on', async () => {
+  it('[ID43] a wrong present password is VALIDATION_ERROR naming it, and the login goes on', async () => {
     const { accessToken, password } = await world().person('owner');
     expectFault(await change(accessToken, 'not the password', `a new password ${v4()}`), 'currentPassword');
     expectFault(await change(accessToken, password, password), 'password');
     expectBody(await world().http.get('/api/users/me', accessToken), 200, UserSchema);
   });
 
-  it('[ID52] a change of the password ends all other logins and their sockets, and keeps its own', async () => {
+  it('[ID44] a change of the password ends all other logins and their sockets, and keeps its own', async () => {
     const here = await world().signUp();
     const elsewhere = await world().logIn(here);
     const kept = await world().controller(here);
@@ -67,7 +67,7 @@ export function passwordRules(world: GetWorld): void {
     expectBody(await world().http.post('/api/auth/login', { email, password }), 200, SignedInSchema);
   });
 
-  it('[ID53] a forgotten password is answered alike for a known, an unknown and an impossible address', async () => {
+  it('[ID45] a forgotten password is answered alike for a known, an unknown and an impossible address', async () => {
     const { email } = await world().person('traveller');
     for (const asked of [email, `nobody-${v4()}@example.com`, 'no address']) {
       const answer = await world().http.post('/api/auth/password/forgot', { email: asked });
@@ -78,14 +78,14 @@ export function passwordRules(world: GetWorld): void {
   it.each([
     ['password/reset', { password: 'a good new password' }],
     ['email/verify', {}],
-  ])('[ID54] a link that was never made is AUTH_ERROR: %s', async (path, rest) => {
+  ])('[ID46] a link that was never made is AUTH_ERROR: %s', async (path, rest) => {
     for (const token of ['made up', `rst_${'A'.repeat(43)}`, `vfy_${'A'.repeat(43)}`]) {
       expectFailure(await world().http.post(`/api/auth/${path}`, { token, ...rest }), 401, 'AUTH_ERROR');
     }
     expectFailure(await world().http.post(`/api/auth/${path}`, rest), 400, 'VALIDATION_ERROR');
   });
 
-  it('[ID55] what is possible before one is signed in can be asked by anybody', async () => {
+  it('[ID47] what is possible before one is signed in can be asked by anybody', async () => {
     const options = expectBody(await world().http.get('/api/auth/options'), 200, AuthOptionsSchema);
     expect(options).toMatchObject({ signup: 'open', emailVerification: 'off' });
   });

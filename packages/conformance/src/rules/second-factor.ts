@@ -45,7 +45,7 @@ export function secondFactorRules(world: GetWorld): void {
   const state = async ({ accessToken }: Account) =>
     expectBody(await world().http.get('/api/users/me/mfa', accessToken), 200, MfaStateSchema);
 
-  it('[ID40] a second factor is on when a code has confirmed its secret', async () => {
+  it('[ID32] a second factor is on when a code has confirmed its secret', async () => {
     const person = await world().signUp();
     const { http } = world();
     const token = person.accessToken;
@@ -60,7 +60,7 @@ export function secondFactorRules(world: GetWorld): void {
     expectFailure(await http.post(ENROL, { password: person.password }, token), 409, 'CONFLICT');
   });
 
-  it('[ID41] a right password opens a challenge, and neither token nor cookie', async () => {
+  it('[ID33] a right password opens a challenge, and neither token nor cookie', async () => {
     const person = await guarded();
     const cookies = { 'x-bongsu-cookies': '1', origin: world().target.url, 'sec-fetch-site': 'same-origin' };
     for (const headers of [{}, cookies]) {
@@ -74,7 +74,7 @@ export function secondFactorRules(world: GetWorld): void {
     expectFailure(wrong, 401, 'AUTH_ERROR');
   });
 
-  it('[ID42] challenge and code answer as a log-in does, in cookie mode too', async () => {
+  it('[ID34] challenge and code answer as a log-in does, in cookie mode too', async () => {
     const person = await guarded();
     const [first = '', second = ''] = person.recoveryCodes;
     const login = expectBody(await verify(await challenge(person), first), 200, SignedInSchema);
@@ -87,7 +87,7 @@ export function secondFactorRules(world: GetWorld): void {
     expect(answer.headers.getSetCookie().join()).toMatch(/HttpOnly/i);
   });
 
-  it('[ID43] a code counts once, however it is typed', async () => {
+  it('[ID35] a code counts once, however it is typed', async () => {
     const person = await guarded();
     const [code = ''] = person.recoveryCodes;
     expectFailure(await verify(await challenge(person), person.setupCode), 401, 'AUTH_ERROR');
@@ -97,7 +97,7 @@ export function secondFactorRules(world: GetWorld): void {
     expect(await state(person)).toMatchObject({ recoveryCodesLeft: 9, required: false });
   });
 
-  it('[ID44] a challenge is good for one log-in and five tries', async () => {
+  it('[ID36] a challenge is good for one log-in and five tries', async () => {
     const person = await guarded();
     const [first = '', second = ''] = person.recoveryCodes;
     const used = await challenge(person);
@@ -112,7 +112,7 @@ export function secondFactorRules(world: GetWorld): void {
     expectFailure(await verify('made up', second), 401, 'AUTH_ERROR');
   });
 
-  it('[ID45] ten wrong codes in a row lock the second factor, whatever the password', async () => {
+  it('[ID37] ten wrong codes in a row lock the second factor, whatever the password', async () => {
     const person = await guarded();
     const [right = ''] = person.recoveryCodes;
     for (const tries of [5, 4]) {
@@ -128,7 +128,7 @@ export function secondFactorRules(world: GetWorld): void {
     expectFailure(await remove(person, right), 423, 'ACCOUNT_LOCKED');
   });
 
-  it('[ID46] turning it on ends every other login', async () => {
+  it('[ID38] turning it on ends every other login', async () => {
     const person = await world().signUp();
     const older = await world().logIn(person);
     const socket = await world().controller(older);
@@ -140,7 +140,7 @@ export function secondFactorRules(world: GetWorld): void {
     expect(await state(person)).toMatchObject({ totp: true });
   });
 
-  it('[ID47] password and code turn it off, and end every other login', async () => {
+  it('[ID39] password and code turn it off, and end every other login', async () => {
     const person = await guarded();
     const [first = '', second = '', third = ''] = person.recoveryCodes;
     const other = expectBody(await verify(await challenge(person), first), 200, SignedInSchema);
@@ -152,7 +152,7 @@ export function secondFactorRules(world: GetWorld): void {
     expectBody(await logIn(person), 200, SignedInSchema);
   });
 
-  it('[ID48] new recovery codes void the old ones', async () => {
+  it('[ID40] new recovery codes void the old ones', async () => {
     const person = await guarded();
     const { http } = world();
     const renewed = expectBody(await http.post(RENEW, {}, person.accessToken), 200, RecoveryCodesSchema);
@@ -164,7 +164,7 @@ export function secondFactorRules(world: GetWorld): void {
     expectFailure(await http.post(RENEW, {}, stranger.accessToken), 409, 'CONFLICT');
   });
 
-  it('[ID49] the state of the second factor is the caller’s own', async () => {
+  it('[ID41] the state of the second factor is the caller’s own', async () => {
     const person = await world().signUp();
     expect(await state(person)).toEqual({ totp: false, since: null, recoveryCodesLeft: 0, required: false });
     await guard(person);

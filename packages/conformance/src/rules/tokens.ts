@@ -78,7 +78,7 @@ export function tokenRules(world: GetWorld): void {
     expect(await send(socket, 'trigger', trigger(device.screenId))).toMatchObject({ success: true });
   });
 
-  it('[ID30] a token that was used often is TOKEN_REVOKED once its login was ended', async () => {
+  it('[ID27] a token that was used often is TOKEN_REVOKED once its login was ended', async () => {
     const someone = await world().logIn(await world().person('traveller'));
     const { accessToken: token, refreshToken } = someone;
     for (let n = 0; n < 3; n += 1) expect((await world().http.get('/api/users/me', token)).status).toBe(200);
@@ -87,7 +87,7 @@ export function tokenRules(world: GetWorld): void {
     expect(await world().sockets.refusal({ token })).toMatchObject({ code: 'TOKEN_REVOKED' });
   });
 
-  it('[ID31] what differs from an accepted token in one character is AUTH_ERROR', async () => {
+  it('[ID28] what differs from an accepted token in one character is AUTH_ERROR', async () => {
     const { accessToken } = await world().person('owner');
     expect((await world().http.get('/api/users/me', accessToken)).status).toBe(200);
     const starts = [0, accessToken.indexOf('.') + 1, accessToken.lastIndexOf('.') + 1];
@@ -107,19 +107,19 @@ export function tokenRules(world: GetWorld): void {
     ['a second token', (token: string) => `Bearer ${token}, Bearer ${token}`],
     ['a character beyond ASCII', (token: string) => `Bearer ${token}\u00e9`],
     ['more than 4 KiB', (token: string) => `Bearer ${token}${'A'.repeat(4096)}`],
-  ])('[ID32] an Authorization with %s is AUTH_ERROR', async (_, spoil) => {
+  ])('[ID29] an Authorization with %s is AUTH_ERROR', async (_, spoil) => {
     const { accessToken } = await world().person('owner');
     const headers = { authorization: spoil(accessToken) };
     expectFailure(await world().http.get('/api/users/me', undefined, headers), 401, 'AUTH_ERROR');
   });
 
-  it('[ID32] a token of more than 4 KiB is VALIDATION_ERROR in the handshake', async () => {
+  it('[ID29] a token of more than 4 KiB is VALIDATION_ERROR in the handshake', async () => {
     const { accessToken } = await world().person('owner');
     const token = `${accessToken}${'A'.repeat(4096)}`;
     expect(await world().sockets.refusal({ token })).toMatchObject({ code: 'VALIDATION_ERROR' });
   });
 
-  it('[ID33] the key set may be kept for 300 s, and is enough to verify a token', async () => {
+  it('[ID30] the key set may be kept for 300 s, and is enough to verify a token', async () => {
     const answer = await world().http.get('/.well-known/jwks.json');
     expect(answer.headers.get('cache-control')).toMatch(/\bmax-age=300\b/);
     const { accessToken } = await world().person('owner');

@@ -66,7 +66,7 @@ function node(standingOf: (principal: UserPrincipal) => Promise<Standing>, ...pr
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('followIdentity', () => {
-  it('[ID28] renews each connection of a user in place, and nobody else’s', async () => {
+  it('[ID25] renews each connection of a user in place, and nobody else’s', async () => {
     const others = { ...ADA, userId: 'u2', sessionId: 's3' };
     const standing = { role: 'user', username: 'Grace', provenAt: 7 } as const;
     const { opened, watched, change } = node(async () => standing, ADA, { ...ADA, sessionId: 's2' }, others);
@@ -81,7 +81,7 @@ describe('followIdentity', () => {
     expect(watched).toEqual([]);
   });
 
-  it('[ID28] keeps the end of a token that came while it asked', async () => {
+  it('[ID25] keeps the end of a token that came while it asked', async () => {
     let answer: (standing: Standing) => void = () => {};
     const asked = new Promise<Standing>((resolve) => {
       answer = resolve;
@@ -95,7 +95,7 @@ describe('followIdentity', () => {
     expect(watched).toHaveLength(1);
   });
 
-  it('[ID28] of two answers the later question’s counts, whichever comes last', async () => {
+  it('[ID25] of two answers the later question’s counts, whichever comes last', async () => {
     const answers: ((standing: Standing) => void)[] = [];
     const { opened, change } = node(() => new Promise((resolve) => answers.push(resolve)), {
       ...ADA,
@@ -115,14 +115,14 @@ describe('followIdentity', () => {
     [new AuthenticationError('TOKEN_REVOKED'), ['TOKEN_REVOKED', 'disconnected']],
     [new AuthenticationError('TOKEN_EXPIRED'), ['TOKEN_EXPIRED', 'disconnected']],
     [new BongsuError('UNAVAILABLE'), ['dropped']],
-  ])('[ID28] lets go of whom it cannot ask about: %s', async (error, ends) => {
+  ])('[ID25] lets go of whom it cannot ask about: %s', async (error, ends) => {
     const { opened, change } = node(() => Promise.reject(error), ADA);
     change({ userId: 'u1' });
     await settled();
     expect(opened[0]?.ends).toEqual(ends);
   });
 
-  it('[ID29] closes what has ended', () => {
+  it('[ID26] closes what has ended', () => {
     const { opened, revoke } = node(() => Promise.reject(new Error('never asked')), ADA);
     revoke({ sessionId: 'another' });
     expect(opened[0]?.ends).toEqual([]);

@@ -165,7 +165,7 @@ describe('between handshake and ready', () => {
     expect(await gone).toBe('io server disconnect');
   });
 
-  it('[ID28] who somebody has become since the handshake counts', async () => {
+  it('[ID25] who somebody has become since the handshake counts', async () => {
     let asked = 0;
     const authenticate = async (): Promise<Principal> => {
       asked += 1;

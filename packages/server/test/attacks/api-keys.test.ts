@@ -308,7 +308,7 @@ describeEachDatabase('attacks on API keys', (open, profile) => {
       expect(await keysOf(victim)).toEqual([]);
     });
 
-    it('[SEC6] [ID24] rotates no key either', async () => {
+    it('[SEC6] [ID21] rotates no key either', async () => {
       const { id } = await create();
       const asked = await justAfterTheEnd(() =>
         server.post(`/api-keys/${id}/rotate`, undefined, bearer(thief.accessToken)),

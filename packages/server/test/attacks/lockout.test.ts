@@ -261,7 +261,7 @@ describeEachDatabase('attacks on log-in', (open) => {
       expect(server.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
     });
 
-    it('[SEC3] [ID65] log-ins of one address are limited too, right or wrong; a known device has a limit of its own', async () => {
+    it('[SEC3] [ID55] log-ins of one address are limited too, right or wrong; a known device has a limit of its own', async () => {
       const limited = await startIdentity(database, {}, { requestsPerMinute: 3 });
       try {
         await server.signUp(EMAIL);
@@ -299,7 +299,7 @@ describeEachDatabase('attacks on log-in', (open) => {
       expect(outcomes.filter((one) => one === '503 BUSY')).toHaveLength(150);
     });
 
-    it('[USR1] [ID61] strangers who fill all places keep no known device out', async () => {
+    it('[USR1] [ID51] strangers who fill all places keep no known device out', async () => {
       await server.signUp(EMAIL);
       const { device } = await login(PASSWORD);
       const strangers = Array.from({ length: 120 }, (_, n) =>
@@ -310,7 +310,7 @@ describeEachDatabase('attacks on log-in', (open) => {
       expect(outcomes.filter((one) => one === '503 BUSY')).toHaveLength(20);
     });
 
-    it('[SEC3] [ID65] what is no log-in at all is counted by its network, like a bad refresh and a bad second step', async () => {
+    it('[SEC3] [ID55] what is no log-in at all is counted by its network, like a bad refresh and a bad second step', async () => {
       const limited = await startIdentity(database, {}, { requestsPerMinute: 3 });
       try {
         const bad: [string, object][] = [

@@ -95,7 +95,7 @@ describeEachDatabase('attacks on logins', (open) => {
     expect(await database.query('select generation from sessions')).toEqual([{ generation: 1 }]);
   });
 
-  it('[AT02] [ID20] a token from before two rotations of one second ends the login for thief and owner', async () => {
+  it('[AT02] [ID17] a token from before two rotations of one second ends the login for thief and owner', async () => {
     const stolen = await server.signUp();
     const second = await refresh(stolen.refreshToken);
     const third = await refresh(second.body.refreshToken);
@@ -181,7 +181,7 @@ describeEachDatabase('attacks on logins', (open) => {
     }
   });
 
-  it('[AT09] [ID29] a token of an ended login counts no longer, however lately it was checked and cached', async () => {
+  it('[AT09] [ID26] a token of an ended login counts no longer, however lately it was checked and cached', async () => {
     const { accessToken, refreshToken } = await server.signUp();
     expect([await me(accessToken), await me(accessToken, other)]).toEqual([200, 200]);
     await server.post('/auth/logout', { refreshToken });
@@ -190,7 +190,7 @@ describeEachDatabase('attacks on logins', (open) => {
     await expect.poll(() => me(accessToken, other), { timeout: 10_000 }).toBe('401 TOKEN_REVOKED');
   });
 
-  it('[AT10] [ID29] [ID9] a socket that is open when its login ends is cut, on every node within 5 s without a bus', async () => {
+  it('[AT10] [ID26] [ID9] a socket that is open when its login ends is cut, on every node within 5 s without a bus', async () => {
     const login = await server.signUp();
     const stays = await logIn(login.user.email);
     const nodes = [await sockets(server), await sockets(other)];
@@ -266,7 +266,7 @@ describeEachDatabase('attacks on logins', (open) => {
     expect(ids.map(({ id }) => id)).not.toContain(victim.user.userId);
   });
 
-  it('[AT15] [ID29] a process that SQL has not answered for 10 s believes nothing that it had cached', async () => {
+  it('[AT15] [ID26] a process that SQL has not answered for 10 s believes nothing that it had cached', async () => {
     const gate = gated(database);
     const cutOff = await startIdentity(gate.database, {}, { clock, time });
     const { accessToken, refreshToken } = await server.signUp();
@@ -279,7 +279,7 @@ describeEachDatabase('attacks on logins', (open) => {
     await cutOff.stop();
   });
 
-  it('[AT16] [ID21] 50 log-ins at once leave exactly 5, and those beyond are no failures', async () => {
+  it('[AT16] [ID18] 50 log-ins at once leave exactly 5, and those beyond are no failures', async () => {
     const { user } = await server.signUp();
     const logins = await Promise.all(
       Array.from({ length: 50 }, (_, n) => logIn(user.email, {}, n % 2 ? other : server)),
@@ -296,7 +296,7 @@ describeEachDatabase('attacks on logins', (open) => {
     expect(await server.metrics.text()).not.toContain('bongsu_logins_total{outcome="failure"}');
   });
 
-  it('[AT17] [ID22] [ID23] [ID24] nobody sees or ends the logins of others', async () => {
+  it('[AT17] [ID19] [ID20] [ID21] nobody sees or ends the logins of others', async () => {
     const victim = await server.signUp();
     const attacker = await server.signUp();
     const { body } = await server.get('/api/auth/sessions', attacker.accessToken);
@@ -311,7 +311,7 @@ describeEachDatabase('attacks on logins', (open) => {
     expect(await me(victim.accessToken)).toBe(200);
   });
 
-  it('[AT18] [ID27] ten minutes after the log-in a stolen page cannot do what asks for a fresh proof, not by refresh nor over a socket', async () => {
+  it('[AT18] [ID24] ten minutes after the log-in a stolen page cannot do what asks for a fresh proof, not by refresh nor over a socket', async () => {
     const login = await server.signUp();
     const socket = await enter(await sockets(server), login);
     const proven = () => socket.emitWithAck('probe:logins.end');
@@ -327,7 +327,7 @@ describeEachDatabase('attacks on logins', (open) => {
     expect(await proven()).toMatchObject({ error: { code: 'STEP_UP_REQUIRED' } });
   });
 
-  it('[AT19] [ID28] an administrator who was demoted is none on open sockets within 5 s, on every node without a bus', async () => {
+  it('[AT19] [ID25] an administrator who was demoted is none on open sockets within 5 s, on every node without a bus', async () => {
     const login = await server.signUp();
     const { userId } = login.user;
     await database.query(`update users set role = 'admin' where id = $1`, [userId]);

@@ -40,7 +40,7 @@ describeEachDatabase('verification of an address', (open) => {
   const verify = (token: string) => server.post('/auth/email/verify', { token });
   const login = (password = PASSWORD) => server.post('/auth/login', { email: EMAIL, password });
 
-  it('[USR1] [ID56] a sign-up counts once its link was opened, and opens no login', async () => {
+  it('[USR1] [ID48] a sign-up counts once its link was opened, and opens no login', async () => {
     const { status, body, cookies } = await signup();
     expect([status, body, cookies]).toEqual([202, { verificationRequired: true }, []]);
     const mail = await inbox.next();
@@ -54,7 +54,7 @@ describeEachDatabase('verification of an address', (open) => {
     expect((await server.get('/api/auth/options')).body).toMatchObject({ emailVerification: 'required' });
   });
 
-  it('[USR1] [ID56] a link counts once, for a day, and only if it was made here', async () => {
+  it('[USR1] [ID48] a link counts once, for a day, and only if it was made here', async () => {
     await signup();
     const first = tokenIn(await inbox.next());
     expect((await verify(first)).status).toBe(200);
@@ -66,7 +66,7 @@ describeEachDatabase('verification of an address', (open) => {
     expect((await verify(late)).body.error.code).toBe('AUTH_ERROR');
   });
 
-  it('[USR1] [ID56] a taken address is told to its owner by mail, and to nobody else', async () => {
+  it('[USR1] [ID48] a taken address is told to its owner by mail, and to nobody else', async () => {
     await signup();
     await verify(tokenIn(await inbox.next()));
     const again = await signup({ password: 'some other password' });
@@ -77,7 +77,7 @@ describeEachDatabase('verification of an address', (open) => {
     expect((await login('some other password')).status).toBe(401);
   });
 
-  it('[USR1] [ID56] of several sign-ups with one address the first verified wins and voids the others', async () => {
+  it('[USR1] [ID48] of several sign-ups with one address the first verified wins and voids the others', async () => {
     await signup({ password: 'the first good password' });
     await signup({ password: 'the second good password' });
     const tokens = [tokenIn(await inbox.next()), tokenIn(await inbox.next())];

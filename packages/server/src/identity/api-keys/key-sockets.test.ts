@@ -137,7 +137,7 @@ describeEachDatabase('sockets of API keys', (open) => {
     expect(await may(others, 'profile.read')).toEqual(BOTH('allowed'));
   });
 
-  it('[SIG1] [ID28] a new role of the owner counts on them and on those of logins, both ways, and closes none', async () => {
+  it('[SIG1] [ID25] a new role of the owner counts on them and on those of logins, both ways, and closes none', async () => {
     const [keys, logins] = [await connect((await create()).key), await connect(owner.accessToken)];
     const admin = await firstAdmin(server);
     for (const [role, wanted] of [
@@ -194,7 +194,7 @@ describeEachDatabase('sockets of API keys', (open) => {
     expect(back.flatMap(({ heard }) => heard)).toEqual([]);
   });
 
-  it('[SIG1] [ID29] a node that heard nothing for minutes asks again about all its sockets', async () => {
+  it('[SIG1] [ID26] a node that heard nothing for minutes asks again about all its sockets', async () => {
     const gate = gated(database);
     const time = server.time;
     const far = await startIdentity(gate.database, {}, { clock, time });

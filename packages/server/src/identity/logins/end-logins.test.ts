@@ -67,7 +67,7 @@ describeEachDatabase('the end of logins', (open) => {
       bearer(ada.accessToken),
     );
 
-  it('[USR3] [ID29] is told for those that may still live, many by one statement', async () => {
+  it('[USR3] [ID26] is told for those that may still live, many by one statement', async () => {
     const now = server.time.now();
     await add({ expires_at: `${now - 1}`, amr: `'expired'` }, 20);
     await add({ idle_ms: `${-6 * MINUTE_MS}`, amr: `'idle'` }, 20);

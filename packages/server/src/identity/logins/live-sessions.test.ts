@@ -6,7 +6,7 @@ import type { Database } from '../../platform/database/database.js';
 import { Metrics } from '../../platform/metrics.js';
 import { LiveSessions } from './live-sessions.js';
 
-it('[ID28] [SIG1] what was read before it was forgotten is not answered after: it is read again', async () => {
+it('[ID25] [SIG1] what was read before it was forgotten is not answered after: it is read again', async () => {
   const clock = new ManualClock();
   const answers: ((rows: object[]) => void)[] = [];
   const query = () => new Promise((resolve) => answers.push(resolve));

@@ -44,7 +44,7 @@ describeEachDatabase("a person's logins", (open) => {
   const list = async ({ accessToken }: Tokens) =>
     (await server.get('/api/auth/sessions', accessToken)).body.items as LoginItem[];
 
-  it('[USR3] [ID22] are listed with device, network and times, the one seen last first', async () => {
+  it('[USR3] [ID19] are listed with device, network and times, the one seen last first', async () => {
     const first = await server.signUp();
     const signedUpAt = server.time.now();
     server.time.advance(MINUTE_MS);
@@ -67,7 +67,7 @@ describeEachDatabase("a person's logins", (open) => {
     expect(own?.rememberMe).toBe(false);
   });
 
-  it('[USR3] [ID22] what is over is not listed and not counted', async () => {
+  it('[USR3] [ID19] what is over is not listed and not counted', async () => {
     const first = await server.signUp();
     const idle = await logIn(first.user.email);
     server.time.advance(31 * MINUTE_MS);
@@ -80,7 +80,7 @@ describeEachDatabase("a person's logins", (open) => {
     expect(await me(idle)).toBe('401 TOKEN_EXPIRED');
   });
 
-  it('[USR3] [ID21] beyond the limit the least recently seen ends, as this process has seen it', async () => {
+  it('[USR3] [ID18] beyond the limit the least recently seen ends, as this process has seen it', async () => {
     const first = await server.signUp();
     const logins = [first];
     while (logins.length < 5) {
@@ -101,7 +101,7 @@ describeEachDatabase("a person's logins", (open) => {
     expect(audit?.event).toMatchObject({ outcome: 'success', reason: 'limit', target: { type: 'session' } });
   });
 
-  it('[USR3] [ID21] MAX_CONCURRENT_SESSIONS is the limit, and a log-in that fails ends nobody', async () => {
+  it('[USR3] [ID18] MAX_CONCURRENT_SESSIONS is the limit, and a log-in that fails ends nobody', async () => {
     const single = await startIdentity(database, { maxLogins: 1 });
     const first = await single.signUp();
     const wrong = { email: first.user.email, password: 'not the password' };
@@ -112,7 +112,7 @@ describeEachDatabase("a person's logins", (open) => {
     await single.stop();
   });
 
-  it('[USR3] [ID21] devices know no limit', async () => {
+  it('[USR3] [ID18] devices know no limit', async () => {
     const issue = (screenId: string) =>
       database.transaction((tx) => server.identity.issueDeviceCredential(tx, screenId));
     const devices = await Promise.all(Array.from({ length: 8 }, (_, n) => issue(`scr_${n}`)));
@@ -121,7 +121,7 @@ describeEachDatabase("a person's logins", (open) => {
     }
   });
 
-  it('[USR3] [ID24] of two that end all others at once one is left', async () => {
+  it('[USR3] [ID21] of two that end all others at once one is left', async () => {
     const gate = gated(database);
     const slow = await startIdentity(gate.database, {}, { time: server.time });
     const first = await server.signUp();
@@ -136,7 +136,7 @@ describeEachDatabase("a person's logins", (open) => {
     await slow.stop();
   });
 
-  it('[USR3] [ID23] an ended one is written down with who ended it', async () => {
+  it('[USR3] [ID20] an ended one is written down with who ended it', async () => {
     const first = await server.signUp();
     const second = await logIn(first.user.email);
     expect((await server.delete(`/api/auth/sessions/${idOf(second)}`, first.accessToken)).status).toBe(204);

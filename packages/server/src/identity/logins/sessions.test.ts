@@ -305,7 +305,7 @@ describeEachDatabase('logins', (open, profile) => {
       );
     });
 
-    it('[SIG1] [ID29] every other end of a user is TOKEN_REVOKED, a change ends nothing', async () => {
+    it('[SIG1] [ID26] every other end of a user is TOKEN_REVOKED, a change ends nothing', async () => {
       const { accessToken, user } = await server.signUp();
       const insert = (reason: string) =>
         database.query(

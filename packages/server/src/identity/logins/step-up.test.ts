@@ -41,7 +41,7 @@ describeEachDatabase('step-up', (open) => {
   const endOthers = async (token: string, on = server) =>
     outcome(await on.delete('/api/auth/sessions', token));
 
-  it('[USR4] [ID25] counts at once for the access token that the login has, and gives a newer one', async () => {
+  it('[USR4] [ID22] counts at once for the access token that the login has, and gives a newer one', async () => {
     const { accessToken } = await server.signUp();
     server.time.advance(LATER_MS);
     expect(await endOthers(accessToken)).toBe('403 STEP_UP_REQUIRED');
@@ -56,7 +56,7 @@ describeEachDatabase('step-up', (open) => {
     expect(await endOthers(steppedUp.accessToken)).toBe('403 STEP_UP_REQUIRED');
   });
 
-  it('[USR4] [ID25] counts for no other login of the person', async () => {
+  it('[USR4] [ID22] counts for no other login of the person', async () => {
     const { accessToken, user } = await server.signUp();
     const { body } = await server.post('/auth/login', { email: user.email, password: PASSWORD });
     server.time.advance(LATER_MS);
@@ -64,7 +64,7 @@ describeEachDatabase('step-up', (open) => {
     expect(await endOthers(String(body.accessToken))).toBe('403 STEP_UP_REQUIRED');
   });
 
-  it('[USR4] [ID25] a wrong password proves nothing, ends nothing and is written down', async () => {
+  it('[USR4] [ID22] a wrong password proves nothing, ends nothing and is written down', async () => {
     const { accessToken } = await server.signUp();
     server.time.advance(LATER_MS);
     expect(outcome(await prove(accessToken, 'a guess'))).toBe('401 AUTH_ERROR');
@@ -76,7 +76,7 @@ describeEachDatabase('step-up', (open) => {
     expect(audit?.event).toMatchObject({ outcome: 'failure', reason: 'password' });
   });
 
-  it('[USR4] [ID26] right ones do not count as guesses, and the fifth wrong one was the last', async () => {
+  it('[USR4] [ID23] right ones do not count as guesses, and the fifth wrong one was the last', async () => {
     const { accessToken } = await server.signUp();
     for (let n = 0; n < 7; n += 1) expect((await prove(accessToken)).status).toBe(200);
     for (let n = 0; n < 5; n += 1) expect(outcome(await prove(accessToken, 'wrong'))).toBe('401 AUTH_ERROR');
@@ -105,7 +105,7 @@ describeEachDatabase('step-up', (open) => {
       return row;
     };
 
-    it('[USR4] [ID25] the password alone is not enough, and no wrong code is', async () => {
+    it('[USR4] [ID22] the password alone is not enough, and no wrong code is', async () => {
       expect(outcome(await prove(token()))).toBe('401 MFA_REQUIRED');
       expect(await proveBy(person.wrong())).toBe('401 AUTH_ERROR');
       expect(outcome(await prove(token(), 'wrong', { code: person.code() }))).toBe('401 AUTH_ERROR');
@@ -117,7 +117,7 @@ describeEachDatabase('step-up', (open) => {
       expect(audits.map(({ reason }) => reason)).toEqual(['code', 'password']);
     });
 
-    it('[USR4] [ID25] its code is a proof by two factors, and is spent by it', async () => {
+    it('[USR4] [ID22] its code is a proof by two factors, and is spent by it', async () => {
       await database.query(`update sessions set acr = 'aal1', amr = 'pwd'`);
       expect(await proveBy(person.code())).toBe(200);
       expect(await provenBy()).toEqual({ acr: 'aal2', amr: 'pwd otp' });
@@ -127,7 +127,7 @@ describeEachDatabase('step-up', (open) => {
       expect(outcome(again)).toBe('401 AUTH_ERROR');
     });
 
-    it('[USR4] [ID25] a recovery code is one as well, once', async () => {
+    it('[USR4] [ID22] a recovery code is one as well, once', async () => {
       const [code = ''] = person.recoveryCodes;
       expect(await proveBy(code)).toBe(200);
       expect(await provenBy()).toEqual({ acr: 'aal2', amr: 'pwd rc' });
@@ -136,7 +136,7 @@ describeEachDatabase('step-up', (open) => {
       expect(state.body).toMatchObject({ recoveryCodesLeft: 9, required: false });
     });
 
-    it('[USR4] [ID25] [ID45] one that is locked answers so, and that is no wrong guess', async () => {
+    it('[USR4] [ID22] [ID37] one that is locked answers so, and that is no wrong guess', async () => {
       for (let round = 0; round < 2; round += 1) {
         const id = await challenge(server, person);
         for (let n = 0; n < 5; n += 1) await verify(server, id, person.wrong());
@@ -163,7 +163,7 @@ describeEachDatabase('step-up', (open) => {
     expect((await prove(accessToken)).status).toBe(200);
   });
 
-  it('[USR4] [ID25] [ID28] counts on open sockets too, and a new name does, on every node', async () => {
+  it('[USR4] [ID22] [ID25] counts on open sockets too, and a new name does, on every node', async () => {
     const clock = new ManualClock();
     const time = new MovableTime();
     const here = await startIdentity(database, {}, { clock, time });

@@ -50,7 +50,7 @@ describeEachDatabase('enrolment of a second factor', (open) => {
     String((await server.post('/auth/refresh', { refreshToken })).body.accessToken);
   const tokenOf = ({ login }: Guarded) => login.accessToken;
 
-  it('[USR2] [ID29] a login that ended meanwhile sets nothing up, takes nothing off and gets no codes', async () => {
+  it('[USR2] [ID26] a login that ended meanwhile sets nothing up, takes nothing off and gets no codes', async () => {
     const { user, accessToken } = await server.signUp();
     const late = <T>(userId: string, work: () => Promise<T>) => endedMeanwhile(database, userId, work);
     expect(outcome(await late(user.userId, () => begin(accessToken)))).toBe('401 TOKEN_REVOKED');

@@ -46,7 +46,7 @@ describeEachDatabase('change of a password', (open) => {
   const login = (email: string, password: string) => server.post('/auth/login', { email, password });
   const faults = ({ body }: Answer) => (body.error as { details?: unknown }).details;
 
-  it('[USR1] [ID29] is not for a login that ended meanwhile', async () => {
+  it('[USR1] [ID26] is not for a login that ended meanwhile', async () => {
     const { user, accessToken } = await server.signUp();
     const late = await endedMeanwhile(database, user.userId, () => change(accessToken));
     expect([late.status, late.body.error.code]).toEqual([401, 'TOKEN_REVOKED']);

@@ -48,7 +48,7 @@ describeEachDatabase('reset of a password', (open) => {
   };
 
   describe('the link', () => {
-    it('[USR1] [ID57] comes by mail, leads to PUBLIC_URL, and sets the password', async () => {
+    it('[USR1] [ID49] comes by mail, leads to PUBLIC_URL, and sets the password', async () => {
       const { user, refreshToken, accessToken } = await server.signUp();
       const asked = await forgot(user.email.toUpperCase());
       expect([asked.status, asked.body]).toEqual([202, { accepted: true }]);
@@ -64,7 +64,7 @@ describeEachDatabase('reset of a password', (open) => {
       expect((await inbox.next()).headers.get('subject')).toBe('Your password was reset');
     });
 
-    it('[USR1] [ID57] counts for an hour', async () => {
+    it('[USR1] [ID49] counts for an hour', async () => {
       const { user } = await server.signUp();
       await forgot(user.email);
       const token = tokenIn(await inbox.next());

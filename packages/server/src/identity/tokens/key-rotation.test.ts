@@ -39,7 +39,7 @@ describeEachDatabase('signing keys', (open) => {
     (await node.rotation.list()).map(({ state }) => state);
 
   describe('rotation', () => {
-    it('[TOK1] [ID33] a new key is published, then signs, and the former one verifies until its last token has ended', async () => {
+    it('[TOK1] [ID30] a new key is published, then signs, and the former one verifies until its last token has ended', async () => {
       const node = await start();
       const before = await node.tokens.generateAccessToken(USER_LOGIN);
       const { kid } = await node.rotation.rotate();

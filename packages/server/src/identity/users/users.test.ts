@@ -52,7 +52,7 @@ describeEachDatabase('users for administrators', (open) => {
     ...over,
   });
 
-  it('[USR1] [ID63] lists everybody once, page by page, also those of one moment', async () => {
+  it('[USR1] [ID53] lists everybody once, page by page, also those of one moment', async () => {
     for (let n = 0; n < 5; n += 1) await server.signUp(`user-${n}@example.com`);
     await database.query(`update users set created_at = 1000 where role = 'user'`);
     const seen: Item[] = [];
@@ -144,7 +144,7 @@ describeEachDatabase('users for administrators', (open) => {
     expect(outcome(await server.get('/api/users', accessToken))).toBe('403 FORBIDDEN');
   });
 
-  it('[USR1] [ID64] disabling ends all logins on every node and enabling lets in again', async () => {
+  it('[USR1] [ID54] disabling ends all logins on every node and enabling lets in again', async () => {
     const { user, accessToken, refreshToken } = await server.signUp('ada@example.com');
     const other = await startIdentity(database);
     await other.identity.authenticate(accessToken);
