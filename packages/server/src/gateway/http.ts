@@ -55,7 +55,7 @@ export interface HttpDeps {
   apiRoutes: FastifyPluginAsync[];
   /** Mounted at the root: JWKS, health, metrics, the console. */
   rootRoutes: FastifyPluginAsync[];
-  limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst' | 'isUsedUp'>;
+  limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst' | 'isUsedUp' | 'paceLookUps'>;
   trust: Trust;
   clock: Pick<Clock, 'after'>;
   databaseClock: DatabaseClock;
@@ -179,9 +179,9 @@ function secureOrigin(publicUrl: string | undefined, request: FastifyRequest): s
 async function authenticate(deps: HttpDeps, request: FastifyRequest, limit: LimitScope, reply: FastifyReply) {
   const scope = limit === 'refresh' ? limit : 'general';
   const key = `ip:${addressKey(request.ip)}`;
-  // Anybody can make up API keys: an address over its limit gets none looked up. Those in memory go on from there.
+  // Anybody can make up API keys: an address over its limit has few looked up. Those in memory go on from there.
   const mayLookUp = async () => {
-    if (await deps.limiter.isUsedUp(scope, key)) throw new AuthenticationError();
+    if (await deps.limiter.isUsedUp(scope, key)) await deps.limiter.paceLookUps(request.ip);
   };
   try {
     const token = bearerToken(request.headers.authorization);

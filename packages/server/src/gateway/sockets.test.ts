@@ -32,6 +32,7 @@ const SCREEN: Principal = {
 };
 const unlimited = {
   enforceLimit: async () => {},
+  paceLookUps: async () => {},
   isBlocked: async () => false,
   recordFailure: async () => {},
 };

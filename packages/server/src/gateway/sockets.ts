@@ -38,7 +38,7 @@ export interface SocketsDeps {
   commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
   screens: Pick<Screens, 'setOnline'>;
   events: Events;
-  limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure'>;
+  limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure' | 'paceLookUps'>;
   admit: Admit;
   trust: Trust;
   clock: Clock;

@@ -35,6 +35,8 @@ const BULK_SCOPE = 'bulk';
 /** What a call of that scope may make. */
 const COMMANDS_A_BULK = 1000;
 const HANDSHAKE_SCOPE = 'handshake';
+const LOOK_UP_SCOPE = 'look-up';
+const LOOK_UPS: Limit = { limit: 10, windowMs: 1000 };
 
 /**
  * Every limit of the server. `checkLimit` counts through Ephemeral, so over several nodes it is one limit; while
@@ -81,6 +83,11 @@ export class RateLimiter {
   async enforceLimit(scope: string, key: string, limit?: Limit): Promise<void> {
     const { allowed, retryAfterMs = 0 } = await this.checkLimit(scope, key, limit);
     if (!allowed) throw new RateLimitError(retryAfterMs);
+  }
+
+  /** A look-up in SQL for an address that used up its failures. @throws RateLimitError past a few a second */
+  paceLookUps(ip: string): Promise<void> {
+    return this.enforceLimit(LOOK_UP_SCOPE, `ip:${addressKey(ip)}`, LOOK_UPS);
   }
 
   /**

@@ -21,6 +21,7 @@ export interface SocketedIdentity {
 
 const unlimited = {
   enforceLimit: async () => {},
+  paceLookUps: async () => {},
   isBlocked: async () => false,
   recordFailure: async () => {},
 };
