@@ -7,8 +7,8 @@ export const description =
 
 const LEAST = 40;
 const AT_ONCE = 2;
-/** What `expect` throws; `rejects` and `resolves` have no class of their own. */
-const ASSERTION = /^(AssertionError|Error: promise (resolved|rejected))/;
+/** What `expect` and `nextEvent` throw: `rejects` and `poll` have no class of their own, nor has an event that never came. */
+const ASSERTION = /^(AssertionError|Error: (promise (resolved|rejected)|expected |no "[a-z-]+" within))/;
 
 /** Each attack alone in a copy of the sources without its defence, and all of them together in one with all. */
 export async function prove({ only, log }) {
