@@ -58,5 +58,5 @@ async function signUpAtOnce(core: Core, input: SignupInput, origin: Origin): Pro
 
 async function refuseTaken(core: Core, origin: Origin, userId?: string): Promise<never> {
   await core.recordAudit(core.database, anonymousFailure('user_created', 'address-taken', origin, userId));
-  throw new BongsuError('CONFLICT');
+  throw new BongsuError('CONFLICT', { details: { reason: 'address-taken' } });
 }

@@ -53,7 +53,7 @@ async function apply(
   if (!before) throw new BongsuError('NOT_FOUND');
   const after = applied(before, change);
   if (isActiveAdmin(before) && !isActiveAdmin(after) && !(await hasOtherActiveAdmin(tx, userId))) {
-    throw new BongsuError('CONFLICT');
+    throw new BongsuError('CONFLICT', { details: { reason: 'last-administrator' } });
   }
   if (after.role === before.role && after.status === before.status) return;
   await writeRoleAndStatus(tx, userId, after);

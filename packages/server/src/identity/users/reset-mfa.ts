@@ -18,7 +18,7 @@ export async function resetMfa(core: UsersCore, id: string, by: DoneBy): Promise
     if (!(await lockUser(tx, userId))) throw new BongsuError('NOT_FOUND');
     const before = await findManagedUser(tx, userId);
     if (!before) throw new BongsuError('NOT_FOUND');
-    if (!before.mfa) throw new BongsuError('CONFLICT');
+    if (!before.mfa) throw new BongsuError('CONFLICT', { details: { reason: 'factor-off' } });
     await deleteFactors(tx, userId);
     await voidChallenges(tx, userId, core.now());
     await endLogins(core, tx, userId, { reason: 'second-factor' });
