@@ -8,7 +8,8 @@ export const description =
 const LEAST = 40;
 const AT_ONCE = 2;
 /** What `expect` and `nextEvent` throw: `rejects` and `poll` have no class of their own, nor has an event that never came. */
-const ASSERTION = /^(AssertionError|Error: (promise (resolved|rejected)|expected |no "[a-z-]+" within))/;
+const ASSERTION =
+  /^(AssertionError|Error: (promise (resolved|rejected)|expected |no "[a-z-]+" within|the handshake was not refused))/;
 
 /** Each attack alone in a copy of the sources without its defence, and all of them together in one with all. */
 export async function prove({ only, log }) {

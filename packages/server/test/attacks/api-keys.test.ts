@@ -215,7 +215,7 @@ describeEachDatabase('attacks on API keys', (open, profile) => {
     const { key } = await create();
     for (const name of ['token', 'access_token', 'api_key', 'apiKey', 'auth', 'authorization', 'bearer']) {
       const { status, body } = await server.get(`/api/users/me?${name}=${key}`);
-      expect({ name, status, code: body.error.code }).toEqual({ name, status: 401, code: 'AUTH_ERROR' });
+      expect({ name, status, code: body.error?.code }).toEqual({ name, status: 401, code: 'AUTH_ERROR' });
     }
     const headers = { 'x-api-key': key, cookie: `token=${key}; __Host-bongsu_rt=${key}` };
     expect((await server.http.inject({ url: '/api/users/me', headers })).statusCode).toBe(401);
