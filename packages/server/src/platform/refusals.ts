@@ -1,7 +1,7 @@
 import { ERRORS, type ErrorCode, ErrorResponseSchema } from '@bongsu/protocol';
 
 type RefusalResponses = Record<
-  400 | 401 | 403 | 404 | 409 | 410 | 413 | 429 | 503,
+  400 | 401 | 403 | 404 | 409 | 410 | 413 | 423 | 429 | 503,
   typeof ErrorResponseSchema
 >;
 

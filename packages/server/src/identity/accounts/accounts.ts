@@ -52,5 +52,7 @@ export async function createAccount(
 
 /** Of two sign-ups with one address at once the second meets the table's own rule. */
 export function asConflict(error: unknown): unknown {
-  return isDatabaseFault(error, 'unique') ? new BongsuError('CONFLICT', { details: { reason: 'address-taken' }, cause: error }) : error;
+  return isDatabaseFault(error, 'unique')
+    ? new BongsuError('CONFLICT', { details: { reason: 'address-taken' }, cause: error })
+    : error;
 }

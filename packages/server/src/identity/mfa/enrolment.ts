@@ -55,7 +55,8 @@ export async function beginTotp(
   const secretEnc = core.people().seal(userId, profile, totpSecretPlace(id), secret);
   await core.database.transaction(async (tx) => {
     await lockOwn(tx, principal, passwordHash);
-    if (await core.mfa.isOn(userId, tx)) throw new BongsuError('CONFLICT', { details: { reason: 'factor-on' } });
+    if (await core.mfa.isOn(userId, tx))
+      throw new BongsuError('CONFLICT', { details: { reason: 'factor-on' } });
     await replacePendingFactor(tx, { id, userId, secretEnc, at: core.now() });
     await core.recordAudit(tx, ownEvent('user_mfa_begun', principal, origin));
   });
@@ -88,7 +89,8 @@ export async function confirmTotp(
     const [step] = core.mfa.matchingSteps(pending, code);
     if (step === undefined) return undefined;
     const at = core.now();
-    if (!(await activateFactor(tx, pending.id, step, at))) throw new BongsuError('CONFLICT', { details: { reason: 'nothing-pending' } });
+    if (!(await activateFactor(tx, pending.id, step, at)))
+      throw new BongsuError('CONFLICT', { details: { reason: 'nothing-pending' } });
     await replaceRecoveryCodes(tx, userId, hashNewCodes(core.hashes(), recoveryCodes), at);
     if (!(await recordProof(tx, sessionId, null, PROOFS.totp)))
       throw new AuthenticationError('TOKEN_REVOKED');
@@ -114,7 +116,8 @@ export async function removeTotp(
 ): Promise<void> {
   const { userId } = principal;
   const passwordHash = await assertOwnPassword(core, principal, password, origin);
-  if (!(await core.mfa.isOn(userId))) throw new BongsuError('CONFLICT', { details: { reason: 'factor-off' } });
+  if (!(await core.mfa.isOn(userId)))
+    throw new BongsuError('CONFLICT', { details: { reason: 'factor-off' } });
   const result = await core.mfa.attempt(userId, async (tx) => {
     await lockOwn(tx, principal, passwordHash);
     const factor = await core.mfa.spend(tx, userId, code);
@@ -138,7 +141,8 @@ export async function renewRecoveryCodes(
   const recoveryCodes = newRecoveryCodes();
   await core.database.transaction(async (tx) => {
     await lockOwn(tx, principal);
-    if (!(await core.mfa.isOn(userId, tx))) throw new BongsuError('CONFLICT', { details: { reason: 'factor-off' } });
+    if (!(await core.mfa.isOn(userId, tx)))
+      throw new BongsuError('CONFLICT', { details: { reason: 'factor-off' } });
     await replaceRecoveryCodes(tx, userId, hashNewCodes(core.hashes(), recoveryCodes), core.now());
     await core.recordAudit(tx, ownEvent('user_mfa_codes_updated', principal, origin));
   });
@@ -162,7 +166,8 @@ async function lockOwn(
 
 async function findPending(core: Core, db: Queryable, userId: string) {
   const pending = await findFactor(db, userId, 'pending');
-  if (!pending || pending.createdAt + PENDING_MS <= core.now()) throw new BongsuError('CONFLICT', { details: { reason: 'nothing-pending' } });
+  if (!pending || pending.createdAt + PENDING_MS <= core.now())
+    throw new BongsuError('CONFLICT', { details: { reason: 'nothing-pending' } });
   return pending;
 }
 

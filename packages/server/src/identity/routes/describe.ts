@@ -1,19 +1,19 @@
-import { BongsuError, ErrorResponseSchema } from '@bongsu/protocol';
+import { BongsuError, type ErrorCode } from '@bongsu/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { UserPrincipal } from '../../platform/principal.js';
+import { refusals } from '../../platform/refusals.js';
 
 export const open = { right: 'public', limit: 'general' } as const;
 
-export function describe<Schema extends object>(summary: string, codes: readonly string[], schema: Schema) {
-  const description = codes.length === 0 ? {} : { description: `Errors: ${codes.join(', ')}.` };
-  return { tags: ['identity'], summary, ...description, ...schema };
-}
-
-export function refusals<Status extends number>(...statuses: Status[]) {
-  return Object.fromEntries(statuses.map((status) => [status, ErrorResponseSchema])) as Record<
-    Status,
-    typeof ErrorResponseSchema
-  >;
+/** A route's entry in OpenAPI; what it can answer instead of success follows from the codes. */
+export function describe<Response extends object, Schema extends { response: Response }>(
+  summary: string,
+  codes: readonly ErrorCode[],
+  schema: Schema & { response: Response },
+) {
+  const { description, responses } = refusals(...codes);
+  const told = codes.length === 0 ? {} : { description };
+  return { tags: ['identity'], summary, ...told, ...schema, response: { ...schema.response, ...responses } };
 }
 
 /** The gateway lets only people in here. */

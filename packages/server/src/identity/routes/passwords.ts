@@ -16,7 +16,7 @@ import { changePassword } from '../passwords/change.js';
 import { forgotPassword } from '../passwords/forgot.js';
 import { resetPassword } from '../passwords/reset.js';
 import { rememberDevice } from './cookies.js';
-import { describe, open, personOf, refusals } from './describe.js';
+import { describe, open, personOf } from './describe.js';
 
 const done = { success: true } as const;
 
@@ -45,7 +45,7 @@ function changeRoute(app: FastifyInstance, core: Core): void {
         ],
         {
           body: ChangePasswordSchema,
-          response: { 200: DoneSchema, ...refusals(400, 401, 403, 429, 503) },
+          response: { 200: DoneSchema },
         },
       ),
     },
@@ -76,7 +76,7 @@ function mailRoutes(app: FastifyInstance, core: Core): void {
       schema: describe(
         'Mail a link that sets a new password; the same answer whether or not anybody has the address',
         ['VALIDATION_ERROR', 'BUSY'],
-        { body: ForgotPasswordSchema, response: { 202: AcceptedMailSchema, ...refusals(400, 503) } },
+        { body: ForgotPasswordSchema, response: { 202: AcceptedMailSchema } },
       ),
     },
     async (request, reply) => {
@@ -91,7 +91,7 @@ function mailRoutes(app: FastifyInstance, core: Core): void {
       schema: describe(
         'Set a new password by the link of a mail; all logins end',
         ['VALIDATION_ERROR', 'AUTH_ERROR', 'BUSY'],
-        { body: ResetPasswordSchema, response: { 200: DoneSchema, ...refusals(400, 401, 503) } },
+        { body: ResetPasswordSchema, response: { 200: DoneSchema } },
       ),
     },
     async (request, reply) => {
@@ -108,7 +108,7 @@ function mailRoutes(app: FastifyInstance, core: Core): void {
       schema: describe(
         'Verify the address of a sign-up by the link of a mail',
         ['VALIDATION_ERROR', 'AUTH_ERROR'],
-        { body: VerifyEmailSchema, response: { 200: DoneSchema, ...refusals(400, 401) } },
+        { body: VerifyEmailSchema, response: { 200: DoneSchema } },
       ),
     },
     async (request) => {

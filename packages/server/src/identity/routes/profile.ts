@@ -4,7 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { getMe, updateMe } from '../accounts/me.js';
 import type { Core } from '../core.js';
-import { describe, personOf, refusals } from './describe.js';
+import { describe, personOf } from './describe.js';
 
 const UpdateMeSchema = z.object({ username: UsernameSchema.optional() });
 
@@ -15,7 +15,7 @@ export function profileRoutes(app: FastifyInstance, core: Core): void {
     {
       config: { right: 'profile.read', limit: 'general' },
       schema: describe('My profile', ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'], {
-        response: { 200: UserSchema, ...refusals(401, 403) },
+        response: { 200: UserSchema },
       }),
     },
     async (request) => getMe(core, personOf(request)),
@@ -29,7 +29,7 @@ export function profileRoutes(app: FastifyInstance, core: Core): void {
         ['VALIDATION_ERROR', 'AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'],
         {
           body: UpdateMeSchema,
-          response: { 200: UserSchema, ...refusals(400, 401, 403) },
+          response: { 200: UserSchema },
         },
       ),
     },

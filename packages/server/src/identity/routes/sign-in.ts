@@ -16,7 +16,7 @@ import type { Lane } from '../logins/lockout.js';
 import { login, normalise } from '../logins/login.js';
 import { deviceCookieOf, signedIn } from './cookies.js';
 import { countsInHandler, holdTo } from './counting.js';
-import { describe, open, refusals } from './describe.js';
+import { describe, open } from './describe.js';
 
 const SetupStateSchema = z.object({ needed: z.boolean() });
 
@@ -34,7 +34,6 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
           response: {
             201: SignedInSchema,
             202: VerificationRequiredSchema,
-            ...refusals(400, 403, 409, 503),
           },
         },
       ),
@@ -57,7 +56,7 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
         ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'ACCOUNT_LOCKED', 'RATE_LIMIT', 'BUSY'],
         {
           body: LoginSchema,
-          response: { 200: LoginAnswerSchema, ...refusals(400, 401, 403, 423, 429, 503) },
+          response: { 200: LoginAnswerSchema },
         },
       ),
     },
@@ -91,7 +90,7 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
         ['VALIDATION_ERROR', 'AUTH_ERROR', 'CSRF_ERROR', 'CONFLICT', 'BUSY'],
         {
           body: SetupSchema,
-          response: { 201: SignedInSchema, ...refusals(400, 401, 403, 409, 503) },
+          response: { 201: SignedInSchema },
         },
       ),
     },

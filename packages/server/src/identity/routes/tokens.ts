@@ -16,7 +16,7 @@ import { refresh } from '../logins/refresh.js';
 import type { IssuedLogin } from '../logins/sign-in.js';
 import { clearCookie, csrfOptions, issued, loginNamedBy, loginOfCookie, presentedToken } from './cookies.js';
 import { countByLogin, countsInHandler } from './counting.js';
-import { describe, open, refusals } from './describe.js';
+import { describe, open } from './describe.js';
 
 const LoggedOutSchema = z.object({ success: z.literal(true) });
 
@@ -29,7 +29,7 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
     'TOKEN_REVOKED',
     'CSRF_ERROR',
     'RATE_LIMIT',
-  ];
+  ] as const;
   typed.post(
     '/auth/refresh',
     {
@@ -37,7 +37,7 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
       ...countsInHandler(core),
       schema: describe('Rotate the refresh token and get a new access token', codes, {
         body: RefreshSchema,
-        response: { 200: TokenPairSchema, ...refusals(400, 401, 403, 429) },
+        response: { 200: TokenPairSchema },
       }),
     },
     async (request, reply) => {
@@ -55,7 +55,7 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
       ...countsInHandler(core),
       schema: describe('End this login, its tokens and its sockets', codes, {
         body: RefreshSchema,
-        response: { 200: LoggedOutSchema, ...refusals(400, 401, 403, 429) },
+        response: { 200: LoggedOutSchema },
       }),
     },
     async (request, reply) => {
@@ -73,7 +73,7 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
     {
       config: open,
       schema: describe('In cookie mode: a token for the header x-csrf-token', ['AUTH_ERROR', 'CSRF_ERROR'], {
-        response: { 200: CsrfTokenSchema, ...refusals(401, 403) },
+        response: { 200: CsrfTokenSchema },
       }),
     },
     async (request) => issueCsrfToken(core, isCookieMode(request) ? loginOfCookie(core, request) : undefined),
