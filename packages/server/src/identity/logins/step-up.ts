@@ -1,10 +1,10 @@
-import { AuthenticationError, RateLimitError, type SteppedUp } from '@bongsu/protocol';
-import type { Limit } from '../../guards/limit.js';
+import { AuthenticationError, type BongsuError, type SteppedUp } from '@bongsu/protocol';
 import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import { STEP_UP_MS } from '../../platform/rights.js';
 import type { Core } from '../core.js';
 import { isRefusal, refusalError } from '../mfa/second-factors.js';
 import { PROOFS } from '../mfa/verify.js';
+import { isOwnPassword } from '../passwords/own-password.js';
 import { findProofs, recordProof } from '../store/logins.js';
 import { findSession } from '../store/sessions.js';
 import { lockCredentials } from '../store/users.js';
@@ -18,13 +18,9 @@ export interface StepUpInput {
   code?: string | undefined;
 }
 
-const SCOPE = 'step-up';
-/** Of one person, whatever login asks: an open page must not be a way to guess the password. */
-const GUESSES: Limit = { limit: 5, windowMs: 5 * 60_000 };
-
 /**
  * Proves anew who sits there. Counts at once for the access token and the sockets that the login has already, everywhere.
- * @throws AUTH_ERROR, MFA_REQUIRED without a code where one is due, RATE_LIMIT after 5 wrong ones in 5 minutes, BUSY
+ * @throws AUTH_ERROR, MFA_REQUIRED without a code where one is due, ACCOUNT_LOCKED, RATE_LIMIT after ten wrong passwords, BUSY
  */
 export async function stepUp(
   core: Core,
@@ -52,62 +48,29 @@ interface Proven {
   proof: Proof | undefined;
 }
 
-/** A wrong guess, which counts; everything else that goes wrong does not. */
-class WrongGuess {
-  constructor(readonly what: 'password' | 'code') {}
-}
-
-/** Counted before it is looked at and given back unless wrong, so that many guesses at once are no way around the limit. */
+/** @throws AUTH_ERROR, MFA_REQUIRED, ACCOUNT_LOCKED with retryAfterMs, RATE_LIMIT, BUSY */
 async function checkProofs(
-  core: Core,
-  principal: UserPrincipal,
-  input: StepUpInput,
-  origin: Origin,
-): Promise<Proven> {
-  const key = `user:${principal.userId}`;
-  const { allowed, retryAfterMs, resetMs } = await core.limiter.checkLimit(SCOPE, key, GUESSES);
-  if (!allowed) {
-    await recordFailure(core, principal, origin, 'limit');
-    throw new RateLimitError(retryAfterMs ?? resetMs);
-  }
-  const giveBack = () => core.limiter.refund(SCOPE, key, GUESSES);
-  const proven = await guess(core, principal, input, origin).catch(async (error: unknown) => {
-    await giveBack();
-    throw error;
-  });
-  if (proven instanceof WrongGuess) {
-    await recordFailure(core, principal, origin, proven.what);
-    throw new AuthenticationError();
-  }
-  await giveBack();
-  return proven;
-}
-
-function recordFailure(core: Core, principal: UserPrincipal, origin: Origin, reason: string): Promise<void> {
-  const event = ownEvent('authn_step_up_fail', principal, origin);
-  return core.recordAudit(core.database, { ...event, outcome: 'failure', reason });
-}
-
-async function guess(
   core: Core,
   principal: UserPrincipal,
   { password, code }: StepUpInput,
   origin: Origin,
-): Promise<Proven | WrongGuess> {
+): Promise<Proven> {
   const { userId } = principal;
+  const refuse = async (reason: string, error: BongsuError): Promise<never> => {
+    const event = ownEvent('authn_step_up_fail', principal, origin);
+    await core.recordAudit(core.database, { ...event, outcome: 'failure', reason });
+    throw error;
+  };
   const found = await findProofs(core.database, userId);
-  const isRight = await core.passwords.verify(password, found?.passwordHash);
-  if (!found?.passwordHash || !isRight) return new WrongGuess('password');
-  const { passwordHash, secondFactor } = found;
-  if (!secondFactor) return { passwordHash, proof: undefined };
+  const passwordHash = found?.passwordHash ?? null;
+  const isRight = await isOwnPassword(core, { id: userId, passwordHash }, password, { principal, origin });
+  if (!isRight || !found || !passwordHash) return refuse('password', new AuthenticationError());
+  if (!found.secondFactor) return { passwordHash, proof: undefined };
   if (code === undefined) throw new AuthenticationError('MFA_REQUIRED');
   const factor = await core.mfa.checkSecondFactor(userId, code);
-  if (!isRefusal(factor)) return { passwordHash, proof: PROOFS[factor] };
-  if (factor.refused === 'locked') {
-    await recordFailure(core, principal, origin, 'locked');
-    throw refusalError(factor);
-  }
-  return new WrongGuess('code');
+  if (isRefusal(factor))
+    return refuse(factor.refused === 'wrong' ? 'code' : factor.refused, refusalError(factor));
+  return { passwordHash, proof: PROOFS[factor] };
 }
 
 async function answer(core: Core, sessionId: string, provenAt: number): Promise<SteppedUp> {
