@@ -1,8 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterEach } from 'vitest';
 
 const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
+const open = new Set<Page>();
+
+/** What the windows of a failed test showed: one that answers nothing within 5 s hangs. */
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const page of open) {
+    const shown = await page.locator('body').ariaSnapshot({ timeout: 5000 }).catch(String);
+    console.error(`After "${task.name}" at ${page.url()}:\n${shown}`);
+  }
+});
 
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
@@ -25,6 +36,8 @@ export async function openWindow(browser: Browser, faults: string[]): Promise<Pa
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
+  open.add(page);
+  page.on('close', () => open.delete(page));
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('console', (message) => {
     if (message.text().includes('Content Security Policy')) faults.push(message.text());

@@ -256,7 +256,7 @@ describeEachDatabase('attacks on passwords and mail', (open, profile) => {
     await signup({ email: 'c@example.com', username: 'You won: evil.example' });
     const { raw, to } = await inbox.next();
     expect(to).toEqual(['c@example.com']);
-    expect(raw).not.toMatch(/evil|won/);
+    expect(raw).not.toMatch(/evil|You won/);
     expect(inbox.mails).toHaveLength(1);
   });
 
