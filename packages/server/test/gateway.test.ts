@@ -144,7 +144,7 @@ describe('behind a proxy that is not trusted', () => {
 
 describe('guessing tokens', () => {
   describeEachServer('gateway', (start) => {
-    it('[SIG1] [SIG6] ten bad handshakes a minute are answered; past that expired tokens still hear so, and good ones pass', async () => {
+    it('[SIG1] [SIG6] [ID74] ten bad handshakes a minute are answered; past that expired and revoked tokens still hear so, and good ones pass', async () => {
       const clock = new SkewedClock();
       const settings = { HANDSHAKE_FAILURES_PER_MINUTE: '10' };
       const { url } = await start({ settings, overrides: { clock } });
@@ -153,8 +153,12 @@ describe('guessing tokens', () => {
       const expired = (await world.signUp()).accessToken;
       clock.skewMs = 0;
       const { accessToken: token, userId } = await world.person('owner');
-      for (let n = 0; n < 12; n += 1)
-        expect(await world.sockets.refusal({ token: expired })).toMatchObject({ code: 'TOKEN_EXPIRED' });
+      const { accessToken: revoked, refreshToken } = await world.signUp();
+      await world.http.post('/api/auth/logout', { refreshToken });
+      const ended = { TOKEN_EXPIRED: expired, TOKEN_REVOKED: revoked };
+      for (const [code, token] of Object.entries(ended))
+        for (let n = 0; n < 12; n += 1)
+          expect(await world.sockets.refusal({ token })).toMatchObject({ code });
       for (let n = 0; n < 10; n += 1)
         expect(await world.sockets.refusal({ token: `guess-${n}` })).toMatchObject({ code: 'AUTH_ERROR' });
       const eleventh = world.sockets.make({ token: 'guess-10' });
@@ -164,7 +168,8 @@ describe('guessing tokens', () => {
       });
       eleventh.connect();
       expect(await answered).toBe('the transport ended');
-      expect(await world.sockets.refusal({ token: expired })).toMatchObject({ code: 'TOKEN_EXPIRED' });
+      for (const [code, token] of Object.entries(ended))
+        expect(await world.sockets.refusal({ token })).toMatchObject({ code });
       expect((await world.sockets.connect({ token })).ready.userId).toBe(userId);
       world.sockets.closeAll();
     });

@@ -106,4 +106,20 @@ export default [
       },
     ],
   },
+  {
+    id: 'AT92',
+    attack:
+      'Somebody signed in leaves by Socket.IO’s own packet and keeps the transport, uncounted, to come in again where nothing is ready for it',
+    defence:
+      'whoever leaves loses the transport too; the handshake fails by its own rules whatever goes wrong',
+    source: 'own review',
+    test,
+    changes: [
+      {
+        file: 'packages/server/src/gateway/sockets.ts',
+        find: 'socket.conn.close();',
+        replace: '',
+      },
+    ],
+  },
 ];

@@ -1,8 +1,9 @@
+import type { Socket } from 'socket.io-client';
 import { v4 } from 'uuid';
 import { expect, it } from 'vitest';
 import { expectFailure, type HttpAnswer } from '../support/http.js';
-import { send } from '../support/sockets.js';
-import type { GetWorld } from '../support/world.js';
+import { expectRefused, send } from '../support/sockets.js';
+import { type GetWorld, trigger } from '../support/world.js';
 
 const MOST = 2000;
 
@@ -26,6 +27,41 @@ export function limitRules(world: GetWorld): void {
     expect(answer.headers.get('ratelimit-remaining')).toBe('0');
     expect((await world().http.get('/api/users/me', calm.accessToken)).status).toBe(200);
   });
+
+  it('[ID73] [SEC3] past the limit of a user auth-refresh is RATE_LIMIT on all its sockets, which live, and others go on', async () => {
+    const { accessToken: token } = await world().signUp();
+    const first = await world().sockets.connect({ token });
+    const second = await world().sockets.connect({ token });
+    await expectLimited(first.socket, 'auth-refresh', { token });
+    expectRefused(await send(second.socket, 'auth-refresh', { token }), 'RATE_LIMIT');
+    for (const { socket } of [first, second])
+      expect(await send(socket, 'status', { ids: [v4()] })).toMatchObject({ success: true });
+    const other = await world().signUp();
+    const calm = await world().controller(other);
+    expect(await send(calm, 'auth-refresh', { token: other.accessToken })).toMatchObject({ success: true });
+  });
+
+  it('[ID73] [SEC3] past the limit of a screen its report is RATE_LIMIT, and it goes on with commands', async () => {
+    const owner = await world().signUp();
+    const device = await world().device(owner);
+    const screen = await world().connectScreen(device);
+    await expectLimited(screen.socket, 'report', { url: '/menu' });
+    await send(await world().controller(owner), 'trigger', trigger(device.screenId));
+    await screen.received(1);
+  });
+
+  async function expectLimited(socket: Socket, event: string, payload: object): Promise<void> {
+    let passed = 0;
+    let answer = await send(socket, event, payload);
+    while ((answer as { success: boolean }).success && passed < MOST) {
+      passed += 1;
+      answer = await send(socket, event, payload);
+    }
+    expect(passed).toBeGreaterThan(10);
+    const { retryable, retryAfterMs } = expectRefused(answer, 'RATE_LIMIT');
+    expect(retryable).toBe(true);
+    expect(retryAfterMs).toBeGreaterThan(0);
+  }
 
   it('[HT12] health, metrics and pages are never limited', async () => {
     const { accessToken } = await world().person('owner');

@@ -1,5 +1,6 @@
 import type { BongsuError, Notify } from '@bongsu/protocol';
 import type { Database } from '../platform/database/database.js';
+import { readEpoch } from '../platform/database/epoch.js';
 
 /** A command on its way into the ledger. */
 export interface NewCommand {
@@ -138,10 +139,8 @@ export class Ledger {
     return row;
   }
 
-  async epoch(): Promise<string> {
-    const [row] = await this.#database.query<{ epoch: string }>('select current_epoch() as epoch');
-    if (!row) throw new Error('current_epoch answered nothing');
-    return row.epoch;
+  epoch(): Promise<string> {
+    return readEpoch(this.#database);
   }
 }
 

@@ -1,6 +1,6 @@
 import { AuthenticationError, BongsuError, RateLimitError } from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { memoryLog } from '../../test/support/memory-log.js';
 import type { Identity } from '../identity/index.js';
 import type { Principal } from '../platform/principal.js';
@@ -138,6 +138,31 @@ describe('authMiddleware', () => {
       expect(refused).toMatchObject({ ended: true, let_in: false, error: undefined, failures: [] });
     },
   );
+});
+
+describe('authMiddleware, of which Socket.IO does not hear when it fails', () => {
+  const fault = () => {
+    throw new TypeError('a fault of ours');
+  };
+  const good = {
+    identity: { authenticate: async () => ADA },
+    limits: { paceLookUps: async () => {}, isBlocked: async () => false, recordFailure: async () => {} },
+    checkConnections: () => {},
+    originOf: () => ORIGIN,
+    log: memoryLog(),
+  };
+
+  it.each([
+    ['the address cannot be read', { originOf: fault }, 'token'],
+    ['failures cannot be counted', { limits: { ...good.limits, isBlocked: async () => fault() } }, ''],
+  ])('[STB1] when %s the transport ends, and nothing is thrown', async (_, broken, token) => {
+    const close = vi.fn();
+    const next = vi.fn();
+    const socket = { id: 'socket', data: {}, handshake: { auth: { token } }, conn: { close } };
+    await authMiddleware({ ...good, ...broken })(socket as unknown as Socket, next);
+    expect(close).toHaveBeenCalledOnce();
+    expect(next).not.toHaveBeenCalled();
+  });
 });
 
 describe('bearerToken', () => {

@@ -51,24 +51,45 @@ type Next = (error?: Error & { data?: unknown }) => void;
  */
 export function authMiddleware(deps: AuthMiddlewareDeps) {
   return async (socket: Socket, next: Next): Promise<void> => {
-    const origin = deps.originOf(socket);
+    // Nobody waits for this promise: one that is rejected would end the process.
     try {
-      const { token, ...handshake } = readHandshake(socket);
-      const principal = await deps.identity.authenticate(token, async () => {
-        // Anybody can make up API keys. A good one passes all the same, when its turn to be looked up has come.
-        if (await deps.limits.isBlocked(origin.address)) await deps.limits.paceLookUps(origin.address);
-      });
-      deps.checkConnections(principal);
-      socket.data = socketData(principal, origin, handshake);
-      next();
-    } catch (thrown) {
-      const error = toBongsuError(thrown);
-      logRefusal(deps.log, error, { event: 'connect', socketId: socket.id });
-      const blocked = await countFailure(deps.limits, origin.address, error);
-      if (blocked || error.retryable) socket.conn.close();
+      const origin = deps.originOf(socket);
+      const error = await letIn(deps, socket, origin);
+      if (!error) next();
+      else if (error.retryable || (await countFailure(deps.limits, origin.address, error)))
+        socket.conn.close();
       else next(Object.assign(new Error(error.message), { data: error.toWire() }));
+    } catch (thrown) {
+      logConnect(deps.log, socket, toBongsuError(thrown));
+      socket.conn.close();
     }
   };
+}
+
+/** Leaves on the socket who it is; otherwise why it may not come in. */
+async function letIn(
+  deps: AuthMiddlewareDeps,
+  socket: Socket,
+  origin: Origin,
+): Promise<BongsuError | undefined> {
+  try {
+    const { token, ...handshake } = readHandshake(socket);
+    const principal = await deps.identity.authenticate(token, async () => {
+      // Anybody can make up API keys. A good one passes all the same, when its turn to be looked up has come.
+      if (await deps.limits.isBlocked(origin.address)) await deps.limits.paceLookUps(origin.address);
+    });
+    deps.checkConnections(principal);
+    socket.data = socketData(principal, origin, handshake);
+    return undefined;
+  } catch (thrown) {
+    const error = toBongsuError(thrown);
+    logConnect(deps.log, socket, error);
+    return error;
+  }
+}
+
+function logConnect(log: Log, socket: Socket, error: BongsuError): void {
+  logRefusal(log, error, { event: 'connect', socketId: socket.id });
 }
 
 function readHandshake(socket: Socket): Handshake {
@@ -81,13 +102,16 @@ function readHandshake(socket: Socket): Handshake {
   return handshake;
 }
 
-/** An expired token of ours is no failed attempt: after a weekend, 200 kiosks behind one address all have one. */
+/**
+ * True when this address has used its failures up. A token of ours that has expired or was revoked is no failed attempt: nobody can
+ * guess one, and after a weekend or a change of devices, 200 kiosks behind one address all have one.
+ */
 async function countFailure(
   limits: Pick<RateLimiter, 'isBlocked' | 'recordFailure'>,
   address: string,
   error: BongsuError,
 ): Promise<boolean> {
-  if (error.retryable || error.code === 'TOKEN_EXPIRED' || error.code === 'TOKEN_REVOKED') return false;
+  if (error.code === 'TOKEN_EXPIRED' || error.code === 'TOKEN_REVOKED') return false;
   const blocked = await limits.isBlocked(address);
   if (!blocked) await limits.recordFailure(address);
   return blocked;

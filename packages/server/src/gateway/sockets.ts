@@ -163,7 +163,11 @@ export class Sockets {
     const screen =
       principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
     socket.onAny((name: unknown, ...args: unknown[]) => this.#onEvent(connection, toClientEvent(name, args)));
-    socket.on('disconnect', () => this.#onDisconnect(connection, screen?.attachment));
+    socket.on('disconnect', () => {
+      this.#onDisconnect(connection, screen?.attachment);
+      // A client may leave and keep its transport, which nobody would count then, nor end.
+      socket.conn.close();
+    });
     this.#watchExpiry(connection);
     this.#makeReady(connection, token, screen).catch((thrown) => this.#refuseReady(connection, thrown));
   }
@@ -237,10 +241,12 @@ export class Sockets {
       const definition = this.#definitionOf(event.name);
       this.#checkRight(connection.principal, definition.right);
       const input = parseInput(definition.schema, event.payload);
-      this.#run(connection, definition, input).then(
-        (result) => event.ack?.({ success: true, ...result }),
-        (thrown) => this.#refuse(connection, event, thrown),
-      );
+      this.#run(connection, definition, input)
+        .then(
+          (result) => event.ack?.({ success: true, ...result }),
+          (thrown) => this.#refuse(connection, event, thrown),
+        )
+        .catch((err: unknown) => this.#deps.log.error({ err }, 'an answer could not be sent'));
     } catch (thrown) {
       this.#refuse(connection, event, thrown);
     }

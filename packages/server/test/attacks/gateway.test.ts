@@ -1,5 +1,6 @@
-import { World } from '@bongsu/conformance';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { send, World } from '@bongsu/conformance';
+import type { Socket } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { loadConfig } from '../../src/config.js';
 import { codeOf, cookieLogin, OWN } from '../support/cookie-login.js';
 import { request, sendRaw } from '../support/raw-http.js';
@@ -179,6 +180,44 @@ describe('attacks on the gateway', () => {
         expect(headers.get('content-security-policy'), path).toContain("frame-ancestors 'none'");
         expect(headers.get('x-content-type-options'), path).toBe('nosniff');
       }
+    });
+  });
+
+  describeEachServer('transports', (start) => {
+    /** What comes first over this transport: its end, or the next heartbeat. */
+    const nextOf = ({ io }: Socket) =>
+      new Promise<'closed' | 'ping'>((resolve) => {
+        io.once('close', () => resolve('closed'));
+        io.engine.once('heartbeat', () => resolve('ping'));
+      });
+
+    it('[AT92] [ID72] a client leaves, keeps its transport and comes in again: the transport ends, the server does not', async () => {
+      const faults: unknown[] = [];
+      const onFault = (fault: unknown) => faults.push(fault);
+      process.on('unhandledRejection', onFault);
+      onTestFinished(() => void process.off('unhandledRejection', onFault));
+      const { url } = await start({
+        settings: { HEARTBEAT_INTERVAL_MS: '1000', HEARTBEAT_TIMEOUT_MS: '500' },
+      });
+      const world = new World({ url });
+      const owner = await world.person('owner');
+      const bystander = await world.controller(owner);
+      const again = ['1', `0${JSON.stringify({ token: 'x' })}`];
+      for (const packets of [['1'], again, ['1', `0${JSON.stringify({ token: owner.accessToken })}`]]) {
+        const socket = await world.controller(owner);
+        expect(await nextOf(socket)).toBe('ping');
+        const outcome = nextOf(socket);
+        // Past the stock client, which would close the transport by itself: `41`, then `40{…}`.
+        for (const packet of packets) socket.io.engine.write(packet);
+        expect(await outcome, packets.join(' ')).toBe('closed');
+      }
+      expect(
+        await send(bystander, 'status', { ids: ['0190a7c8-0000-7000-8000-000000000000'] }),
+      ).toMatchObject({
+        success: true,
+      });
+      expect(faults).toEqual([]);
+      world.sockets.closeAll();
     });
   });
 

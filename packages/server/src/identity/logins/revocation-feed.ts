@@ -1,6 +1,7 @@
 import type { ClosingKey } from '@bongsu/protocol';
 import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { readEpoch } from '../../platform/database/epoch.js';
 import type { Bus } from '../../platform/ephemeral/ephemeral.js';
 import type { Log } from '../../platform/log.js';
 import type { KeyHolders } from '../api-keys/holders.js';
@@ -34,7 +35,7 @@ export interface RevocationFeedDeps {
   log: Log;
   live: Pick<LiveSessions, 'settle' | 'forgetUser' | 'forgetAll'>;
   keyHolders: Pick<KeyHolders, 'forget' | 'forgetUser' | 'forgetAll'>;
-  keys: Pick<SigningKeys, 'hear'>;
+  keys: Pick<SigningKeys, 'hear' | 'reload'>;
 }
 
 /** Reasons by which nothing ends: the login or user is another than before. Every other reason ends it. */
@@ -56,28 +57,24 @@ export class RevocationFeed {
   readonly #deps: RevocationFeedDeps;
   readonly #onRevoked = new Set<RevokedListener>();
   readonly #onChanged = new Set<ChangedListener>();
-  readonly #seen = new Set<number>();
   readonly #cancels: (() => void)[] = [];
+  #seen = new Set<number>();
   /** Everything up to here was seen or will never come. */
   #floor = 0;
   #highest = 0;
   #mark = { seq: 0, at: 0 };
   #freshAt = Number.NEGATIVE_INFINITY;
+  /** Numbers are of this epoch: in another one, the same ones come again. */
+  #epoch = '';
   #poll: Promise<void> | undefined;
 
   constructor(deps: RevocationFeedDeps) {
     this.#deps = deps;
   }
 
-  /** Nothing is cached yet, so what is there already concerns nobody; only later numbers and late ones do. */
   async start(): Promise<void> {
     const { database, clock, bus } = this.#deps;
-    const highest = await highestRevocation(database);
-    this.#floor = Math.max(0, highest - OVERLAP_ROWS);
-    for (const { seq } of await findRevocationsAfter(database, this.#floor)) this.#seen.add(seq);
-    this.#highest = highest;
-    this.#freshAt = clock.monotonic();
-    this.#mark = { seq: highest, at: this.#freshAt };
+    await this.#begin(await readEpoch(database));
     this.#cancels.push(
       clock.every(POLL_MS, () => this.#pollQuietly()),
       bus.subscribe(CHANNEL, () => this.#pollQuietly()),
@@ -139,8 +136,33 @@ export class RevocationFeed {
     await deleteOldRevocations(this.#deps.database, now);
   }
 
+  /** Nothing is cached yet, or will be believed, so what is there already concerns nobody; only later numbers and late ones do. */
+  async #begin(epoch: string): Promise<void> {
+    const { database, clock } = this.#deps;
+    const asked = clock.monotonic();
+    const highest = await highestRevocation(database);
+    const floor = Math.max(0, highest - OVERLAP_ROWS);
+    const rows = await findRevocationsAfter(database, floor);
+    this.#seen = new Set(rows.map(({ seq }) => seq));
+    this.#floor = floor;
+    this.#highest = highest;
+    this.#freshAt = asked;
+    this.#mark = { seq: highest, at: asked };
+    this.#epoch = epoch;
+  }
+
+  /** Data may have gone back: numbers come again, and what is cached may never have been. */
+  async #beginAnew(epoch: string): Promise<void> {
+    this.#deps.log.warn({ epoch }, 'new epoch: logins and keys are read anew');
+    await this.#begin(epoch);
+    this.#doubtAll();
+    await this.#deps.keys.reload();
+  }
+
   async #read(): Promise<void> {
     const asked = this.#deps.clock.monotonic();
+    const epoch = await readEpoch(this.#deps.database);
+    if (epoch !== this.#epoch) return this.#beginAnew(epoch);
     const rows = await findRevocationsAfter(this.#deps.database, this.#floor);
     for (const row of rows) this.#apply(row);
     const missed = asked - this.#freshAt > MARGIN_MS;

@@ -500,4 +500,65 @@ describeEachDatabase('logins', (open, profile) => {
     database.query = query;
     await frozen.stop();
   });
+
+  describe('data that went back beneath the server', () => {
+    /** As a restore or a failover leaves it: numbers begin again, and the epoch is another. */
+    const goBackTo = async (seq: number) => {
+      await database.query('delete from revocations where seq > $1', [seq]);
+      await database.query(`select setval(pg_get_serial_sequence('revocations', 'seq'), $1)`, [seq]);
+      await database.query('update meta set epoch = gen_random_uuid()');
+    };
+    const revoke = async (id: string) => {
+      const [row] = await database.query<{ seq: number }>(
+        `insert into revocations (kind, id, reason, at, until) values ('session', $1, 'admin', 0, 9000000000000)
+         returning seq`,
+        [id],
+      );
+      return row?.seq ?? 0;
+    };
+
+    it.each([
+      ['lately seen', 0],
+      ['long left behind', 5000],
+    ])('[SIG1] [ID26] what ends afterwards is heard of, under numbers %s', async (_, further) => {
+      const before = await revoke(randomUUID());
+      await database.query(`select setval(pg_get_serial_sequence('revocations', 'seq'), $1)`, [
+        before + further,
+      ]);
+      await revoke(randomUUID());
+      const clock = new ManualClock();
+      const node = await startIdentity(database, {}, { clock });
+      const doubted = new Promise((resolve) => node.identity.onChanged(resolve));
+      await goBackTo(before);
+      clock.advance(2500);
+      expect(await doubted).toEqual({});
+      const heard = nextRevoked(node);
+      const later = randomUUID();
+      expect(await revoke(later)).toBe(before + 1);
+      clock.advance(2500);
+      expect(await heard).toEqual([{ sessionId: later }, 'TOKEN_REVOKED']);
+      await node.stop();
+    });
+
+    it('[SIG1] [TOK1] nothing cached is believed: neither logins nor keys', async () => {
+      const clock = new ManualClock();
+      const node = await startIdentity(database, {}, { clock });
+      const published = async () =>
+        ((await node.get('/.well-known/jwks.json')).body.keys as { kid: string }[]).map(({ kid }) => kid);
+      const [first] = await published();
+      const rotated = await node.identity.keys.rotate();
+      await expect.poll(published).toEqual([first, rotated.kid]);
+      const { accessToken } = await node.signUp();
+      await node.identity.authenticate(accessToken);
+      await database.query('delete from signing_keys where kid = $1', [rotated.kid]);
+      await database.query('delete from sessions');
+      await goBackTo(1);
+      const doubted = new Promise((resolve) => node.identity.onChanged(resolve));
+      clock.advance(2500);
+      await doubted;
+      await expect(node.identity.authenticate(accessToken)).rejects.toMatchObject({ code: 'TOKEN_REVOKED' });
+      await expect.poll(published).toEqual([first]);
+      await node.stop();
+    });
+  });
 });
