@@ -6,6 +6,8 @@ export interface Target {
   login?: { email: string; password: string };
   /** A correctly signed access token past its end. */
   expiredToken?: string;
+  /** Its JWT_ALG: tokens are seen to be signed by it. */
+  algorithm?: 'EdDSA' | 'ES256' | 'HS256';
   /** An origin of CORS_ORIGINS. */
   allowedOrigin?: string;
 }
