@@ -4,6 +4,7 @@ import { describeEachServer, type StartServer } from './support/server.js';
 import { SkewedClock } from './support/skewed-clock.js';
 
 const ORIGIN = 'https://console.example.com';
+const ADMIN = { email: 'admin@example.com', password: 'a beacon on the ridge' };
 const HOUR_MS = 3_600_000;
 
 /** The suite is faster than people; what it shows of limits it shows on a server that has them. */
@@ -12,6 +13,8 @@ const LIFTED = {
   RATE_LIMIT_PER_MINUTE: '100000',
   COMMAND_RATE_PER_MINUTE: '1000000',
   HANDSHAKE_FAILURES_PER_MINUTE: '100000',
+  ADMIN_EMAIL: ADMIN.email,
+  ADMIN_PASSWORD: ADMIN.password,
 };
 const BY_DEFAULT = {
   RATE_LIMIT_PER_MINUTE: '100',
@@ -25,7 +28,7 @@ async function startTarget(start: StartServer, algorithm = ALGORITHM) {
   clock.skewMs = -HOUR_MS;
   const { accessToken: expiredToken } = await new World({ url }).signUp();
   clock.skewMs = 0;
-  return { url, algorithm, allowedOrigin: ORIGIN, expiredToken };
+  return { url, admin: ADMIN, algorithm, allowedOrigin: ORIGIN, expiredToken };
 }
 
 describeEachServer('[BEY3] conformance', (start) => {
