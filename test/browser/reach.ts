@@ -19,6 +19,27 @@ export async function findSecrets(page: Page, secrets: Record<string, string | R
   return page.evaluate(lookEverywhere, patterns as [string, string][]);
 }
 
+/**
+ * What a script of the page is told when it need not look: by other tabs, over the channel on which they share access tokens, and
+ * by the server, which refreshes for whoever comes with the cookie.
+ */
+export async function askAsTheConsole(page: Page): Promise<{ tabs: string; refresh: string }> {
+  return page.evaluate(async () => {
+    const channel = new BroadcastChannel(`bongsu-tokens:${location.origin}:cookie`);
+    const heard = new Promise<MessageEvent>((resolve) => {
+      channel.onmessage = resolve;
+    });
+    channel.postMessage({ kind: 'ask' });
+    const tabs = JSON.stringify((await heard).data);
+    channel.close();
+    const answer = await fetch('/api/auth/refresh', {
+      method: 'POST',
+      headers: { 'x-bongsu-cookies': '1' },
+    });
+    return { tabs, refresh: JSON.stringify([...answer.headers]) + (await answer.text()) };
+  });
+}
+
 /** Runs in the page. */
 async function lookEverywhere(patterns: [string, string][]): Promise<Find[]> {
   const wanted = patterns.map(([secret, source]) => ({ secret, test: new RegExp(source) }));

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFromMenu, section, signIn, signUp } from './account.js';
-import { findSecrets } from './reach.js';
+import { askAsTheConsole, findSecrets } from './reach.js';
 import { ServerProcess } from './server-process.js';
 import { launchChromium, openWindow } from './windows.js';
 
@@ -61,7 +61,7 @@ describe('a script that got into the console', () => {
     return { apiKey, secret };
   }
 
-  it('[AT90] looks through every storage, readable cookie and global for tokens, and finds none', async () => {
+  it('[AT90] looks through every storage, readable cookie and global for tokens, and finds none; asking brings access tokens only', async () => {
     const shown = await useEveryPage();
     const [token = ''] = [...used].slice(-1);
     expect(token).toMatch(/^eyJ/);
@@ -83,6 +83,13 @@ describe('a script that got into the console', () => {
       'the password': ana.password,
     };
     expect(await findSecrets(desk, secrets)).toEqual([]);
+
+    // It need not look: it can be its user while it runs. It cannot be afterwards, for no refresh token comes out.
+    const told = await askAsTheConsole(desk);
+    for (const text of Object.values(told)) {
+      expect(text).toMatch(secrets['an access token']);
+      expect(text).not.toMatch(secrets['a refresh token']);
+    }
 
     // A script that keeps it itself is found, so the search does look.
     await desk.evaluate((stolen) => {

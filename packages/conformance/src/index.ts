@@ -29,7 +29,7 @@ import type { Target } from './target.js';
 
 export type { HttpAnswer, HttpCall } from './support/http.js';
 export { comparable, expectBody, expectFailure, HttpClient } from './support/http.js';
-export { operations } from './support/openapi.js';
+export { type Operation, operations } from './support/openapi.js';
 export { expectAccepted, expectRefused, nextEvent, Sockets, StockScreen, send } from './support/sockets.js';
 export { type Account, type Device, navigate, trigger, World } from './support/world.js';
 export type { Target } from './target.js';
@@ -69,9 +69,19 @@ export function conformanceSuite(target: () => Promise<Target>): void {
   });
 }
 
-/** The rules of identity and tokens alone, for a server with another JWT_ALG. */
+/** The rules of whatever makes, carries or believes a token, for a server with another JWT_ALG: the others are slow. */
 export function tokenConformanceSuite(target: () => Promise<Target>): void {
-  suite(target, { 'identity [ID]': identityRules, 'tokens [ID]': tokenRules });
+  suite(target, {
+    'identity [ID]': identityRules,
+    'tokens [ID]': tokenRules,
+    'cookie mode [ID]': cookieModeRules,
+    'passwords [ID]': passwordRules,
+    'logins [ID]': loginRules,
+    'API keys [ID]': apiKeyRules,
+    'handshake [SK]': handshakeRules,
+    'sockets [SK]': socketRules,
+    'pairing [SC]': pairingRules,
+  });
 }
 
 /** The rules of the limits, against a server with the default limits that nothing else uses meanwhile. */

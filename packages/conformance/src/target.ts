@@ -2,10 +2,12 @@
 export interface Target {
   /** e.g. "http://127.0.0.1:3000", no trailing slash. */
   url: string;
-  /** Where sign-up is closed: an administrator's login, with which nothing but signing in is done. */
-  login?: { email: string; password: string };
+  /** An administrator's. */
+  admin?: { email: string; password: string };
   /** A correctly signed access token past its end. */
   expiredToken?: string;
+  /** Its JWT_ALG: tokens are seen to be signed by it. */
+  algorithm?: 'EdDSA' | 'ES256' | 'HS256';
   /** An origin of CORS_ORIGINS. */
   allowedOrigin?: string;
 }

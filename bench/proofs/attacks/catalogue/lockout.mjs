@@ -3,7 +3,6 @@ const LOGIN = 'packages/server/test/attacks/lockout.test.ts';
 const USERS = 'packages/server/test/attacks/users.test.ts';
 const change = (file, find, replace) => [{ file: `${SERVER}/${file}`, find, replace }];
 
-// biome-ignore lint/style/noDefaultExport: the proof reads every file of this folder.
 export default [
   {
     id: 'AT50',

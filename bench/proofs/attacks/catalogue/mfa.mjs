@@ -1,7 +1,6 @@
 const TEST = 'packages/server/test/attacks/mfa.test.ts';
 const SOURCE = 'packages/server/src/identity';
 
-// biome-ignore lint/style/noDefaultExport: whoever runs the attacks reads every file of this folder
 export default [
   {
     id: 'AT30',

@@ -2,7 +2,6 @@ const TEST = 'packages/server/test/attacks/passwords.test.ts';
 const IDENTITY = 'packages/server/src/identity';
 
 /** Attacks on passwords, on resets by mail and on the verification of addresses. */
-// biome-ignore lint/style/noDefaultExport: whoever runs the attacks reads every file of this folder
 export default [
   {
     id: 'AT40',
@@ -29,7 +28,6 @@ export default [
       {
         file: `${IDENTITY}/routes/passwords.ts`,
         find: 'await forgotPassword(core,',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: a line of source
         replace: 'await forgotPassword({ ...core, publicUrl: () => `http://${request.host}` },',
       },
     ],

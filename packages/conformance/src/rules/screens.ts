@@ -159,6 +159,33 @@ export function screenRules(world: GetWorld): void {
     expectRefused(await send(socket, 'trigger', trigger(screenId)), 'SCREEN_NOT_FOUND');
   });
 
+  it.each(['PUT', 'DELETE'])('[SC14] no stranger and no controller may %s a controller', async (method) => {
+    const maker = await owner();
+    const helper = await world().person('stranger');
+    const { screenId } = await world().createScreen(maker);
+    const path = `/api/screens/${screenId}/controllers/${helper.userId}`;
+    const call = () => world().http.call(method, path, { token: helper.accessToken });
+    expectFailure(await call(), 404, 'SCREEN_NOT_FOUND');
+    await world().http.call('PUT', path, { token: maker.accessToken });
+    expectFailure(await call(), 403, 'FORBIDDEN');
+  });
+
+  it('[SC14] an administrator may say who commands a screen of somebody else', async (context) => {
+    const token = await world().admin();
+    if (token === undefined) return context.skip('the target names no administrator');
+    const helper = await world().person('stranger');
+    const { screenId } = await world().createScreen(await owner());
+    const path = `/api/screens/${screenId}/controllers/${helper.userId}`;
+    for (const [method, status] of [
+      ['PUT', 200],
+      ['DELETE', 404],
+    ] as const) {
+      const answer = await world().http.call(method, path, { token });
+      expect(answer.status, answer.text).toBeLessThan(300);
+      expect((await world().http.get(`/api/screens/${screenId}`, helper.accessToken)).status).toBe(status);
+    }
+  });
+
   it.each([
     ['is empty', ''],
     ['has 101 characters', 'x'.repeat(101)],

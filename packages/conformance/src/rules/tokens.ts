@@ -13,6 +13,8 @@ export function tokenRules(world: GetWorld): void {
     const owner = await world().person('owner');
     const { header, payload } = parts(owner.accessToken);
     const keys = await jwks();
+    const { algorithm = header.alg } = world().target;
+    expect(header.alg).toBe(algorithm);
     if (header.alg !== 'HS256') {
       expect(keys.map(({ alg, kid }) => ({ alg, kid }))).toContainEqual({ alg: header.alg, kid: header.kid });
     }

@@ -2,7 +2,7 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
 interface Document {
   servers?: { url: string }[];
-  paths: Record<string, Record<string, unknown>>;
+  paths: Record<string, Record<string, { description?: string; responses: object }>>;
 }
 
 export interface Operation {
@@ -11,6 +11,10 @@ export interface Operation {
   method: string;
   /** With every parameter filled by something that does not exist. */
   path: string;
+  /** What it says that it may answer. */
+  statuses: number[];
+  /** The codes of its failures. */
+  codes: string[];
 }
 
 /** Every operation of an OpenAPI document. */
@@ -18,12 +22,14 @@ export function operations(document: unknown): Operation[] {
   const { paths, servers } = document as Document;
   const base = (servers?.[0]?.url ?? '').replace(/^https?:\/\/[^/]+/, '').replace(/\/$/, '');
   return Object.entries(paths).flatMap(([template, operationsOf]) =>
-    Object.keys(operationsOf)
-      .filter((method) => METHODS.includes(method))
-      .map((method) => ({
+    Object.entries(operationsOf)
+      .filter(([method]) => METHODS.includes(method))
+      .map(([method, { description = '', responses }]) => ({
         template,
         method: method.toUpperCase(),
         path: `${base}${template.replace(/\{[^}]+\}/g, '00000000-0000-4000-8000-000000000000')}`,
+        statuses: Object.keys(responses).map(Number),
+        codes: /Errors: ([A-Z_, ]+)\.$/.exec(description)?.[1]?.split(', ') ?? [],
       })),
   );
 }

@@ -49,6 +49,13 @@ export class World {
     return known;
   }
 
+  /** The access token of an administrator; undefined when the target names none. */
+  async admin(): Promise<string | undefined> {
+    if (this.target.admin === undefined) return undefined;
+    const answer = await this.http.post('/api/auth/login', this.target.admin);
+    return expectBody(answer, 200, SignedInSchema).accessToken;
+  }
+
   async signUp(): Promise<Account> {
     const credentials = {
       email: `someone-${v4()}@example.com`,

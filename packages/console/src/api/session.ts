@@ -9,8 +9,8 @@ export interface NewAccount {
 }
 
 /**
- * Who is signed in here. The refresh token is in an HttpOnly cookie and the access token in memory, so a script
- * that got into this page could not carry the login away.
+ * Who is signed in here. The refresh token is in an HttpOnly cookie and the access token in memory. A script that got
+ * into this page can act as its user while it runs; what it can take along is an access token, good for minutes.
  */
 export class Session {
   /** undefined: not looked up yet; null: nobody. */

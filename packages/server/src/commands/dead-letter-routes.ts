@@ -30,18 +30,9 @@ export function deadLetterRoutes(deps: DeadLetterRoutesDeps): FastifyPluginAsync
   };
 }
 
-function documented(summary: string, explanation: string, ...codes: Parameters<typeof refusals>) {
-  const { description, responses } = refusals(
-    ...codes,
-    'AUTH_ERROR',
-    'FORBIDDEN',
-    'RATE_LIMIT',
-    'UNAVAILABLE',
-  );
-  return {
-    shared: { tags: ['dead letters'], summary, description: `${explanation} ${description}` },
-    responses,
-  };
+function documented(summary: string, description: string, ...own: Parameters<typeof refusals>) {
+  const { codes, responses } = refusals(...own, 'UNAVAILABLE');
+  return { shared: { tags: ['dead letters'], summary, description, codes }, responses };
 }
 
 function mountReading(app: FastifyInstance, { letters, ...rest }: DeadLetterRoutesDeps): void {

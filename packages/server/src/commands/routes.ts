@@ -3,7 +3,6 @@ import {
   CommandItemSchema,
   CommandListSchema,
   CommandSchema,
-  ErrorResponseSchema,
   isStorable,
   NavigateBodySchema,
   PageQuerySchema,
@@ -38,25 +37,18 @@ const IdempotencyHeaders = z.object({
       'The id of the command; what is no UUID becomes one of sender and key. Without it, and without `id`, the server makes one.',
     ),
 });
-const accepted = {
-  202: AcceptedSchema.describe('Stored for good, or known from before (`duplicate`).'),
-  400: ErrorResponseSchema.describe('VALIDATION_ERROR, REQUEST_EXPIRED'),
-  401: ErrorResponseSchema.describe('AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED'),
-  403: ErrorResponseSchema.describe('FORBIDDEN'),
-  404: ErrorResponseSchema.describe('SCREEN_NOT_FOUND'),
-  409: ErrorResponseSchema.describe('IDEMPOTENCY_CONFLICT, REPLAY_DETECTED'),
-  413: ErrorResponseSchema.describe('PAYLOAD_TOO_LARGE'),
-  429: ErrorResponseSchema.describe('RATE_LIMIT'),
-  503: ErrorResponseSchema.describe('BUSY, UNAVAILABLE'),
-  504: ErrorResponseSchema.describe('INDETERMINATE: retry with the same id'),
-};
-const found = {
-  200: CommandItemSchema,
-  401: ErrorResponseSchema.describe('AUTH_ERROR, TOKEN_EXPIRED, TOKEN_REVOKED'),
-  403: ErrorResponseSchema.describe('FORBIDDEN'),
-  404: ErrorResponseSchema.describe('NOT_FOUND'),
-  429: ErrorResponseSchema.describe('RATE_LIMIT'),
-};
+const notAccepted = refusals(
+  'VALIDATION_ERROR',
+  'REQUEST_EXPIRED',
+  'SCREEN_NOT_FOUND',
+  'IDEMPOTENCY_CONFLICT',
+  'REPLAY_DETECTED',
+  'PAYLOAD_TOO_LARGE',
+  'BUSY',
+  'UNAVAILABLE',
+  'INDETERMINATE',
+);
+const notFound = refusals('VALIDATION_ERROR', 'NOT_FOUND', 'UNAVAILABLE');
 
 export interface CommandRoutesDeps {
   acceptor: Acceptor;
@@ -80,7 +72,12 @@ export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): Fa
       tags: ['commands'],
       params: ScreenParams,
       headers: IdempotencyHeaders,
-      response: accepted,
+      description: 'INDETERMINATE: retry with the same id.',
+      codes: notAccepted.codes,
+      response: {
+        202: AcceptedSchema.describe('Stored for good, or known from before (`duplicate`).'),
+        ...notAccepted.responses,
+      },
     };
 
     app.post(
@@ -118,7 +115,8 @@ export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): Fa
           summary: 'What a command says, and what became of it',
           params: CommandParams,
           querystring: SenderQuery,
-          response: found,
+          codes: notFound.codes,
+          response: { 200: CommandItemSchema, ...notFound.responses },
         },
       },
       ({ principal, params, query }) => readCommand(list, principal, params.id, query.senderId),
@@ -127,14 +125,7 @@ export function commandRoutes({ acceptor, list, cancel }: CommandRoutesDeps): Fa
 }
 
 function mountList(app: FastifyInstance, deps: ListDeps): void {
-  const { description, responses } = refusals(
-    'VALIDATION_ERROR',
-    'AUTH_ERROR',
-    'FORBIDDEN',
-    'SCREEN_NOT_FOUND',
-    'RATE_LIMIT',
-    'UNAVAILABLE',
-  );
+  const { codes, responses } = refusals('VALIDATION_ERROR', 'SCREEN_NOT_FOUND', 'UNAVAILABLE');
   app.withTypeProvider<ZodTypeProvider>().get(
     '/commands',
     {
@@ -142,7 +133,9 @@ function mountList(app: FastifyInstance, deps: ListDeps): void {
       schema: {
         tags: ['commands'],
         summary: 'List commands, the newest first',
-        description: `The caller’s own; with \`screenId\` what that screen was sent: all of it for its owner and admins, for controllers what they sent. ${description}`,
+        description:
+          'The caller’s own; with `screenId` what that screen was sent: all of it for its owner and admins, for controllers what they sent.',
+        codes,
         querystring: PageQuerySchema.extend({ screenId: ScreenIdSchema.optional() }),
         response: { 200: CommandListSchema, ...responses },
       },
@@ -152,15 +145,7 @@ function mountList(app: FastifyInstance, deps: ListDeps): void {
 }
 
 function mountCancel(app: FastifyInstance, deps: CancelDeps): void {
-  const { description, responses } = refusals(
-    'VALIDATION_ERROR',
-    'AUTH_ERROR',
-    'FORBIDDEN',
-    'NOT_FOUND',
-    'CONFLICT',
-    'RATE_LIMIT',
-    'UNAVAILABLE',
-  );
+  const { codes, responses } = refusals('VALIDATION_ERROR', 'NOT_FOUND', 'CONFLICT', 'UNAVAILABLE');
   app.withTypeProvider<ZodTypeProvider>().delete(
     '/commands/:id',
     {
@@ -168,7 +153,9 @@ function mountCancel(app: FastifyInstance, deps: CancelDeps): void {
       schema: {
         tags: ['commands'],
         summary: 'Cancel a command that no screen was sent yet',
-        description: `Repeating it answers the same. CONFLICT has \`details.reason\`: \`in-flight\`, or \`ended\` with \`details.status\`. ${description}`,
+        description:
+          'Repeating it answers the same. CONFLICT has `details.reason`: `in-flight`, or `ended` with `details.status`.',
+        codes,
         params: CommandParams,
         querystring: SenderQuery,
         response: { 200: CommandSchema, ...responses },

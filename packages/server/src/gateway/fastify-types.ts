@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@bongsu/protocol';
 import type { Origin, Principal } from '../platform/principal.js';
 import type { RightName } from '../platform/rights.js';
 import type { LimitScope } from '../platform/surface.js';
@@ -8,6 +9,10 @@ declare module 'fastify' {
     /** What a caller needs; absent only where nothing answers. */
     right?: RightName;
     limit?: LimitScope;
+  }
+  interface FastifySchema {
+    /** What the route itself refuses; its right and its limit say the rest. */
+    codes?: readonly ErrorCode[];
   }
   interface FastifyInstance {
     readonly mounted: readonly MountedRoute[];

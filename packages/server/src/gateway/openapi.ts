@@ -1,8 +1,10 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify';
 import fp from 'fastify-plugin';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { refusals } from '../platform/refusals.js';
+import { refusalsOf } from '../platform/rights.js';
 
 /** OpenAPI 3.1 from the routes' own schemas at /api/openapi.json, and a local reader at /api/docs. */
 export const apiDocs = (version: string) =>
@@ -21,7 +23,8 @@ export const apiDocs = (version: string) =>
       },
       transform: ({ schema, url, route, ...rest }) => {
         const hidden = route.schema?.hide || url.startsWith('/api/docs') || url === '/api/openapi.json';
-        const transformed = jsonSchemaTransform({ schema, url, route, ...rest } as never);
+        const told = { ...schema, ...refusedBy(route.schema, route.config) };
+        const transformed = jsonSchemaTransform({ schema: told, url, route, ...rest } as never);
         const extra = route.config?.right === 'public' ? { security: [] } : {};
         return {
           ...transformed,
@@ -39,6 +42,23 @@ export const apiDocs = (version: string) =>
     });
     app.get('/api/openapi.json', { config: { right: 'public', limit: 'none' } }, async () => app.swagger());
   });
+
+/** All that a route can answer instead of success: of its own, for its right and for its limit. */
+function refusedBy(
+  { codes: own = [], description, response }: FastifySchema = {},
+  { right = 'public', limit = 'none' }: FastifyContextConfig = {},
+) {
+  const limited = limit === 'none' ? [] : (['RATE_LIMIT'] as const);
+  const all = [...new Set([...own, ...refusalsOf(right), ...limited])];
+  const { codes, responses } = refusals(...all);
+  const errors = codes.length === 0 ? undefined : `Errors: ${codes.join(', ')}.`;
+  const text = [description, errors].filter(Boolean).join(' ');
+  return {
+    codes: undefined,
+    ...(text === '' ? {} : { description: text }),
+    response: { ...(response as object), ...responses },
+  };
+}
 
 /** The reader sets inline styles and data: images; its pages alone are allowed to. */
 function withInlineStyles(policy: string): string {

@@ -1,4 +1,4 @@
-import { AuthenticationError, BongsuError, type Scope } from '@bongsu/protocol';
+import { AuthenticationError, BongsuError, type ErrorCode, type Scope } from '@bongsu/protocol';
 import type { Principal } from './principal.js';
 import type { PushedEvent } from './push.js';
 
@@ -170,6 +170,21 @@ export function assertRight(name: RightName, principal: Principal, now: () => nu
   }
   if (principal.lacksFactor && !right.withoutFactor) throw new AuthenticationError('MFA_REQUIRED');
   if (right.stepUp && now() - principal.provenAt > STEP_UP_MS) throw new BongsuError('STEP_UP_REQUIRED');
+}
+
+/** All that the gateway may answer who asks for the right: of the token, and of `assertRight`. */
+export function refusalsOf(name: RightName): ErrorCode[] {
+  const right: Right = RIGHTS[name];
+  if (right.access === 'public') return [];
+  const isOfPeople = right.access !== 'screen';
+  return [
+    'AUTH_ERROR',
+    'TOKEN_EXPIRED',
+    'TOKEN_REVOKED',
+    'FORBIDDEN',
+    ...(isOfPeople && !right.withoutFactor ? (['MFA_REQUIRED'] as const) : []),
+    ...(right.stepUp ? (['STEP_UP_REQUIRED'] as const) : []),
+  ];
 }
 
 function admits(access: Access, principal: Principal): boolean {

@@ -52,14 +52,9 @@ function callOf({ principal, origin }: FastifyRequest): Call {
   return { user: principal, origin };
 }
 
-function documented(summary: string, ...codes: Parameters<typeof refusals>) {
-  return documentedForAll(summary, ...codes, 'AUTH_ERROR');
-}
-
-/** Of a route that needs no token. */
-function documentedForAll(summary: string, ...codes: Parameters<typeof refusals>) {
-  const { description, responses } = refusals(...codes, 'RATE_LIMIT', 'UNAVAILABLE');
-  return { shared: { tags: ['screens'], summary, description }, responses };
+function documented(summary: string, ...own: Parameters<typeof refusals>) {
+  const { codes, responses } = refusals(...own, 'UNAVAILABLE');
+  return { shared: { tags: ['screens'], summary, codes }, responses };
 }
 
 function mountScreens(app: FastifyInstance, context: ScreensContext): void {
@@ -187,7 +182,7 @@ function mountRights(app: FastifyInstance, context: ScreensContext): void {
 
 function mountPairings(app: FastifyInstance, context: ScreensContext): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const start = documentedForAll('A device asks for a code to show', 'BUSY');
+  const start = documented('A device asks for a code to show', 'VALIDATION_ERROR', 'BUSY');
   typed.post(
     '/screens/pairings',
     {
@@ -209,11 +204,12 @@ function mountPairings(app: FastifyInstance, context: ScreensContext): void {
     },
     async (request) => claimPairing(context, callOf(request), request.body),
   );
-  const redeem = documentedForAll(
+  const redeem = documented(
     'A device asks for its credential',
     'VALIDATION_ERROR',
     'NOT_FOUND',
     'PAIRING_CLOSED',
+    'RATE_LIMIT',
   );
   typed.post(
     '/screens/pairings/:id/token',

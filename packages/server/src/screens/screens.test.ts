@@ -318,15 +318,15 @@ describeEachDatabase('screens', (open) => {
     );
     expect(statuses).toEqual({
       'get /api/screens': '200 400 401 403 429 503',
-      'post /api/screens': '201 400 401 409 429 503',
-      'get /api/screens/{id}': '200 400 401 404 429 503',
+      'post /api/screens': '201 400 401 403 409 429 503',
+      'get /api/screens/{id}': '200 400 401 403 404 429 503',
       'patch /api/screens/{id}': '200 400 401 403 404 429 503',
       'delete /api/screens/{id}': '204 400 401 403 404 429 503',
       'put /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 409 429 503',
       'delete /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 429 503',
       'post /api/screens/{id}/credentials': '200 400 401 403 404 429 503',
-      'post /api/screens/pairings': '200 429 503',
-      'post /api/screens/pairings/claim': '200 400 401 404 429 503',
+      'post /api/screens/pairings': '200 400 429 503',
+      'post /api/screens/pairings/claim': '200 400 401 403 404 429 503',
       'post /api/screens/pairings/{id}/token': '200 202 400 404 410 429 503',
     });
     for (const { summary, description } of routes) {

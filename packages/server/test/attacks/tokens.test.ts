@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { loadConfig } from '../../src/config.js';
 import { deriveKeys } from '../../src/identity/derive.js';
 import type { Database } from '../../src/platform/database/database.js';
+import { ALGORITHM_WITH_KEYS, ALGORITHMS } from '../support/algorithm.js';
 import { describeEachDatabase } from '../support/databases.js';
 import {
   emptyIdentity,
@@ -17,7 +18,7 @@ import {
 } from '../support/identity.js';
 import { LeapingClock } from '../support/leaping-clock.js';
 import { describeEachServer } from '../support/server.js';
-import { ALGORITHMS, goodClaims, startTokens, USER_LOGIN } from '../support/tokens.js';
+import { goodClaims, startTokens, USER_LOGIN } from '../support/tokens.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -184,7 +185,7 @@ describeEachDatabase('attacks on tokens over a server', (open) => {
     for (const server of servers.splice(0)) await server.stop();
   });
   async function start(options: { clock?: LeapingClock } = {}) {
-    const server = await startIdentity(database, {}, { time, ...options });
+    const server = await startIdentity(database, { jwtAlgorithm: ALGORITHM_WITH_KEYS }, { time, ...options });
     servers.push(server);
     return server;
   }

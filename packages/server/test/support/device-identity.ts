@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createIdentity, type Identity, type IdentityConfig } from '../../src/identity/index.js';
+import { ALGORITHM } from './algorithm.js';
 
 type Deps = Omit<Parameters<typeof createIdentity>[0], 'config' | 'publicUrl'>;
 
@@ -10,7 +11,7 @@ export function createTestIdentity(deps: Deps): Identity {
   const config: IdentityConfig = {
     issuer: 'https://bongsu.test',
     jwtSecret: randomBytes(48).toString('base64'),
-    jwtAlgorithm: 'EdDSA',
+    jwtAlgorithm: ALGORITHM,
     piiKeys: [{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }],
     accessTokenMs: 15 * MINUTE_MS,
     refreshTokenMs: 30 * 24 * 60 * MINUTE_MS,

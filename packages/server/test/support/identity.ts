@@ -10,6 +10,7 @@ import { systemClock } from '../../src/platform/clock.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
 import { Metrics } from '../../src/platform/metrics.js';
+import { ALGORITHM } from './algorithm.js';
 import { type LogLine, memoryLog } from './memory-log.js';
 
 export const MINUTE_MS = 60_000;
@@ -22,7 +23,7 @@ export const PII_KEYS = [{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }];
 export const IDENTITY_DEFAULTS: IdentityConfig = {
   issuer: 'https://bongsu.test',
   jwtSecret: SECRET,
-  jwtAlgorithm: 'EdDSA',
+  jwtAlgorithm: ALGORITHM,
   piiKeys: PII_KEYS,
   accessTokenMs: 15 * MINUTE_MS,
   refreshTokenMs: 30 * DAY_MS,

@@ -16,6 +16,8 @@ export interface Case {
   success: (world: World, app: App, start: StartServer) => Promise<{ answer: HttpAnswer; status: number }>;
   /** By code. `none` marks a route that refuses nobody. */
   refusals: Record<string, (world: World, ids: Ids) => Promise<HttpAnswer>>;
+  /** It refuses nobody: the refusal is of the address beside it. */
+  isOpen?: true;
 }
 
 type Ask = (world: World, owner: Account, screenId: string) => Promise<HttpAnswer>;
@@ -78,6 +80,7 @@ function controllers(method: string): Case {
 const open = (path: string, status = 200): Case => ({
   success: async (world) => ({ answer: await world.http.get(path), status }),
   refusals: { NOT_FOUND: (world) => world.http.get(`/api${path.replace(/^\/api/, '')}/nothing`) },
+  isOpen: true,
 });
 
 async function pairing(world: World) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, inject } from 'vitest';
 import { type App, createApp, type Overrides } from '../../src/app.js';
 import { type Config, formatFault, loadConfig, withGeneratedSecrets } from '../../src/config.js';
+import { ALGORITHM } from './algorithm.js';
 import { createPgliteFolder } from './pglite-databases.js';
 import { createPostgresDatabase } from './postgres-databases.js';
 
@@ -37,6 +38,7 @@ const DEFAULTS = {
   LOG_LEVEL: 'silent',
   DRAIN_SECONDS: '5',
   RATE_LIMIT_PER_MINUTE: '100000',
+  JWT_ALG: ALGORITHM,
 };
 
 export async function makeStorage(profile: Profile): Promise<Storage> {
@@ -89,7 +91,7 @@ export function describeEachServer(
 }
 
 /** As describeEachServer, for what needs one profile only. */
-export function describeServer(profile: Profile, title: string, suite: (start: StartServer) => void): void {
+function describeServer(profile: Profile, title: string, suite: (start: StartServer) => void): void {
   const absent = profile === 'postgres' && inject('postgresUrl') === '';
   describe.skipIf(absent)(`${title} (${profile})`, () => suite(starter(profile)));
 }

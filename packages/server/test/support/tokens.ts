@@ -10,10 +10,10 @@ import { VerifiedTokens } from '../../src/identity/tokens/verified-tokens.js';
 import { type Clock, systemClock } from '../../src/platform/clock.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { Metrics } from '../../src/platform/metrics.js';
+import { ALGORITHM } from './algorithm.js';
 import { MINUTE_MS, MovableTime, SECRET } from './identity.js';
 
 export const ISSUER = 'https://bongsu.test';
-export const ALGORITHMS = ['EdDSA', 'ES256', 'HS256'] as const;
 
 export interface TokensOptions {
   algorithm?: JwtAlgorithm;
@@ -28,7 +28,7 @@ export interface TokensOptions {
 
 /** Tokens and keys as one process has them; several on one database are several processes. */
 export async function startTokens(database: Database, options: TokensOptions = {}) {
-  const { algorithm = 'EdDSA', time = new MovableTime(), clock = systemClock, issuer = ISSUER } = options;
+  const { algorithm = ALGORITHM, time = new MovableTime(), clock = systemClock, issuer = ISSUER } = options;
   const ring = deriveRing(options.secret ?? SECRET, options.previous);
   const feedIsFresh = options.feedIsFresh ?? (() => true);
   const accessTokenMs = 15 * MINUTE_MS;

@@ -147,6 +147,18 @@ describeEachDatabase('API keys', (open) => {
       expect(await tryAll()).toBe(1);
     });
 
+    it('[PRF3] keys that never were have a count of their own, and say nothing of the keys that are', async () => {
+      const { key } = await create();
+      for (let i = 0; i < 4; i += 1) await server.identity.authenticate(key);
+      const never = formatKey(newKeyParts());
+      for (let i = 0; i < 20; i += 1) await code(never);
+      const text = await server.metrics.text();
+      expect(text).toContain('bongsu_cache_hits_total{cache="api_keys"} 3');
+      expect(text).toContain('bongsu_cache_misses_total{cache="api_keys"} 1');
+      expect(text).toContain('bongsu_cache_hits_total{cache="unknown_api_keys"} 19');
+      expect(text).toContain('bongsu_cache_misses_total{cache="unknown_api_keys"} 1');
+    });
+
     it('[PRF3] [SEC6] an address over its limit gets few look-ups, and good keys go on from there', async () => {
       await server.stop();
       server = await startIdentity(database, {}, { clock, requestsPerMinute: 10 });

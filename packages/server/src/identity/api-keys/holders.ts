@@ -39,6 +39,7 @@ export class KeyHolders {
   /** Ids that are no key's: trying one again and again costs no SQL. No key ever gets an id that was tried before. */
   readonly #unknown: LRUCache<string, true>;
   readonly #counts: CacheCounts;
+  readonly #unknownCounts: CacheCounts;
   /** Last written, and used since then. */
   readonly #written: LRUCache<string, number>;
   readonly #used = new Map<string, number>();
@@ -51,6 +52,7 @@ export class KeyHolders {
     this.#deps = deps;
     const perf = { now: () => deps.clock.monotonic() };
     this.#counts = countCache(deps.metrics, 'api_keys');
+    this.#unknownCounts = countCache(deps.metrics, 'unknown_api_keys');
     this.#cache = new LRUCache({ max: MAX_CACHED, ttl: CACHE_MS, ttlResolution: 0, perf });
     this.#unknown = new LRUCache({ max: MAX_UNKNOWN, ttl: UNKNOWN_MS, ttlResolution: 0, perf });
     this.#written = new LRUCache({ max: MAX_CACHED });
@@ -114,17 +116,26 @@ export class KeyHolders {
   }
 
   async #find(id: string, beforeLookUp?: () => Promise<void>): Promise<KeyHolderRow | undefined> {
+    if (this.#unknown.has(id)) {
+      this.#unknownCounts.hit();
+      return undefined;
+    }
     const cached = this.#deps.feedIsFresh() ? this.#cache.get(id) : undefined;
-    if (cached || this.#unknown.has(id)) {
+    if (cached) {
       this.#counts.hit();
       return cached;
     }
-    this.#counts.miss();
     await beforeLookUp?.();
     const version = this.#version;
     const row = await findKeyHolder(this.#deps.database, id);
-    if (!row) this.#unknown.set(id, true);
-    else if (version === this.#version) this.#cache.set(id, row);
+    // Which of the two has missed shows only now; one that guesses keys must not spoil the rate of those that are.
+    if (!row) {
+      this.#unknownCounts.miss();
+      this.#unknown.set(id, true);
+      return undefined;
+    }
+    this.#counts.miss();
+    if (version === this.#version) this.#cache.set(id, row);
     return row;
   }
 

@@ -28,20 +28,9 @@ export function apiKeyRoutes(app: FastifyInstance, core: Core): void {
   mountOne(app, core);
 }
 
-function documented(summary: string, explanation: string, ...codes: ErrorCode[]) {
-  const { description, responses } = refusals(
-    ...codes,
-    'AUTH_ERROR',
-    'TOKEN_EXPIRED',
-    'TOKEN_REVOKED',
-    'FORBIDDEN',
-    'RATE_LIMIT',
-    'UNAVAILABLE',
-  );
-  return {
-    shared: { tags: ['api keys'], summary, description: `${explanation} ${description}` },
-    responses,
-  };
+function documented(summary: string, description: string, ...own: ErrorCode[]) {
+  const { codes, responses } = refusals(...own, 'UNAVAILABLE');
+  return { shared: { tags: ['api keys'], summary, description, codes }, responses };
 }
 
 function mountOwn(app: FastifyInstance, core: Core): void {
@@ -51,7 +40,6 @@ function mountOwn(app: FastifyInstance, core: Core): void {
     'The key itself is shown this once. It ends in 90 days unless `expiresAt` says when (null never, at most five years), and may do no more than its scopes and its owner. CONFLICT beyond 50 keys.',
     'VALIDATION_ERROR',
     'CONFLICT',
-    'STEP_UP_REQUIRED',
   );
   typed.post(
     '/api-keys',
@@ -90,7 +78,6 @@ function mountOne(app: FastifyInstance, core: Core): void {
     'It is refused from then on, and its sockets are closed.',
     'VALIDATION_ERROR',
     'NOT_FOUND',
-    'STEP_UP_REQUIRED',
   );
   typed.delete(
     '/api-keys/:id',
@@ -109,7 +96,6 @@ function mountOne(app: FastifyInstance, core: Core): void {
     'VALIDATION_ERROR',
     'NOT_FOUND',
     'CONFLICT',
-    'STEP_UP_REQUIRED',
   );
   typed.post(
     '/api-keys/:id/rotate',

@@ -5,15 +5,14 @@ import { refusals } from '../../platform/refusals.js';
 
 export const open = { right: 'public', limit: 'general' } as const;
 
-/** A route's entry in OpenAPI; what it can answer instead of success follows from the codes. */
+/** A route's entry in OpenAPI; what it can answer instead of success follows from the codes, its right and its limit. */
 export function describe<Response extends object, Schema extends { response: Response }>(
   summary: string,
   codes: readonly ErrorCode[],
   schema: Schema & { response: Response },
 ) {
-  const { description, responses } = refusals(...codes);
-  const told = codes.length === 0 ? {} : { description };
-  return { tags: ['identity'], summary, ...told, ...schema, response: { ...schema.response, ...responses } };
+  const { responses } = refusals(...codes);
+  return { tags: ['identity'], summary, codes, ...schema, response: { ...schema.response, ...responses } };
 }
 
 /** The gateway lets only people in here. */

@@ -8,8 +8,6 @@ import { stepUp } from '../logins/step-up.js';
 import { describe, personOf } from './describe.js';
 
 const ParamsSchema = z.object({ id: text(1, 100) });
-const SIGNED_IN = ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'] as const;
-const PROVEN = [...SIGNED_IN, 'STEP_UP_REQUIRED'] as const;
 
 export function loginRoutes(app: FastifyInstance, core: Core): void {
   listAndEnd(app, core);
@@ -19,7 +17,7 @@ export function loginRoutes(app: FastifyInstance, core: Core): void {
       config: { right: 'identity.prove', limit: 'general' },
       schema: describe(
         'Prove anew who sits there; for ten minutes nothing asks for it again',
-        ['VALIDATION_ERROR', ...SIGNED_IN, 'MFA_REQUIRED', 'RATE_LIMIT', 'BUSY'],
+        ['VALIDATION_ERROR', 'MFA_REQUIRED', 'ACCOUNT_LOCKED', 'BUSY'],
         { body: StepUpSchema, response: { 200: SteppedUpSchema } },
       ),
     },
@@ -36,7 +34,7 @@ function listAndEnd(app: FastifyInstance, core: Core): void {
     '/auth/sessions',
     {
       config: { right: 'logins.read', limit: 'general' },
-      schema: describe('My logins, the one seen last first', SIGNED_IN, {
+      schema: describe('My logins, the one seen last first', [], {
         response: { 200: listOf(LoginItemSchema) },
       }),
     },
@@ -48,7 +46,7 @@ function listAndEnd(app: FastifyInstance, core: Core): void {
       config: { right: 'logins.end', limit: 'general' },
       schema: describe(
         'End one of my logins, its tokens and its sockets',
-        ['VALIDATION_ERROR', ...PROVEN, 'NOT_FOUND'],
+        ['VALIDATION_ERROR', 'NOT_FOUND'],
         { params: ParamsSchema, response: { 204: z.null() } },
       ),
     },
@@ -61,7 +59,7 @@ function listAndEnd(app: FastifyInstance, core: Core): void {
     '/auth/sessions',
     {
       config: { right: 'logins.end', limit: 'general' },
-      schema: describe('End all my logins but this one', PROVEN, {
+      schema: describe('End all my logins but this one', [], {
         response: { 204: z.null() },
       }),
     },

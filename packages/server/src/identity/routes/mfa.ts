@@ -19,7 +19,6 @@ import { signedIn } from './cookies.js';
 import { countByAddress, countsInHandler, holdTo } from './counting.js';
 import { describe, personOf } from './describe.js';
 
-const TOKEN_CODES = ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'] as const;
 /** The proof comes with the call: a password, a code, or the code of a secret that a password was given for. */
 const prove = { right: 'mfa.prove', limit: 'general' } as const;
 
@@ -31,7 +30,7 @@ export function mfaRoutes(app: FastifyInstance, core: Core): void {
     '/users/me/mfa',
     {
       config: { right: 'mfa.read', limit: 'general' },
-      schema: describe('Whether my second factor is on', TOKEN_CODES, {
+      schema: describe('Whether my second factor is on', [], {
         response: { 200: MfaStateSchema },
       }),
     },
@@ -41,11 +40,9 @@ export function mfaRoutes(app: FastifyInstance, core: Core): void {
     '/users/me/mfa/recovery-codes',
     {
       config: { right: 'mfa.change', limit: 'general' },
-      schema: describe(
-        'Ten new recovery codes; all earlier ones are void',
-        [...TOKEN_CODES, 'STEP_UP_REQUIRED', 'CONFLICT'],
-        { response: { 200: RecoveryCodesSchema } },
-      ),
+      schema: describe('Ten new recovery codes; all earlier ones are void', ['CONFLICT'], {
+        response: { 200: RecoveryCodesSchema },
+      }),
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store');
@@ -75,12 +72,12 @@ function verifyRoute(app: FastifyInstance, core: Core): void {
 
 function totpRoutes(app: FastifyInstance, core: Core): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const codes = ['VALIDATION_ERROR', ...TOKEN_CODES, 'CONFLICT'] as const;
+  const codes = ['VALIDATION_ERROR', 'CONFLICT'] as const;
   typed.post(
     '/users/me/mfa/totp',
     {
       config: prove,
-      schema: describe('Begin to set up an authenticator app', [...codes, 'RATE_LIMIT', 'BUSY'], {
+      schema: describe('Begin to set up an authenticator app', [...codes, 'BUSY'], {
         body: BeginTotpSchema,
         response: { 200: TotpEnrolmentSchema },
       }),
@@ -108,7 +105,7 @@ function totpRoutes(app: FastifyInstance, core: Core): void {
     '/users/me/mfa/totp',
     {
       config: prove,
-      schema: describe('Take the second factor off', [...codes, 'ACCOUNT_LOCKED', 'RATE_LIMIT', 'BUSY'], {
+      schema: describe('Take the second factor off', [...codes, 'ACCOUNT_LOCKED', 'BUSY'], {
         body: RemoveTotpSchema,
         response: { 200: DoneSchema },
       }),

@@ -14,7 +14,7 @@ export function profileRoutes(app: FastifyInstance, core: Core): void {
     '/users/me',
     {
       config: { right: 'profile.read', limit: 'general' },
-      schema: describe('My profile', ['AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'], {
+      schema: describe('My profile', [], {
         response: { 200: UserSchema },
       }),
     },
@@ -24,14 +24,10 @@ export function profileRoutes(app: FastifyInstance, core: Core): void {
     '/users/me',
     {
       config: { right: 'profile.change', limit: 'general' },
-      schema: describe(
-        'Change my profile',
-        ['VALIDATION_ERROR', 'AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'],
-        {
-          body: UpdateMeSchema,
-          response: { 200: UserSchema },
-        },
-      ),
+      schema: describe('Change my profile', ['VALIDATION_ERROR'], {
+        body: UpdateMeSchema,
+        response: { 200: UserSchema },
+      }),
     },
     async (request) => updateMe(core, personOf(request), request.body, request.origin),
   );

@@ -14,12 +14,11 @@ const UserParamsSchema = z.object({ id: z.string() });
 /** For administrators. */
 export function usersRoutes(app: FastifyInstance, core: Core): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const refused = ['VALIDATION_ERROR', 'AUTH_ERROR', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'FORBIDDEN'] as const;
   typed.get(
     '/users',
     {
       config: { right: 'users.read', limit: 'general' },
-      schema: describe('All users, the oldest first, or the one with an address', refused, {
+      schema: describe('All users, the oldest first, or the one with an address', ['VALIDATION_ERROR'], {
         querystring: UsersQuerySchema,
         response: { 200: listOf(ManagedUserSchema) },
       }),
@@ -30,11 +29,15 @@ export function usersRoutes(app: FastifyInstance, core: Core): void {
     '/users/:id',
     {
       config: { right: 'users.change', limit: 'general' },
-      schema: describe('Change a role, disable or enable a user', [...refused, 'NOT_FOUND', 'CONFLICT'], {
-        params: UserParamsSchema,
-        body: ChangeUserSchema,
-        response: { 200: ManagedUserSchema },
-      }),
+      schema: describe(
+        'Change a role, disable or enable a user',
+        ['VALIDATION_ERROR', 'NOT_FOUND', 'CONFLICT'],
+        {
+          params: UserParamsSchema,
+          body: ChangeUserSchema,
+          response: { 200: ManagedUserSchema },
+        },
+      ),
     },
     async (request) => changeUser(core, request.params.id, request.body, doneBy(request)),
   );

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { decodeProtectedHeader } from 'jose';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ALGORITHM_WITH_KEYS } from '../../../test/support/algorithm.js';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   emptyIdentity,
@@ -22,6 +23,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const code = (expected: string) => expect.objectContaining({ code: expected });
 const kidOf = (token: string) => decodeProtectedHeader(token).kid;
 const NEW_SECRET = randomBytes(48).toString('base64');
+const OTHER_WITH_KEYS = ALGORITHM_WITH_KEYS === 'ES256' ? 'EdDSA' : 'ES256';
 const ORIGIN = { address: '203.0.113.9', userAgent: 'test' };
 
 describeEachDatabase('signing keys', (open) => {
@@ -34,7 +36,8 @@ describeEachDatabase('signing keys', (open) => {
     await emptyIdentity(database);
     time = new MovableTime();
   });
-  const start = (options: TokensOptions = {}) => startTokens(database, { time, ...options });
+  const start = (options: TokensOptions = {}) =>
+    startTokens(database, { algorithm: ALGORITHM_WITH_KEYS, time, ...options });
   const states = async (node: Awaited<ReturnType<typeof start>>) =>
     (await node.rotation.list()).map(({ state }) => state);
 
@@ -120,7 +123,10 @@ describeEachDatabase('signing keys', (open) => {
         every: () => () => {},
         monotonic: () => systemClock.monotonic() + aheadMs,
       };
-      const [node, deaf] = [await start(), await startIdentity(database, {}, { time, clock })];
+      const [node, deaf] = [
+        await start(),
+        await startIdentity(database, { jwtAlgorithm: ALGORITHM_WITH_KEYS }, { time, clock }),
+      ];
       const { kid } = await node.rotation.rotateAtOnce();
       aheadMs = 2 * KEYS_STALE_MS;
       const { accessToken } = await deaf.signUp();
@@ -145,7 +151,7 @@ describeEachDatabase('signing keys', (open) => {
 
     it('[TOK1] a running server does all of it by itself, driven by its clock', async () => {
       const clock = new LeapingClock();
-      const server = await startIdentity(database, {}, { time, clock });
+      const server = await startIdentity(database, { jwtAlgorithm: ALGORITHM_WITH_KEYS }, { time, clock });
       try {
         const { kid } = await server.identity.keys.rotate();
         time.advance(PENDING_MS);
@@ -161,7 +167,7 @@ describeEachDatabase('signing keys', (open) => {
 
   describe('emergency', () => {
     it('[TOK1] ends every key of every family at once, with the private halves', async () => {
-      const other = await start({ algorithm: 'ES256' });
+      const other = await start({ algorithm: OTHER_WITH_KEYS });
       const node = await start();
       await node.rotation.rotate();
       const token = await node.tokens.generateAccessToken(USER_LOGIN);
@@ -274,13 +280,13 @@ describeEachDatabase('signing keys', (open) => {
     const before = await startIdentity(database, {}, { time });
     const { accessToken, refreshToken } = await before.signUp();
     await before.stop();
-    const after = await startIdentity(database, { jwtAlgorithm: 'ES256' }, { time });
+    const after = await startIdentity(database, { jwtAlgorithm: OTHER_WITH_KEYS }, { time });
     try {
       expect((await after.get('/api/users/me', accessToken)).body.error.code).toBe('TOKEN_EXPIRED');
       const { body } = await after.post('/auth/refresh', { refreshToken });
       expect((await after.get('/api/users/me', String(body.accessToken))).status).toBe(200);
       const { body: jwks } = await after.get('/.well-known/jwks.json');
-      expect(jwks.keys).toMatchObject([{ alg: 'ES256' }]);
+      expect(jwks.keys).toMatchObject([{ alg: OTHER_WITH_KEYS }]);
     } finally {
       await after.stop();
     }

@@ -2,6 +2,7 @@ import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { JwtVerifier } from 'aws-jwt-verify';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ALGORITHM_WITH_KEYS, ALGORITHMS } from '../../../test/support/algorithm.js';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
   emptyIdentity,
@@ -10,7 +11,7 @@ import {
   startIdentity,
   type TestIdentity,
 } from '../../../test/support/identity.js';
-import { ALGORITHMS, goodClaims, ISSUER, startTokens, USER_LOGIN } from '../../../test/support/tokens.js';
+import { goodClaims, ISSUER, startTokens, USER_LOGIN } from '../../../test/support/tokens.js';
 import type { Database } from '../../platform/database/database.js';
 import type { JwtAlgorithm } from './key-states.js';
 import type { Login } from './token-manager.js';
@@ -239,7 +240,7 @@ describeEachDatabase('TokenManager', (open) => {
   });
 
   it('[TOK1] private keys are stored wrapped', async () => {
-    const { keys } = await startTokens(database, { time });
+    const { keys } = await startTokens(database, { algorithm: ALGORITHM_WITH_KEYS, time });
     const [row] = await database.query<{ stored: Uint8Array; pub: object }>(
       'select private_jwk_enc as stored, public_jwk as pub from signing_keys',
     );

@@ -89,6 +89,15 @@ describeEachDatabase('users for administrators', (open) => {
       expect((await server.get(`/api/users${query}`, admin.accessToken)).status).toBe(400);
   });
 
+  it('[SEC6] an address that was looked for is in no line of the log and in no metric, found or refused', async () => {
+    const { accessToken } = await server.signUp();
+    for (const token of [admin.accessToken, accessToken, 'no token'])
+      await server.get('/api/users?email=ada%40example.com', token);
+    expect(JSON.stringify(server.lines)).toContain('FORBIDDEN');
+    for (const text of [JSON.stringify(server.lines), await server.metrics.text()])
+      expect(decodeURIComponent(text)).not.toMatch(/ada@example|email=/);
+  });
+
   it('[USR7] the list and the kinds of foreign hashes are read by index', async () => {
     const plan = async (sql: string) =>
       JSON.stringify(
