@@ -82,7 +82,11 @@ describeEachDatabase('step-up', (open) => {
     server = await startIdentity(database);
     const { accessToken } = await server.signUp();
     const change = (currentPassword: string) =>
-      server.post('/users/me/password', { currentPassword, password: 'quite another one' }, bearer(accessToken));
+      server.post(
+        '/users/me/password',
+        { currentPassword, password: 'quite another one' },
+        bearer(accessToken),
+      );
     for (let n = 0; n < 11; n += 1) expect((await prove(accessToken)).status).toBe(200);
     for (let n = 0; n < 6; n += 1) expect(outcome(await prove(accessToken, 'wrong'))).toBe('401 AUTH_ERROR');
     for (let n = 0; n < 4; n += 1) expect(outcome(await change('wrong'))).toBe('400 VALIDATION_ERROR');
