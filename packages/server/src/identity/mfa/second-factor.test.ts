@@ -187,6 +187,26 @@ describeEachDatabase('the second factor', (open) => {
       expect(outcome(await verify(server, await challenge(server, person), person.code()))).toBe('200 ok');
     });
 
+    it('[USR2] [ID34] with TOTP_PREVIOUS_STEPS=0 takes no code of the step before, to log in or to set it up', async () => {
+      const time = new StillTime();
+      const strict = await startIdentity(database, { totpPreviousSteps: 0 }, { time });
+      onTestFinished(() => strict.stop());
+      const headers = bearer((await strict.signUp()).accessToken);
+      const secret = String((await strict.post(TOTP, { password: PASSWORD }, headers)).body.secret);
+      const late = totpAt(secret, time.now());
+      time.advance(STEP_MS);
+      const confirmed: string[] = [];
+      for (const code of [late, totpAt(secret, time.now())])
+        confirmed.push(outcome(await strict.post(`${TOTP}/confirm`, { code }, headers)));
+      expect(confirmed).toEqual(['401 AUTH_ERROR', '200 ok']);
+      const person = await guard(strict, await strict.signUp());
+      const before = person.code();
+      time.advance(STEP_MS);
+      const id = await challenge(strict, person);
+      expect(outcome(await verify(strict, id, before))).toBe('401 AUTH_ERROR');
+      expect(outcome(await verify(strict, id, person.code()))).toBe('200 ok');
+    });
+
     it('[USR2] sets the cookie with the second step', async () => {
       const person = await somebody();
       const challengeId = await challenge(server, person);
