@@ -24,3 +24,6 @@ create unique index signing_keys_pending on signing_keys (alg) where state = 'pe
 -- Logins that ended long ago are thrown away. Neither index names last_seen, which is written all the time.
 create index sessions_revoked on sessions (revoked_at) where revoked_at is not null;
 create index sessions_expires on sessions (expires_at) where revoked_at is null and kind = 'user';
+
+-- A new password, a reset and a factor taken off void what waits for a second step, while they hold the user's row.
+create index auth_challenges_user on auth_challenges (user_id) where consumed_at is null;

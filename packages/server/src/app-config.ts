@@ -57,6 +57,7 @@ export function identityConfig(config: Config): IdentityConfig {
     sessionIdleMs: config.SESSION_TIMEOUT_MINUTES * MINUTE_MS,
     maxLogins: config.MAX_CONCURRENT_SESSIONS,
     mfaRequiredFor: config.MFA_REQUIRED_FOR,
+    totpPreviousSteps: config.TOTP_PREVIOUS_STEPS,
     signup: config.SIGNUP,
     totpIssuer: config.PUBLIC_URL === undefined ? config.SERVICE_NAME : new URL(config.PUBLIC_URL).hostname,
     emailVerification: config.EMAIL_VERIFICATION,

@@ -77,4 +77,19 @@ export default [
     test,
     changes: [{ file: http, find: 'bodyLimit: MAX_BODY_BYTES,', replace: 'bodyLimit: 1e9,' }],
   },
+  {
+    id: 'AT94',
+    attack:
+      'A command dated as late as may be is sent again under another id, with its nonce, at the end of its freshness',
+    defence: 'nonces are kept as long as the whole window of freshness, both sides of now',
+    source: 'Infisical #6112',
+    test,
+    changes: [
+      {
+        file: 'packages/server/src/guards/nonce-manager.ts',
+        find: 'setIfAbsent(key, commandId, NONCE_TTL_MS)',
+        replace: 'setIfAbsent(key, commandId, NONCE_TTL_MS / 2)',
+      },
+    ],
+  },
 ];

@@ -109,7 +109,7 @@ export default [
   },
   {
     id: 'AT38',
-    attack: 'The account is disabled, locked or given another password between the two steps of a log-in',
+    attack: 'The account is locked or given another password between the two steps of a log-in',
     defence: 'the second step reads the account again, under the lock of its row',
     source: 'CVE-2026-16103',
     test: TEST,
@@ -132,6 +132,41 @@ export default [
         file: `${SOURCE}/mfa/enrolment.ts`,
         find: `await endLogins(core, tx, userId, { except: sessionId, reason: 'second-factor' });`,
         replace: '',
+      },
+    ],
+  },
+  {
+    id: 'AT93',
+    attack:
+      'A secret that was given up, an address, or what is sealed of somebody else is put where the secret of a second factor stands',
+    defence: 'what is sealed is bound to its table, column and row, and so is the key that seals it',
+    source: 'CipherSweet: key separation; own design',
+    test: TEST,
+    changes: [
+      {
+        file: `${SOURCE}/seal.ts`,
+        find: '`${table}|${column}|${row}|${VERSION}.${keyVersion}`',
+        replace: '`${VERSION}.${keyVersion}`',
+      },
+    ],
+  },
+  {
+    id: 'AT95',
+    attack: 'The account is disabled between the two steps of a log-in',
+    defence:
+      'whether the account is open is read under the lock of its row, before the code is looked at and where the login begins',
+    source: 'CVE-2026-16103',
+    test: TEST,
+    changes: [
+      {
+        file: `${SOURCE}/store/users.ts`,
+        find: "where u.id = $1 and u.status = 'active' for update of u`",
+        replace: 'where u.id = $1 for update of u`',
+      },
+      {
+        file: `${SOURCE}/store/users.ts`,
+        find: "select 1 from users where id = $1 and status = 'active' for update",
+        replace: 'select 1 from users where id = $1 for update',
       },
     ],
   },

@@ -153,4 +153,19 @@ export default [
       },
     ],
   },
+  {
+    id: 'AT96',
+    attack: 'The time of a sign-up that waits for its mail tells which addresses are taken',
+    defence: 'the password is hashed in any case, and the address is looked up after the answer',
+    source: 'pwndoc CVE-2022-44022 (#381)',
+    test: TEST,
+    changes: [
+      {
+        file: `${IDENTITY}/accounts/signup.ts`,
+        find: '// Hashed in any case, so that a taken address costs the same.',
+        replace:
+          "if (await findCredentials(core.database, core.people().indexOf(email))) return 'verification-required';",
+      },
+    ],
+  },
 ];

@@ -283,6 +283,12 @@ const accounts = {
       'Who must have a second factor: without it their logins may do nothing but set one up. API keys and screens are not asked.',
     example: 'admins',
   }),
+  TOTP_PREVIOUS_STEPS: integer(0, 1).default(1).register(settingInfo, {
+    group: 'accounts',
+    description:
+      'How many steps of 30 s before the present one a code of an authenticator app may be of. 0 accepts the present 30 s only, as ASVS 6.5.5 asks; needs devices whose clocks are right.',
+    example: '0',
+  }),
   ADMIN_EMAIL: checkedBy(EmailSchema, 'must be an e-mail address').optional().register(settingInfo, {
     group: 'accounts',
     description: 'Makes the first administrator, once, with ADMIN_PASSWORD.',

@@ -83,6 +83,7 @@ export function compose(deps: IdentityDeps): Composed {
     },
   };
   const mfa = new SecondFactors({
+    config,
     database,
     transaction: (work) => loginTransaction(core, work),
     now,

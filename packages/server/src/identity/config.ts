@@ -22,6 +22,8 @@ export interface IdentityConfig {
   signup: 'open' | 'closed';
   /** Whose logins may do nothing but set up a second factor while they lack one. */
   mfaRequiredFor: 'nobody' | 'admins' | 'everybody';
+  /** How many time steps before the present one a TOTP may be of: 0 takes none but the code of now. */
+  totpPreviousSteps: number;
   /** What authenticator apps show beside the address: a readable name of this installation. */
   totpIssuer: string;
   /** `required`: a sign-up counts only once the link in a mail to its address was opened. */

@@ -1,10 +1,12 @@
 import { nextEvent, operations, trigger, World } from '@bongsu/conformance';
-import { v7 } from 'uuid';
+import { FRESHNESS_MS } from '@bongsu/protocol';
+import { v4, v7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { codeOf } from '../support/cookie-login.js';
 import { request, sendRaw } from '../support/raw-http.js';
 import { describeEachServer } from '../support/server.js';
+import { SkewedClock } from '../support/skewed-clock.js';
 
 const INJECTIONS = [
   "x' or '1'='1",
@@ -233,6 +235,24 @@ describe('attacks by what is sent', () => {
       const gone = nextEvent(socket, 'disconnect');
       socket.disconnect();
       await gone;
+    });
+  });
+
+  describeEachServer('replays', (start) => {
+    it('[AT94] a command dated as late as may be is sent again under another id, with its nonce, at the end of its freshness', async () => {
+      const clock = new SkewedClock();
+      const { url } = await start({ overrides: { clock } });
+      const world = new World({ url });
+      const owner = await world.signUp();
+      const { screenId } = await world.createScreen(owner);
+      const MARGIN_MS = 30_000;
+      const timestamp = Date.now() + FRESHNESS_MS - MARGIN_MS;
+      const captured = { action: 'show', nonce: v4(), timestamp };
+      const send = async () =>
+        codeOf(await world.http.post(`/api/screens/${screenId}/trigger`, captured, owner.accessToken));
+      expect(await send()).toBe('202 ok');
+      clock.skewMs = 2 * (FRESHNESS_MS - MARGIN_MS);
+      expect(await send()).toBe('409 REPLAY_DETECTED');
     });
   });
 });

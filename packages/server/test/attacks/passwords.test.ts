@@ -186,6 +186,20 @@ describeEachDatabase('attacks on passwords and mail', (open, profile) => {
       const made = () => database.query('select 1 from reset_tokens');
       await expect.poll(made, { timeout: 60_000 }).toHaveLength(REQUESTS);
     });
+
+    it('[AT96] the time of a sign-up that waits for its mail does not tell whether an address is taken', async () => {
+      const emails = Array.from({ length: LOGINS / 3 }, (_, n) => `someone-${n}@example.com`);
+      for (const email of emails) await server.signUp(email);
+      await verifying();
+      // Three mails an hour each: one more would be counted and done with.
+      const times = await timeInterleaved(
+        LOGINS,
+        (n) => signup({ email: `someone-${n % emails.length}@example.com` }),
+        (n) => signup({ email: `nobody-${n % emails.length}@example.com` }),
+      );
+      const effect = commonLanguageEffect(times.left, times.right);
+      expect(Math.abs(effect - 0.5), `effect ${effect}`).toBeLessThan(boundOfChance(LOGINS, LOGINS));
+    });
   });
 
   it('[AT43] a reset request is answered before anybody looks the address up', async () => {

@@ -18,6 +18,7 @@ export function createTestIdentity(deps: Deps): Identity {
     sessionIdleMs: 30 * MINUTE_MS,
     maxLogins: 5,
     mfaRequiredFor: 'nobody',
+    totpPreviousSteps: 1,
     signup: 'open',
     totpIssuer: 'bongsu.test',
     emailVerification: 'off',

@@ -30,6 +30,7 @@ export const IDENTITY_DEFAULTS: IdentityConfig = {
   sessionIdleMs: 30 * MINUTE_MS,
   maxLogins: 5,
   mfaRequiredFor: 'nobody',
+  totpPreviousSteps: 1,
   signup: 'open',
   totpIssuer: 'bongsu.test',
   emailVerification: 'off',

@@ -42,12 +42,9 @@ export interface AttemptInput {
   origin: Origin;
   /** Answers the lane of its own that the caller may prove to have, such as a known device. Without one the lane is the IP address. */
   lane?: (() => Promise<string | undefined>) | undefined;
-  /** Called once there is a place for it; what it throws refuses it. */
-  count?: ((lane: Lane) => Promise<void>) | undefined;
+  /** Called with each name that it counts by, once there is a place for it; what it throws refuses it. */
+  count?: ((key: string) => Promise<void>) | undefined;
 }
-
-/** `known`: one of the caller's own. `address`: the IP address. */
-export type Lane = 'known' | 'address';
 
 /** One guess at a password, counted as a failure until it is settled; settle it once. */
 export interface Attempt {
@@ -106,9 +103,17 @@ export class Lockout {
       const turn =
         own === undefined ? this.#gate.turn(`${subject}|${address}`) : this.#knownGate.turn(subject);
       places.push(await turn);
-      await count?.(own === undefined ? 'address' : 'known');
+      // By lane first: a flood that the lock of its lane refuses would cost SQL each time.
+      await count?.(`lane:${keys[0].hash}`);
       await this.#reserve(keys, address);
-      return this.#attempt(keys, origin, leave);
+      const attempt = this.#attempt(keys, origin, leave);
+      // By address only what no lock refused, lest one network use up the log-ins of all others.
+      const lanes = own === undefined ? 'unknown' : 'known';
+      await count?.(`${lanes}:${this.#hash(subject)}`).catch(async (error: unknown) => {
+        await attempt.abandoned();
+        throw error;
+      });
+      return attempt;
     } catch (error) {
       leave();
       throw error;
@@ -136,17 +141,19 @@ export class Lockout {
     return this.#gate.enter(address);
   }
 
-  #keysOf(subject: string, address: string, own: string | undefined): CounterKey[] {
-    const key = (scope: LockoutScope, ...parts: string[]): CounterKey => ({
-      scope,
-      hash: Buffer.from(this.#deps.hashes().hash('lockout', [scope, ...parts].join('\0'))).toString('hex'),
-    });
+  /** That of the lane first. */
+  #keysOf(subject: string, address: string, own: string | undefined): [CounterKey, ...CounterKey[]] {
+    const key = (scope: LockoutScope, ...parts: string[]) => ({ scope, hash: this.#hash(scope, ...parts) });
     if (own !== undefined) return [key('login-pair', subject, 'own', own)];
     return [
       key('login-pair', subject, 'ip', address),
       key('login-address', subject),
       key('login-ip', address),
     ];
+  }
+
+  #hash(...parts: string[]): string {
+    return Buffer.from(this.#deps.hashes().hash('lockout', parts.join('\0'))).toString('hex');
   }
 
   async #reserve(keys: readonly CounterKey[], address: string): Promise<void> {

@@ -10,7 +10,7 @@ import {
   replacePasswordHash,
 } from '../store/users.js';
 import type { KnownDevice } from './known-devices.js';
-import type { Attempt, Lane } from './lockout.js';
+import type { Attempt } from './lockout.js';
 import { loginTransaction } from './login-transaction.js';
 import { anonymousFailure, openLogin, ownEvent, type SignedInLogin } from './sign-in.js';
 
@@ -21,8 +21,8 @@ export interface LoginInput {
   rememberMe: boolean;
   /** What the browser's cookie says of this address. */
   devices: readonly KnownDevice[];
-  /** Called once there is a place for the attempt; what it throws refuses it. */
-  count?(lane: Lane): Promise<void>;
+  /** Called with each name that the attempt counts by; what it throws refuses it. */
+  count?(key: string): Promise<void>;
 }
 
 /**

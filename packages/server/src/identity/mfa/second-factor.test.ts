@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
-import {
-  type Answer,
-  MINUTE_MS,
-  PASSWORD,
-  startIdentity,
-  type TestIdentity,
-} from '../../../test/support/identity.js';
+import { MINUTE_MS, PASSWORD, startIdentity, type TestIdentity } from '../../../test/support/identity.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import {
   bearer,
@@ -193,6 +187,26 @@ describeEachDatabase('the second factor', (open) => {
       expect(outcome(await verify(server, await challenge(server, person), person.code()))).toBe('200 ok');
     });
 
+    it('[USR2] [ID34] with TOTP_PREVIOUS_STEPS=0 takes no code of the step before, to log in or to set it up', async () => {
+      const time = new StillTime();
+      const strict = await startIdentity(database, { totpPreviousSteps: 0 }, { time });
+      onTestFinished(() => strict.stop());
+      const headers = bearer((await strict.signUp()).accessToken);
+      const secret = String((await strict.post(TOTP, { password: PASSWORD }, headers)).body.secret);
+      const late = totpAt(secret, time.now());
+      time.advance(STEP_MS);
+      const confirmed: string[] = [];
+      for (const code of [late, totpAt(secret, time.now())])
+        confirmed.push(outcome(await strict.post(`${TOTP}/confirm`, { code }, headers)));
+      expect(confirmed).toEqual(['401 AUTH_ERROR', '200 ok']);
+      const person = await guard(strict, await strict.signUp());
+      const before = person.code();
+      time.advance(STEP_MS);
+      const id = await challenge(strict, person);
+      expect(outcome(await verify(strict, id, before))).toBe('401 AUTH_ERROR');
+      expect(outcome(await verify(strict, id, person.code()))).toBe('200 ok');
+    });
+
     it('[USR2] sets the cookie with the second step', async () => {
       const person = await somebody();
       const challengeId = await challenge(server, person);
@@ -334,11 +348,33 @@ describeEachDatabase('the second factor', (open) => {
       expect(made.map(outcome)).toEqual(['401 AUTH_ERROR', '401 AUTH_ERROR', '401 AUTH_ERROR']);
       expect(outcome(await verifyAt('made up', '123456'))).toBe('429 RATE_LIMIT');
       for (const { person, id } of guarded) expect(outcome(await verifyAt(id, person.code()))).toBe('200 ok');
-      const [{ id: used } = { id: '' }] = guarded;
-      const repeated: Answer[] = [];
-      for (let n = 0; n < 3; n += 1) repeated.push(await verifyAt(used, '123456'));
-      expect(repeated.map(outcome)).toEqual(['401 AUTH_ERROR', '401 AUTH_ERROR', '429 RATE_LIMIT']);
       await limited.stop();
+    });
+
+    it('[USR2] counts challenges that are over by address, all together, before it writes anything of them', async () => {
+      const time = new StillTime();
+      const limited = await startIdentity(database, {}, { time, requestsPerMinute: 6 });
+      onTestFinished(() => limited.stop());
+      const person = await guard(limited, await limited.signUp());
+      const [used, old] = [await challenge(limited, person), await challenge(limited, person)];
+      expect(outcome(await verify(limited, used, person.code()))).toBe('200 ok');
+      time.advance(5 * MINUTE_MS);
+      const open = await challenge(limited, person);
+      const refused = async () => {
+        const [row] = await database.query<{ n: number }>(
+          `select count(*)::int as n from audit_outbox where event->>'action' = 'authn_mfa_fail'`,
+        );
+        return row?.n ?? 0;
+      };
+      const before = await refused();
+      const answers: string[] = [];
+      for (const id of [used, old, used, old, used, old, used, old])
+        answers.push(outcome(await verify(limited, id, '123456')));
+      const looked = answers.filter((answer) => answer === '401 AUTH_ERROR');
+      expect(answers.slice(looked.length)).toEqual(['429 RATE_LIMIT', '429 RATE_LIMIT', '429 RATE_LIMIT']);
+      expect(await refused()).toBe(before + looked.length);
+      // The same address is let in by one that is open.
+      expect(outcome(await verify(limited, open, person.code()))).toBe('200 ok');
     });
   });
 });

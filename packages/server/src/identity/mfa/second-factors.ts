@@ -2,6 +2,7 @@ import { AuthenticationError, BongsuError } from '@bongsu/protocol';
 import type { DatabaseClock } from '../../platform/clock.js';
 import type { Database, Queryable } from '../../platform/database/database.js';
 import { type People, totpSecretPlace } from '../accounts/people.js';
+import type { IdentityConfig } from '../config.js';
 import type { IdentityMetrics } from '../identity-metrics.js';
 import type { KeyedHashes } from '../keyed-hashes.js';
 import type { LoginTransaction } from '../logins/login-transaction.js';
@@ -20,6 +21,7 @@ export type SecondFactor = 'totp' | 'recovery';
 export type SecondFactorRefusal = { refused: 'wrong' } | { refused: 'locked'; retryAfterMs: number };
 
 export interface SecondFactorsDeps {
+  config: Pick<IdentityConfig, 'totpPreviousSteps'>;
   database: Database;
   /** Commits, and tells of the logins that began or ended in it. */
   transaction<T>(work: (tx: LoginTransaction) => Promise<T>): Promise<T>;
@@ -103,11 +105,11 @@ export class SecondFactors {
 
   /** The time steps that a TOTP belongs to, latest first; none for anything else. */
   matchingSteps(factor: FactorRow, code: string): number[] {
-    const { people, now } = this.#deps;
+    const { config, people, now } = this.#deps;
     const digits = code.normalize('NFKC').replaceAll(/[\s-]/g, '');
     if (!/^\d{6}$/.test(digits)) return [];
     const secret = people().open(factor.userId, factor, totpSecretPlace(factor.id), factor.secretEnc);
-    return matchingSteps(secret, digits, now());
+    return matchingSteps(secret, digits, { now: now(), previousSteps: config.totpPreviousSteps });
   }
 
   async prune(now: number): Promise<void> {

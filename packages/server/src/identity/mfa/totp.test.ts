@@ -18,19 +18,25 @@ describe('TOTP', () => {
     (at, code) => {
       const step = Math.floor(at / 30);
       const accepted = [-1, 0, 1, 2].map((later) =>
-        matchingSteps(RFC_SECRET, code, (at + later * 30) * 1000),
+        matchingSteps(RFC_SECRET, code, { now: (at + later * 30) * 1000, previousSteps: 1 }),
       );
       expect(accepted).toEqual([[], [step], [step], []]);
     },
   );
 
-  it('[USR2] changes step on the millisecond', () => {
-    expect(matchingSteps(RFC_SECRET, '287082', 89_999)).toEqual([1]);
-    expect(matchingSteps(RFC_SECRET, '287082', 90_000)).toEqual([]);
-  });
+  it.each([
+    [1, 89_999],
+    [0, 59_999],
+  ])(
+    '[USR2] with %i steps before the present one a code counts up to %i ms, and no longer',
+    (previousSteps, last) => {
+      const at = (now: number) => matchingSteps(RFC_SECRET, '287082', { now, previousSteps });
+      expect([at(29_999), at(30_000), at(last), at(last + 1)]).toEqual([[], [1], [1], []]);
+    },
+  );
 
   it.each(['', '28708', '2870820', '287083', '２８７０８２'])('[USR2] does not take %j', (code) => {
-    expect(matchingSteps(RFC_SECRET, code, 59_000)).toEqual([]);
+    expect(matchingSteps(RFC_SECRET, code, { now: 59_000, previousSteps: 1 })).toEqual([]);
   });
 
   it('[USR2] makes 160 bits, and a URL that says all of it to an app', () => {

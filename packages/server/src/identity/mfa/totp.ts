@@ -22,14 +22,25 @@ export function otpauthUrl(secret: Uint8Array, issuer: string, label: string): s
   return new TOTP({ issuer, label, secret: secretOf(secret), ...parameters }).toString();
 }
 
+export interface StepWindow {
+  /** Milliseconds, database clock. */
+  now: number;
+  /** For those who type slowly, or whose clocks are late. */
+  previousSteps: number;
+}
+
 /**
- * The time steps whose code this is, latest first: the present one, and the one before, for those who type slowly. Both are
- * computed and compared whole whatever the code, so that time tells nothing.
- * @param now milliseconds, database clock
+ * The time steps whose code this is, latest first: the present one, and as many before it as may be. All of them are computed and
+ * compared whole whatever the code, so that time tells nothing.
  */
-export function matchingSteps(secret: Uint8Array, code: string, now: number): number[] {
+export function matchingSteps(
+  secret: Uint8Array,
+  code: string,
+  { now, previousSteps }: StepWindow,
+): number[] {
   const present = Math.floor(now / 1000 / PERIOD_S);
-  return [present, present - 1].filter((step) => isSame(codeOf(secret, step), code));
+  const steps = Array.from({ length: previousSteps + 1 }, (_, back) => present - back);
+  return steps.filter((step) => isSame(codeOf(secret, step), code));
 }
 
 function codeOf(secret: Uint8Array, counter: number): string {

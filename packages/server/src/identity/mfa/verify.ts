@@ -17,20 +17,30 @@ export const PROOFS: Record<SecondFactor, Proof> = {
   recovery: { acr: 'aal2', amr: 'pwd rc' },
 };
 
+export interface VerifyInput {
+  challengeId: string;
+  code: string;
+  /** Called for a challenge that is none, or none any more, before anything is written of it; what it throws refuses it. */
+  countRefused(): Promise<void>;
+}
+
 /**
  * The second step of a log-in: a challenge and a code of the user that it was made for.
- * @throws AUTH_ERROR, with `details.triesLeft` where only the code was wrong; ACCOUNT_LOCKED with retryAfterMs
+ * @throws AUTH_ERROR, with `details.triesLeft` where only the code was wrong; ACCOUNT_LOCKED with retryAfterMs; what countRefused throws
  */
 export async function verifyMfa(
   core: Core,
-  { challengeId, code }: { challengeId: string; code: string },
+  { challengeId, code, countRefused }: VerifyInput,
   origin: Origin,
 ): Promise<SignedInLogin> {
   const idHash = hashChallengeId(challengeId);
   const tried = isGenuineChallengeId(core.hashes(), challengeId)
     ? await countChallengeTry(core.database, idHash, core.now(), TRIES_A_CHALLENGE)
     : undefined;
-  if (!tried) return refuseChallenge(core, origin);
+  if (!tried) {
+    await countRefused();
+    return refuseChallenge(core, origin);
+  }
   const { userId, attempts } = tried;
   const result = await core.mfa
     .attempt(userId, (tx) => redeem(core, tx, { idHash, tried, code, origin }))

@@ -9,7 +9,7 @@ import {
   TotpEnrolmentSchema,
   VerifyMfaSchema,
 } from '@bongsu/protocol';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Core } from '../core.js';
 import { hashChallengeId, isGenuineChallengeId } from '../mfa/challenge-ids.js';
@@ -56,7 +56,7 @@ function verifyRoute(app: FastifyInstance, core: Core): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/auth/mfa/verify',
     {
-      // Counted below, by challenge: an office behind one address signs in at one time of the day.
+      // Counted below, by challenge, and by address only where that is none or over: an office behind one address signs in at one time of the day.
       ...countsInHandler(core),
       schema: describe('Sign in: the second step', codes, {
         body: VerifyMfaSchema,
@@ -64,8 +64,11 @@ function verifyRoute(app: FastifyInstance, core: Core): void {
       }),
     },
     async (request, reply) => {
-      await countVerify(core, request, reply, request.body.challengeId);
-      return signedIn(core, request, reply, await verifyMfa(core, request.body, request.origin));
+      await countChallenge(core, reply, request.body.challengeId);
+      // By itself alone one that is over would be counted anew for each that somebody has collected: their MACs hold for ever.
+      const countRefused = () => countByAddress(core, request, reply);
+      const verified = await verifyMfa(core, { ...request.body, countRefused }, request.origin);
+      return signedIn(core, request, reply, verified);
     },
   );
 }
@@ -117,14 +120,9 @@ function totpRoutes(app: FastifyInstance, core: Core): void {
   );
 }
 
-/** A challenge of ours by itself, anything else by its address. @throws RATE_LIMIT */
-async function countVerify(
-  core: Core,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  challengeId: string,
-): Promise<void> {
-  if (!isGenuineChallengeId(core.hashes(), challengeId)) return countByAddress(core, request, reply);
+/** A challenge of ours by itself. @throws RATE_LIMIT */
+async function countChallenge(core: Core, reply: FastifyReply, challengeId: string): Promise<void> {
+  if (!isGenuineChallengeId(core.hashes(), challengeId)) return;
   const key = `challenge:${Buffer.from(hashChallengeId(challengeId)).toString('base64url')}`;
   holdTo(await core.limiter.checkLimit('second-factor', key), reply);
 }

@@ -12,7 +12,6 @@ import { z } from 'zod';
 import { isSetupNeeded, setup } from '../accounts/setup.js';
 import { signup } from '../accounts/signup.js';
 import type { Core } from '../core.js';
-import type { Lane } from '../logins/lockout.js';
 import { login, normalise } from '../logins/login.js';
 import { deviceCookieOf, signedIn } from './cookies.js';
 import { countsInHandler, holdTo } from './counting.js';
@@ -63,7 +62,7 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
     async (request, reply) => {
       const email = normalise(request.body.email);
       const devices = core.devices.read(deviceCookieOf(core, request), email);
-      const count = (lane: Lane) => countLogin(core, reply, email, lane);
+      const count = (key: string) => countLogin(core, reply, key);
       const input = { ...request.body, email, devices, count };
       const result = await login(core, input, request.origin);
       if (!('mfaRequired' in result)) return signedIn(core, request, reply, result);
@@ -103,11 +102,10 @@ export function signInRoutes(app: FastifyInstance, core: Core): void {
 }
 
 /**
- * So many log-ins a minute of one address, right or wrong: whoever knows a password must not be able to keep the server hashing. Browsers
- * known to the address have a count of their own, which strangers cannot use up. Counted once there is a place for the attempt: a
- * counter for each address that somebody may type would push those of others out. @throws RATE_LIMIT
+ * So many log-ins a minute of one lane, and of one address over all unknown lanes, right or wrong: whoever knows a password must not be
+ * able to keep the server hashing. Browsers known to the address have a count of their own, which strangers cannot use up. Counted once
+ * there is a place for the attempt: a counter for each address that somebody may type would push those of others out. @throws RATE_LIMIT
  */
-async function countLogin(core: Core, reply: FastifyReply, email: string, lane: Lane): Promise<void> {
-  const hash = Buffer.from(core.hashes().hash('lockout', email)).toString('base64url');
-  holdTo(await core.limiter.checkLimit('login', `${lane}:${hash}`), reply);
+async function countLogin(core: Core, reply: FastifyReply, key: string): Promise<void> {
+  holdTo(await core.limiter.checkLimit('login', key), reply);
 }
