@@ -222,7 +222,8 @@ const tokens = {
   }),
   ACCESS_TOKEN_EXPIRE_MINUTES: integer(1, 1440).default(15).register(settingInfo, {
     group: 'tokens',
-    description: 'Life of an access token.',
+    description:
+      'Life of an access token. Without rememberMe it is SESSION_TIMEOUT_MINUTES where that is shorter.',
     example: '5',
   }),
   REFRESH_TOKEN_EXPIRE_DAYS: integer(1, 3650).default(30).register(settingInfo, {

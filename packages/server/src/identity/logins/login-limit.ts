@@ -12,7 +12,7 @@ export async function liveLogins(core: Core, db: Queryable, userId: string): Pro
   const now = core.now();
   const rows = await findOpenLogins(db, userId, now, UNWRITTEN_MS);
   return rows
-    .map((row) => ({ ...row, lastSeen: Math.max(row.lastSeen, core.live.lastSeenHere(row.id)) }))
+    .map((row) => ({ ...row, lastSeen: core.live.lastSeen(row) }))
     .filter(({ idleMs, lastSeen }) => idleMs === null || now - lastSeen < idleMs)
     .sort((a, b) => a.lastSeen - b.lastSeen || a.createdAt - b.createdAt);
 }
