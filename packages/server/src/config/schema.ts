@@ -281,7 +281,7 @@ const accounts = {
   MFA_REQUIRED_FOR: oneOf('nobody', 'admins', 'everybody').default('nobody').register(settingInfo, {
     group: 'accounts',
     description:
-      'Who must have a second factor: without it their logins may do nothing but set one up. API keys and screens are not asked.',
+      'Who must have a second factor: without it their logins may do nothing but set one up, and their API keys next to nothing. Screens are not asked.',
     example: 'admins',
   }),
   ADMIN_EMAIL: checkedBy(EmailSchema, 'must be an e-mail address').optional().register(settingInfo, {

@@ -24,7 +24,10 @@ export function assertLive(login: Liveness, now: number): void {
 }
 
 /** What was seen after a login had idled out does not bring it back: one event on a socket that has not heard would. */
-export function latestSeen({ lastSeen, idleMs }: Pick<Liveness, 'lastSeen' | 'idleMs'>, seen: number): number {
+export function latestSeen(
+  { lastSeen, idleMs }: Pick<Liveness, 'lastSeen' | 'idleMs'>,
+  seen: number,
+): number {
   const wasOver = idleMs !== null && seen - lastSeen >= idleMs;
   return wasOver ? lastSeen : Math.max(lastSeen, seen);
 }

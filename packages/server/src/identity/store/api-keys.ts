@@ -25,6 +25,8 @@ export interface KeyHolderRow {
   username: string;
   role: Role;
   status: UserStatus;
+  /** The owner has a second factor on. */
+  hasFactor: boolean;
 }
 
 const COLUMNS = `k.id, k.name, k.scopes, k.created_at as "createdAt", k.expires_at as "expiresAt",
@@ -34,8 +36,9 @@ export async function findKeyHolder(db: Queryable, id: string): Promise<KeyHolde
   const [row] = await db.query<KeyHolderRow>(
     `select k.id, k.secret_hash as "secretHash", k.scopes, k.expires_at as "expiresAt",
             k.last_used_at as "lastUsedAt", k.revoked_at as "revokedAt", k.user_id as "userId", u.username, u.role,
-            u.status
+            u.status, f.id is not null as "hasFactor"
        from api_keys k join users u on u.id = k.user_id
+            left join mfa_factors f on f.user_id = u.id and f.state = 'active'
       where k.id = $1`,
     [id],
     { name: 'identity-find-key-holder' },
