@@ -82,7 +82,11 @@ describeEachDatabase('step-up', (open) => {
     server = await startIdentity(database);
     const { accessToken } = await server.signUp();
     const change = (currentPassword: string) =>
-      server.post('/users/me/password', { currentPassword, password: 'quite another one' }, bearer(accessToken));
+      server.post(
+        '/users/me/password',
+        { currentPassword, password: 'quite another one' },
+        bearer(accessToken),
+      );
     for (let n = 0; n < 11; n += 1) expect((await prove(accessToken)).status).toBe(200);
     for (let n = 0; n < 6; n += 1) expect(outcome(await prove(accessToken, 'wrong'))).toBe('401 AUTH_ERROR');
     for (let n = 0; n < 4; n += 1) expect(outcome(await change('wrong'))).toBe('400 VALIDATION_ERROR');
@@ -168,6 +172,21 @@ describeEachDatabase('step-up', (open) => {
       [randomUUID(), user.userId],
     );
     expect((await prove(accessToken)).status).toBe(200);
+  });
+
+  it('[USR4] [ID22] its newer access token counts at once on a node that has not heard of it yet', async () => {
+    const clock = new ManualClock();
+    const there = await startIdentity(database, {}, { clock, time: server.time });
+    const { accessToken } = await server.signUp();
+    server.time.advance(LATER_MS);
+    expect(await endOthers(accessToken, there)).toBe('403 STEP_UP_REQUIRED');
+    const proven = String((await prove(accessToken)).body.accessToken);
+    expect(await endOthers(proven, there)).toBe(204);
+    // An older token says nothing of it.
+    expect(await endOthers(accessToken, there)).toBe('403 STEP_UP_REQUIRED');
+    server.time.advance(LATER_MS);
+    expect(await endOthers(proven, there)).toBe('403 STEP_UP_REQUIRED');
+    await there.stop();
   });
 
   it('[USR4] [ID22] [ID25] counts on open sockets too, and a new name does, on every node', async () => {
