@@ -17,6 +17,11 @@ export async function liveLogins(core: Core, db: Queryable, userId: string): Pro
     .sort((a, b) => a.lastSeen - b.lastSeen || a.createdAt - b.createdAt);
 }
 
+/** The order in which all lock logins (`writeLastSeen`): so no two wait for each other in a circle. */
+export function inLockOrder(logins: readonly OpenLoginRow[]): OpenLoginRow[] {
+  return [...logins].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
 /**
  * Ends the least recently seen logins of a person until one more fits. Exact because the caller holds the user's row: of
  * many log-ins at once each counts what the one before it left.
@@ -29,7 +34,7 @@ export async function makeRoom(
 ): Promise<void> {
   const live = await liveLogins(core, tx, userId);
   const over = Math.max(0, live.length + 1 - core.config.maxLogins);
-  for (const { id } of live.slice(0, over)) {
+  for (const { id } of inLockOrder(live.slice(0, over))) {
     if (await tx.end(id, 'limit')) await core.recordAudit(tx, gaveWay(userId, id, origin));
   }
 }

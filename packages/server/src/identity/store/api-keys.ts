@@ -133,14 +133,16 @@ export async function markRotated(
   );
 }
 
-/** Writes when keys were last used, many at once. */
+/** Writes when keys were last used, many at once; locks them in the order of their ids, as `revokeApiKeys` does. */
 export async function writeLastUsed(
   db: Queryable,
   used: readonly (readonly [id: string, at: number])[],
 ): Promise<void> {
   await db.query(
-    `update api_keys k set last_used_at = greatest(k.last_used_at, t.at)
-       from unnest($1::text[], $2::bigint[]) as t (id, at) where k.id = t.id`,
+    `with used as materialized (
+       select k.id, t.at from api_keys k join unnest($1::text[], $2::bigint[]) as t (id, at) on t.id = k.id
+        order by k.id for update of k)
+     update api_keys k set last_used_at = greatest(k.last_used_at, t.at) from used t where k.id = t.id`,
     [used.map(([id]) => id), used.map(([, at]) => at)],
   );
 }
