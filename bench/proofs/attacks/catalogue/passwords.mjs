@@ -13,8 +13,8 @@ export default [
     changes: [
       {
         file: `${IDENTITY}/passwords/reset.ts`,
-        find: 'locked.emailVerifiedAt === null)',
-        replace: 'locked.emailVerifiedAt === 0)',
+        find: 'locked.emailVerifiedAt === null',
+        replace: 'locked.emailVerifiedAt === 0',
       },
     ],
   },

@@ -222,7 +222,8 @@ const tokens = {
   }),
   ACCESS_TOKEN_EXPIRE_MINUTES: integer(1, 1440).default(15).register(settingInfo, {
     group: 'tokens',
-    description: 'Life of an access token.',
+    description:
+      'Life of an access token. Without rememberMe it is SESSION_TIMEOUT_MINUTES where that is shorter.',
     example: '5',
   }),
   REFRESH_TOKEN_EXPIRE_DAYS: integer(1, 3650).default(30).register(settingInfo, {
@@ -280,7 +281,7 @@ const accounts = {
   MFA_REQUIRED_FOR: oneOf('nobody', 'admins', 'everybody').default('nobody').register(settingInfo, {
     group: 'accounts',
     description:
-      'Who must have a second factor: without it their logins may do nothing but set one up. API keys and screens are not asked.',
+      'Who must have a second factor: without it their logins may do nothing but set one up, and their API keys next to nothing. Screens are not asked.',
     example: 'admins',
   }),
   TOTP_PREVIOUS_STEPS: integer(0, 1).default(1).register(settingInfo, {

@@ -52,7 +52,7 @@ export function compose(deps: IdentityDeps): Composed {
   const rotation = new KeyRotation({ algorithm, ring, accessTokenMs, database, now, recordAudit, announce });
   const live = new LiveSessions({ database, clock, now, log, metrics: deps.metrics, graceMs, feedIsFresh });
   const keyHolders = new KeyHolders({
-    ...{ database, clock, now, log, feedIsFresh },
+    ...{ config, database, clock, now, log, feedIsFresh },
     metrics: deps.metrics,
     hashes: () => core.hashes(),
   });

@@ -28,7 +28,7 @@ export interface Core {
   log: Log;
   metrics: IdentityMetrics;
   recordAudit: RecordAudit;
-  limiter: Pick<RateLimiter, 'checkLimit' | 'refund'>;
+  limiter: Pick<RateLimiter, 'checkLimit'>;
   passwords: Passwords;
   foreignHashes: ForeignHashes;
   lockout: Lockout;

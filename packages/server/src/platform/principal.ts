@@ -15,7 +15,7 @@ export interface UserPrincipal {
   expiresAt: number;
   /** Milliseconds, database clock: when it was last proven who sits there; 0 for an API key. */
   provenAt: number;
-  /** A login by one factor of somebody who must have two (MFA_REQUIRED_FOR): it may only set the second one up. */
+  /** A login by one factor, or an API key, of somebody who must have two (MFA_REQUIRED_FOR) and has not: it may only set the second one up. */
   lacksFactor?: boolean | undefined;
   /** Of a caller by API key, which may do no more than its scopes; absent for a login. */
   apiKey?: { id: string; scopes: ReadonlySet<Scope> };

@@ -113,4 +113,5 @@ export const USER_LOGIN: Login = {
   amr: 'pwd',
   authTime: 1_700_000_000_000,
   expiresAt: null,
+  idleMs: null,
 };

@@ -91,6 +91,7 @@ describeEachDatabase('API keys', (open) => {
       sessionId: `key:${id}`,
       expiresAt: Number.POSITIVE_INFINITY,
       provenAt: 0,
+      lacksFactor: false,
       apiKey: { id, scopes: new Set(['commands:write', 'screens:read']) },
     });
   });

@@ -6,11 +6,14 @@ import type { Database } from '../../platform/database/database.js';
 import type { Log } from '../../platform/log.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
 import { keyLogin, type UserPrincipal } from '../../platform/principal.js';
+import type { IdentityConfig } from '../config.js';
 import type { KeyedHashes } from '../keyed-hashes.js';
+import { mustHaveFactor } from '../mfa/must-have-factor.js';
 import { findKeyHolder, type KeyHolderRow, writeLastUsed } from '../store/api-keys.js';
 import { parseKey } from './format.js';
 
 export interface KeyHoldersDeps {
+  config: Pick<IdentityConfig, 'mfaRequiredFor'>;
   database: Database;
   clock: Clock;
   now: DatabaseClock;
@@ -145,7 +148,9 @@ export class KeyHolders {
     const expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY;
     if (this.#deps.now() >= expiresAt) throw new AuthenticationError('TOKEN_EXPIRED');
     const apiKey = { id, scopes: new Set(scopes) };
-    return { kind: 'user', userId, username, role, sessionId: keyLogin(id), expiresAt, provenAt: 0, apiKey };
+    const lacksFactor = !row.hasFactor && mustHaveFactor(this.#deps.config, role);
+    const sessionId = keyLogin(id);
+    return { kind: 'user', userId, username, role, sessionId, expiresAt, provenAt: 0, lacksFactor, apiKey };
   }
 
   async #flush(): Promise<void> {

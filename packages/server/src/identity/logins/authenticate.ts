@@ -30,7 +30,10 @@ export async function authenticate(core: Core, token: string): Promise<Principal
   const { userId, username, role, epoch } = row;
   if (userId !== claims.userId || username === null || role === null) throw new AuthenticationError();
   if (epoch !== claims.epoch) throw new AuthenticationError('TOKEN_REVOKED');
-  return { kind: 'user', userId, sessionId, expiresAt, ...personOf(core, row, { username, role }) };
+  const standing = personOf(core, row, { username, role });
+  // Another node may have taken the proof, and this one not have heard of it yet.
+  const provenAt = Math.max(standing.provenAt, claims.authTime);
+  return { kind: 'user', userId, sessionId, expiresAt, ...standing, provenAt };
 }
 
 /** What may become another under an open connection. */

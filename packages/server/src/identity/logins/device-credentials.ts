@@ -27,6 +27,7 @@ export async function issueDeviceCredential(
     amr: 'swk',
     authTime: at,
     expiresAt: null,
+    idleMs: null,
   };
   const { accessToken, refreshToken, expiresIn } = await core.tokens.generateTokenPair(login, tx);
   await insertSession(tx, {

@@ -4,7 +4,7 @@ import type { Database } from '../../platform/database/database.js';
 import type { Log } from '../../platform/log.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
 import { findSession, type SessionRow, writeLastSeen } from '../store/sessions.js';
-import { isIdle, type Liveness } from './liveness.js';
+import { isIdle, type Liveness, latestSeen } from './liveness.js';
 
 /** A login and its user, as every request needs them. */
 export interface LiveSession extends Liveness {
@@ -96,9 +96,10 @@ export class LiveSessions {
     if (now - written >= period) this.#seen.set(id, now);
   }
 
-  /** When this process saw the login last; 0 when it has not. */
-  lastSeenHere(id: string): number {
-    return Math.max(this.#cache.peek(id)?.lastSeen ?? 0, this.#seen.get(id) ?? 0);
+  /** When a login that was read from SQL was seen last, there or by this process. */
+  lastSeen(row: Pick<SessionRow, 'id' | 'lastSeen' | 'idleMs'>): number {
+    const here = Math.max(this.#cache.peek(row.id)?.lastSeen ?? 0, this.#seen.get(row.id) ?? 0);
+    return latestSeen(row, here);
   }
 
   /** Writes what was seen. */
@@ -158,7 +159,7 @@ export class LiveSessions {
     } while (version !== this.#version && readings < MAX_READINGS);
     if (!row) return undefined;
     const { revokedAt, expiresAt, idleMs, status, usedAt } = row;
-    const lastSeen = Math.max(row.lastSeen, this.lastSeenHere(id));
+    const lastSeen = this.lastSeen(row);
     const session = { row, revokedAt, expiresAt, idleMs, status, lastSeen, used: usedAt !== null };
     if (version === this.#version && !this.#isDistrusted(id)) this.#keep(id, session);
     return session;

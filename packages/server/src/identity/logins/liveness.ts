@@ -23,6 +23,15 @@ export function assertLive(login: Liveness, now: number): void {
   if (isIdle(login, now)) throw new AuthenticationError('TOKEN_EXPIRED');
 }
 
+/** What was seen after a login had idled out does not bring it back: one event on a socket that has not heard would. */
+export function latestSeen(
+  { lastSeen, idleMs }: Pick<Liveness, 'lastSeen' | 'idleMs'>,
+  seen: number,
+): number {
+  const wasOver = idleMs !== null && seen - lastSeen >= idleMs;
+  return wasOver ? lastSeen : Math.max(lastSeen, seen);
+}
+
 export function isIdle({ idleMs, lastSeen }: Liveness, now: number): boolean {
   return idleMs !== null && now - lastSeen >= idleMs;
 }

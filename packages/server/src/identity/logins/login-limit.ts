@@ -12,9 +12,14 @@ export async function liveLogins(core: Core, db: Queryable, userId: string): Pro
   const now = core.now();
   const rows = await findOpenLogins(db, userId, now, UNWRITTEN_MS);
   return rows
-    .map((row) => ({ ...row, lastSeen: Math.max(row.lastSeen, core.live.lastSeenHere(row.id)) }))
+    .map((row) => ({ ...row, lastSeen: core.live.lastSeen(row) }))
     .filter(({ idleMs, lastSeen }) => idleMs === null || now - lastSeen < idleMs)
     .sort((a, b) => a.lastSeen - b.lastSeen || a.createdAt - b.createdAt);
+}
+
+/** The order in which all lock logins (`writeLastSeen`): so no two wait for each other in a circle. */
+export function inLockOrder(logins: readonly OpenLoginRow[]): OpenLoginRow[] {
+  return [...logins].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /**
@@ -29,7 +34,7 @@ export async function makeRoom(
 ): Promise<void> {
   const live = await liveLogins(core, tx, userId);
   const over = Math.max(0, live.length + 1 - core.config.maxLogins);
-  for (const { id } of live.slice(0, over)) {
+  for (const { id } of inLockOrder(live.slice(0, over))) {
     if (await tx.end(id, 'limit')) await core.recordAudit(tx, gaveWay(userId, id, origin));
   }
 }

@@ -3,7 +3,7 @@ import type { Origin, UserPrincipal } from '../../platform/principal.js';
 import type { Core } from '../core.js';
 import type { OpenLoginRow } from '../store/logins.js';
 import { lockActiveUser } from '../store/users.js';
-import { liveLogins } from './login-limit.js';
+import { inLockOrder, liveLogins } from './login-limit.js';
 import { loginTransaction } from './login-transaction.js';
 import { assertLoginOpen } from './open-login.js';
 import { ownEvent } from './sign-in.js';
@@ -61,7 +61,7 @@ async function endSome(
     // Of two logins that end each other at once the second finds that it is over.
     if (!(await lockActiveUser(tx, userId))) throw new AuthenticationError('TOKEN_REVOKED');
     await assertLoginOpen(tx, sessionId);
-    for (const { id } of choose(await liveLogins(core, tx, userId))) {
+    for (const { id } of inLockOrder(choose(await liveLogins(core, tx, userId)))) {
       if (!(await tx.end(id, 'ended'))) continue;
       const event = ownEvent('session_ended', principal, origin);
       await core.recordAudit(tx, { ...event, reason: 'ended', target: { type: 'session', ref: id } });

@@ -8,9 +8,9 @@ import type { IssuedLogin } from './sign-in.js';
  */
 export async function refresh(core: Core, refreshToken: string, origin: Origin): Promise<IssuedLogin> {
   try {
-    const { login, idles, ...pair } = await core.tokens.refreshAccessToken(refreshToken, origin);
+    const { login, ...pair } = await core.tokens.refreshAccessToken(refreshToken, origin);
     core.metrics.refresh('success');
-    return { pair, login, idles };
+    return { pair, login };
   } catch (error) {
     core.metrics.refresh('failure');
     throw error;

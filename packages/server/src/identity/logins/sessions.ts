@@ -21,7 +21,7 @@ import { loginTransaction } from './login-transaction.js';
 
 export interface SessionsDeps extends Pick<Core, 'config' | 'database' | 'feed' | 'now' | 'recordAudit'> {
   ring: SecretRing;
-  live: Pick<LiveSessions, 'lastSeenHere' | 'touch'>;
+  live: Pick<LiveSessions, 'lastSeen' | 'touch'>;
   /** How long a person's former token still answers with the same successor. */
   graceMs: number;
   /** Tells a person, once it is so, that a login of theirs ended because a token of it was used twice. */
@@ -82,8 +82,7 @@ export class Sessions {
   async #find(id: string): Promise<SessionRow> {
     const row = await findSession(this.#deps.database, id);
     if (!row) throw new AuthenticationError();
-    const lastSeen = Math.max(row.lastSeen, this.#deps.live.lastSeenHere(id));
-    assertLive({ ...row, lastSeen }, this.#deps.now());
+    assertLive({ ...row, lastSeen: this.#deps.live.lastSeen(row) }, this.#deps.now());
     return row;
   }
 
@@ -124,18 +123,27 @@ export class Sessions {
 }
 
 function rotation(row: SessionRow, successor: Successor): Rotation {
-  return { login: loginOf(row), successor, idles: row.idleMs !== null };
+  return { login: loginOf(row), successor };
 }
 
 export function loginOf(row: SessionRow): Login {
   const { id: sessionId, acr, amr, authTime } = row;
   if (row.screenId !== null) {
-    return { kind: 'device', sessionId, screenId: row.screenId, acr, amr, authTime, expiresAt: null };
+    return {
+      kind: 'device',
+      sessionId,
+      screenId: row.screenId,
+      acr,
+      amr,
+      authTime,
+      expiresAt: null,
+      idleMs: null,
+    };
   }
-  const { userId, role, epoch, expiresAt } = row;
+  const { userId, role, epoch, expiresAt, idleMs } = row;
   // The table's constraint and the join say so; the types cannot.
   if (userId === null || role === null || epoch === null) throw new AuthenticationError();
-  return { kind: 'user', sessionId, userId, role, epoch, acr, amr, authTime, expiresAt };
+  return { kind: 'user', sessionId, userId, role, epoch, acr, amr, authTime, expiresAt, idleMs };
 }
 
 export function actorOf(row: SessionRow): AuditEvent['actor'] {

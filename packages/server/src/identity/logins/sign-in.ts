@@ -13,12 +13,10 @@ import type { IssuedPair, Login } from '../tokens/token-manager.js';
 import { makeRoom } from './login-limit.js';
 import type { LoginTransaction } from './login-transaction.js';
 
-/** Tokens, and how long a cookie with the refresh token may live. */
+/** Tokens, and what says how long a cookie with the refresh token may live. */
 export interface IssuedLogin {
   pair: IssuedPair;
   login: Login;
-  /** Without rememberMe: the cookie ends with the browser. */
-  idles: boolean;
 }
 
 export interface SignedInLogin extends IssuedLogin {
@@ -40,7 +38,7 @@ interface OpenedHow {
   proof?: Proof;
 }
 
-const PASSWORD_ONLY: Proof = { acr: 'aal1', amr: 'pwd' };
+export const PASSWORD_ONLY: Proof = { acr: 'aal1', amr: 'pwd' };
 const MAX_USER_AGENT = 300;
 
 /**
@@ -68,6 +66,7 @@ export async function openLogin(
     ...(how.proof ?? PASSWORD_ONLY),
     authTime: at,
     expiresAt: at + refreshTokenMs,
+    idleMs: how.rememberMe ? null : sessionIdleMs,
   };
   const pair = await core.tokens.generateTokenPair(login, tx);
   await insertSession(tx, {
@@ -77,7 +76,7 @@ export async function openLogin(
     screenId: null,
     currentHash: hashRefreshToken(core.tokens.verifyRefreshToken(pair.refreshToken)),
     at,
-    idleMs: how.rememberMe ? null : sessionIdleMs,
+    idleMs: login.idleMs,
     expiresAt: login.expiresAt,
     ipPrefix: addressPrefix(how.origin.address) ?? null,
     userAgent: how.origin.userAgent.slice(0, MAX_USER_AGENT) || null,
@@ -85,7 +84,7 @@ export async function openLogin(
     amr: login.amr,
   });
   const passwordChangedAt = user.passwordChangedAt ?? 0;
-  return { user: toUser(user, email), pair, login, idles: !how.rememberMe, passwordChangedAt };
+  return { user: toUser(user, email), pair, login, passwordChangedAt };
 }
 
 /** An event of a person acting for themselves. */

@@ -174,6 +174,21 @@ describeEachDatabase('step-up', (open) => {
     expect((await prove(accessToken)).status).toBe(200);
   });
 
+  it('[USR4] [ID22] its newer access token counts at once on a node that has not heard of it yet', async () => {
+    const clock = new ManualClock();
+    const there = await startIdentity(database, {}, { clock, time: server.time });
+    const { accessToken } = await server.signUp();
+    server.time.advance(LATER_MS);
+    expect(await endOthers(accessToken, there)).toBe('403 STEP_UP_REQUIRED');
+    const proven = String((await prove(accessToken)).body.accessToken);
+    expect(await endOthers(proven, there)).toBe(204);
+    // An older token says nothing of it.
+    expect(await endOthers(accessToken, there)).toBe('403 STEP_UP_REQUIRED');
+    server.time.advance(LATER_MS);
+    expect(await endOthers(proven, there)).toBe('403 STEP_UP_REQUIRED');
+    await there.stop();
+  });
+
   it('[USR4] [ID22] [ID25] counts on open sockets too, and a new name does, on every node', async () => {
     const clock = new ManualClock();
     const time = new MovableTime();

@@ -34,6 +34,8 @@ export async function stepUp(
   await loginTransaction(core, async (tx) => {
     // The password that was right a moment ago may have been changed because of who sits here.
     if (!(await lockCredentials(tx, userId, passwordHash))) throw new AuthenticationError();
+    // So may the factor have been taken off, and with it what it proves.
+    if (proof && !(await core.mfa.isOn(userId, tx))) throw new AuthenticationError();
     if (!(await recordProof(tx, sessionId, at, proof))) throw new AuthenticationError('TOKEN_REVOKED');
     await core.recordAudit(tx, ownEvent('authn_step_up_success', principal, origin));
     await tx.announce('session', sessionId, 'proven');

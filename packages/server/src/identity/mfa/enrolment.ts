@@ -7,7 +7,7 @@ import type { Core } from '../core.js';
 import { endLogins } from '../logins/end-logins.js';
 import type { LoginTransaction } from '../logins/login-transaction.js';
 import { assertLoginOpen } from '../logins/open-login.js';
-import { ownEvent } from '../logins/sign-in.js';
+import { ownEvent, PASSWORD_ONLY } from '../logins/sign-in.js';
 import { recordProof } from '../store/logins.js';
 import {
   activateFactor,
@@ -114,7 +114,7 @@ export async function removeTotp(
   { password, code }: { password: string; code: string },
   origin: Origin,
 ): Promise<void> {
-  const { userId } = principal;
+  const { userId, sessionId } = principal;
   const passwordHash = await assertOwnPassword(core, principal, password, origin);
   if (!(await core.mfa.isOn(userId)))
     throw new BongsuError('CONFLICT', { details: { reason: 'factor-off' } });
@@ -123,6 +123,9 @@ export async function removeTotp(
     const factor = await core.mfa.spend(tx, userId, code);
     if (!factor) return undefined;
     await deleteFactors(tx, userId);
+    // Else MFA_REQUIRED_FOR would go on taking this login for one by two factors.
+    if (!(await recordProof(tx, sessionId, null, PASSWORD_ONLY)))
+      throw new AuthenticationError('TOKEN_REVOKED');
     await endOthers(core, tx, principal);
     await core.recordAudit(tx, { ...ownEvent('user_mfa_disabled', principal, origin), data: { factor } });
     return { factor };
@@ -182,12 +185,12 @@ async function refuse(
   throw refusalError(refusal);
 }
 
-/** What the others were proven by is no longer enough, or was taken off; this one is read anew. */
+/** What the others were proven by is no longer enough, or was taken off; this one and the person's API keys are read anew. */
 async function endOthers(
   core: Core,
   tx: LoginTransaction,
   { userId, sessionId }: UserPrincipal,
 ): Promise<void> {
   await endLogins(core, tx, userId, { except: sessionId, reason: 'second-factor' });
-  await tx.announce('session', sessionId, 'proven');
+  await tx.announce('user', userId, 'proven');
 }

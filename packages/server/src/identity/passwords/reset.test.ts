@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
+  bearer,
   emptyIdentity,
   PASSWORD,
   SITE,
@@ -102,6 +103,25 @@ describeEachDatabase('reset of a password', (open) => {
       await reset(tokenIn(await inbox.next()));
       const [row] = await database.query<{ at: number | null }>('select email_verified_at as at from users');
       expect(row?.at).toEqual(expect.any(Number));
+    });
+
+    it('[USR1] [USR6] names the API keys that it ends in the audit trail', async () => {
+      const { user, accessToken } = await server.signUp();
+      const create = async () => {
+        const key = { name: 'Signage', scopes: ['users:read'] };
+        return String((await server.post('/api-keys', key, bearer(accessToken))).body.id);
+      };
+      const planted = [await create(), await create()];
+      for (let n = 0; n < 2; n += 1) {
+        await forgot(user.email);
+        await reset(tokenIn(await inbox.next()));
+        expect((await inbox.next()).headers.get('subject')).toBe('Your password was reset');
+      }
+      const rows = await database.query<{ keys: string | null }>(
+        `select event -> 'data' ->> 'apiKeys' as keys from audit_outbox
+          where event ->> 'action' = 'authn_password_reset' order by seq`,
+      );
+      expect(rows.map(({ keys }) => keys?.split(' ').sort() ?? null)).toEqual([planted.sort(), null]);
     });
 
     it('[USR1] is not for a disabled account', async () => {

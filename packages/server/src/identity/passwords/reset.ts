@@ -32,9 +32,11 @@ export async function resetPassword(
   const reset = await loginTransaction(core, async (tx) => {
     const locked = await lockPasswordOwner(tx, owner.id);
     if (!locked || !(await useResetToken(tx, hash, core.now()))) return undefined;
-    if (locked.emailVerifiedAt === null) await revokePlantedKeys(core, tx, owner.id);
+    const ended = locked.emailVerifiedAt === null ? await revokePlantedKeys(core, tx, owner.id) : [];
     await markEmailVerified(tx, owner.id, core.now());
-    await core.recordAudit(tx, ownEvent('authn_password_reset', { userId: owner.id }, origin));
+    const event = ownEvent('authn_password_reset', { userId: owner.id }, origin);
+    const data = ended.length === 0 ? {} : { data: { apiKeys: ended.join(' ') } };
+    await core.recordAudit(tx, { ...event, ...data });
     return replacePassword(core, tx, owner.id, passwordHash);
   });
   if (reset === undefined) return refuse(core, origin, owner.id);
@@ -50,8 +52,10 @@ export async function resetPassword(
  * back in (GHSA-qq9h-g4jm-xgf3). The second factor stays: with it gone, reading somebody's mail would be enough to sign in
  * (ASVS 6.4.3).
  */
-async function revokePlantedKeys(core: Core, tx: LoginTransaction, userId: string): Promise<void> {
-  await tx.announceAll('api-key', await revokeApiKeys(tx, userId, core.now()), 'deleted');
+async function revokePlantedKeys(core: Core, tx: LoginTransaction, userId: string): Promise<string[]> {
+  const ids = await revokeApiKeys(tx, userId, core.now());
+  await tx.announceAll('api-key', ids, 'deleted');
+  return ids;
 }
 
 async function refuse(core: Core, origin: Origin, userId?: string): Promise<never> {

@@ -56,14 +56,17 @@ export function issued(
   core: Core,
   request: FastifyRequest,
   reply: FastifyReply,
-  { pair, login, idles }: IssuedLogin,
+  { pair, login }: IssuedLogin,
 ) {
   const { accessToken, refreshToken, expiresIn } = pair;
   if (!isCookieMode(request)) return { accessToken, refreshToken, expiresIn };
   const { name, options } = cookieOf(core, request);
-  const endsAt = login.expiresAt;
+  const { expiresAt: endsAt, idleMs } = login;
+  // Without rememberMe it ends with the browser.
   const maxAge =
-    idles || endsAt === null ? {} : { maxAge: Math.max(0, Math.floor((endsAt - core.now()) / 1000)) };
+    idleMs !== null || endsAt === null
+      ? {}
+      : { maxAge: Math.max(0, Math.floor((endsAt - core.now()) / 1000)) };
   reply.setCookie(name, refreshToken, { ...options, ...maxAge });
   return { accessToken, expiresIn };
 }

@@ -191,6 +191,22 @@ describeEachDatabase('cookie mode', (open) => {
     );
   });
 
+  it('[TOK3] [USR3] a logout that failed leaves the cookie, so that another try ends the login', async () => {
+    const first = await signIn();
+    const cookie = cookieOf(first);
+    const headers = { ...OWN, cookie, 'x-csrf-token': await csrfToken(cookie) };
+    const transaction = database.transaction.bind(database);
+    database.transaction = () => Promise.reject(new Error('SQL is away'));
+    const failed = await server.post('/auth/logout', undefined, headers).finally(() => {
+      database.transaction = transaction;
+    });
+    expect([failed.status, failed.cookies]).toEqual([500, []]);
+    const again = await server.post('/auth/logout', undefined, headers);
+    expect([outcome(again), again.cookies[0]?.value]).toEqual(['200 ok', '']);
+    const answer = await server.get('/api/users/me', String(first.body.accessToken));
+    expect(outcome(answer)).toBe('401 TOKEN_REVOKED');
+  });
+
   it('[TOK3] a cookie whose login is over is taken back: by itself, or because the cookie was used before', async () => {
     const idle = cookieOf(await signIn());
     const used = cookieOf(await signIn());

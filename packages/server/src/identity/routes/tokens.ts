@@ -63,8 +63,9 @@ export function tokenRoutes(app: FastifyInstance, core: Core): void {
       const login = await loginShown(core, request, token);
       await countByLogin(core, request, reply, { scope: 'logout', login });
       const sessionId = await loginToEnd(core, request, token);
-      if (isCookieMode(request)) clearCookie(core, request, reply);
       if (sessionId !== undefined) await logout(core, sessionId, request.origin);
+      // Not before: without its cookie another try would find nothing to end.
+      if (isCookieMode(request)) clearCookie(core, request, reply);
       return { success: true } as const;
     },
   );

@@ -25,6 +25,8 @@ export interface KeyHolderRow {
   username: string;
   role: Role;
   status: UserStatus;
+  /** The owner has a second factor on. */
+  hasFactor: boolean;
 }
 
 const COLUMNS = `k.id, k.name, k.scopes, k.created_at as "createdAt", k.expires_at as "expiresAt",
@@ -34,8 +36,9 @@ export async function findKeyHolder(db: Queryable, id: string): Promise<KeyHolde
   const [row] = await db.query<KeyHolderRow>(
     `select k.id, k.secret_hash as "secretHash", k.scopes, k.expires_at as "expiresAt",
             k.last_used_at as "lastUsedAt", k.revoked_at as "revokedAt", k.user_id as "userId", u.username, u.role,
-            u.status
+            u.status, f.id is not null as "hasFactor"
        from api_keys k join users u on u.id = k.user_id
+            left join mfa_factors f on f.user_id = u.id and f.state = 'active'
       where k.id = $1`,
     [id],
     { name: 'identity-find-key-holder' },
@@ -130,14 +133,16 @@ export async function markRotated(
   );
 }
 
-/** Writes when keys were last used, many at once. */
+/** Writes when keys were last used, many at once; locks them in the order of their ids, as `revokeApiKeys` does. */
 export async function writeLastUsed(
   db: Queryable,
   used: readonly (readonly [id: string, at: number])[],
 ): Promise<void> {
   await db.query(
-    `update api_keys k set last_used_at = greatest(k.last_used_at, t.at)
-       from unnest($1::text[], $2::bigint[]) as t (id, at) where k.id = t.id`,
+    `with used as materialized (
+       select k.id, t.at from api_keys k join unnest($1::text[], $2::bigint[]) as t (id, at) on t.id = k.id
+        order by k.id for update of k)
+     update api_keys k set last_used_at = greatest(k.last_used_at, t.at) from used t where k.id = t.id`,
     [used.map(([id]) => id), used.map(([, at]) => at)],
   );
 }

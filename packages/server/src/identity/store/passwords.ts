@@ -109,10 +109,12 @@ export async function voidChallenges(tx: Queryable, userId: string, at: number):
   ]);
 }
 
-/** Answers the ids of those that counted until now. */
+/** Answers the ids of those that counted until now. Locks them in the order of their ids, as `writeLastUsed` does. */
 export async function revokeApiKeys(tx: Queryable, userId: string, at: number): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
-    'update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null returning id',
+    `with ending as materialized (
+       select id from api_keys where user_id = $1 and revoked_at is null order by id for update)
+     update api_keys k set revoked_at = $2 from ending where k.id = ending.id returning k.id`,
     [userId, at],
   );
   return rows.map(({ id }) => id);

@@ -92,7 +92,14 @@ describeEachDatabase('TokenManager', (open) => {
 
     it("[TOK1] a device's token names its screen and carries no role", async () => {
       const { tokens } = await setUp();
-      const device: Login = { ...login, kind: 'device', screenId: 'scr_1', amr: 'swk', expiresAt: null };
+      const device: Login = {
+        ...login,
+        kind: 'device',
+        screenId: 'scr_1',
+        amr: 'swk',
+        expiresAt: null,
+        idleMs: null,
+      };
       const token = await tokens.generateAccessToken(device);
       expect(decodeJwt(token)).toMatchObject({ sub: 'scr_1', scope: 'screen', roles: [], screen: 'scr_1' });
       expect(await tokens.verifyAccessToken(token)).toMatchObject({ kind: 'screen', screenId: 'scr_1' });

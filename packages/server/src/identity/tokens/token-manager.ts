@@ -32,6 +32,8 @@ export interface UserLogin {
   authTime: number;
   /** When the log-in ends, whatever happens; null for a device. */
   expiresAt: number | null;
+  /** After how long without use it ends; null with rememberMe. */
+  idleMs: number | null;
 }
 
 export interface DeviceLogin {
@@ -42,14 +44,13 @@ export interface DeviceLogin {
   amr: string;
   authTime: number;
   expiresAt: null;
+  idleMs: null;
 }
 
 /** What a rotation in SQL leaves to be put into tokens. */
 export interface Rotation {
   login: Login;
   successor: Successor;
-  /** Idles out; its cookie ends with the browser. */
-  idles: boolean;
 }
 
 /** A pair whose refresh token is always there; a cookie-mode answer takes it out. */
@@ -99,7 +100,7 @@ export class TokenManager {
       .setJti(uuidv7())
       .setIssuedAt(issued)
       .setNotBefore(issued)
-      .setExpirationTime(this.#expiry(issued, login.expiresAt))
+      .setExpirationTime(this.#expiry(issued, login))
       .sign(key);
   }
 
@@ -143,13 +144,10 @@ export class TokenManager {
   async refreshAccessToken(
     refreshToken: string,
     origin: Origin,
-  ): Promise<IssuedPair & Pick<Rotation, 'login' | 'idles'>> {
-    const { login, successor, idles } = await this.#deps.rotate(
-      this.verifyRefreshToken(refreshToken),
-      origin,
-    );
+  ): Promise<IssuedPair & Pick<Rotation, 'login'>> {
+    const { login, successor } = await this.#deps.rotate(this.verifyRefreshToken(refreshToken), origin);
     const pair = await this.#pair(login, encodeRefreshToken(successor.keys, successor.parts));
-    return { ...pair, login, idles };
+    return { ...pair, login };
   }
 
   /** Milliseconds since 1970; says nothing of whether the token is genuine. @throws AUTH_ERROR when it has no end */
@@ -170,12 +168,14 @@ export class TokenManager {
     return { accessToken, refreshToken, expiresIn };
   }
 
-  #expiry(issued: number, endsAt: number | null): number {
-    const seconds = this.#deps.accessTokenMs / 1000;
+  /** No later than the login would idle out: so who keeps a socket open refreshes in time, and who does not ends with it. */
+  #expiry(issued: number, { expiresAt, idleMs }: Pick<Login, 'expiresAt' | 'idleMs'>): number {
+    const { accessTokenMs } = this.#deps;
+    const seconds = Math.min(accessTokenMs, idleMs ?? accessTokenMs) / 1000;
     const life = Math.max(1, Math.floor(seconds * (1 - JITTER * Math.random())));
-    return endsAt === null
+    return expiresAt === null
       ? issued + life
-      : Math.min(issued + life, Math.max(issued + 1, Math.floor(endsAt / 1000)));
+      : Math.min(issued + life, Math.max(issued + 1, Math.floor(expiresAt / 1000)));
   }
 
   /** The header is read before the signature is checked, so nothing in it may choose how to check. */

@@ -30,6 +30,7 @@ describe('VerifiedTokens', () => {
     userId: 'u',
     epoch: 0,
     sessionId: 's',
+    authTime: 0,
     expiresAt: clock.now() + lifeMs,
   });
 

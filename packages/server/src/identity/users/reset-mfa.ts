@@ -22,6 +22,8 @@ export async function resetMfa(core: UsersCore, id: string, by: DoneBy): Promise
     await deleteFactors(tx, userId);
     await voidChallenges(tx, userId, core.now());
     await endLogins(core, tx, userId, { reason: 'second-factor' });
+    // To their API keys, which may be asked for one.
+    await tx.announce('user', userId, 'proven');
     const target = { type: 'user', ref: userId };
     await core.recordAudit(tx, { ...by, action: 'user_mfa_reset', outcome: 'success', target });
     return { ...before, mfa: false };
