@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createPgliteFolder } from '../../packages/server/test/support/pglite-databases.js';
 
 const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
 const START_DEADLINE_MS = 90_000;
@@ -34,7 +33,7 @@ export class ServerProcess {
 
   /** `settings`: what it is started with besides its port and its own data folder. */
   static async prepare(settings: Record<string, string> = {}): Promise<ServerProcess> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'bongsu-journey-'));
+    const dataDir = await createPgliteFolder(true);
     return new ServerProcess(`http://127.0.0.1:${await freePort()}`, dataDir, settings);
   }
 

@@ -99,6 +99,7 @@ describe('serve', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
+    await processes.prepareData();
     const { code, err } = await bongsu(['serve'], { PORT: String(port) }).ended;
     other.close();
     expect(code).toBe(1);
@@ -108,6 +109,7 @@ describe('serve', () => {
   });
 
   it('[OBS1] a data folder in use ends with one clear line and 1', async () => {
+    await processes.prepareData();
     await bongsu(['serve']).shows('is ready');
     const { code, err } = await bongsu(['serve']).ended;
     expect(code).toBe(1);
@@ -125,6 +127,7 @@ describe('serve', () => {
     // Node itself raises it: a module that is loaded before the server throws once it has been told to.
     const bomb = join(folder, 'bomb.mjs');
     await writeFile(bomb, `process.on('SIGUSR2', () => { throw new Error('planted fault'); });`);
+    await processes.prepareData();
     const server = bongsu(['serve'], { NODE_OPTIONS: `--import=${bomb}` });
     await server.shows('is ready');
     server.child.kill('SIGUSR2');

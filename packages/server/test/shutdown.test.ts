@@ -13,6 +13,7 @@ let world: World;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bongsu-stop-'));
   processes = new BongsuProcesses(folder);
+  await processes.prepareData();
 });
 afterEach(async () => {
   world.sockets.closeAll();

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fillPgliteFolder } from './pglite-databases.js';
 
 const BIN = fileURLToPath(new URL('../../bin/bongsu.js', import.meta.url));
 
@@ -24,10 +25,19 @@ export class BongsuProcesses {
 
   constructor(private readonly folder: string) {}
 
+  private get dataDir(): string {
+    return join(this.folder, 'data');
+  }
+
+  /** For tests that are not about the first start of all, whose initdb takes seconds. */
+  prepareData(): Promise<void> {
+    return fillPgliteFolder(this.dataDir, true);
+  }
+
   run(args: string[], env: Record<string, string> = {}, stdin?: string): Running {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: this.folder,
-      env: { PATH: process.env.PATH ?? '', PORT: '0', DATA_DIR: join(this.folder, 'data'), ...env },
+      env: { PATH: process.env.PATH ?? '', PORT: '0', DATA_DIR: this.dataDir, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     child.stdin.end(stdin);

@@ -15,10 +15,14 @@ const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/bongsu/', i
 
 /** A data folder with a cluster in it, empty or with all migrations: a copy, as initdb takes seconds. */
 export async function createPgliteFolder(migrated: boolean): Promise<string> {
-  const template = await templateFolder(migrated);
   const folder = await mkdtemp(join(tmpdir(), 'bongsu-pglite-'));
-  await cp(template, folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  await fillPgliteFolder(folder, migrated);
   return folder;
+}
+
+/** The same in a folder that the caller chose. */
+export async function fillPgliteFolder(folder: string, migrated: boolean): Promise<void> {
+  await cp(await templateFolder(migrated), folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
 }
 
 export interface TestPgliteOptions {
