@@ -210,6 +210,8 @@ describe('commands, dead letters and drift in the console', () => {
 
   it('[STB4] lists say of when they are while the server is away, and go on when it is back', async () => {
     await tab('Commands').click();
+    // The page before lists it as well: without this one's heading the server may die before this list was ever read.
+    await desk.getByRole('heading', { name: 'Commands', level: 1 }).waitFor();
     await command('welcome').waitFor();
     await server.kill();
     await desk.getByText('The connection is lost. This is how it was at').waitFor();
