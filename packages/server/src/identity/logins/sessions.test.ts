@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClosingKey } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ALGORITHM_WITH_KEYS } from '../../../test/support/algorithm.js';
 import { userPrincipal } from '../../../test/support/commands.js';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
@@ -547,7 +548,7 @@ describeEachDatabase('logins', (open, profile) => {
 
     it('[SIG1] [TOK1] nothing cached is believed: neither logins nor keys', async () => {
       const clock = new ManualClock();
-      const node = await startIdentity(database, {}, { clock });
+      const node = await startIdentity(database, { jwtAlgorithm: ALGORITHM_WITH_KEYS }, { clock });
       const published = async () =>
         ((await node.get('/.well-known/jwks.json')).body.keys as { kid: string }[]).map(({ kid }) => kid);
       const [first] = await published();
