@@ -57,6 +57,8 @@ class World {
   private process: Process | undefined;
   private wire: Sent[] = [];
   private online = false;
+  /** As the server holds a limit: what comes behind a refused one is refused with it, and at once, until time goes on. */
+  private hold: { at: number; code: string; screenId?: string } | undefined;
 
   constructor(private readonly persisted: boolean) {
     this.start();
@@ -111,7 +113,10 @@ class World {
         if (mine.dead) return;
         const sent = payload as unknown as Sent['payload'];
         this.ids.set(sent.n, (this.ids.get(sent.n) ?? new Set()).add(sent.id));
-        this.wire.push({ payload: sent, answer: (given) => !mine.dead && answer(given) });
+        const told: Sent['answer'] = (given) => !mine.dead && answer(given);
+        const { hold } = this;
+        if (hold && this.isHeld(sent)) void Promise.resolve().then(() => this.judge(sent, told, hold.code));
+        else this.wire.push({ payload: sent, answer: told });
       },
       renewToken: async () => true,
       onFirstTransmission: () => {},
@@ -189,15 +194,21 @@ class World {
     const { payload, answer } = sent;
     if (fate === 'never-arrive') return;
     if (fate.startsWith('hold-')) {
-      // As the server holds a limit: what it has got behind a refused one is refused with it.
-      const refused = [sent, ...this.wire].filter(
-        (other) => fate === 'hold-RATE_LIMIT' || other.payload.target.screenId === payload.target.screenId,
-      );
+      const code = fate.slice(5);
+      const { screenId } = payload.target;
+      this.hold = { at: this.clock.now(), code, ...(code === 'RATE_LIMIT' ? {} : { screenId }) };
+      const refused = [sent, ...this.wire].filter((other) => this.isHeld(other.payload));
       this.wire = this.wire.filter((other) => !refused.includes(other));
-      for (const { answer: tell, payload: one } of refused) this.judge(one, tell, fate.slice(5));
+      for (const { answer: tell, payload: one } of refused) this.judge(one, tell, code);
       return;
     }
     this.judge(payload, answer, fate);
+  }
+
+  private isHeld({ target }: Sent['payload']): boolean {
+    const { hold } = this;
+    if (hold?.at !== this.clock.now()) return false;
+    return hold.screenId === undefined || hold.screenId === target.screenId;
   }
 
   private judge(payload: Sent['payload'], answer: Sent['answer'], fate: string): void {
