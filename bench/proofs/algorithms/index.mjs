@@ -1,10 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stripVTControlCharacters } from 'node:util';
+import { firstLine, runVitest } from '../../lib/vitest.mjs';
 
 export const description =
   'algorithms: the whole conformance suite, all of identity and the attacks on tokens, the same tests whatever JWT_ALG is';
@@ -50,32 +45,12 @@ function isProven(figures, profiles) {
 }
 
 async function runTests(algorithm, profile) {
-  const folder = mkdtempSync(join(tmpdir(), 'bongsu-algorithms-'));
-  try {
-    const out = join(folder, 'results.json');
-    const code = await vitest(['--reporter=json', `--outputFile=${out}`], algorithm, profile);
-    if (!existsSync(out)) throw new Error(`no report of ${algorithm}, ${profile}: vitest ended with ${code}`);
-    return count(JSON.parse(readFileSync(out, 'utf8')), profile, code);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function vitest(reporting, algorithm, profile) {
-  const titles = `--testNamePattern=${OF_PROFILE[profile]}`;
-  const command = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...FILES, titles, ...reporting];
-  const { TEST_EMBEDDED_ONLY, ...environment } = process.env;
-  const child = spawn(process.execPath, command, {
-    cwd: ROOT,
-    env: {
-      ...environment,
-      TEST_JWT_ALG: algorithm,
-      ...(profile === 'embedded' ? { TEST_EMBEDDED_ONLY: '1' } : {}),
-    },
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const { report, code } = await runVitest(ROOT, {
+    files: FILES,
+    titles: OF_PROFILE[profile],
+    env: { TEST_JWT_ALG: algorithm, TEST_EMBEDDED_ONLY: profile === 'embedded' ? '1' : undefined },
   });
-  const [code] = await once(child, 'close');
-  return code;
+  return count(report, profile, code);
 }
 
 function count({ testResults }, profile, code) {
@@ -104,4 +79,3 @@ function unloaded(testResults) {
 }
 
 const title = ({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages[0] ?? '')}`;
-const firstLine = (text) => stripVTControlCharacters(text).split('\n')[0].slice(0, 300);

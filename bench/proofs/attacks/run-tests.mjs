@@ -1,8 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { firstLine, runVitest } from '../../lib/vitest.mjs';
 
 /** A hung test must not hold the proof for ever. */
 const LIMIT_MS = { one: 180_000, all: 1_200_000 };
@@ -12,38 +8,14 @@ const LIMIT_MS = { one: 180_000, all: 1_200_000 };
  * @returns `seen`: of each id how many tests ran, whether all passed, and the first lines of their failures; `output`: the end of what was printed
  */
 export async function runTests(copy, files, ids) {
-  const out = join(copy.folder, `results-${ids.length === 1 ? ids[0] : 'all'}.json`);
-  const titles = `\\[(${ids.join('|')})\\]`;
-  const child = spawn(
-    process.execPath,
-    [
-      join(copy.folder, 'node_modules/vitest/vitest.mjs'),
-      'run',
-      ...files,
-      `--testNamePattern=${titles}`,
-      '--maxWorkers=1',
-      '--reporter=json',
-      `--outputFile=${out}`,
-    ],
-    {
-      cwd: copy.folder,
-      // No PostgreSQL: one of the two profiles shows what a defence does.
-      env: { ...process.env, TEST_EMBEDDED_ONLY: '1', TEST_DATABASE_URL: '' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output = (output + chunk).slice(-4000);
-    });
-  }
-  const timer = setTimeout(() => child.kill('SIGKILL'), ids.length === 1 ? LIMIT_MS.one : LIMIT_MS.all);
-  await once(child, 'close');
-  clearTimeout(timer);
-  if (!existsSync(out)) throw new Error(`no report of ${files.join(', ')}: ${output}`);
-  const report = JSON.parse(readFileSync(out, 'utf8'));
-  rmSync(out);
+  const { report, output } = await runVitest(copy.folder, {
+    files,
+    titles: `\\[(${ids.join('|')})\\]`,
+    // No PostgreSQL: one of the two profiles shows what a defence does.
+    env: { TEST_EMBEDDED_ONLY: '1', TEST_DATABASE_URL: '' },
+    options: ['--maxWorkers=1'],
+    limitMs: ids.length === 1 ? LIMIT_MS.one : LIMIT_MS.all,
+  });
   return { seen: byId(report, ids), output };
 }
 
@@ -57,10 +29,4 @@ function byId(report, ids) {
       return [id, { ran: named.length, passed: named.length > 0 && failed.length === 0, failures }];
     }),
   );
-}
-
-/** Up to the stack, its first line. */
-function firstLine(message) {
-  const [text = ''] = stripVTControlCharacters(message).split('\n');
-  return text.slice(0, 300);
 }
