@@ -1,32 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect } from '../src/client.js';
 import { openChannel } from '../src/tabs.js';
-import { ClientTokenManager, type ClientTokenManagerOptions } from '../src/token-manager.js';
+import type { ClientTokenManager } from '../src/token-manager.js';
 import { memoryTokenStorage, type TokenStorage } from '../src/token-storage.js';
 import { next } from './support/events.js';
 import { FakeClock } from './support/fake-clock.js';
-import { startIssuer, user } from './support/issuer.js';
+import { user } from './support/issuer.js';
 import { TabLocks } from './support/locks.js';
 import { failure, type HttpReply, ScriptedServer } from './support/scripted-server.js';
 import { signedIn } from './support/signed-in.js';
-
-const credentials = { email: 'a@example.org', password: 'correct horse' };
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-function manager(url: string, options: Partial<ClientTokenManagerOptions> = {}): ClientTokenManager {
-  const made = new ClientTokenManager({ url, ...options });
-  cleanups.push(() => made.close());
-  return made;
-}
-
-async function issuer() {
-  const made = await startIssuer();
-  cleanups.push(() => made.server.stop());
-  return made;
-}
+import { credentials, issuer, manager } from './support/token-managers.js';
 
 describe('ClientTokenManager', () => {
   it('[TOK4] logs in and gives the Authorization header', async () => {
@@ -279,7 +262,7 @@ describe('ClientTokenManager', () => {
   it('[TOK4] never shows the token to another origin', async () => {
     const { url } = await issuer();
     const other = await new ScriptedServer().start();
-    cleanups.push(() => other.stop());
+    onTestFinished(() => other.stop());
     const tokens = manager(url);
     await tokens.login(credentials);
     await tokens.fetch(`${other.url}/x`);
@@ -294,7 +277,7 @@ describe('ClientTokenManager', () => {
       server.onLink = (link) => link.on('auth-refresh', ({ token }) => resolve(token));
     });
     const client = connect({ url, tokens });
-    cleanups.push(() => client.close());
+    onTestFinished(() => client.close());
     await client.online();
     await tokens.refresh();
     expect(await told).toBe('access-2');
@@ -307,7 +290,7 @@ describe('ClientTokenManager', () => {
     await tokens.login(credentials);
     server.onLink = (link) => link.on('auth-refresh', (_, ack) => ack?.(failure('FORBIDDEN')));
     const client = connect({ url, tokens, random: () => 0.5 });
-    cleanups.push(() => client.close());
+    onTestFinished(() => client.close());
     await client.online();
     const back = next(client, 'ready');
     await tokens.refresh();
@@ -329,7 +312,7 @@ describe('ClientTokenManager', () => {
       };
     });
     const client = connect({ url, tokens });
-    cleanups.push(() => client.close());
+    onTestFinished(() => client.close());
     expect(await renewed).toBe('access-2');
     expect(server.handshakes.map(({ token }) => token)).toEqual(['access-1']);
     expect(client.state).toBe('online');

@@ -1,31 +1,14 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openChannel } from '../src/tabs.js';
-import { ClientTokenManager, type ClientTokenManagerOptions } from '../src/token-manager.js';
+import type { ClientTokenManager } from '../src/token-manager.js';
 import { memoryTokenStorage, type TokenStorage } from '../src/token-storage.js';
 import { withResolvers } from '../src/with-resolvers.js';
 import { FakeClock } from './support/fake-clock.js';
-import { startIssuer, user } from './support/issuer.js';
+import { user } from './support/issuer.js';
 import { TabLocks } from './support/locks.js';
 import { failure } from './support/scripted-server.js';
 import { signedIn } from './support/signed-in.js';
-
-const credentials = { email: 'a@example.org', password: 'correct horse' };
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-function manager(url: string, options: Partial<ClientTokenManagerOptions> = {}): ClientTokenManager {
-  const made = new ClientTokenManager({ url, ...options });
-  cleanups.push(() => made.close());
-  return made;
-}
-
-async function issuer() {
-  const made = await startIssuer();
-  cleanups.push(() => made.server.stop());
-  return made;
-}
+import { credentials, issuer, manager } from './support/token-managers.js';
 
 describe('a login and a refresh at once', () => {
   /** An issuer whose answers to `path` wait until they are let go; the order of what was asked and answered. */
