@@ -1,7 +1,8 @@
-import { Button, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import styles from './code-field.module.css';
+import { TextButton } from './text-button.js';
 
 interface CodeFieldProps {
   error: string | null;
@@ -32,9 +33,9 @@ export function CodeField({ error, recovery = true, autoFocus = false }: CodeFie
         data-autofocus={autoFocus || undefined}
       />
       {recovery ? (
-        <Button variant="subtle" size="compact-sm" onClick={() => setLost(!lost)}>
+        <TextButton onClick={() => setLost(!lost)}>
           {lost ? t('code.useApp') : t('code.useRecovery')}
-        </Button>
+        </TextButton>
       ) : null}
     </div>
   );

@@ -6,6 +6,7 @@ import { toProblem, triesLeft } from '../../api/problem.js';
 import { CodeField } from '../../components/code-field.js';
 import form from '../../components/form.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
+import { TextButton } from '../../components/text-button.js';
 import { useCountdown } from '../../components/use-countdown.js';
 import { useSubmit } from '../../components/use-submit.js';
 import { plainCode } from '../../format/format.js';
@@ -58,9 +59,7 @@ export function SecondStep({ challenge, onDone, onStartAgain }: SecondStepProps)
         </Button>
       </form>
       <p className={form.aside}>
-        <Button variant="subtle" size="compact-sm" onClick={() => onStartAgain(false)}>
-          {t('signIn.startAgain')}
-        </Button>
+        <TextButton onClick={() => onStartAgain(false)}>{t('signIn.startAgain')}</TextButton>
       </p>
     </>
   );
