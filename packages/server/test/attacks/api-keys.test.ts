@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { nextEvent } from '@bongsu/conformance';
-import type { ApiKey, CreatedApiKey, Scope, SessionClosing } from '@bongsu/protocol';
+import type { ApiKey, Scope, SessionClosing } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatKey, newKeyParts } from '../../src/identity/api-keys/format.js';
 import type { Database } from '../../src/platform/database/database.js';
@@ -8,7 +8,9 @@ import { redactText } from '../../src/platform/log-redaction.js';
 import { describeEachDatabase } from '../support/databases.js';
 import {
   type Answer,
+  bearer,
   changeUser,
+  createApiKey,
   emptyIdentity,
   firstAdmin,
   MINUTE_MS,
@@ -58,12 +60,8 @@ describeEachDatabase('attacks on API keys', (open, profile) => {
     await server.stop();
   });
 
-  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-  const create = async (scopes: Scope[] = ['users:read'], over: object = {}, who = victim) => {
-    const answer = await server.post('/api-keys', { name: 'Mine', scopes, ...over }, bearer(who.accessToken));
-    expect(answer.status, JSON.stringify(answer.body)).toBe(201);
-    return answer.body as unknown as CreatedApiKey;
-  };
+  const create = (scopes: Scope[] = ['users:read'], over: object = {}, who = victim) =>
+    createApiKey(server, who.accessToken, { scopes, ...over });
   const keysOf = async (who: SignedUp) =>
     ((await server.get('/api/api-keys', who.accessToken)).body as unknown as { items: ApiKey[] }).items;
   const code = async (key: string, on = server) => {

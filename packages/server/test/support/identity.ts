@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { SignedIn } from '@bongsu/protocol';
+import type { CreatedApiKey, SignedIn } from '@bongsu/protocol';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createRecordAudit } from '../../src/audit/record.js';
 import { createHttp } from '../../src/gateway/http.js';
@@ -196,4 +196,16 @@ export async function changeUser(
 ): Promise<number> {
   const url = `/api/users/${userId}`;
   return (await http.inject({ method: 'PATCH', url, headers: bearer(adminToken), payload })).statusCode;
+}
+
+/** `POST /api-keys`: one that reads its owner's profile unless `over` says otherwise. */
+export async function createApiKey(
+  server: TestIdentity,
+  accessToken: string,
+  over: object = {},
+): Promise<CreatedApiKey> {
+  const key = { name: 'Signage', scopes: ['users:read'], ...over };
+  const { status, body } = await server.post('/api-keys', key, bearer(accessToken));
+  if (status !== 201) throw new Error(`an API key was answered ${status}: ${JSON.stringify(body)}`);
+  return body as unknown as CreatedApiKey;
 }

@@ -1,8 +1,10 @@
-import type { ApiKey, CreatedApiKey, Scope } from '@bongsu/protocol';
+import type { ApiKey, CreatedApiKey } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import {
+  bearer,
   changeUser,
+  createApiKey,
   DAY_MS,
   emptyIdentity,
   firstAdmin,
@@ -36,13 +38,7 @@ describeEachDatabase('API keys', (open) => {
   });
   afterEach(() => server.stop());
 
-  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-  const create = async (over: object = {}): Promise<CreatedApiKey> => {
-    const body = { name: 'Signage', scopes: ['users:read'] satisfies Scope[], ...over };
-    const answer = await server.post('/api-keys', body, bearer(owner.accessToken));
-    expect(answer.status, JSON.stringify(answer.body)).toBe(201);
-    return answer.body as unknown as CreatedApiKey;
-  };
+  const create = (over?: object) => createApiKey(server, owner.accessToken, over);
   const rotate = (id: string, body?: object) =>
     server.post(`/api-keys/${id}/rotate`, body, bearer(owner.accessToken));
   const remove = (id: string, on = server) =>
@@ -293,8 +289,7 @@ describeEachDatabase('API keys', (open) => {
       };
       const slow = await startIdentity(database, {}, { clock, time });
       const { accessToken } = await slow.signUp();
-      const body = { name: 'Signage', scopes: ['users:read'] };
-      const old = (await slow.post('/api-keys', body, bearer(accessToken))).body;
+      const old = await createApiKey(slow, accessToken);
       const next = (await slow.post(`/api-keys/${old.id}/rotate`, {}, bearer(accessToken))).body;
       const lives = [old, next].map((key) => Number(key.expiresAt) - Number(key.createdAt));
       expect(lives).toEqual([90 * DAY_MS, 90 * DAY_MS]);

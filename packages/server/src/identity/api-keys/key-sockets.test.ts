@@ -1,11 +1,12 @@
 import { nextEvent } from '@bongsu/conformance';
-import type { CreatedApiKey, Scope, SessionClosing } from '@bongsu/protocol';
+import type { SessionClosing } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import { gated } from '../../../test/support/gated-database.js';
 import {
   bearer,
   changeUser,
+  createApiKey,
   emptyIdentity,
   firstAdmin,
   MINUTE_MS,
@@ -47,12 +48,7 @@ describeEachDatabase('sockets of API keys', (open) => {
     await there.stop();
   });
 
-  const create = async (over: object = {}): Promise<CreatedApiKey> => {
-    const body = { name: 'Signage', scopes: ['users:read'] satisfies Scope[], ...over };
-    const answer = await server.post('/api-keys', body, bearer(owner.accessToken));
-    expect(answer.status, JSON.stringify(answer.body)).toBe(201);
-    return answer.body as unknown as CreatedApiKey;
-  };
+  const create = (over?: object) => createApiKey(server, owner.accessToken, over);
   const rotate = async (id: string, body: object) => {
     const { status } = await server.post(`/api-keys/${id}/rotate`, body, bearer(owner.accessToken));
     expect(status).toBe(201);
