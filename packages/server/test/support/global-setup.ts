@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { findPostgres, startPostgres } from './postgres.js';
+import { openScratch } from './scratch.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -8,26 +9,25 @@ declare module 'vitest' {
   }
 }
 
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const removeScratch = openScratch();
+  const { url, remove } = await providePostgres();
+  project.provide('postgresUrl', url);
+  return async () => {
+    await remove?.();
+    removeScratch();
+  };
+}
+
 /** One Postgres a run: TEST_DATABASE_URL's, or one of our own. */
-export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+async function providePostgres(): Promise<{ url: string; remove?: () => Promise<void> }> {
   // A run that needs one profile only, such as the proof of attacks, does not wait for the other.
-  if (process.env.TEST_EMBEDDED_ONLY) {
-    project.provide('postgresUrl', '');
-    return undefined;
-  }
+  if (process.env.TEST_EMBEDDED_ONLY) return { url: '' };
   const given = process.env.TEST_DATABASE_URL;
-  if (given) {
-    project.provide('postgresUrl', given);
-    return undefined;
-  }
-  if (!(await findPostgres())) {
-    const message = 'No PostgreSQL: no server binaries on this machine and TEST_DATABASE_URL is not set';
-    if (process.env.CI === 'true') throw new Error(message);
-    console.warn(`\n!! ${message}. EVERY SUITE THAT NEEDS POSTGRESQL IS SKIPPED.\n`);
-    project.provide('postgresUrl', '');
-    return undefined;
-  }
-  const postgres = await startPostgres();
-  project.provide('postgresUrl', postgres.url);
-  return () => postgres.remove();
+  if (given) return { url: given };
+  if (await findPostgres()) return startPostgres();
+  const message = 'No PostgreSQL: no server binaries on this machine and TEST_DATABASE_URL is not set';
+  if (process.env.CI === 'true') throw new Error(message);
+  console.warn(`\n!! ${message}. EVERY SUITE THAT NEEDS POSTGRESQL IS SKIPPED.\n`);
+  return { url: '' };
 }
