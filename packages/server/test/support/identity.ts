@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { CreatedApiKey, SignedIn } from '@bongsu/protocol';
 import type { FastifyInstance, InjectOptions } from 'fastify';
+import { expect } from 'vitest';
 import { createRecordAudit } from '../../src/audit/record.js';
 import { createHttp } from '../../src/gateway/http.js';
 import { RateLimiter } from '../../src/guards/rate-limiter.js';
@@ -206,6 +207,6 @@ export async function createApiKey(
 ): Promise<CreatedApiKey> {
   const key = { name: 'Signage', scopes: ['users:read'], ...over };
   const { status, body } = await server.post('/api-keys', key, bearer(accessToken));
-  if (status !== 201) throw new Error(`an API key was answered ${status}: ${JSON.stringify(body)}`);
+  expect(status, JSON.stringify(body)).toBe(201);
   return body as unknown as CreatedApiKey;
 }
