@@ -11,7 +11,10 @@ declare module 'vitest' {
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const removeScratch = openScratch();
-  const { url, remove } = await providePostgres();
+  const { url, remove } = await providePostgres().catch((error: unknown) => {
+    removeScratch();
+    throw error;
+  });
   project.provide('postgresUrl', url);
   return async () => {
     await remove?.();

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const IN_MEMORY = '/dev/shm';
-/** A whole run holds about a fifth of it at a time; what is less may be a container's 64 MB. */
+/** A whole run was seen to hold some 250 MB at a time. What is less may be a container's 64 MB, or needed for something else. */
 const NEEDED_BYTES = 4 * 1024 ** 3;
 const NAME = /^bongsu-tests-(\d+)-/;
 
 /**
- * Points this process and all that it starts to a temporary folder of the run, in memory where there is room: a run makes and removes some
- * hundred clusters of a thousand files each, which costs a disk's file system more time than the tests that use them.
+ * Points this process and all that it starts to a temporary folder of the run, in memory where there is room: a run makes and removes
+ * clusters of a thousand files each all the time, which took a tenth of its CPU where they lay on ext4.
  * @returns what removes the folder
  */
 export function openScratch(): () => void {
