@@ -79,8 +79,10 @@ describeEachDatabase('the command hook', (open) => {
   it('[DL75] is asked before a command is stored, signed, with its id as the idempotency key', async () => {
     const storedThen: Promise<string[]>[] = [];
     receiver.answer = (response, hook) => {
-      storedThen.push(storedIds());
-      allow(response, hook);
+      const stored = storedIds();
+      storedThen.push(stored);
+      // Answered at once, the command might be stored before it was looked.
+      void stored.then(() => allow(response, hook));
     };
     const command = triggerTo('scr_a', { data: { table: 4, __proto__: null }, displayIndex: 2 });
     expect(await harness.send('trigger', command)).toMatchObject({ seq: 1, duplicate: false });
