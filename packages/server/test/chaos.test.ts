@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { runChaos } from '../src/chaos/index.js';
 import { freePort } from '../src/chaos/processes.js';
 import { BongsuProcesses } from './support/bongsu-processes.js';
+import { runInProcess } from './support/command-line.js';
 import { memoryLog } from './support/memory-log.js';
 
 /** A few seconds of what `npm run prove -- chaos` does for minutes. */
@@ -62,10 +63,11 @@ describe('bongsu chaos', () => {
     [['--fault-command', 'kill=true']],
     [['--url', 'http://127.0.0.1:1', '--token', 't', '--fault-command', 'nameless']],
   ])('[BEY6] %j is bad use: exit 2', async (flags) => {
-    expect(await processes.run(['chaos', ...flags]).ended).toMatchObject({ code: 2, out: '' });
+    expect(await runInProcess(['chaos', ...flags], {})).toMatchObject({ code: 2, out: '' });
   });
 
   it('[BEY6] hurts a deployment by the commands that it was given, and leaves no screen behind', async () => {
+    await processes.prepareData();
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const server = processes.run(['serve'], {
@@ -91,7 +93,8 @@ describe('bongsu chaos', () => {
       'nudge,screens-reset',
       '--json',
     ];
-    const ended = await processes.run(['chaos', ...flags, '--fault-command', 'nudge=true']).ended;
+    const { PATH = '' } = process.env;
+    const ended = await runInProcess(['chaos', ...flags, '--fault-command', 'nudge=true'], { PATH });
     expect(ended).toMatchObject({ code: 0 });
     const report = JSON.parse(ended.out);
     expect(report).toMatchObject({

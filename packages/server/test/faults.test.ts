@@ -75,11 +75,17 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
     return { screen, accepted, codes, one };
   };
 
+  /** What `/health/live` and `/health/ready` answer. */
+  const probes = async () => {
+    const answers = ['live', 'ready'].map((name) => world.http.get(`/api/health/${name}`));
+    return (await Promise.all(answers)).map(({ status }) => status);
+  };
+
   it.each<[string, () => Promise<void>, () => Promise<void>]>([
     ['is stopped at once and started again', () => postgres.stop('immediate'), () => postgres.start()],
     ['is frozen and thawed', () => postgres.freeze(), () => postgres.thaw()],
   ])(
-    '[STB2] [DL81] which %s: UNAVAILABLE meanwhile, nothing accepted is lost, delivery goes on within 5 s',
+    '[STB2] [DL81] [HT2] which %s: UNAVAILABLE and not ready, but alive meanwhile, nothing accepted is lost, delivery goes on within 5 s',
     async (_, takeAway, bringBack) => {
       const { screen, accepted, codes, one } = await setUp();
       for (let n = 0; n < 20; n += 1) await one();
@@ -91,6 +97,7 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
         .poll(async () => one().then(() => codes.has('UNAVAILABLE')), { timeout: 60_000, interval: 100 })
         .toBe(true);
       expect([...codes].filter((code) => !['UNAVAILABLE', 'INDETERMINATE'].includes(code))).toEqual([]);
+      expect(await probes()).toEqual([200, 503]);
       await pause(AWAY_MS);
       await bringBack();
       const back = systemClock.monotonic();
@@ -98,6 +105,7 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
       const last = accepted.at(-1) ?? '';
       await expect.poll(() => screen.ids.includes(last), { timeout: 30_000, interval: 20 }).toBe(true);
       expect(systemClock.monotonic() - back).toBeLessThan(BACK_WITHIN_MS);
+      expect(await probes()).toEqual([200, 200]);
       await Promise.all(inFlight);
       await expect
         .poll(() => accepted.filter((id) => !screen.ids.includes(id)), { timeout: 30_000 })

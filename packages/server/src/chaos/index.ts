@@ -36,13 +36,14 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   const undo: (() => Promise<unknown>)[] = [];
   let kept = true;
   try {
-    const site = await openSite(options, folder, undo);
+    const site = await prepareSite(options, folder, undo);
     try {
       chooseFaults(site.faults, options.faults);
     } catch (error) {
       kept = false;
       throw new UnknownFault((error as Error).message);
     }
+    await site.start?.();
     const { seed, runs, durationSeconds, faults, remote, say } = options;
     const report = await new Session({
       site,
@@ -63,7 +64,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   }
 }
 
-async function openSite(
+async function prepareSite(
   { remote, databaseUrl, environment, log }: ChaosOptions,
   folder: string,
   undo: (() => Promise<unknown>)[],
@@ -75,7 +76,7 @@ async function openSite(
   }
   const postgres = databaseUrl === undefined ? undefined : await makeOwnDatabase(databaseUrl, log);
   if (postgres) undo.push(() => postgres.drop());
-  const site = await LocalSite.open({ folder, environment, ...(postgres ? { postgres } : {}) });
+  const site = await LocalSite.prepare({ folder, environment, ...(postgres ? { postgres } : {}) });
   undo.push(() => site.close());
   return site;
 }

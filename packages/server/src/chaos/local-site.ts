@@ -58,7 +58,24 @@ export class LocalSite implements Site {
     });
   }
 
-  static async open({ folder, postgres, environment, packageFolder }: LocalSiteOptions): Promise<LocalSite> {
+  static async open(options: LocalSiteOptions): Promise<LocalSite> {
+    const site = await LocalSite.prepare(options);
+    try {
+      await site.start();
+      return site;
+    } catch (error) {
+      await site.close();
+      throw error;
+    }
+  }
+
+  /** Nothing runs yet; it knows its faults. */
+  static async prepare({
+    folder,
+    postgres,
+    environment,
+    packageFolder,
+  }: LocalSiteOptions): Promise<LocalSite> {
     const port = await freePort();
     const database = postgres && (await proxyOf(postgres.url, 5432));
     const settings = {
@@ -71,14 +88,11 @@ export class LocalSite implements Site {
       screens: await startTcpProxy(port),
       ...(database ? { database } : {}),
     };
-    const site = new LocalSite(node, links, postgres);
-    try {
-      await node.start();
-      return site;
-    } catch (error) {
-      await site.close();
-      throw error;
-    }
+    return new LocalSite(node, links, postgres);
+  }
+
+  start(): Promise<void> {
+    return this.#node.start();
   }
 
   get url(): string {

@@ -84,7 +84,7 @@ export class Session {
       await this.#crowd.allOnline();
       for (const fault of this.#schedule(faults)) {
         if (this.#isOver(runs)) break;
-        await this.#cycle(this.#crowd, fault);
+        await this.#untilCounted(this.#crowd, fault);
       }
       return await this.#judge(this.#crowd);
     } finally {
@@ -112,6 +112,14 @@ export class Session {
       this.#runs.length >= runs * TRIES_PER_RUN ||
       monotonicMs() - this.#startedAt > durationSeconds * 1000
     );
+  }
+
+  /** Again at once when there was too little in flight for it to count, so that each fault has its share of the runs. */
+  async #untilCounted(crowd: Crowd, fault: Fault): Promise<void> {
+    for (let tries = 0; tries < TRIES_PER_RUN && !this.#isOver(this.#options.runs); tries += 1) {
+      await this.#cycle(crowd, fault);
+      if (this.#runs.at(-1)?.short.length === 0) return;
+    }
   }
 
   async #cycle(crowd: Crowd, fault: Fault): Promise<void> {

@@ -24,6 +24,8 @@ export interface Site {
   readonly controllersUrl: string;
   readonly screensUrl: string;
   readonly faults: readonly Fault[];
+  /** Of what has to be started before it can be hurt. */
+  start?(): Promise<void>;
   /** Makes everything work again that a fault broke. */
   heal(): Promise<void>;
   /** Of what screens are told of the time when they come back after a fault. */

@@ -380,6 +380,7 @@ describeEachDatabase('dead letters', (open) => {
     const answer = await status?.handle(
       {
         socketId: 's',
+        instanceId: undefined,
         principal: userPrincipal(sender),
         origin: { address: '', userAgent: '' },
         signal: new AbortController().signal,

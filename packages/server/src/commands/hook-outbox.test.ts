@@ -188,14 +188,17 @@ describeEachDatabase('the outbox of the hook', (open) => {
     await insert(8);
     const looks: number[] = [];
     class CountingStore extends HookOutboxStore {
-      override giveUp(...given: Parameters<HookOutboxStore['giveUp']>) {
+      override async giveUp(...given: Parameters<HookOutboxStore['giveUp']>) {
+        const count = await super.giveUp(...given);
         looks.push(clock.now());
-        return super.giveUp(...given);
+        return count;
       }
     }
     const { breaker, outbox } = start({ store: new CountingStore(database) });
     await expect.poll(() => breaker.state, { timeout: 10_000 }).toBe('OPEN');
     await waiting();
+    // The look of this minute is over before there is anything old.
+    await expect.poll(() => looks.length, { timeout: 10_000 }).toBe(1);
     await insert(3, { at: clock.now() - DAY_MS, nextAt: clock.now() + DAY_MS });
     for (let outcomes = 0; outcomes < 20; outcomes += 1) {
       outbox.wake();

@@ -65,3 +65,21 @@ it.each(['close', 'disconnect'] as const)('[DL24] sends what was said before a %
   await once(client, 'close');
   expect(texts.slice(0, 2)).toEqual(['42["a",1]', '42["b",2]']);
 });
+
+it.each([false, true])(
+  '[RM62] writes frames of broadcasts between others, in order (deflate: %s)',
+  async (deflate) => {
+    const { socket, texts, client } = await connect(deflate);
+    const { nsp } = socket;
+    const sent = LENGTHS.map((length) => `한${'x'.repeat(length)}`);
+    nsp.emit('text', 'alone');
+    while (texts.length < 1) await once(client, 'message');
+    for (const text of sent) {
+      nsp.emit('text', text);
+      socket.emit('text', text);
+    }
+    while (texts.length < 1 + 2 * sent.length) await once(client, 'message');
+    const expected = ['alone', ...sent.flatMap((text) => [text, text])];
+    expect(texts).toEqual(expected.map((text) => `42${JSON.stringify(['text', text])}`));
+  },
+);

@@ -57,12 +57,18 @@ class GatheringWebSocket extends transports.websocket {
     const { socket } = this as unknown as { socket: { readyState: number } };
     // With compression Engine.IO would not write ready-made frames.
     const mayEncode = socket.readyState === OPEN && !this.perMessageDeflate && packets.every(isText);
-    super.send(mayEncode ? [inOneFrame(packets)] : packets);
+    super.send(mayEncode && !isBroadcastAlone(packets) ? [inOneFrame(packets)] : packets);
   }
 }
 
 function isText(packet: Packet): packet is TextPacket {
   return packet.type === 'message' && typeof packet.data === 'string';
+}
+
+/** Its frame is written as it is. */
+function isBroadcastAlone(packets: readonly Packet[]): boolean {
+  const [only] = packets;
+  return packets.length === 1 && only !== undefined && readyFrame(only) !== undefined;
 }
 
 /** The only packet whose bytes Engine.IO writes as they are is one with `wsPreEncodedFrame`: all frames travel as one. */
@@ -75,14 +81,28 @@ function inOneFrame(packets: readonly TextPacket[]): Packet {
   };
 }
 
-/** RFC 6455, server to client: unmasked text frames. */
+/** What Socket.IO's adapter has made of a broadcast, once for all who get it: header and payload. */
+function readyFrame({ options }: Packet): readonly Buffer[] | undefined {
+  return (options as { wsPreEncodedFrame?: readonly Buffer[] } | undefined)?.wsPreEncodedFrame;
+}
+
+/** RFC 6455, server to client: unmasked text frames. Those of broadcasts are copied. */
 function encodeFrames(packets: readonly TextPacket[]): Buffer {
-  const lengths = packets.map(({ data }) => 1 + Buffer.byteLength(data));
+  const ready = packets.map(readyFrame);
+  const lengths = packets.map(({ data }, index) => (ready[index] ? 0 : 1 + Buffer.byteLength(data)));
   const frames = Buffer.allocUnsafe(
-    lengths.reduce((total, length) => total + headerBytes(length) + length, 0),
+    lengths.reduce(
+      (total, length, index) => total + (bytesOf(ready[index]) ?? headerBytes(length) + length),
+      0,
+    ),
   );
   let at = 0;
   packets.forEach(({ data }, index) => {
+    const frame = ready[index];
+    if (frame) {
+      for (const part of frame) at += part.copy(frames, at);
+      return;
+    }
     const length = lengths[index] ?? 0;
     at = writeHeader(frames, at, length);
     frames[at] = MESSAGE;
@@ -90,6 +110,10 @@ function encodeFrames(packets: readonly TextPacket[]): Buffer {
     at += length;
   });
   return frames;
+}
+
+function bytesOf(frame: readonly Buffer[] | undefined): number | undefined {
+  return frame?.reduce((total, part) => total + part.length, 0);
 }
 
 function headerBytes(length: number): number {

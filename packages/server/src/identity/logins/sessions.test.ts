@@ -437,6 +437,7 @@ describeEachDatabase('logins', (open, profile) => {
       const event = server.identity.events['auth-refresh'];
       const context = {
         socketId: randomUUID(),
+        instanceId: undefined,
         get principal() {
           return principal;
         },
