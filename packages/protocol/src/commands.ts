@@ -1,14 +1,12 @@
 import { z } from 'zod';
-import { isStorable, json, TimestampSchema, text, UuidSchema } from './common.js';
+import { isStorable, json, NonceSchema, TimestampSchema, UuidSchema } from './common.js';
 import { MAX_DATA_BYTES, MAX_ERROR_CHARACTERS } from './limits.js';
+import { RoomIdSchema } from './rooms.js';
 import { ScreenIdSchema } from './screens.js';
 
 /** Exactly one of the two. Room targets are resolved by the rooms domain. */
 export const TargetSchema = z.union(
-  [
-    z.strictObject({ screenId: ScreenIdSchema }),
-    z.strictObject({ roomId: z.string().regex(/^[A-Za-z0-9_-]{3,100}$/) }),
-  ],
+  [z.strictObject({ screenId: ScreenIdSchema }), z.strictObject({ roomId: RoomIdSchema })],
   { error: 'must have exactly one of screenId and roomId' },
 );
 export type Target = z.infer<typeof TargetSchema>;
@@ -16,7 +14,6 @@ export type Target = z.infer<typeof TargetSchema>;
 export const DisplayIndexSchema = z.number().int().min(0).max(15);
 /** The upper bound is COMMAND_RETENTION_HOURS, which only the server knows. */
 const TtlSchema = z.number().int().min(1);
-const NonceSchema = text(1, 128);
 export const NotifySchema = z.enum(['all', 'final', 'none']);
 export type Notify = z.infer<typeof NotifySchema>;
 

@@ -39,6 +39,9 @@ export function countCodePoints(value: string): number {
 /** A UUID in any case, kept in lower case, so that one id is one string everywhere. */
 export const UuidSchema = z.uuid().toLowerCase();
 
+/** Makes a command impossible to replay. */
+export const NonceSchema = text(1, 128);
+
 /** Milliseconds since 1970 by the sender's clock. */
 export const TimestampSchema = z.number().int().min(0).max(8.64e15);
 

@@ -12,6 +12,7 @@ export * from './mfa.js';
 export * from './operations.js';
 export * from './rooms.js';
 export * from './screens.js';
+export * from './signals.js';
 export * from './sockets.js';
 export * from './unreadable-receipt.js';
 export * from './users.js';

@@ -1,7 +1,13 @@
-import { countCodePoints } from './common.js';
+import { z } from 'zod';
+import { countCodePoints, json, NonceSchema, TimestampSchema, text, UuidSchema } from './common.js';
 import { ValidationError } from './errors.js';
+import { MAX_DATA_BYTES } from './limits.js';
+import { ScreenIdSchema } from './screens.js';
 
 const ROOM_ID = /^[A-Za-z0-9_-]{3,100}$/;
+const ROOM_ID_RULE = 'must be 3 to 100 of A-Z, a-z, 0-9, _ and -';
+const LEAST_NAME = 2;
+const LONGEST_NAME = 50;
 
 /** True when an event came with an ack callback. Without one it is processed all the same. */
 export function validateCallback(callback: unknown): callback is (answer: unknown) => void {
@@ -11,14 +17,253 @@ export function validateCallback(callback: unknown): callback is (answer: unknow
 /** Returns the room id, 3–100 of [A-Za-z0-9_-]. @throws ValidationError */
 export function validateRoomId(id: unknown): string {
   if (typeof id === 'string' && ROOM_ID.test(id)) return id;
-  throw new ValidationError([{ path: 'roomId', message: 'must be 3 to 100 of A-Z, a-z, 0-9, _ and -' }]);
+  throw new ValidationError([{ path: 'roomId', message: ROOM_ID_RULE }]);
 }
 
 /** Returns the name, 2–50 code points of the raw text; it is escaped on output, never on input. @throws ValidationError */
 export function validateRoomName(name: unknown): string {
   if (typeof name === 'string') {
     const length = countCodePoints(name);
-    if (length >= 2 && length <= 50) return name;
+    if (length >= LEAST_NAME && length <= LONGEST_NAME) return name;
   }
   throw new ValidationError([{ path: 'name', message: 'must have 2 to 50 characters' }]);
 }
+
+export const RoomIdSchema = z.string().regex(ROOM_ID, ROOM_ID_RULE);
+export const RoomNameSchema = text(LEAST_NAME, LONGEST_NAME);
+export const ParticipantIdSchema = UuidSchema;
+
+/** Who may send triggers and navigates to the screens of a room: its owner, or all its members. */
+export const CommandersSchema = z.enum(['owner', 'members']);
+export type Commanders = z.infer<typeof CommandersSchema>;
+
+/** How a participant gets signaling: as `signal`, or as the plain events `offer`, `answer` and `ice-candidate`. */
+export const SignalingModeSchema = z.enum(['signal', 'events']);
+export type SignalingMode = z.infer<typeof SignalingModeSchema>;
+
+const settings = {
+  name: RoomNameSchema,
+  maxUsers: z.number().int().min(1).max(1000),
+  /** Who comes waits until somebody admits them. */
+  lobby: z.boolean(),
+  /** Stays open while nobody is in it, until it is closed. */
+  persistent: z.boolean(),
+  commanders: CommandersSchema,
+};
+
+export const RoomSettingsSchema = z.object({
+  ...settings,
+  maxUsers: settings.maxUsers.default(10),
+  lobby: settings.lobby.default(false),
+  persistent: settings.persistent.default(false),
+  commanders: settings.commanders.default('owner'),
+});
+/** `POST /rooms`. */
+export const CreateRoomBodySchema = RoomSettingsSchema.extend({
+  /** Made by the server when it is left out. */
+  roomId: RoomIdSchema.optional(),
+});
+/** `create-room`. */
+export const CreateRoomSchema = CreateRoomBodySchema.extend({
+  join: z.boolean().default(true),
+  signaling: SignalingModeSchema.optional(),
+});
+/** `PATCH /rooms/:id`. */
+export const ChangeRoomSchema = z
+  .object(settings)
+  .partial()
+  .refine((change) => Object.keys(change).length > 0, 'must change something');
+
+/** `join-room` also takes the id itself. */
+export const JoinRoomSchema = z.union(
+  [
+    RoomIdSchema.transform((roomId) => ({ roomId, participantId: undefined, signaling: undefined })),
+    z.object({
+      roomId: RoomIdSchema,
+      /** To take one's seat again within the grace, or from an older socket of one's own. */
+      participantId: ParticipantIdSchema.optional(),
+      signaling: SignalingModeSchema.optional(),
+    }),
+  ],
+  { error: 'must be a room id, or an object with one' },
+);
+/** `leave-room`, `lock-room`, `unlock-room`. */
+export const RoomRefSchema = z.object({ roomId: RoomIdSchema });
+/** `admit`, `kick`. */
+export const ParticipantRefSchema = RoomRefSchema.extend({ participantId: ParticipantIdSchema });
+/** `POST /rooms/:id/admit`, `/kick`. */
+export const ParticipantBodySchema = z.object({ participantId: ParticipantIdSchema });
+
+/** `message`. */
+export const MessageSchema = z.object({
+  id: UuidSchema,
+  timestamp: TimestampSchema,
+  roomId: RoomIdSchema,
+  data: json(MAX_DATA_BYTES),
+  nonce: NonceSchema.optional(),
+});
+/** Over HTTP the room is in the path, and id and timestamp may be left to the server. */
+export const MessageBodySchema = MessageSchema.omit({ roomId: true }).extend({
+  id: UuidSchema.optional(),
+  timestamp: TimestampSchema.optional(),
+});
+export type MessageInput = z.input<typeof MessageSchema>;
+
+export const RoomScreenParamsSchema = z.object({ id: RoomIdSchema, screenId: ScreenIdSchema });
+
+/** What a room tells of somebody in it. */
+export const RoomUserSchema = z.object({
+  participantId: z.string(),
+  userId: z.string(),
+  username: z.string(),
+});
+export type RoomUser = z.infer<typeof RoomUserSchema>;
+
+export const ParticipantSchema = RoomUserSchema.extend({
+  /** `reconnecting`: its socket is gone, its seat is kept for the grace. `waiting`: in the lobby. */
+  state: z.enum(['joined', 'reconnecting', 'waiting']),
+  joinedAt: z.number(),
+}).meta({ id: 'Participant' });
+export type Participant = z.infer<typeof ParticipantSchema>;
+
+export const RoomSchema = z
+  .object({
+    roomId: z.string(),
+    ownerId: z.string(),
+    status: z.enum(['open', 'closed']),
+    ...settings,
+    locked: z.boolean(),
+    /** Seats that are taken, the lobby not counted. */
+    participants: z.number(),
+    waiting: z.number(),
+    /** Ids of the screens that carry out what is sent to the room. */
+    screens: z.array(z.string()),
+    /** Milliseconds, database clock. */
+    createdAt: z.number(),
+    endedAt: z.number().nullable(),
+  })
+  .meta({ id: 'Room' });
+export type Room = z.infer<typeof RoomSchema>;
+/** The answer of routes about one room. */
+export const RoomAnswerSchema = z.object({ room: RoomSchema });
+
+export const IceServerSchema = z.object({
+  urls: z.array(z.string()),
+  username: z.string().optional(),
+  credential: z.string().optional(),
+});
+export type IceServer = z.infer<typeof IceServerSchema>;
+/** `GET /ice-servers`. */
+export const IceServersSchema = z
+  .object({
+    iceServers: z.array(IceServerSchema),
+    /** Milliseconds, database clock: ask again before; null when nothing expires. */
+    expiresAt: z.number().nullable(),
+  })
+  .meta({ id: 'IceServers' });
+export type IceServers = z.infer<typeof IceServersSchema>;
+
+/** Somebody who was in the room already. */
+export interface ExistingUser extends RoomUser {
+  /** Whether the receiver gives way to this one when offers cross: who came later does. */
+  polite: boolean;
+  /** Absent: joined. */
+  state?: 'reconnecting';
+}
+
+/** The ack of `join-room` and `create-room`, and the payload of `admitted`. */
+export interface Joined extends IceServers {
+  roomId: string;
+  participantId: string;
+  existingUsers: ExistingUser[];
+  /** Who waits in the lobby. Only for those who may admit: the owner and administrators. */
+  waiting?: RoomUser[];
+  /** The socket gets the room's entries after this one. */
+  lastSeq: number;
+  epoch: string;
+  /**
+   * Whether it has heard the room without a break since the `resume` of its handshake: then what it missed came, or comes, by that.
+   * False: what was said before `lastSeq` and not heard is in the history.
+   */
+  resumed: boolean;
+}
+export interface Waiting {
+  roomId: string;
+  waiting: true;
+  participantId: string;
+}
+/** Of `create-room` with `join: false`. */
+export interface Created {
+  roomId: string;
+}
+
+/** Why somebody is gone: by their own leave, not back within the grace, kicked, with the room, or (told to that socket alone) replaced by a newer one. */
+export type LeaveReason = 'left' | 'timeout' | 'kicked' | 'closed' | 'replaced';
+export type RoomCloseReason = 'closed' | 'empty' | 'idle';
+
+export interface RoomEvent extends RoomUser {
+  roomId: string;
+}
+export interface UserLeft extends RoomEvent {
+  reason: LeaveReason;
+}
+export interface UserReturned extends RoomEvent {
+  /** True: the same client object as before, whose peer connections live on. */
+  resumed: boolean;
+}
+
+interface RoomEntryBase {
+  id: string;
+  /** "room:<roomId>". */
+  stream: string;
+  seq: number;
+  epoch: string;
+  acceptedAt: number;
+  from: { userId: string; username: string };
+}
+export interface RoomMessage extends RoomEntryBase {
+  type: 'message';
+  data: unknown;
+}
+/** As those who are in the room hear it; its screens get a `TriggerEntry` of their inboxes. */
+export interface RoomTrigger extends RoomEntryBase {
+  type: 'trigger';
+  action: string;
+  data?: unknown;
+  displayIndex?: number;
+}
+export interface RoomNavigate extends RoomEntryBase {
+  type: 'navigate';
+  url: string;
+  displayIndex?: number;
+}
+/** What a room's stream is made of. */
+export type RoomStreamEntry = RoomMessage | RoomTrigger | RoomNavigate;
+
+/** `GET /rooms/:id/history`. */
+export const RoomHistorySchema = z
+  .object({
+    items: z.array(
+      z.looseObject({
+        id: z.string(),
+        type: z.enum(['message', 'trigger', 'navigate']),
+        stream: z.string(),
+        seq: z.number(),
+        epoch: z.string(),
+        acceptedAt: z.number(),
+        from: z.object({ userId: z.string(), username: z.string() }),
+      }),
+    ),
+    /** For `after`; null at the end. */
+    nextCursor: z.string().nullable(),
+    lastSeq: z.number(),
+    /** Nothing up to here is kept. */
+    floorSeq: z.number(),
+    epoch: z.string(),
+  })
+  .meta({ id: 'RoomHistory' });
+export type RoomHistory = z.infer<typeof RoomHistorySchema>;
+export const RoomHistoryQuerySchema = z.object({
+  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  limit: z.coerce.number().int().min(1).max(300).default(100),
+});

@@ -13,6 +13,32 @@ import type {
 } from './commands.js';
 import { isStorable, UuidSchema } from './common.js';
 import type { Failure } from './errors.js';
+import type {
+  Created,
+  CreateRoomSchema,
+  Joined,
+  JoinRoomSchema,
+  MessageInput,
+  ParticipantRefSchema,
+  RoomCloseReason,
+  RoomEvent,
+  RoomMessage,
+  RoomRefSchema,
+  UserLeft,
+  UserReturned,
+  Waiting,
+} from './rooms.js';
+import type {
+  AnswerEvent,
+  AnswerSchema,
+  IceCandidateEvent,
+  IceCandidateSchema,
+  OfferEvent,
+  OfferSchema,
+  SignalEvent,
+  Signaled,
+  SignalInput,
+} from './signals.js';
 
 /** What a client sends in the Socket.IO CONNECT packet (`auth`). */
 export const HandshakeSchema = z.object({
@@ -60,12 +86,27 @@ export const AuthRefreshSchema = z.object({ token: z.string().min(1).max(4096) }
 export type Answer<T> = ({ success: true } & T) | Failure;
 export type Ack<T> = (answer: Answer<T>) => void;
 
+type RoomRef = z.input<typeof RoomRefSchema>;
+type ParticipantRef = z.input<typeof ParticipantRefSchema>;
+
 export interface ClientToServerEvents {
   trigger: (payload: TriggerInput, ack?: Ack<Accepted>) => void;
   navigate: (payload: NavigateInput, ack?: Ack<Accepted>) => void;
   status: (payload: { ids: string[] }, ack?: Ack<{ items: CommandOrUnknown[] }>) => void;
   report: (payload: Report, ack?: Ack<object>) => void;
   'auth-refresh': (payload: { token: string }, ack?: Ack<{ expiresAt: number }>) => void;
+  message: (payload: MessageInput, ack?: Ack<Accepted>) => void;
+  'create-room': (payload: z.input<typeof CreateRoomSchema>, ack?: Ack<Joined | Created>) => void;
+  'join-room': (payload: z.input<typeof JoinRoomSchema>, ack?: Ack<Joined | Waiting>) => void;
+  'leave-room': (payload: RoomRef, ack?: Ack<object>) => void;
+  'lock-room': (payload: RoomRef, ack?: Ack<object>) => void;
+  'unlock-room': (payload: RoomRef, ack?: Ack<object>) => void;
+  admit: (payload: ParticipantRef, ack?: Ack<object>) => void;
+  kick: (payload: ParticipantRef, ack?: Ack<object>) => void;
+  signal: (payload: SignalInput, ack?: Ack<Signaled>) => void;
+  offer: (payload: z.input<typeof OfferSchema>, ack?: Ack<Signaled>) => void;
+  answer: (payload: z.input<typeof AnswerSchema>, ack?: Ack<Signaled>) => void;
+  'ice-candidate': (payload: z.input<typeof IceCandidateSchema>, ack?: Ack<Signaled>) => void;
 }
 
 export interface ServerToClientEvents {
@@ -75,6 +116,24 @@ export interface ServerToClientEvents {
   'command-status': (status: CommandStatus) => void;
   /** A screen the user owns or controls came or went. Not durable: read GET /screens after a reconnect. */
   'screen-status': (status: { screenId: string; online: boolean; at: number }) => void;
+  /** An entry of a room that the socket is in; triggers and navigates to the room come too, without an ack callback. */
+  message: (entry: RoomMessage) => void;
+  'user-joined': (user: RoomEvent) => void;
+  /** Its socket is gone; its seat is kept for the grace. */
+  'user-reconnecting': (user: RoomEvent) => void;
+  'user-returned': (user: UserReturned) => void;
+  'user-left': (user: UserLeft) => void;
+  /** To the owner and those who may admit: somebody is in the lobby. */
+  'user-waiting': (user: RoomEvent) => void;
+  /** To somebody in the lobby: as the ack of a join. */
+  admitted: (joined: Joined) => void;
+  'room-locked': (room: { roomId: string }) => void;
+  'room-unlocked': (room: { roomId: string }) => void;
+  'room-closed': (room: { roomId: string; reason: RoomCloseReason }) => void;
+  signal: (signal: SignalEvent) => void;
+  offer: (offer: OfferEvent) => void;
+  answer: (answer: AnswerEvent) => void;
+  'ice-candidate': (candidate: IceCandidateEvent) => void;
   'auth-expiring': (expiring: { expiresAt: number }) => void;
   'session-closing': (closing: SessionClosing) => void;
 }
