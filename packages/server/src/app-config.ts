@@ -6,6 +6,7 @@ import type { SocketsConfig } from './gateway/sockets.js';
 import type { RateLimiterConfig } from './guards/rate-limiter.js';
 import type { IdentityConfig } from './identity/index.js';
 import type { PostgresConfig } from './platform/database/postgres.js';
+import type { RoomsConfig } from './rooms/index.js';
 
 // Settings as people write them → the slice of each part, in its own names and units.
 
@@ -93,6 +94,22 @@ export function commandsConfig(config: Config): CommandsConfig {
     maxPendingPerScreen: config.MAX_PENDING_PER_SCREEN,
     batchSize: config.BATCH_SIZE,
     batchMaxWaitMs: config.BATCH_MAX_WAIT_MS,
+  };
+}
+
+/** Who lost the connection has this long to come back: a reload or a change of networks, not a coffee. */
+const SEAT_GRACE_MS = 15 * SECOND_MS;
+
+export function roomsConfig(config: Config): RoomsConfig {
+  const { TURN_URLS: urls, TURN_SECRET: secret } = config;
+  return {
+    graceMs: SEAT_GRACE_MS,
+    emptyGraceMs: config.ROOM_EMPTY_GRACE_SECONDS * SECOND_MS,
+    idleMs: config.ROOM_IDLE_HOURS * HOUR_MS,
+    createsPerMinute: config.ROOMS_PER_MINUTE,
+    joinsPerMinute: config.JOINS_PER_MINUTE,
+    signalsPerSecond: config.SIGNALS_PER_SECOND,
+    turn: urls.length === 0 ? undefined : { urls, secret: secret?.reveal() },
   };
 }
 

@@ -6,6 +6,7 @@ import {
   identityConfig,
   limiterConfig,
   nodeName,
+  roomsConfig,
   socketOrigins,
   socketsConfig,
 } from './app-config.js';
@@ -21,6 +22,7 @@ import { consoleFolder } from './gateway/console.js';
 import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
 import type { MountedRoute } from './gateway/mounted.js';
+import { NamespaceGroups } from './gateway/socket-groups.js';
 import { Sockets } from './gateway/sockets.js';
 import { NonceManager } from './guards/nonce-manager.js';
 import { RateLimiter } from './guards/rate-limiter.js';
@@ -40,6 +42,7 @@ import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
 import { Breakers } from './platform/resilience/breakers.js';
 import type { RightName } from './platform/rights.js';
+import { createRooms, type Rooms } from './rooms/index.js';
 import { createScreens, type Screens } from './screens/index.js';
 import { readVersion } from './version.js';
 
@@ -90,12 +93,14 @@ interface Core {
   ephemeral: MemoryEphemeral;
   limiter: RateLimiter;
   connections: Connections;
+  groups: NamespaceGroups;
 }
 
 interface Domains {
   identity: Identity;
   screens: Screens;
   commands: Commands;
+  rooms: Rooms;
 }
 
 class BongsuApp implements App {
@@ -192,6 +197,7 @@ class BongsuApp implements App {
       databaseClock: databaseClock(database, this.#clock),
       limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
       connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER),
+      groups: new NamespaceGroups(),
     };
   }
 
@@ -232,6 +238,8 @@ class BongsuApp implements App {
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
+      authorizeRoom: (principal, roomId) => rooms.authorize(principal, roomId),
+      pruneRooms: (kind, rows, until) => rooms.prune(kind, rows, until),
       ownedScreens: (userId) => screens.ownedBy(userId),
       usernames: (ids) => identity.usernames(ids),
       limit: (userId) => core.limiter.checkBurst(`user:${userId}`),
@@ -245,6 +253,16 @@ class BongsuApp implements App {
       users: identity,
       inbox: commands,
       rateLimiter: core.limiter,
+      idempotency: commands.idempotency,
+    });
+    const rooms = createRooms({
+      ...core,
+      config: roomsConfig(this.#config),
+      recordAudit,
+      push: core.connections,
+      streams: commands.rooms,
+      screens,
+      users: identity,
       idempotency: commands.idempotency,
     });
     this.#identity = await this.#lifecycle.step(
@@ -262,16 +280,21 @@ class BongsuApp implements App {
       () => started(commands),
       (it, signal) => it.stop(signal),
     );
-    return { identity, screens, commands };
+    await this.#lifecycle.step(
+      'rooms',
+      () => started(rooms),
+      (it) => it.stop(),
+    );
+    return { identity, screens, commands, rooms };
   }
 
   async #startGateway(core: Core, domains: Domains): Promise<void> {
-    const { identity, screens, commands } = domains;
+    const { identity, screens, commands, rooms } = domains;
     const health = this.#createHealth(core);
     const trust = compileTrust(this.#config.TRUST_PROXY);
     const http = await this.#createHttp(core, domains, health, trust);
     const origins = socketOrigins(this.#config);
-    const events = { ...identity.events, ...screens.events, ...commands.events };
+    const events = { ...identity.events, ...screens.events, ...commands.events, ...rooms.events };
     this.#surface = {
       routes: http.mounted,
       events: Object.entries(events).map(([name, { right }]) => ({ name, right })),
@@ -283,6 +306,7 @@ class BongsuApp implements App {
       identity,
       commands,
       screens,
+      rooms,
       events,
       admit: createAdmit({
         isDraining: () => !health.ready,
@@ -341,14 +365,19 @@ class BongsuApp implements App {
     });
   }
 
-  #createHttp(core: Core, { identity, screens, commands }: Domains, health: HealthReporter, trust: Trust) {
+  #createHttp(
+    core: Core,
+    { identity, screens, commands, rooms }: Domains,
+    health: HealthReporter,
+    trust: Trust,
+  ) {
     const operations = { health, metrics: core.metrics, metricsToken: this.#config.METRICS_TOKEN?.reveal() };
     return createHttp({
       ...core,
       config: httpConfig(this.#config, readVersion(), consoleFolder()),
       identity,
       rootRoutes: [identity.wellKnownRoutes, healthRoutes(operations), metricsRoutes(operations)],
-      apiRoutes: [identity.routes, screens.routes, commands.routes, healthRoutes(operations)],
+      apiRoutes: [identity.routes, screens.routes, commands.routes, rooms.routes, healthRoutes(operations)],
       trust,
     });
   }

@@ -33,6 +33,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const BAD_ICE_URL =
+  /^TURN_URLS: must be URLs such as turn:turn\.example\.com:3478, .* Example: TURN_URLS=stun:turn\.example\.com/;
+
 function mailing(url: string) {
   return { SMTP_URL: url, MAIL_FROM: 'a@b.example' };
 }
@@ -217,6 +220,38 @@ describe('refusals', () => {
       { ADMIN_EMAIL: 'a@b.example', ADMIN_PASSWORD: 'lobby-tv-1', SERVICE_NAME: 'lobby-tv' },
       /^ADMIN_PASSWORD: must not be just/,
     ],
+    [
+      'a TURN server without its secret',
+      { TURN_URLS: 'stun:t.example,turn:t.example' },
+      /^TURN_SECRET: is required with a turn: or turns: URL in TURN_URLS\. Example: /,
+    ],
+    [
+      'a secret that anybody with one credential could find',
+      { TURN_URLS: 'turn:t.example', TURN_SECRET: 'hunter2' },
+      /^TURN_SECRET: must have at least 32 characters/,
+    ],
+    ['a TURN server as a web address', { TURN_URLS: 'https://t.example' }, BAD_ICE_URL],
+    ['a TURN server with slashes', { TURN_URLS: 'stun:t.example,turn://t.example' }, /without \/\/, but is/],
+    ['a TURN server with its user', { TURN_URLS: 'turn:me@t.example' }, BAD_ICE_URL],
+    ['a TURN server without a host', { TURN_URLS: 'turn:' }, BAD_ICE_URL],
+    ['a TURN server at port 0', { TURN_URLS: 'turn:t.example:0' }, BAD_ICE_URL],
+    ['a TURN server at port 65536', { TURN_URLS: '["turn:t.example:65536"]' }, BAD_ICE_URL],
+    ['a TURN server at half an address', { TURN_URLS: '["turn:[fe80]"]' }, BAD_ICE_URL],
+    [
+      'a broken list of TURN servers',
+      { TURN_URLS: '["turn:t.example"' },
+      /^TURN_URLS: must be a valid JSON list/,
+    ],
+    [
+      'a STUN server by TCP',
+      { TURN_URLS: 'stun:t.example?transport=tcp' },
+      /^TURN_URLS: must have no query in/,
+    ],
+    [
+      'a TURN server by SCTP',
+      { TURN_URLS: 'turn:t.example?transport=sctp' },
+      /^TURN_URLS: .*\?transport=udp or/,
+    ],
     ['a negative number', { BATCH_SIZE: '-1' }, /^BATCH_SIZE: must be a whole number/],
     ['a fraction', { DRAIN_SECONDS: '1.5' }, /^DRAIN_SECONDS: must be a whole number/],
   ];
@@ -270,6 +305,34 @@ describe('mail', () => {
     expect(valid({ MAIL_FROM: 'a@b.example' }).warnings).toEqual([
       expect.stringMatching(/^MAIL_FROM is not used/),
     ]);
+  });
+});
+
+describe('STUN and TURN', () => {
+  const TURN_SECRET = SECRET;
+  const urls = (TURN_URLS: string) => settings({ TURN_URLS, TURN_SECRET }).TURN_URLS;
+
+  it.each([
+    'stun:t.example',
+    'stuns:t.example:443',
+    'turn:192.0.2.1:3478?transport=udp',
+    'turns:t.example:5349?transport=tcp',
+  ])('[DEP1] [RM117] %s is understood', (url) => {
+    expect(urls(url)).toEqual([url]);
+  });
+
+  it('[DEP1] [RM117] several stand by commas or as a JSON list, each once', () => {
+    const list = ['stun:t.example', 'turn:[2001:db8::1]:3478'];
+    expect(urls(` ${list.join(' , ')},stun:t.example,`)).toEqual(list);
+    expect(urls(JSON.stringify(list))).toEqual(list);
+  });
+
+  it('[DEP1] [RM117] STUN alone needs no secret, and a secret without use is told of', () => {
+    expect(valid({ TURN_URLS: 'stun:t.example' }).warnings).toEqual([]);
+    const unused = expect.stringMatching(/^TURN_SECRET is not used/);
+    expect(valid({ TURN_SECRET }).warnings).toEqual([unused]);
+    expect(valid({ TURN_SECRET, TURN_URLS: 'stun:t.example' }).warnings).toEqual([unused]);
+    expect(valid({ TURN_SECRET, TURN_URLS: 'turns:t.example' }).warnings).toEqual([]);
   });
 });
 

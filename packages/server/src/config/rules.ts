@@ -1,6 +1,7 @@
 import { passwordFault } from '../identity/passwords/acceptable.js';
 import type { ConfigFault } from './faults.js';
 import { infoOf, type SettingName, type Settings } from './schema.js';
+import { isTurnUrl } from './values.js';
 
 /** What rules see: settings with a fault of their own are absent, `given` tells what the user wrote. */
 export interface RuleInput {
@@ -75,6 +76,10 @@ function pairRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
     given.has('COMMAND_HOOK_URL') &&
       !given.has('COMMAND_HOOK_SECRET') &&
       needs('COMMAND_HOOK_SECRET', 'is required with COMMAND_HOOK_URL'),
+    // Without credentials a browser throws at such a URL: no call could begin.
+    settings.TURN_URLS?.some(isTurnUrl) === true &&
+      !given.has('TURN_SECRET') &&
+      needs('TURN_SECRET', 'is required with a turn: or turns: URL in TURN_URLS'),
     settings.FORCE_HTTPS === 'true' &&
       (!given.has('PUBLIC_URL') || settings.PUBLIC_URL?.startsWith('http:') === true) &&
       needs('PUBLIC_URL', 'must be given and start with https:// with FORCE_HTTPS=true'),
@@ -132,6 +137,9 @@ export function warnOfRisks({ settings, given }: RuleInput): string[] {
   }
   if (given.has('MAIL_FROM') && !given.has('SMTP_URL')) {
     warnings.push('MAIL_FROM is not used without SMTP_URL: no mail is sent.');
+  }
+  if (given.has('TURN_SECRET') && settings.TURN_URLS?.some(isTurnUrl) === false) {
+    warnings.push('TURN_SECRET is not used: TURN_URLS has no turn: or turns: URL.');
   }
   if (settings.TRUST_PROXY === true) {
     warnings.push('TRUST_PROXY=true believes anybody who sends X-Forwarded-For; better name the proxies.');

@@ -6,6 +6,7 @@ import {
   checkedBy,
   databaseUrl,
   httpUrl,
+  iceUrls,
   integer,
   line,
   mailFrom,
@@ -335,6 +336,21 @@ const limits = {
     description: 'Sockets of one user at once.',
     example: '50',
   }),
+  ROOMS_PER_MINUTE: integer(1, 1_000_000).default(5).register(settingInfo, {
+    group: 'limits',
+    description: 'Rooms that one user may make.',
+    example: '30',
+  }),
+  JOINS_PER_MINUTE: integer(1, 1_000_000).default(60).register(settingInfo, {
+    group: 'limits',
+    description: 'Joins of rooms per user; whoever takes a seat of their own again is not counted.',
+    example: '120',
+  }),
+  SIGNALS_PER_SECOND: integer(1, 100_000).default(200).register(settingInfo, {
+    group: 'limits',
+    description: 'Offers, answers and candidates of one socket; twice as many may come at once.',
+    example: '500',
+  }),
 };
 
 const delivery = {
@@ -356,7 +372,8 @@ const delivery = {
   }),
   ROOM_HISTORY_DAYS: integer(1, 3650).default(30).register(settingInfo, {
     group: 'delivery',
-    description: "How long a room's messages and commands can be read.",
+    description:
+      "How long a room's messages and commands can be read, and closed rooms and who left one are known.",
     example: '7',
   }),
   ROOM_HISTORY_MAX: integer(1, 10_000_000).default(10_000).register(settingInfo, {
@@ -410,6 +427,17 @@ const sockets = {
     description: 'How long its answer may take before it is dropped.',
     example: '10000',
   }),
+  ROOM_EMPTY_GRACE_SECONDS: integer(1, 86_400).default(60).register(settingInfo, {
+    group: 'sockets',
+    description: 'How long a room stays open without anybody in it.',
+    example: '300',
+  }),
+  ROOM_IDLE_HOURS: integer(1, 8760).default(24).register(settingInfo, {
+    group: 'sockets',
+    description:
+      'How long a room stays open in which nobody joins, leaves, posts, signals or asks for its ICE servers.',
+    example: '12',
+  }),
   DRAIN_SECONDS: integer(0, 3600).default(30).register(settingInfo, {
     group: 'sockets',
     description: 'How long a stop may take: work in hand is settled and clients are told to move.',
@@ -418,6 +446,21 @@ const sockets = {
 };
 
 const services = {
+  TURN_URLS: iceUrls().default([]).register(settingInfo, {
+    group: 'services',
+    description:
+      'STUN and TURN servers that calls are told of: stun:, stuns:, turn: and turns: URLs by commas, or as a JSON list.',
+    example:
+      'stun:turn.example.com:3478,turn:turn.example.com:3478,turns:turn.example.com:5349?transport=tcp',
+  }),
+  TURN_SECRET: secretText(32).optional().register(settingInfo, {
+    group: 'services',
+    description:
+      'The static-auth-secret of the TURN servers, which makes credentials that end by themselves: 32 or more characters made by chance.',
+    example: 'the output of: openssl rand -hex 32',
+    absent: 'required with a turn: or turns: URL',
+    secret: true,
+  }),
   METRICS_TOKEN: secretText(16).optional().register(settingInfo, {
     group: 'services',
     description: 'Bearer token that GET /metrics asks for.',

@@ -84,22 +84,45 @@ function origin(text: string): string {
   return url.origin;
 }
 
-/** `https://a.example, https://b.example` or `["https://a.example"]`. */
-export const origins = () =>
-  parsed((text): readonly string[] => {
-    let items: unknown = text.split(',');
-    if (text.trimStart().startsWith('[')) {
-      try {
-        items = JSON.parse(text);
-      } catch {
-        throw new Refusal('must be a valid JSON list of origins');
-      }
+/** By commas, or as a JSON list. */
+function listItems(text: string, what: string): string[] {
+  let items: unknown = text.split(',');
+  if (text.trimStart().startsWith('[')) {
+    try {
+      items = JSON.parse(text);
+    } catch {
+      throw new Refusal(`must be a valid JSON list of ${what}`);
     }
-    return (items as unknown[])
-      .map((item) => String(item).trim())
-      .filter(Boolean)
-      .map(origin);
-  });
+  }
+  return (items as unknown[]).map((item) => String(item).trim()).filter(Boolean);
+}
+
+/** `https://a.example, https://b.example` or `["https://a.example"]`. */
+export const origins = () => parsed((text): readonly string[] => listItems(text, 'origins').map(origin));
+
+const ICE_URL = /^(stuns?|turns?):([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[^\]]*\])(?::(\d+))?(\?.*)?$/;
+const ICE_HINT = 'must be URLs such as turn:turn.example.com:3478, by commas or as JSON';
+
+/** As RFC 7064 and 7065 have it. A browser throws at what is not, and with it every call would fail. */
+function iceUrl(text: string): string {
+  if (/^(stuns?|turns?):\/\//.test(text)) throw new Refusal(`${ICE_HINT}: without //`);
+  const [, scheme, host = '', , port, query] = ICE_URL.exec(text) ?? [];
+  if (scheme === undefined) throw new Refusal(ICE_HINT);
+  if (host.startsWith('[') && isIP(host.slice(1, -1)) !== 6) throw new Refusal(ICE_HINT);
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw new Refusal(ICE_HINT);
+  if (query === undefined) return text;
+  if (scheme.startsWith('stun')) throw new Refusal('must have no query in stun: and stuns: URLs');
+  if (!/^\?transport=(udp|tcp)$/.test(query)) {
+    throw new Refusal('must have no query but ?transport=udp or ?transport=tcp');
+  }
+  return text;
+}
+
+/** `stun:`, `stuns:`, `turn:` and `turns:` URLs. */
+export const iceUrls = () =>
+  parsed((text): readonly string[] => [...new Set(listItems(text, 'URLs').map(iceUrl))]);
+
+export const isTurnUrl = (url: string): boolean => /^turns?:/.test(url);
 
 const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
 

@@ -8,8 +8,9 @@ import {
 } from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
-import type { Origin, Principal } from '../platform/principal.js';
+import type { Origin, Principal, UserPrincipal } from '../platform/principal.js';
 import type { EventContext } from '../platform/surface.js';
+import type { RoomSocket } from '../rooms/index.js';
 import { type SocketData, socketData } from './authenticate.js';
 
 /** Events that may wait for `ready`, in order: as many as a client may well have kept while it was offline. */
@@ -54,6 +55,10 @@ export class Connection implements EventContext {
 
   get handshake(): SocketData['handshake'] {
     return this.#data.handshake;
+  }
+
+  get instanceId(): string | undefined {
+    return this.handshake.instanceId;
   }
 
   /** What it was closed with; undefined while it lives, and when it ended without a word. */
@@ -139,6 +144,17 @@ export class Connection implements EventContext {
   closed(): void {
     this.#abort.abort();
     this.#early = undefined;
+  }
+
+  /** Rooms' view of a user's socket. */
+  asRoomSocket(principal: UserPrincipal): RoomSocket {
+    return {
+      socketId: this.socketId,
+      principal,
+      isConnected: () => this.isConnected,
+      queuedBytes: () => this.queuedBytes(),
+      drop: () => this.drop(),
+    };
   }
 
   /** The dispatcher's view of a screen's socket. */

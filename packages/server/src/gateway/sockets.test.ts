@@ -6,6 +6,7 @@ import { io, type Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { fastClock } from '../../test/support/fast-clock.js';
+import { ManualClock } from '../../test/support/manual-clock.js';
 import { memoryLog } from '../../test/support/memory-log.js';
 import type { ScreenAttachment } from '../commands/index.js';
 import { systemClock } from '../platform/clock.js';
@@ -13,6 +14,7 @@ import { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
 import { defineEvent } from '../platform/surface.js';
 import { Connections } from './connections.js';
+import { NamespaceGroups } from './socket-groups.js';
 import { Sockets, type SocketsDeps } from './sockets.js';
 
 const USER: Principal = {
@@ -52,6 +54,7 @@ async function open(deps: Partial<SocketsDeps>, maxPerUser = 10): Promise<void> 
     config: { heartbeatIntervalMs: 25_000, heartbeatTimeoutMs: 5000, corsOrigins: [] },
     server,
     connections,
+    groups: new NamespaceGroups(),
     identity: { authenticate: async () => USER, touch: () => {} },
     commands: { attachScreen: () => attachment(), currentEpoch: async () => 'epoch' },
     screens: { setOnline: async () => {} },
@@ -245,6 +248,102 @@ describe('limits', () => {
     const ready = (await Promise.all(outcomes)).filter((outcome) => outcome !== 'closed');
     for (const each of clients) each.disconnect();
     expect(ready).toHaveLength(2);
+  });
+});
+
+it('[SIG9] how long a socket was connected is measured when it ends', async () => {
+  const metrics = new Metrics();
+  const clock = new ManualClock();
+  await open({ metrics, clock });
+  client.connect();
+  await heard(client, 'ready');
+  clock.advance(20_000);
+  client.disconnect();
+  await expect.poll(() => connections.size).toBe(0);
+  const text = await metrics.text();
+  expect(text).toContain('signaling_connection_duration_seconds_bucket{le="15"} 0');
+  expect(text).toContain('signaling_connection_duration_seconds_bucket{le="30"} 1');
+  expect(text).toContain('signaling_connection_duration_seconds_bucket{le="3600"} 1');
+});
+
+describe('rooms', () => {
+  const resume = { epoch: 'epoch', streams: { 'room:lobby': 3 } };
+
+  it('[RM64] a socket that names rooms is told of them in ready, then what it missed, then what its early events do', async () => {
+    const order: string[] = [];
+    const asked: unknown[] = [];
+    await open({
+      rooms: {
+        resume: async ({ socketId, principal }, from) => {
+          asked.push([
+            connections.all()[Symbol.iterator]().next().value?.socketId === socketId,
+            principal,
+            from,
+          ]);
+          return {
+            streams: { 'room:lobby': { lastSeq: 4, recovered: true } },
+            deliver: () => void order.push('deliver'),
+          };
+        },
+        disconnected: async () => {},
+      },
+      events: {
+        early: defineEvent({
+          right: 'profile.read',
+          limit: 'none',
+          schema: z.unknown(),
+          handle: async () => {
+            order.push('early');
+            return {};
+          },
+        }),
+      },
+    });
+    client.auth = { token: 'token', resume };
+    client.on('connect', () => client.emit('early'));
+    client.connect();
+    const ready = await heard<Ready>(client, 'ready');
+    expect(ready.streams).toEqual({ 'room:lobby': { lastSeq: 4, recovered: true } });
+    await expect.poll(() => order).toEqual(['deliver', 'early']);
+    expect(asked).toEqual([[true, USER, resume]]);
+  });
+
+  it('[RM70] a user’s socket that ends is told to rooms, one of a screen is not, and asks for none', async () => {
+    const gone: string[] = [];
+    let principal: Principal = SCREEN;
+    await open({
+      identity: { authenticate: async () => principal, touch: () => {} },
+      rooms: {
+        resume: () => expect.unreachable('a screen or a socket without offsets asked for rooms'),
+        disconnected: async (socketId) => void gone.push(socketId),
+      },
+    });
+    client.auth = { token: 'token', resume };
+    client.connect();
+    await heard(client, 'ready');
+    client.disconnect();
+    await expect.poll(() => connections.size).toBe(0);
+    principal = USER;
+    client.auth = { token: 'token' };
+    client.connect();
+    await heard(client, 'ready');
+    const { id } = client;
+    client.disconnect();
+    await expect.poll(() => gone).toEqual([id]);
+  });
+
+  it('[RM70] when rooms cannot be read the socket ends and may come back', async () => {
+    await open({
+      rooms: {
+        resume: () => Promise.reject(new BongsuError('UNAVAILABLE')),
+        disconnected: async () => {},
+      },
+    });
+    client.auth = { token: 'token', resume };
+    client.on('ready', () => expect.unreachable('rooms that could not be read were left out'));
+    const gone = heard(client, 'disconnect');
+    client.connect();
+    expect(await gone).toBe('transport close');
   });
 });
 

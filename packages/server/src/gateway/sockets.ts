@@ -12,6 +12,7 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
 import { assertRight, type RightName } from '../platform/rights.js';
 import type { EventDefinition, Events } from '../platform/surface.js';
+import type { Rooms } from '../rooms/index.js';
 import type { Screens } from '../screens/index.js';
 import { type Admit, admission } from './admission.js';
 import { authMiddleware } from './authenticate.js';
@@ -23,6 +24,7 @@ import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { SlowConsumers } from './slow-consumers.js';
+import type { NamespaceGroups } from './socket-groups.js';
 
 export interface SocketsConfig {
   heartbeatIntervalMs: number;
@@ -34,9 +36,12 @@ export interface SocketsDeps {
   config: SocketsConfig;
   server: HttpServer;
   connections: Connections;
+  groups: Pick<NamespaceGroups, 'bind'>;
   identity: Pick<Identity, 'authenticate' | 'touch'>;
   commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
   screens: Pick<Screens, 'setOnline'>;
+  /** Without it there are none. */
+  rooms?: Pick<Rooms, 'resume' | 'disconnected'>;
   events: Events;
   limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure' | 'paceLookUps'>;
   admit: Admit;
@@ -55,6 +60,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const DRAIN_RETRY_MS = 1000;
 /** A client that reads or polls no more never says goodbye: the stop does not wait for it longer than this. */
 const DRAIN_PATIENCE_MS = 2000;
+const LIFETIME_SECONDS = [1, 5, 15, 30, 60, 300, 600, 1800, 3600];
 
 interface AttachedScreen {
   screenId: string;
@@ -68,6 +74,7 @@ export class Sockets {
   readonly #expiries: ExpiryWatch<string>;
   readonly #slowConsumers: SlowConsumers;
   readonly #tellUnreadable: (address: string) => void;
+  readonly #lifetimes: ReturnType<Metrics['histogram']>;
   #draining = false;
 
   constructor(deps: SocketsDeps) {
@@ -99,6 +106,7 @@ export class Sockets {
     });
     this.#slowConsumers.start();
     const namespace = this.#io.of('/');
+    deps.groups.bind(namespace);
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
     namespace.use(
@@ -111,6 +119,11 @@ export class Sockets {
       }),
     );
     namespace.on('connection', (socket) => this.#onConnection(socket));
+    this.#lifetimes = deps.metrics.histogram(
+      'signaling_connection_duration_seconds',
+      'How long sockets that ended were connected.',
+      LIFETIME_SECONDS,
+    );
     deps.metrics.gauge('signaling_active_connections', 'Sockets connected to this node.', [], (gauge) =>
       gauge.set(this.#deps.connections.size),
     );
@@ -160,10 +173,12 @@ export class Sockets {
       return;
     }
     this.#deps.connections.add(connection);
+    const openedAt = this.#deps.clock.monotonic();
     const screen =
       principal.kind === 'screen' ? this.#attachScreen(connection, principal.screenId) : undefined;
     socket.onAny((name: unknown, ...args: unknown[]) => this.#onEvent(connection, toClientEvent(name, args)));
     socket.on('disconnect', () => {
+      this.#lifetimes.observe((this.#deps.clock.monotonic() - openedAt) / 1000);
       this.#onDisconnect(connection, screen?.attachment);
       // A client may leave and keep its transport, which nobody would count then, nor end.
       socket.conn.close();
@@ -192,6 +207,7 @@ export class Sockets {
     connection.replacePrincipal(await this.#deps.identity.authenticate(token));
     const inbox = await screen?.attachment.ready;
     const epoch = inbox?.epoch ?? (await this.#deps.commands.currentEpoch());
+    const rooms = await this.#resumeRooms(connection);
     if (!connection.isConnected) return;
     const { principal } = connection;
     const ready: Ready = {
@@ -200,14 +216,22 @@ export class Sockets {
       serverTime: this.#deps.databaseClock(),
       ...(principal.kind === 'user' ? { userId: principal.userId } : { screenId: principal.screenId }),
       sessionId: principal.sessionId,
-      streams: inbox ? { [inbox.stream]: inbox.state } : {},
+      streams: inbox ? { [inbox.stream]: inbox.state } : { ...rooms?.streams },
     };
     const early = connection.open(ready);
+    rooms?.deliver();
     if (screen) {
       screen.attachment.open();
       this.#reportOnline(screen.screenId, true);
     }
     for (const event of early) this.#handle(connection, event);
+  }
+
+  /** Of a user's socket that says where it was. */
+  async #resumeRooms(connection: Connection) {
+    const { principal, handshake } = connection;
+    if (!this.#deps.rooms || principal.kind !== 'user' || !handshake.resume) return undefined;
+    return this.#deps.rooms.resume(connection.asRoomSocket(principal), handshake.resume);
   }
 
   #reportOnline(screenId: string, online: boolean): void {
@@ -222,6 +246,7 @@ export class Sockets {
     this.#expiries.delete(connection.socketId);
     attachment?.detach(connection.closing);
     const { principal } = connection;
+    if (principal.kind === 'user') void this.#deps.rooms?.disconnected(connection.socketId);
     if (principal.kind === 'screen' && !this.#deps.connections.hasScreen(principal.screenId)) {
       this.#reportOnline(principal.screenId, false);
     }

@@ -5,6 +5,20 @@ import fp from 'fastify-plugin';
 
 const YEAR_SECONDS = 31_536_000;
 
+/**
+ * A call needs camera, microphone and the picture of a screen, in pages of ours only: whatever a screen shows in a frame gets none of
+ * them, not even if it is asked to share. What the console never asks for nobody can ask for in its name.
+ */
+const PERMISSIONS_POLICY = [
+  'camera=(self)',
+  'microphone=(self)',
+  'display-capture=(self)',
+  'geolocation=()',
+  'midi=()',
+  'payment=()',
+  'usb=()',
+].join(', ');
+
 /** Where no page is served and Fastify is not asked. */
 export const SOCKET_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -24,9 +38,12 @@ export function socketHeaders(_request: unknown, response: ServerResponse, next:
 /**
  * The five headers: CSP, HSTS, X-Content-Type-Options, X-Frame-Options, Referrer-Policy. The CSP is the one the console lives
  * under: nothing inline and nothing from elsewhere, but frames of any page, because a screen shows what it is told to
- * navigate to. Nobody may frame this site.
+ * navigate to. Nobody may frame this site. Besides them Permissions-Policy, for the pages.
  */
 export const securityHeaders = fp(async (app: FastifyInstance) => {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('Permissions-Policy', PERMISSIONS_POLICY);
+  });
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,

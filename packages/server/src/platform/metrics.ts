@@ -20,11 +20,14 @@ export class Metrics {
    * Counts one set of labels on a hot path: in a plain field, handed to the counter at each scrape. `inc` itself checks and
    * joins its labels anew at each call.
    */
-  tally<Label extends string>(counter: Counter<Label>, labels: Record<Label, string>): () => void {
+  tally<Label extends string>(
+    counter: Counter<Label>,
+    labels: Record<Label, string>,
+  ): (count?: number) => void {
     const tally: Tally = { count: 0, handOver: (count) => counter.inc(labels, count) };
     this.#tallies.push(tally);
-    return () => {
-      tally.count += 1;
+    return (count = 1) => {
+      tally.count += count;
     };
   }
 

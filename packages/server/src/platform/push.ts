@@ -1,11 +1,32 @@
-import type { ClosingKey, ServerToClientEvents } from '@bongsu/protocol';
+import type { ClosingKey, RoomNavigate, RoomTrigger, ServerToClientEvents } from '@bongsu/protocol';
 
-/** What an event of a domain is; the gateway's own ones and entries with an ack are not pushed this way. */
-export type PushedEvent = Exclude<
-  keyof ServerToClientEvents,
-  'trigger' | 'navigate' | 'ready' | 'auth-expiring' | 'session-closing'
->;
-type PayloadOf<Event extends PushedEvent> = Parameters<ServerToClientEvents[Event]>[0];
+/** What domains tell all sockets of a user. */
+export type PushedEvent = 'screen-status' | 'command-status' | 'user-waiting' | 'user-left';
+/** What domains tell the sockets of a group: those in a room, or the one that holds a seat in it. */
+export type GroupEvent =
+  | 'trigger'
+  | 'navigate'
+  | 'message'
+  | 'user-joined'
+  | 'user-reconnecting'
+  | 'user-returned'
+  | 'user-left'
+  | 'user-waiting'
+  | 'admitted'
+  | 'room-locked'
+  | 'room-unlocked'
+  | 'room-closed'
+  | 'signal'
+  | 'offer'
+  | 'answer'
+  | 'ice-candidate';
+type PayloadOf<Event extends keyof ServerToClientEvents> = Parameters<ServerToClientEvents[Event]>[0];
+/** Those in a room get a trigger or navigate as an entry of its stream, which they need not carry out. */
+type GroupPayloadOf<Event extends GroupEvent> = Event extends 'trigger'
+  ? RoomTrigger
+  : Event extends 'navigate'
+    ? RoomNavigate
+    : PayloadOf<Event>;
 
 /** Server → client, for domains: the gateway implements it. Nothing here is durable. */
 export interface Push {
@@ -14,4 +35,27 @@ export interface Push {
   /** `session-closing`, then the close that the key stands for. */
   closeSession(sessionId: string, closing: ClosingKey): void;
   closeScreen(screenId: string, closing: ClosingKey): void;
+}
+
+/** Sockets that hear the same. A group lives as long as a socket is in it; the gateway implements it. Nothing here is durable. */
+export interface SocketGroups {
+  /** False when the socket is not connected here any more. A socket leaves all its groups when it ends. */
+  join(socketId: string, group: string): boolean;
+  leave(socketId: string, group: string): void;
+  /** To all sockets of the group, on whatever node, in the order of the calls here; encoded once. */
+  emit<Event extends GroupEvent>(
+    group: string,
+    event: Event,
+    payload: GroupPayloadOf<Event>,
+    exceptSocketId?: string,
+  ): void;
+  /** To those of this node only: for what each node learns by itself. */
+  emitHere<Event extends GroupEvent>(
+    group: string,
+    event: Event,
+    payload: GroupPayloadOf<Event>,
+    exceptSocketId?: string,
+  ): void;
+  /** To one socket of this node; nothing when it is gone. */
+  emitTo<Event extends GroupEvent>(socketId: string, event: Event, payload: GroupPayloadOf<Event>): void;
 }

@@ -8,14 +8,21 @@ export type Access = 'public' | 'user' | 'admin' | 'screen' | 'any';
 /** What somebody is to a screen. */
 export type ScreenRole = 'owner' | 'controller' | 'admin';
 
+/** What somebody is to a room. A member has a seat in it, or keeps one for the grace; its owner is one always. */
+export type RoomRole = 'owner' | 'member' | 'admin';
+
 export interface Right {
   /** What it lets one do: the line of docs/identity.md. */
   readonly what: string;
   readonly access: Access;
   /** What an API key must have been given; null: no API key may. */
   readonly scope: Scope | null;
+  /** What a key must have been given besides. */
+  readonly besides?: Scope;
   /** What one must be to the screen that it is about. */
   readonly to?: readonly ScreenRole[];
+  /** What one must be to the room that it is about. */
+  readonly within?: readonly RoomRole[];
   /** Only within STEP_UP_MS of a proof of who sits there. */
   readonly stepUp?: true;
   /** Also for who still has to set up the second factor that MFA_REQUIRED_FOR asks of them. */
@@ -24,6 +31,9 @@ export interface Right {
 
 const ALL: readonly ScreenRole[] = ['owner', 'admin', 'controller'];
 const MANAGERS: readonly ScreenRole[] = ['owner', 'admin'];
+const MEMBERS: readonly RoomRole[] = ['owner', 'member'];
+const READERS: readonly RoomRole[] = ['owner', 'member', 'admin'];
+const MODERATORS: readonly RoomRole[] = ['owner', 'admin'];
 
 /**
  * Every right there is. Routes and events name one each, the gateway checks it where they are mounted, and the table of
@@ -124,6 +134,48 @@ export const RIGHTS = {
     scope: 'dead-letters:write',
     to: MANAGERS,
   },
+  'rooms.list': { what: 'list rooms that one owns or is in', access: 'user', scope: 'rooms:read' },
+  'rooms.create': { what: 'make a room, without being in it', access: 'user', scope: 'rooms:write' },
+  'rooms.join': {
+    what: 'join a room whose id one knows or that one makes, and leave it',
+    access: 'user',
+    scope: 'rooms:write',
+    // Whoever is in a room hears it, and gets the servers of its calls.
+    besides: 'rooms:read',
+  },
+  'rooms.read': {
+    what: 'read a room, who is in it and what was said',
+    access: 'user',
+    scope: 'rooms:read',
+    within: READERS,
+  },
+  'rooms.post': { what: 'post to a room', access: 'user', scope: 'rooms:write', within: MEMBERS },
+  'rooms.signal': {
+    what: 'signal to somebody in the room that one is in',
+    access: 'user',
+    scope: 'rooms:write',
+    besides: 'rooms:read',
+    within: MEMBERS,
+  },
+  'rooms.change': {
+    what: 'change, lock or close a room, admit to it and kick from it',
+    access: 'user',
+    scope: 'rooms:write',
+    within: MODERATORS,
+  },
+  'rooms.screens': {
+    what: 'let a screen that one commands be commanded from a room that one is in',
+    access: 'user',
+    scope: 'rooms:write',
+    within: READERS,
+  },
+  'rooms.command': {
+    what: 'send a trigger or navigate to the screens of a room (members only where `commanders` says so)',
+    access: 'user',
+    scope: 'commands:write',
+    within: MEMBERS,
+  },
+  'ice-servers.read': { what: 'get the STUN and TURN servers', access: 'user', scope: 'rooms:read' },
 } as const satisfies Record<string, Right>;
 
 /**
@@ -133,6 +185,8 @@ export const RIGHTS = {
 export const PUSH_SCOPES: Readonly<Record<PushedEvent, readonly Scope[]>> = {
   'screen-status': ['screens:read'],
   'command-status': ['commands:read', 'commands:write'],
+  'user-waiting': ['rooms:write'],
+  'user-left': ['rooms:write'],
 };
 
 /** Whether the event may go out on a socket of this caller. */
@@ -164,12 +218,17 @@ export function assertRight(name: RightName, principal: Principal, now: () => nu
   if (principal.kind !== 'user') return;
   if (principal.apiKey) {
     if (right.scope === null) throw new BongsuError('FORBIDDEN');
-    if (!principal.apiKey.scopes.has(right.scope)) {
-      throw new BongsuError('FORBIDDEN', { details: { scope: right.scope } });
+    for (const scope of scopesOf(right)) {
+      if (!principal.apiKey.scopes.has(scope)) throw new BongsuError('FORBIDDEN', { details: { scope } });
     }
   }
   if (principal.lacksFactor && !right.withoutFactor) throw new AuthenticationError('MFA_REQUIRED');
   if (right.stepUp && now() - principal.provenAt > STEP_UP_MS) throw new BongsuError('STEP_UP_REQUIRED');
+}
+
+/** What a key must have been given; nothing where no key may. */
+function scopesOf({ scope, besides }: Pick<Right, 'scope' | 'besides'>): Scope[] {
+  return [scope, besides].filter((one) => typeof one === 'string');
 }
 
 /** All that the gateway may answer who asks for the right: of the token, and of `assertRight`. */
@@ -203,4 +262,15 @@ function admits(access: Access, principal: Principal): boolean {
 export function isEnoughFor(name: ScreenRightName, role: ScreenRole): boolean {
   const { to }: { to: readonly ScreenRole[] } = RIGHTS[name];
   return to.includes(role);
+}
+
+/** Rights within one room. */
+export type RoomRightName = {
+  [Name in RightName]: (typeof RIGHTS)[Name] extends { within: readonly RoomRole[] } ? Name : never;
+}[RightName];
+
+/** Whether being `role` to a room is enough for the right. */
+export function isEnoughWithin(name: RoomRightName, role: RoomRole): boolean {
+  const { within }: { within: readonly RoomRole[] } = RIGHTS[name];
+  return within.includes(role);
 }

@@ -7,7 +7,7 @@ import type { RightName } from './rights.js';
 
 /**
  * Which rate limit counts a route: RATE_LIMIT_PER_MINUTE per user or address, COMMAND_RATE_PER_MINUTE, that one for a call that makes
- * up to 1,000 commands (`bulk`), or none.
+ * up to 1,000 commands (`bulk`), or none. Of an event `command` says that its verb counts it, at once or in its turn.
  */
 export type LimitScope = 'general' | 'refresh' | 'command' | 'bulk' | 'none';
 
@@ -16,6 +16,8 @@ export interface EventContext {
   /** As it is now: `auth-refresh` replaces it. */
   readonly principal: Principal;
   readonly origin: Origin;
+  /** Of the client object, when its handshake named one. */
+  readonly instanceId: string | undefined;
   /** Aborted when the socket closes. */
   readonly signal: AbortSignal;
   replacePrincipal(principal: Principal): void;

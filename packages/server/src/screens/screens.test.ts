@@ -375,6 +375,7 @@ function accept(harness: ScreensHarness, principal: UserPrincipal, command: obje
   if (!trigger) throw new Error('no trigger event');
   const context = {
     socketId: randomUUID(),
+    instanceId: undefined,
     principal,
     origin: { address: '192.0.2.1', userAgent: '' },
     signal: new AbortController().signal,

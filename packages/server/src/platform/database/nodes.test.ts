@@ -3,6 +3,7 @@ import { afterEach, beforeAll, expect, it } from 'vitest';
 import { describeEachDatabase, describePostgres } from '../../../test/support/databases.js';
 import { testDeps } from '../../../test/support/deps.js';
 import { fastClock } from '../../../test/support/fast-clock.js';
+import { ManualClock } from '../../../test/support/manual-clock.js';
 import { systemClock } from '../clock.js';
 import { silentLog } from '../log.js';
 import type { Database } from './database.js';
@@ -72,6 +73,49 @@ describeEachDatabase('claimNode', (open) => {
       { name: 'alone' },
       { name: 'just died' },
     ]);
+  });
+
+  const endings = () =>
+    database.query<{ incarnation: string; lived_until: number }>('select * from ended_nodes');
+  const died = async (name: string, leaseUntil: number) => {
+    await database.query('delete from nodes');
+    await database.query('delete from ended_nodes');
+    const incarnation = randomUUID();
+    await database.query('insert into nodes (name, incarnation, lease_until) values ($1, $2, $3)', [
+      name,
+      incarnation,
+      leaseUntil,
+    ]);
+    return incarnation;
+  };
+
+  it('[DEP1] [RM22] who takes the name of a dead process over notes when that was last seen, and a renewal notes nothing', async () => {
+    const clock = new ManualClock();
+    const dead = await died('a', 1_000_000);
+    await claim({}, clock);
+    const noted = [{ incarnation: dead, lived_until: 1_000_000 - 15_000 }];
+    await expect(endings()).resolves.toEqual(noted);
+    clock.advance(5_000);
+    // Behind the renewal.
+    await database.ping();
+    await expect(endings()).resolves.toEqual(noted);
+  });
+
+  it('[DEP1] [RM22] a name that is forgotten leaves its last moment behind', async () => {
+    const dead = await died('gone', 1_000_000);
+    await claim({ name: 'alone', singleNode: true }, testDeps().clock);
+    await expect(endings()).resolves.toEqual([{ incarnation: dead, lived_until: 1_000_000 - 15_000 }]);
+  });
+
+  it('[DEP1] [RM22] a process that stops notes its last moment, which its successor leaves as it is', async () => {
+    await died('other', 0);
+    const clock = new ManualClock();
+    const incarnation = randomUUID();
+    const node = await claim({ incarnation }, clock);
+    const stoppedAt = Math.round(clock.monotonic() + database.clockOffsetMs());
+    await node.release();
+    await claim({}, clock);
+    await expect(endings()).resolves.toEqual([{ incarnation, lived_until: stoppedAt }]);
   });
 });
 

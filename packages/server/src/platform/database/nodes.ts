@@ -99,9 +99,7 @@ async function refuseBesideOthers(own: string, giveUpAt: number, deps: NodeDeps)
     const refusal = (holder: string) => `${ONLY_ONE}, and ${holder} lives on this database`;
     const free = await waitForLock(lockOf(name), `bongsu ${own}`, giveUpAt, refusal, deps);
     // It lives no more, and its lease is long over: the next one need not ask for it. Its lock is held, so it cannot come back now.
-    await deps.database
-      .query('delete from nodes where name = $1 and lease_until < $2', [name, forgottenAt])
-      .finally(() => free.release());
+    await forgetNode(deps.database, name, forgottenAt).finally(() => free.release());
   }
 }
 
@@ -155,22 +153,43 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
     leaseSince: () => (leaseIsLive() ? liveSince : undefined),
     async release() {
       end();
-      await database
-        .query('update nodes set lease_until = 0 where name = $1 and incarnation = $2', [
-          claim.name,
-          claim.incarnation,
-        ])
-        .catch(() => undefined);
+      const now = Math.round(clock.monotonic() + database.clockOffsetMs());
+      await endLease(database, claim, now).catch(() => undefined);
       await Promise.all(locks.map((lock) => lock.release()));
     },
   };
 }
 
+/** Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md). */
 async function writeNode(database: Queryable, claim: NodeClaim, leaseUntil: number): Promise<void> {
   await database.query(
-    `insert into nodes (name, incarnation, lease_until, region) values ($1, $2, $3, $4)
+    `with former as (
+       insert into ended_nodes (incarnation, lived_until)
+       select incarnation, lease_until - $5 from nodes where name = $1 and incarnation <> $2
+       on conflict do nothing
+     )
+     insert into nodes (name, incarnation, lease_until, region) values ($1, $2, $3, $4)
      on conflict (name) do update
      set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region`,
-    [claim.name, claim.incarnation, leaseUntil, claim.region ?? null],
+    [claim.name, claim.incarnation, leaseUntil, claim.region ?? null, LEASE_MS],
+  );
+}
+
+async function forgetNode(database: Queryable, name: string, forgottenAt: number): Promise<void> {
+  await database.query(
+    `with forgotten as (delete from nodes where name = $1 and lease_until < $2 returning incarnation, lease_until)
+     insert into ended_nodes (incarnation, lived_until) select incarnation, lease_until - $3 from forgotten
+     on conflict do nothing`,
+    [name, forgottenAt, LEASE_MS],
+  );
+}
+
+/** Its last moment is known: the row itself says only that the lease is over. */
+async function endLease(database: Queryable, claim: NodeClaim, now: number): Promise<void> {
+  await database.query(
+    `with ended as (update nodes set lease_until = 0 where name = $1 and incarnation = $2 returning incarnation)
+     insert into ended_nodes (incarnation, lived_until) select incarnation, $3 from ended
+     on conflict (incarnation) do update set lived_until = excluded.lived_until`,
+    [claim.name, claim.incarnation, now],
   );
 }

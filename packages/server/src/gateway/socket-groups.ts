@@ -1,0 +1,42 @@
+import type { Namespace } from 'socket.io';
+import type { SocketGroups } from '../platform/push.js';
+
+/** Socket.IO puts each socket into a room of its own id, which has no colon. */
+const nameOf = (group: string) => `group:${group}`;
+
+/**
+ * Groups as rooms of Socket.IO: each broadcast is encoded once, and an adapter would carry it to other nodes. Domains get it before
+ * there are sockets; until `bind` nobody is in any group.
+ */
+export class NamespaceGroups implements SocketGroups {
+  #namespace: Namespace | undefined;
+
+  bind(namespace: Namespace): void {
+    this.#namespace = namespace;
+  }
+
+  join(socketId: string, group: string): boolean {
+    const socket = this.#namespace?.sockets.get(socketId);
+    if (!socket?.connected) return false;
+    void socket.join(nameOf(group));
+    return true;
+  }
+
+  leave(socketId: string, group: string): void {
+    void this.#namespace?.sockets.get(socketId)?.leave(nameOf(group));
+  }
+
+  emit: SocketGroups['emit'] = (group, event, payload, exceptSocketId) => {
+    const others = this.#namespace?.to(nameOf(group));
+    (exceptSocketId === undefined ? others : others?.except(exceptSocketId))?.emit(event, payload);
+  };
+
+  emitHere: SocketGroups['emitHere'] = (group, event, payload, exceptSocketId) => {
+    const here = this.#namespace?.local.to(nameOf(group));
+    (exceptSocketId === undefined ? here : here?.except(exceptSocketId))?.emit(event, payload);
+  };
+
+  emitTo: SocketGroups['emitTo'] = (socketId, event, payload) => {
+    this.#namespace?.sockets.get(socketId)?.emit(event as string, payload);
+  };
+}

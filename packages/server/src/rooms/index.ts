@@ -1,0 +1,127 @@
+import type { StreamState } from '@bongsu/protocol';
+import type { FastifyPluginAsync } from 'fastify';
+import type { PruneRooms, RoomGrant } from '../commands/index.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
+import type { Events } from '../platform/surface.js';
+import { RoomActivity } from './activity.js';
+import { Attendance } from './attendance.js';
+import type { RoomsContext, RoomsDeps } from './deps.js';
+import { disconnect } from './disconnect.js';
+import { roomEvents } from './events.js';
+import { followHint } from './follow.js';
+import { iceRoutes } from './ice-routes.js';
+import { KeyedQueues } from './keyed-queues.js';
+import { LiveRooms, type RoomHint } from './live-rooms.js';
+import { resume } from './resume.js';
+import { countRooms } from './room-counts.js';
+import { RoomKeeper } from './room-keeper.js';
+import { type MakeParts, roomParts } from './room-parts.js';
+import { roomRoutes } from './routes.js';
+import { pruneParticipants, pruneRooms } from './store/past.js';
+import { streamRoutes } from './stream-routes.js';
+import { keepWords } from './words.js';
+
+export type { RoomsConfig, RoomsDeps } from './deps.js';
+
+/** A user's socket, as rooms see it. */
+export interface RoomSocket {
+  readonly socketId: string;
+  readonly principal: UserPrincipal;
+  isConnected(): boolean;
+  /** Bytes that wait for the peer to read. */
+  queuedBytes(): number;
+  /** Ends the transport without a word; the client comes back. */
+  drop(): void;
+}
+
+/** What commands and the gateway use of rooms. */
+export interface Rooms {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** For the acceptor: undefined for who is no member of an open room. Cached; a change in this process shows at once. */
+  authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined>;
+  /**
+   * What a socket that comes back missed of the rooms that it names and may read: how each stream stands, for `ready`; `deliver` then
+   * emits what was missed, in order, and what comes after it. What it may not read is left out.
+   */
+  resume(
+    socket: RoomSocket,
+    from: { epoch: string; streams: Readonly<Record<string, number>> },
+  ): Promise<{ streams: Record<string, StreamState>; deliver(): void }>;
+  /** The socket is gone: its seats are kept for the grace. Never rejects. */
+  disconnected(socketId: string): Promise<void>;
+  /** Removes `rows` at most of who left, or of rooms that were closed, then or before. @returns how many */
+  prune: PruneRooms;
+  routes: FastifyPluginAsync;
+  events: Events;
+}
+
+/** Rooms with what goes on by itself. */
+export interface RoomsCore extends Rooms {
+  /** Does what is due; by itself that is looked for every 5 s. Never rejects. */
+  look(): Promise<void>;
+}
+
+const PRUNE = { participant: pruneParticipants, room: pruneRooms };
+
+/**
+ * Rooms, who is in them, what is said there, and the signaling of their calls.
+ * @param makeParts replaced by tests of the core
+ * @example const rooms = createRooms(deps); await rooms.start(); app.register(rooms.routes, { prefix: '/api' })
+ */
+export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): RoomsCore {
+  const live = new LiveRooms(deps);
+  const activity = new RoomActivity({ ...deps, live });
+  const parts = makeParts(deps, {
+    seatOf: (socketId, roomId) => live.seatOf(socketId, roomId),
+    seat: (room, participantId) => live.seat(room, participantId),
+    touch: (room) => activity.touch(room),
+    keepWords: (seat) => keepWords(context, seat),
+  });
+  const queues = new KeyedQueues();
+  const keeper = new RoomKeeper(() => context);
+  const context: RoomsContext = {
+    ...deps,
+    ...parts,
+    live,
+    queues,
+    attendance: new Attendance({ groups: deps.groups, feed: parts.feed, live }),
+    counts: countRooms(deps.metrics, () => live.count),
+    expectAt: (time) => keeper.expectAt(time),
+  };
+  const stopping = new AbortController();
+  return {
+    async start() {
+      live.start((hint) => onHint(context, hint));
+      await keeper.start();
+    },
+    /** Seats whose end is not written by then are kept by whoever starts next. */
+    async stop() {
+      stopping.abort();
+      await keeper.stop();
+      await queues.idle();
+      live.stop();
+    },
+    look: () => keeper.look(),
+    authorize: (principal, roomId) => live.authorize(principal, roomId),
+    resume: (socket, from) => resume({ ...context, access: live }, socket, from),
+    prune: (kind, rows, until) => PRUNE[kind](deps.database, rows, until),
+    disconnected: (socketId) => disconnect(context, socketId, stopping.signal),
+    routes: async (app) => {
+      await app.register(roomRoutes(context));
+      await app.register(streamRoutes(context));
+      const touch = (user: UserPrincipal, roomId: string) => activity.touchFor(user, roomId);
+      await app.register(iceRoutes({ iceServers: parts.iceServers, touch }));
+    },
+    events: { ...roomEvents(context), ...parts.events },
+  };
+}
+
+function onHint(context: RoomsContext, hint: RoomHint): void {
+  const { log, queues } = context;
+  const { roomId } = hint;
+  queues
+    .run(roomId, () => followHint(context, hint))
+    // The next look finds it.
+    .catch((error: unknown) => log.warn({ err: error, roomId }, 'a room could not be read anew yet'));
+}

@@ -1,0 +1,252 @@
+import type { RoomCloseReason } from '@bongsu/protocol';
+import { LRUCache } from 'lru-cache';
+import type { RoomGrant } from '../commands/index.js';
+import type { BusEvent } from '../platform/ephemeral/ephemeral.js';
+import { type CacheCounts, countCache } from '../platform/metrics.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
+import type { RoomRow, RoomsDeps } from './deps.js';
+import { LiveRoom, type RoomMove, type SeatMove } from './live-room.js';
+import { grantOf, type RoomAccess, type RoomStanding, rolesIn } from './room-access.js';
+import type { Seat } from './seat.js';
+import { readRoom, type SeatRow } from './store/participants.js';
+import { readVersions } from './store/rooms.js';
+
+type LiveRoomsDeps = Pick<
+  RoomsDeps,
+  'clock' | 'database' | 'ephemeral' | 'metrics' | 'node' | 'streams' | 'users'
+>;
+
+/** What a transaction changed in a room. */
+export interface RoomChange {
+  /** As it is now, with the version that this change made. */
+  room: RoomRow;
+  /** Those that came or changed. */
+  seats?: readonly SeatRow[];
+  /** Ids of those that ended. */
+  ended?: readonly string[];
+  closed?: RoomCloseReason;
+}
+
+/** Another process changed a room in which sockets of this one are. */
+export interface RoomHint {
+  roomId: string;
+  /** Which room it was, and its version; unknown where hints were missed. */
+  id?: number | undefined;
+  version?: number | undefined;
+  closed: RoomCloseReason | undefined;
+}
+
+const MAX_OTHERS = 10_000;
+/** How long the acceptor may go on with an old copy when the hint of a change is lost and no gap shows it. */
+const MAX_AGE_MS = 10_000;
+const CHANNEL = 'rooms-live';
+
+/**
+ * Rooms in memory: those with sockets here, which follow every change, and a bounded number of others for the acceptor. Nothing is
+ * decided from it that SQL must hold (docs/decisions/0070-rooms-in-sql.md).
+ */
+export class LiveRooms implements RoomAccess {
+  readonly #here = new Map<string, LiveRoom>();
+  /** Rooms that are being read to be here: what is told of them meanwhile may be newer. */
+  readonly #arriving = new Set<string>();
+  readonly #others: LRUCache<string, LiveRoom>;
+  /** Loads for the acceptor that are under way. */
+  readonly #loads = new Map<string, Promise<LiveRoom | undefined>>();
+  readonly #counts: CacheCounts;
+  #unsubscribe = () => {};
+
+  constructor(private readonly deps: LiveRoomsDeps) {
+    const { clock, metrics } = deps;
+    const perf = { now: () => clock.monotonic() };
+    this.#others = new LRUCache({ max: MAX_OTHERS, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
+    this.#counts = countCache(metrics, 'rooms');
+  }
+
+  /** @param onHint called for rooms that are here */
+  start(onHint: (hint: RoomHint) => void): void {
+    this.#unsubscribe = this.deps.ephemeral.bus.subscribe(CHANNEL, (event) => this.#onEvent(event, onHint));
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+  }
+
+  /** How many rooms have sockets of this process. */
+  get count(): number {
+    return this.#here.size;
+  }
+
+  /** A room that has sockets here. */
+  here(roomId: string): LiveRoom | undefined {
+    return this.#here.get(roomId);
+  }
+
+  seatOf(socketId: string, roomId: string): Seat | undefined {
+    const seat = this.#here.get(roomId)?.seatOf(socketId);
+    return seat?.state === 'joined' ? seat : undefined;
+  }
+
+  seat(room: Pick<RoomRow, 'id' | 'roomId'>, participantId: string): Seat | undefined {
+    const live = this.#here.get(room.roomId);
+    const seat = live?.room.id === room.id ? live.seat(participantId) : undefined;
+    return seat?.state === 'waiting' ? undefined : seat;
+  }
+
+  /** See `RoomAccess`. */
+  role(user: UserPrincipal, roomId: string): RoomStanding | undefined | Promise<RoomStanding | undefined> {
+    const live = this.#here.get(roomId) ?? this.#others.get(roomId);
+    if (live) {
+      this.#counts.hit();
+      return standing(user, live);
+    }
+    this.#counts.miss();
+    return this.#loadOther(roomId).then((loaded) => loaded && standing(user, loaded));
+  }
+
+  /** See `Rooms.authorize`. */
+  authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined> {
+    if (principal.kind !== 'user') return undefined;
+    const found = this.role(principal, roomId);
+    return found instanceof Promise ? found.then((it) => this.#grant(it)) : this.#grant(found);
+  }
+
+  /**
+   * Follows a change of this process, in the turn of its room.
+   * @returns what it means for seats, when the room has sockets here
+   */
+  async apply({ room, seats = [], ended = [], closed }: RoomChange): Promise<RoomMove[]> {
+    this.#forgetOther(room.roomId);
+    const live = this.#here.get(room.roomId);
+    if (closed) return this.#drop(room.roomId);
+    if (live?.room.id === room.id && live.room.version === room.version - 1) {
+      const names = await this.#namesFor(live, seats);
+      return live.apply(room, seats, ended, names);
+    }
+    const { incarnation } = this.deps.node;
+    return live || seats.some((seat) => seat.incarnation === incarnation) ? this.reload(room.roomId) : [];
+  }
+
+  /** As `reload`, unless this process knows as much already. */
+  async catchUp({ roomId, id, version }: RoomHint): Promise<RoomMove[]> {
+    const room = this.#here.get(roomId)?.room;
+    const isKnown = room && room.id === id && version !== undefined && room.version >= version;
+    return isKnown ? [] : this.reload(roomId);
+  }
+
+  /** Reads a room anew, in its turn. One that is closed is dropped. */
+  async reload(roomId: string): Promise<RoomMove[]> {
+    this.#forgetOther(roomId);
+    this.#arriving.add(roomId);
+    try {
+      return await this.#read(roomId);
+    } finally {
+      this.#arriving.delete(roomId);
+    }
+  }
+
+  async #read(roomId: string): Promise<RoomMove[]> {
+    const read = await readRoom(this.deps.database, roomId);
+    const known = this.#here.get(roomId);
+    if (!read) return this.#drop(roomId);
+    const moves = known && known.room.id !== read.room.id ? this.#drop(roomId) : [];
+    const followed = this.#here.get(roomId);
+    const live = followed ?? new LiveRoom(read.room, this.deps.node.incarnation);
+    const names = await this.#namesFor(live, read.seats);
+    this.#here.set(roomId, live);
+    const news = live.replace(read.room, read.seats, names);
+    return [...moves, ...(followed ? news : news.filter((move) => this.#isFirstNews(move)))];
+  }
+
+  /** Lets go of a room in which nobody here is any more: for whoever keeps something about its seats, it is over. */
+  release(roomId: string): SeatMove[] {
+    const live = this.#here.get(roomId);
+    return live && !live.isHere ? this.#drop(roomId) : [];
+  }
+
+  /** Tells the other processes of a change, after its sockets are where they belong. */
+  publish({ room, closed }: RoomChange): void {
+    const hint = { roomId: room.roomId, id: room.id, version: room.version, ...(closed ? { closed } : {}) };
+    this.deps.ephemeral.bus.publish(CHANNEL, hint);
+  }
+
+  /** Rooms here whose copies are behind. */
+  async listStale(): Promise<string[]> {
+    const rooms = [...this.#here.values()].map(({ room }) => room);
+    if (rooms.length === 0) return [];
+    const versions = await readVersions(
+      this.deps.database,
+      rooms.map((room) => room.id),
+    );
+    return rooms.filter((room) => versions.get(room.id) !== room.version).map((room) => room.roomId);
+  }
+
+  #onEvent(event: BusEvent, onHint: (hint: RoomHint) => void): void {
+    if (event.publisher === this.deps.ephemeral.bus.publisher) return;
+    const { roomId, id, version, closed } = (event.type === 'message' ? event.message : {}) as {
+      roomId?: string;
+      id?: number;
+      version?: number;
+      closed?: RoomCloseReason;
+    };
+    if (roomId === undefined) {
+      this.#others.clear();
+      this.#loads.clear();
+      for (const followed of new Set([...this.#here.keys(), ...this.#arriving]))
+        onHint({ roomId: followed, closed: undefined });
+      return;
+    }
+    this.#forgetOther(roomId);
+    if (this.#here.has(roomId) || this.#arriving.has(roomId)) onHint({ roomId, id, version, closed });
+  }
+
+  /** Of a room that this process did not follow: nobody here was told anything of it, or was there to be told. */
+  #isFirstNews(move: RoomMove): boolean {
+    return move.what === 'waits' && move.row.incarnation === this.deps.node.incarnation;
+  }
+
+  #drop(roomId: string): SeatMove[] {
+    const live = this.#here.get(roomId);
+    this.#here.delete(roomId);
+    return live ? [...live.seats].map((seat) => ({ what: 'released', seat })) : [];
+  }
+
+  #forgetOther(roomId: string): void {
+    this.#others.delete(roomId);
+    this.#loads.delete(roomId);
+  }
+
+  async #loadOther(roomId: string): Promise<LiveRoom | undefined> {
+    const known = this.#loads.get(roomId);
+    if (known) return known;
+    const load: Promise<LiveRoom | undefined> = readRoom(this.deps.database, roomId)
+      .then((read) => {
+        if (!read) return undefined;
+        const live = new LiveRoom(read.room, this.deps.node.incarnation);
+        live.replace(read.room, read.seats, new Map());
+        // A change since the load began has put it out of the list; what was read then must not be kept.
+        if (this.#loads.get(roomId) === load) this.#others.set(roomId, live);
+        return live;
+      })
+      .finally(() => {
+        if (this.#loads.get(roomId) === load) this.#loads.delete(roomId);
+      });
+    this.#loads.set(roomId, load);
+    return load;
+  }
+
+  async #namesFor(live: LiveRoom, rows: readonly SeatRow[]): Promise<ReadonlyMap<string, string>> {
+    const unknown = new Set(rows.filter((row) => !live.seat(row.participantId)).map((row) => row.userId));
+    return unknown.size === 0 ? new Map() : this.deps.users.usernames([...unknown]);
+  }
+
+  #grant(found: RoomStanding | undefined): RoomGrant | undefined {
+    if (!found || found.role === 'admin') return undefined;
+    return this.deps.streams.grant(grantOf(found.room, found.role));
+  }
+}
+
+function standing(user: UserPrincipal, live: LiveRoom): RoomStanding | undefined {
+  const { room } = live;
+  const [role] = rolesIn(user, room.ownerId, live.isMember(user.userId));
+  return role && { room, role };
+}

@@ -1,0 +1,38 @@
+import type { RoomGrant, RoomRights } from '../commands/index.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
+import type { RoomRole } from '../platform/rights.js';
+import type { RoomRow } from './deps.js';
+
+/** An open room, and what somebody is to it. */
+export interface RoomStanding {
+  room: RoomRow;
+  role: RoomRole;
+}
+
+/** Who may do what with rooms, from memory. */
+export interface RoomAccess {
+  /** Undefined for a room that is closed, does not exist, or is none of the user's: they must not be told apart. */
+  role(user: UserPrincipal, roomId: string): RoomStanding | undefined | Promise<RoomStanding | undefined>;
+  /** For the acceptor: members only. */
+  authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined>;
+}
+
+/**
+ * What somebody is to a room, the closest first: an administrator may be a member besides, and may do what others with a seat may.
+ * @param isMember need not be asked of the owner, who is one always
+ */
+export function rolesIn(
+  { userId, role }: Pick<UserPrincipal, 'userId' | 'role'>,
+  ownerId: string,
+  isMember: boolean,
+): RoomRole[] {
+  if (userId === ownerId) return ['owner'];
+  const roles: RoomRole[] = isMember ? ['member'] : [];
+  return role === 'admin' ? [...roles, 'admin'] : roles;
+}
+
+/** What a grant for somebody in that role says. One for an administrator is for reading only. */
+export function grantOf({ roomId, streamId, generation, commanders }: RoomRow, role: RoomRole): RoomRights {
+  const mayCommand = role === 'owner' || (role === 'member' && commanders === 'members');
+  return { roomId, streamId, generation, mayCommand };
+}

@@ -1,0 +1,95 @@
+import type { Joined } from '@bongsu/protocol';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { describeEachDatabase } from '../../test/support/databases.js';
+import { type RoomNode, RoomSite } from '../../test/support/room-site.js';
+import type { Database, Queryable } from '../platform/database/database.js';
+
+const GRACE_MS = 15_000;
+
+describeEachDatabase('what time does to rooms', (open) => {
+  let database: Database;
+  let site: RoomSite;
+  let node: RoomNode;
+  /** Of transactions that look after a room; throws where that room's row cannot be written. */
+  let onRoom: (room: unknown) => void;
+  beforeAll(async () => {
+    database = await open();
+  });
+  beforeEach(async () => {
+    onRoom = () => {};
+    const watched = (tx: Queryable): Queryable => ({
+      ...tx,
+      query: async (text, parameters, ...rest) => {
+        if (text.includes('skip locked')) onRoom(parameters?.[0]);
+        return tx.query(text, parameters, ...rest);
+      },
+    });
+    site = new RoomSite({
+      ...database,
+      kind: database.kind,
+      query: (...call) => database.query(...call),
+      exec: (...call) => database.exec(...call),
+      transaction: (work, ...rest) => database.transaction((tx) => work(watched(tx)), ...rest),
+    } as Database);
+    await site.clear();
+    node = await site.node();
+  });
+  afterEach(() => {
+    onRoom = () => {};
+    return site.stop();
+  });
+
+  const makeRoom = async (roomId: string) => {
+    const host = node.connect(site.person());
+    const { participantId } = await host.send<Joined>('create-room', { roomId, name: roomId });
+    const [row] = await database.query<{ id: number }>('select id from rooms where room_id = $1', [roomId]);
+    return { host, participantId, room: row?.id };
+  };
+  const whoIsLeft = async () => (await site.seatRows()).map(({ id }) => id);
+
+  test('[SIG8] [STB2] [RM31] a grace that cannot be ended is tried again once a second, not all the time', async () => {
+    const { host } = await makeRoom('standup');
+    await host.end();
+    let tries = 0;
+    onRoom = () => {
+      tries += 1;
+      throw new Error('read-only');
+    };
+    await site.pass(GRACE_MS);
+    expect(tries).toBeGreaterThan(0);
+    tries = 0;
+    for (let ms = 0; ms < 1000; ms += 20) await site.pass(20);
+    expect(tries).toBeLessThanOrEqual(2);
+    onRoom = () => {};
+    await site.pass(1000);
+    expect(await whoIsLeft()).toEqual([]);
+  });
+
+  test('[SIG8] [RM31] one room that cannot be looked after keeps no other from it', async () => {
+    const [bad, good] = [await makeRoom('bad'), await makeRoom('good')];
+    for (const { host } of [bad, good]) await host.end();
+    onRoom = (room) => {
+      if (room === bad.room) throw new Error('its row is broken');
+    };
+    await site.pass(GRACE_MS);
+    expect(await whoIsLeft()).toEqual([bad.participantId]);
+    await site.pass(60_000);
+    const open = await database.query('select room_id as "roomId" from rooms where status = $1', ['open']);
+    expect(open).toEqual([{ roomId: 'bad' }]);
+  });
+
+  test('[SIG2] [RM22] [RM31] seats of dead processes are kept though one of their rooms cannot be written', async () => {
+    const [bad, good] = [await makeRoom('bad'), await makeRoom('good')];
+    const other = await site.node();
+    onRoom = (room) => {
+      if (room === bad.room) throw new Error('its row is broken');
+    };
+    await node.crash();
+    await site.pass(5000);
+    expect((await site.seatRows()).map(({ id, state }) => [id, state])).toEqual([
+      [bad.participantId, 'joined'],
+      [good.participantId, 'reconnecting'],
+    ]);
+    expect(other.name).not.toBe(node.name);
+  });
+});

@@ -1,0 +1,47 @@
+import type { SignalingMode } from '@bongsu/protocol';
+import type { RoomRow } from './deps.js';
+
+/**
+ * A participant of an open room: one socket's place in it. It outlives its socket for the grace, and its id stays the same when its
+ * owner comes back. Kept in memory of every process that has sockets in the room (`LiveRooms`); the row in SQL is the truth.
+ */
+export interface Seat {
+  readonly room: RoomRow;
+  readonly participantId: string;
+  readonly userId: string;
+  readonly username: string;
+  /** Its place among all that ever joined the room. */
+  readonly number: number;
+  readonly joinedAt: number;
+  state: 'waiting' | 'joined' | 'reconnecting';
+  /** Undefined while reconnecting. May be connected to another process. */
+  socketId: string | undefined;
+  /** Of the client object that holds it, when it named one. */
+  instanceId: string | undefined;
+  /** What it asked for; undefined: its first signaling event decides. */
+  signaling: SignalingMode | undefined;
+  /**
+   * While its socket, which is connected here, is not in its groups yet: what signaling will be told of it. What is said to it waits.
+   */
+  arriving?: 'new' | { resumed: boolean };
+}
+
+/** The sockets of all who have a seat. */
+export function roomGroup({ streamId, generation }: Pick<RoomRow, 'streamId' | 'generation'>): string {
+  return `room:${streamId}:${generation}`;
+}
+
+/** The sockets that get the entries of the room's stream: all with a seat, and those that came back and are about to take theirs. */
+export function feedGroup({ streamId, generation }: Pick<RoomRow, 'streamId' | 'generation'>): string {
+  return `feed:${streamId}:${generation}`;
+}
+
+/** The one socket that holds the seat. */
+export function seatGroup(participantId: string): string {
+  return `seat:${participantId}`;
+}
+
+/** Of two the later comer gives way when their offers cross. The same on every node, and whatever becomes of their sockets. */
+export function isPolite(own: Pick<Seat, 'number'>, other: Pick<Seat, 'number'>): boolean {
+  return own.number > other.number;
+}

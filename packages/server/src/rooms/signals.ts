@@ -1,0 +1,213 @@
+import { BongsuError, type Signaled, ValidationError } from '@bongsu/protocol';
+import { uuidv7 } from '../platform/ids.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { SocketGroups } from '../platform/push.js';
+import type { RoomRow } from './deps.js';
+import type { Negotiation, Side, Verdict } from './negotiation.js';
+import { Negotiations, sideOf } from './negotiations.js';
+import {
+  canHear,
+  emitSignal,
+  kindOf,
+  type SentSignal,
+  type SignalContent,
+  type SignalKind,
+} from './plain-events.js';
+import { isPolite, type Seat } from './seat.js';
+import { type SignalCounts, type SignalOutcome, signalCounts } from './signal-counts.js';
+import { WaitingSignals } from './waiting-signals.js';
+
+/** Who is where, from memory. */
+export interface Seats {
+  /** The seat that the socket holds in the open room of that id. */
+  seatOf(socketId: string, roomId: string): Seat | undefined;
+  seat(room: RoomRow, participantId: string): Seat | undefined;
+}
+
+export interface SignalRelayDeps {
+  seats: Seats;
+  groups: Pick<SocketGroups, 'emit'>;
+  metrics: Pick<Metrics, 'counter' | 'tally'>;
+  /** Of this process, by the database's clock. */
+  startedAt: number;
+  /** Something happens in the room: it is not idle. Called for each signal. */
+  noteActivity(room: RoomRow): void;
+  /** The seat's `signaling` was decided by its first signal. */
+  keepWords(seat: Seat): void;
+}
+
+/** What waits is given out when its receiver is back, or its grace is over: nobody can say when. */
+const BUSY_RETRY_MS = 1000;
+
+interface Pair {
+  sender: Seat;
+  target: Seat;
+  negotiation: Negotiation;
+  side: Side;
+}
+
+/**
+ * Carries signals from seat to seat: synchronously from arrival to emit, so that a pair's signals keep their order. Who is in the room
+ * is asked for each one. Nothing is kept but for seats whose socket is gone, and nothing is said twice.
+ */
+export class SignalRelay {
+  readonly #deps: SignalRelayDeps;
+  readonly #negotiations: Negotiations;
+  readonly #waiting = new WaitingSignals();
+  readonly #counts: SignalCounts;
+
+  constructor(deps: SignalRelayDeps) {
+    this.#deps = deps;
+    this.#negotiations = new Negotiations(deps.startedAt);
+    this.#counts = signalCounts(deps.metrics);
+  }
+
+  /** @throws FORBIDDEN, VALIDATION_ERROR, PARTICIPANT_NOT_FOUND, BUSY */
+  send(socketId: string, signal: SentSignal): Signaled {
+    const kind = kindOf(signal.content);
+    try {
+      const [outcome, answer] = this.#relay(this.#pairOf(socketId, signal), signal);
+      this.#counts.signals(kind, outcome);
+      return answer;
+    } catch (refusal) {
+      this.#counts.signals(kind, 'refused');
+      throw refusal;
+    }
+  }
+
+  /**
+   * As `arrived`, of a seat that was taken again: after the others were told `user-returned`. `resumed` is false when another client object holds it now, which negotiated nothing yet.
+   */
+  returned(seat: Seat, { resumed }: { resumed: boolean }): void {
+    if (!resumed) this.#beginAnew(seat);
+    this.arrived(seat);
+  }
+
+  /** The seat's socket is in its group: what waited for it comes now. */
+  arrived(seat: Seat): void {
+    for (const { from, negotiationId, content } of this.#waiting.take(seat.participantId)) {
+      const sender = this.#deps.seats.seat(seat.room, from);
+      if (!sender) continue;
+      if (!this.#negotiations.of(sender, seat).isLive(negotiationId)) this.#counts.stale();
+      else this.#emit(sender, seat, negotiationId, content);
+    }
+  }
+
+  /** The seat is no more: nothing waits for it or from it, and its pairs are forgotten. */
+  gone({ participantId }: Pick<Seat, 'participantId'>): void {
+    this.#waiting.take(participantId);
+    this.#dropFrom(participantId);
+    this.#negotiations.forget(participantId);
+  }
+
+  /** What is in memory; for tests. */
+  get size(): { participants: number; waitingBytes: number } {
+    return { participants: this.#negotiations.size, waitingBytes: this.#waiting.bytes };
+  }
+
+  #pairOf(socketId: string, { roomId, to, words }: SentSignal): Pair {
+    const sender = this.#deps.seats.seatOf(socketId, roomId);
+    if (sender?.state !== 'joined') throw new BongsuError('FORBIDDEN', { details: { reason: 'no-seat' } });
+    if (sender.signaling === undefined) {
+      sender.signaling = words;
+      this.#deps.keepWords(sender);
+    }
+    if (to === sender.participantId)
+      throw new ValidationError([{ path: 'to', message: 'must be another participant' }]);
+    const target = this.#deps.seats.seat(sender.room, to);
+    if (!target || target.state === 'waiting') throw new BongsuError('PARTICIPANT_NOT_FOUND');
+    const negotiation = this.#negotiations.of(sender, target);
+    return { sender, target, negotiation, side: sideOf(sender, target) };
+  }
+
+  #relay(pair: Pair, signal: SentSignal): [SignalOutcome, Signaled] {
+    const { sender, target, negotiation } = pair;
+    const { content } = signal;
+    const negotiationId = idOf(pair, signal) ?? null;
+    const waits = this.#mustWait(target);
+    const replaced = replacedBy(pair, content, negotiationId);
+    const said = { from: sender.participantId, userId: sender.userId, content, bytes: bytesOf(content) };
+    // Before the negotiation hears of it: what is refused must not count.
+    if (waits && !this.#waiting.fits(target.participantId, said, replaced))
+      throw new BongsuError('BUSY', { retryAfterMs: BUSY_RETRY_MS });
+    const verdict = negotiationId === null ? 'stale' : judge(pair, content, negotiationId);
+    this.#deps.noteActivity(sender.room);
+    if (negotiationId === null || verdict === 'stale') {
+      this.#counts.stale();
+      return ['stale', { negotiationId, stale: true }];
+    }
+    this.#negotiations.keep(sender, target, negotiation);
+    if (verdict === 'crossed') this.#counts.glare();
+    if (replaced !== undefined) this.#dropReplaced(pair, replaced);
+    if (!canHear(target, content)) return ['unheard', { negotiationId, unheard: true }];
+    this.#counts.bytes(said.bytes);
+    if (waits) this.#waiting.add(target.participantId, { ...said, negotiationId });
+    else this.#emit(sender, target, negotiationId, content);
+    return [waits ? 'waiting' : 'relayed', { negotiationId }];
+  }
+
+  #mustWait(target: Seat): boolean {
+    const isAway = target.state === 'reconnecting' || target.arriving !== undefined;
+    return isAway || !this.#waiting.isEmpty(target.participantId);
+  }
+
+  /** What waits of an offer that is none any more, its candidates included. */
+  #dropReplaced({ sender, target }: Pair, negotiationId: string): void {
+    const dropped = this.#waiting.dropFrom(target.participantId, sender.participantId, negotiationId);
+    for (let n = 0; n < dropped; n += 1) this.#counts.stale();
+  }
+
+  #emit(sender: Seat, target: Seat, negotiationId: string, content: SignalContent): void {
+    const envelope = {
+      roomId: target.room.roomId,
+      from: sender.participantId,
+      negotiationId,
+      polite: isPolite(target, sender),
+    };
+    emitSignal(this.#deps.groups, target, envelope, content);
+  }
+
+  #beginAnew(seat: Seat): void {
+    const { participantId } = seat;
+    this.#negotiations.renew(seat);
+    this.#dropFrom(participantId);
+    for (const [peer, negotiation] of this.#negotiations.peersOf(participantId)) {
+      const peerSeat = this.#deps.seats.seat(seat.room, peer);
+      if (!peerSeat) continue;
+      const offer = negotiation.offerOf(sideOf(peerSeat, seat));
+      const isForNewPage = offer !== undefined && this.#waiting.holdsOffer(participantId, peer, offer);
+      negotiation.reset(sideOf(seat, peerSeat), isForNewPage);
+    }
+  }
+
+  #dropFrom(participantId: string): void {
+    for (const [peer] of this.#negotiations.peersOf(participantId))
+      this.#waiting.dropFrom(peer, participantId);
+  }
+}
+
+function judge({ negotiation, side }: Pair, content: SignalContent, id: string): Verdict {
+  if ('description' in content) return negotiation.describe(side, content.description.type, id);
+  return negotiation.isLive(id) ? 'live' : 'stale';
+}
+
+function replacedBy(
+  { negotiation, side }: Pair,
+  content: SignalContent,
+  id: string | null,
+): string | undefined {
+  return id !== null && kindOf(content) === 'offer' ? negotiation.replacedBy(side, id) : undefined;
+}
+
+function idOf({ negotiation, side }: Pair, { negotiationId, content }: SentSignal): string | undefined {
+  if (negotiationId !== undefined) return negotiationId;
+  const kind: SignalKind = kindOf(content);
+  if (kind === 'offer') return uuidv7();
+  return kind === 'answer' ? negotiation.answered(side) : negotiation.trickled(side);
+}
+
+/** Of what the sender wrote; the envelope is ours. */
+function bytesOf(content: SignalContent): number {
+  if ('description' in content) return Buffer.byteLength(content.description.sdp);
+  return 'candidate' in content ? Buffer.byteLength(content.candidate?.candidate ?? '') : 0;
+}
