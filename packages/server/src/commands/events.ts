@@ -1,6 +1,7 @@
-import { NavigateSchema, StatusQuerySchema, TriggerSchema } from '@bongsu/protocol';
+import { MessageSchema, NavigateSchema, StatusQuerySchema, TriggerSchema } from '@bongsu/protocol';
 import { defineEvent, type Events } from '../platform/surface.js';
 import type { Acceptor } from './accept.js';
+import { message } from './message.js';
 import { navigate } from './navigate.js';
 import { type StatusDeps, statusOf } from './status.js';
 import { trigger } from './trigger.js';
@@ -35,6 +36,18 @@ export function commandEvents({ acceptor, status, countCall }: CommandEventsDeps
         if (principal.kind === 'user') countCall(principal.userId);
         return { items: await statusOf(status, principal, ids) };
       },
+    }),
+  };
+}
+
+/** What is said in a room. */
+export function roomEvents(acceptor: Acceptor): Events {
+  return {
+    message: defineEvent({
+      right: 'rooms.post',
+      limit: 'command',
+      schema: MessageSchema,
+      handle: (context, input) => message(acceptor, context, input),
     }),
   };
 }

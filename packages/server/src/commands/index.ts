@@ -18,19 +18,20 @@ import { deadLetterRoutes } from './dead-letter-routes.js';
 import { DeliveryLedger } from './delivery-ledger.js';
 import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
-import { commandEvents } from './events.js';
+import { commandEvents, roomEvents } from './events.js';
 import { Hints } from './hints.js';
 import type { CommandHook } from './hook.js';
 import { createHooks } from './hooks.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
-import { Retention } from './retention.js';
+import { type PruneRooms, Retention } from './retention.js';
 import { RetentionStore } from './retention-store.js';
 import { createRoomBatcher } from './room-acceptance.js';
 import type { RoomGrant } from './room-grant.js';
 import { RoomHints } from './room-hints.js';
 import { RoomLedger } from './room-ledger.js';
+import { roomCommandRoutes } from './room-routes.js';
 import { RoomStreams } from './room-streams.js';
 import { createRoomCommands } from './rooms.js';
 import { commandRoutes } from './routes.js';
@@ -41,9 +42,10 @@ import type { Commands, NodeLease } from './types.js';
 export { DeadLetterQueue } from './dead-letter-queue.js';
 export type { CommandHook, HookAnswer } from './hook.js';
 export { IdempotencyManager } from './idempotency-manager.js';
-export type { RoomGrant } from './room-grant.js';
+export type { PruneRooms } from './retention.js';
+export type { RoomGrant, RoomRights } from './room-grant.js';
 export type { RoomEntry } from './room-hints.js';
-export type { RoomHistory, RoomResume, RoomSubscription } from './room-streams.js';
+export type { RoomHistory, RoomPosition, RoomResume, RoomSubscription } from './room-streams.js';
 export type { RoomSubscriber } from './room-tail.js';
 export type { RoomCommands, RoomStreamId } from './rooms.js';
 export type { Commands, NodeLease, ScreenAttachment, ScreenConnection } from './types.js';
@@ -85,11 +87,13 @@ export interface CommandsDeps {
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
-  /** Rooms' own. Without it there are no rooms: a command to one is ROOM_NOT_FOUND. */
+  /** Rooms' own. Without it there are no rooms: a command to one is ROOM_NOT_FOUND, and routes and events of theirs are absent. */
   authorizeRoom?(
     principal: Principal,
     roomId: string,
   ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
+  /** Rooms' own. */
+  pruneRooms?: PruneRooms;
   /** The screens that a user owns: whose dead letters are theirs to see. */
   ownedScreens(userId: string): Promise<readonly string[]>;
   /** The present names of senders, for `from` of entries read from the ledger. */
@@ -225,8 +229,12 @@ export function createCommands(deps: CommandsDeps): Commands {
         }),
       );
       await app.register(deadLetterRoutes({ ...deps, letters: deadLetters }));
+      if (deps.authorizeRoom) await app.register(roomCommandRoutes(acceptor));
     },
-    events: commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),
+    events: {
+      ...commandEvents({ acceptor, status, countCall: (userId) => acceptor.checkLimit(userId) }),
+      ...(deps.authorizeRoom ? roomEvents(acceptor) : {}),
+    },
   };
 }
 

@@ -19,7 +19,7 @@ import type { Database } from '../platform/database/database.js';
 import { silentLog } from '../platform/log.js';
 import { Metrics } from '../platform/metrics.js';
 import { DeliveryLedger } from './delivery-ledger.js';
-import { Retention } from './retention.js';
+import { type PruneRooms, Retention } from './retention.js';
 import { RetentionStore } from './retention-store.js';
 import { statusOf } from './status.js';
 import { StatusLedger } from './status-ledger.js';
@@ -41,8 +41,14 @@ const hastyClock: Clock = {
 
 let now = START;
 
-function retentionOf(database: Database, config = {}, metrics = new Metrics()): Retention {
+function retentionOf(
+  database: Database,
+  config = {},
+  metrics = new Metrics(),
+  rooms: { pruneRooms?: PruneRooms } = {},
+): Retention {
   return new Retention({
+    ...rooms,
     config: commandsConfig(config),
     store: new RetentionStore(database),
     lock: database,
@@ -329,6 +335,21 @@ describeEachDatabase('retention', (open) => {
     expect(await retentionOf(database).run()).toBeUndefined();
     await held?.release();
     expect(await retentionOf(database).run()).toMatchObject({ command: 1 });
+  });
+
+  it('[BEY7] [RM30] what was in rooms goes after ROOM_HISTORY_DAYS, so many rows a statement', async () => {
+    const left = { participant: 300, room: 40 };
+    const asked: [string, number][] = [];
+    const pruneRooms: PruneRooms = async (kind, rows, until) => {
+      asked.push([kind, until]);
+      const gone = Math.min(left[kind], rows);
+      left[kind] -= gone;
+      return gone;
+    };
+    const retention = retentionOf(database, { roomHistoryMs: 7 * DAY }, new Metrics(), { pruneRooms });
+    expect(await retention.run()).toMatchObject({ participant: 300, room: 40 });
+    expect(asked.map(([kind]) => kind)).toEqual(['participant', 'participant', 'participant', 'room']);
+    expect(new Set(asked.map(([, until]) => until))).toEqual(new Set([now - 7 * DAY]));
   });
 
   it('[BEY7] counts what it removed', async () => {

@@ -12,6 +12,12 @@ export interface RetentionConfig {
   roomHistoryMax: number;
 }
 
+/** Rows that rooms keep of what was: who left, and rooms that are closed. */
+export type PastOfRooms = 'participant' | 'room';
+
+/** Removes `rows` at most of what was over then or before. @returns how many */
+export type PruneRooms = (kind: PastOfRooms, rows: number, until: number) => Promise<number>;
+
 export interface RetentionDeps {
   config: RetentionConfig;
   store: RetentionStore;
@@ -20,6 +26,8 @@ export interface RetentionDeps {
   databaseClock: DatabaseClock;
   log: Log;
   metrics: Metrics;
+  /** Absent where there are no rooms. */
+  pruneRooms?: PruneRooms;
   /** [0, 1); spreads the runs of nodes that started together. */
   random?: () => number;
   /** Between statements, so that whoever waits for the database has it in between. */
@@ -33,6 +41,8 @@ export interface Removed {
   reference: number;
   dead_letter: number;
   idempotency_key: number;
+  participant: number;
+  room: number;
 }
 
 const PERIOD_MS = 300_000;
@@ -103,7 +113,10 @@ export class Retention {
 }
 
 class Run {
-  readonly removed: Removed = { command: 0, delivery: 0, reference: 0, dead_letter: 0, idempotency_key: 0 };
+  readonly removed: Removed = {
+    ...{ command: 0, delivery: 0, reference: 0, dead_letter: 0, idempotency_key: 0 },
+    ...{ participant: 0, room: 0 },
+  };
   readonly #deps: RetentionDeps;
   readonly #signal: AbortSignal;
 
@@ -116,8 +129,11 @@ class Run {
     await this.#eachPage('screen', (page) => this.#inboxes(page));
     // After the inboxes: a room's command goes when it lies below the floor of every inbox it was in.
     await this.#eachPage('room', (page) => this.#rooms(page));
-    const { store, config } = this.#deps;
+    const { store, config, pruneRooms = async () => 0 } = this.#deps;
     const now = this.#deps.databaseClock();
+    // A room goes after those who were in it.
+    for (const kind of ['participant', 'room'] as const)
+      await this.#removeAll(kind, (rows) => pruneRooms(kind, rows, now - config.roomHistoryMs));
     await this.#removeAll('dead_letter', (rows) => store.pruneDeadLetters(rows, now - config.deadLetterMs));
     await this.#removeAll('idempotency_key', (rows) => store.pruneIdempotency(rows, now));
   }

@@ -24,6 +24,8 @@ export interface RoomPosition {
 }
 
 export interface RoomSubscription extends RoomPosition {
+  /** Of the last entry that the subscriber was given, or could have been: whoever begins to listen now gets what comes after it. */
+  position(): number;
   unsubscribe(): void;
 }
 
@@ -99,7 +101,8 @@ export class RoomStreams {
       // Nothing waits between here and the answer, so the position is the one at which the subscriber begins.
       held.tail.add(subscriber);
       const unsubscribe = () => this.#leave(key, held, subscriber);
-      return { epoch: current, lastSeq: held.tail.last, unsubscribe };
+      const position = () => held.tail.last;
+      return { epoch: current, lastSeq: position(), position, unsubscribe };
     }
     throw new BongsuError('UNAVAILABLE');
   }

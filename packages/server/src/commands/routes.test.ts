@@ -197,7 +197,12 @@ describeEachDatabase('commands over HTTP', (open) => {
     await harness.send('trigger', command);
     const unknown = randomUUID();
     const status = harness.commands.events.status;
-    const context = { socketId: 's', principal, origin: { address: '', userAgent: '' } };
+    const context = {
+      socketId: 's',
+      instanceId: undefined,
+      principal,
+      origin: { address: '', userAgent: '' },
+    };
     const answer = await status?.handle(
       { ...context, signal: new AbortController().signal, replacePrincipal() {} },
       { ids: [unknown, command.id] },
