@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BongsuProcesses } from './support/bongsu-processes.js';
+import { runInProcess } from './support/command-line.js';
 
 let folder: string;
 let processes: BongsuProcesses;
@@ -30,7 +31,7 @@ describe('bongsu', () => {
   });
 
   it('[DEP1] config check answers JSON, with the same exit code', async () => {
-    const { code, out } = await bongsu(['config', 'check', '--json'], { PORT: 'abc', PROT: '1' }).ended;
+    const { code, out } = await runInProcess(['config', 'check', '--json'], { PORT: 'abc', PROT: '1' });
     expect(code).toBe(2);
     expect(JSON.parse(out)).toMatchObject({
       ok: false,
@@ -45,7 +46,7 @@ describe('bongsu', () => {
       METRICS_TOKEN: 'hunter2hunter2hunter2',
       PORT: '8080',
     };
-    const { code, out, err } = await bongsu(['config', 'print', ...flags], env).ended;
+    const { code, out, err } = await runInProcess(['config', 'print', ...flags], env);
     expect(code).toBe(0);
     expect(out).toContain('8080');
     expect(out).toContain('***');
@@ -62,12 +63,12 @@ describe('bongsu', () => {
   it.each([[['dance']], [['serve', '--fast']], [['config']], [[]]])(
     '[DEP1] %j is bad use: exit 2',
     async (args) => {
-      expect((await bongsu(args).ended).code).toBe(2);
+      expect((await runInProcess(args, {})).code).toBe(2);
     },
   );
 
   it('[DEP1] --help and --version exit with 0', async () => {
-    expect((await bongsu(['--help']).ended).code).toBe(0);
+    expect((await runInProcess(['--help'], {})).code).toBe(0);
     expect((await bongsu(['--version']).ended).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
@@ -85,6 +86,7 @@ describe('bongsu', () => {
 describe('serve', () => {
   it('[SIG10] stops on SIGTERM with 0, and its log has no secret', async () => {
     const log = join(folder, 'log/all.log');
+    await processes.prepareData();
     const server = bongsu(['serve'], { LOG_FILE: log });
     await server.shows('First administrator');
     server.child.kill('SIGTERM');

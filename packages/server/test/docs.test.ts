@@ -64,6 +64,7 @@ const companions: Partial<Record<string, Record<string, string>>> = {
   SMTP_URL: { MAIL_FROM: 'noreply@example.com' },
   EMAIL_VERIFICATION: { SMTP_URL: 'smtp://localhost', MAIL_FROM: 'noreply@example.com' },
   COMMAND_HOOK_URL: { COMMAND_HOOK_SECRET: 'a-long-enough-secret' },
+  TURN_URLS: { TURN_SECRET: 'a-long-enough-secret-of-a-turn-server' },
   DB_PORT: { DB_HOST: 'db' },
   DB_NAME: { DB_HOST: 'db' },
   DB_USER: { DB_HOST: 'db' },
@@ -88,12 +89,26 @@ describe('error codes', () => {
   });
 });
 
-describe('code', () => {
-  const folder = join(ROOT, 'packages/server/src');
-  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
-    (path) => path.endsWith('.ts') && !/\.(test|contract)\.ts$/.test(path),
-  );
+const sources = readdirSync(join(ROOT, 'packages/server/src'), { recursive: true, encoding: 'utf8' }).filter(
+  (path) => path.endsWith('.ts') && !/\.(test|contract)\.ts$/.test(path),
+);
 
+describe('metrics', () => {
+  it('[SIG9] docs/metrics.md has a row for every metric, and no other, with its kind and its labels', () => {
+    const MADE =
+      /\b(counter|gauge|histogram)(?:<[^>]*>)?\(\s*'((?:bongsu|signaling)_\w+)',\s*'[^']*'((?:(?!\b(?:counter|gauge|histogram)\()[^;])*)/g;
+    const made = sources.flatMap((path) =>
+      [...read(`packages/server/src/${path}`).matchAll(MADE)].map(([, kind, name, rest = '']) => {
+        const labels = all(rest.split('(')[0]?.match(/\[\s*'[^\]]*\]/)?.[0] ?? '', /'(\w+)'/g);
+        return `| \`${name}\` | ${kind} | ${labels.join(', ') || '–'} |`;
+      }),
+    );
+    expect(made.length).toBeGreaterThan(20);
+    expect(all(read('docs/metrics.md'), /^(\| `\w+` \| [^|]* \| [^|]* \|)/gm).sort()).toEqual(made.sort());
+  });
+});
+
+describe('code', () => {
   it('[DEP1] only the entries of processes know process.env and process.argv', () => {
     const allowed = ['main.ts', 'platform/database/pglite-initdb.ts'];
     const offenders = sources.filter((path) => {

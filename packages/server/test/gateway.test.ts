@@ -67,6 +67,14 @@ describe('behind a proxy that is not trusted', () => {
         expect(headers.get(name), name).toMatch(value);
     });
 
+    it('[MED4] pages of this origin alone may use camera, microphone and the picture of a screen', async () => {
+      const { headers } = await open(server.url, '/');
+      const allowed = (headers.get('permissions-policy') ?? '')
+        .split(', ')
+        .filter((one) => !one.endsWith('=()'));
+      expect(allowed).toEqual(['camera=(self)', 'microphone=(self)', 'display-capture=(self)']);
+    });
+
     it('[USR5] a listed origin may read answers and send credentials, another may not', async () => {
       const listed = await open(server.url, '/api/health', { origin: LISTED });
       expect(listed.headers.get('access-control-allow-origin')).toBe(LISTED);

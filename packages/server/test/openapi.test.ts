@@ -5,7 +5,11 @@ import type { App } from '../src/app.js';
 import { type Case, cases } from './support/openapi-cases.js';
 import { describeEachServer } from './support/server.js';
 
-const SETTINGS = { RATE_LIMIT_PER_MINUTE: '100000', HANDSHAKE_FAILURES_PER_MINUTE: '100000' };
+const SETTINGS = {
+  RATE_LIMIT_PER_MINUTE: '100000',
+  HANDSHAKE_FAILURES_PER_MINUTE: '100000',
+  ROOMS_PER_MINUTE: '1000',
+};
 
 describeEachServer('openapi', (start) => {
   let world: World;

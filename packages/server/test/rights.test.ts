@@ -23,20 +23,28 @@ function verdictOf(right: Right, sample: RouteSample | EventSample, caller: Call
   if (!isAdmitted) return { code: 'FORBIDDEN' };
   if (caller.scopes) {
     if (right.scope === null) return { code: 'FORBIDDEN' };
-    if (!caller.scopes.includes(right.scope)) return { code: 'FORBIDDEN', details: { scope: right.scope } };
+    const lacks = [right.scope, right.besides].find((scope) => scope && !caller.scopes?.includes(scope));
+    if (lacks) return { code: 'FORBIDDEN', details: { scope: lacks } };
   }
   return verdictOver(right, sample as RouteSample, caller);
 }
 
-function verdictOver(right: Right, sample: RouteSample, { role, isMaker }: Caller): Verdict {
-  const { over, unseen = 'NOT_FOUND', roles = right.to } = sample;
+function verdictOver(right: Right, sample: RouteSample, { role, roomRole, isMaker }: Caller): Verdict {
+  const { over, unseen = 'NOT_FOUND', roles = right.to, roomRoles = right.within } = sample;
   if (over === undefined) return 'allowed';
   if (over === 'maker') return isMaker ? 'allowed' : { code: unseen };
+  if (over === 'room') {
+    if (roomRole === undefined) return { code: unseen };
+    if (roomRoles?.includes(roomRole)) return 'allowed';
+    return { code: sample.hidden ? unseen : 'FORBIDDEN' };
+  }
   if (role === undefined) return { code: unseen };
   if (roles?.includes(role)) return 'allowed';
   return { code: sample.hidden ? unseen : 'FORBIDDEN' };
 }
 
+const heardBy = ({ refused }: EventSample) =>
+  refused === undefined ? { success: true } : { success: false, error: { code: refused } };
 const samplesOf = (route: string): RouteSample[] => [ROUTES[route] ?? []].flat();
 const nameOf = ({ method, url }: Surface['routes'][number]) => `${method} ${url}`;
 /** Without the reader of the description, and the HEAD that Fastify adds to each GET under the same right. */
@@ -49,6 +57,8 @@ describeEachServer('rights', (start) => {
   let world: World;
   let callers: Callers;
   let routes: { name: string; right: RightName }[];
+  /** Where nobody sends an event that is allowed: what that brings about goes on for a while after its answer. */
+  let untouched: Place | undefined;
 
   beforeAll(async () => {
     const settings = {
@@ -56,6 +66,8 @@ describeEachServer('rights', (start) => {
       ADMIN_PASSWORD: ADMIN.password,
       COMMAND_RATE_PER_MINUTE: '1000000',
       HANDSHAKE_FAILURES_PER_MINUTE: '100000',
+      ROOMS_PER_MINUTE: '100000',
+      JOINS_PER_MINUTE: '100000',
     };
     const server = await start({ settings, overrides: { clock } });
     ({ app } = server);
@@ -72,8 +84,10 @@ describeEachServer('rights', (start) => {
   };
 
   /** A fresh one for whoever may change it. */
-  const placeFor = (name: string, { needs, over }: RouteSample): Promise<Place> =>
-    name.startsWith('GET ') || over === undefined ? callers.shared() : callers.place(needs);
+  const placeFor = (name: string, { needs, over }: RouteSample): Promise<Place> => {
+    if (name.startsWith('GET ') || over === undefined) return callers.shared();
+    return callers.place(needs ?? (over === 'room' ? 'room' : 'screen'));
+  };
 
   it('[SEC4] every route and event is in the table of samples, and open ones are open on purpose', () => {
     const isServed = (name: string) => routes.some((route) => route.name === name);
@@ -129,21 +143,34 @@ describeEachServer('rights', (start) => {
     }
   });
 
-  describe.each(Object.entries(EVENTS))('%s', (name, sample) => {
+  describe.each(Object.entries(EVENTS))('%s', (name, samples) => {
     it('[SEC4] answers everybody as the table of rights says', async () => {
       const event = app.surface.events.find((one) => one.name === name);
       const right: Right = RIGHTS[event?.right ?? 'public'];
-      for (const caller of await callers.of(right)) {
-        const { token } = caller;
-        if (token === undefined) continue;
-        const { socket } = await world.sockets.connect({ token });
-        const answer = await send(socket, name, sample.payload(await callers.shared(), token));
-        const verdict = verdictOf(right, sample, caller);
-        const wanted = verdict === 'allowed' ? { success: true } : { success: false, error: verdict };
-        expect({ caller: caller.name, answer }).toMatchObject({ caller: caller.name, answer: wanted });
-        await closed(socket);
+      for (const sample of [samples].flat()) {
+        const all = (await callers.of(right)).filter(({ token }) => token !== undefined);
+        const verdicts = all.map((caller) => ({ caller, verdict: verdictOf(right, sample, caller) }));
+        untouched ??= await callers.untouched();
+        const before = await callers.snapshot(untouched);
+        for (const { caller, verdict } of verdicts)
+          if (verdict !== 'allowed')
+            await expectAnswer(sample, untouched, caller, { success: false, error: verdict });
+        expect(await callers.snapshot(untouched)).toBe(before);
+        const place = await callers.shared();
+        const allowed = verdicts.filter(({ verdict }) => verdict === 'allowed');
+        expect(allowed.length).toBeGreaterThan(0);
+        for (const { caller } of allowed) await expectAnswer(sample, place, caller, heardBy(sample));
       }
     });
+
+    async function expectAnswer(sample: EventSample, place: Place, caller: Caller, wanted: object) {
+      const { token = '' } = caller;
+      const { socket } = await world.sockets.connect({ token });
+      if (sample.enters) await send(socket, 'join-room', { roomId: place.openRoomId });
+      const answer = await send(socket, name, sample.payload(place, token));
+      expect({ caller: caller.name, answer }).toMatchObject({ caller: caller.name, answer: wanted });
+      await closed(socket);
+    }
   });
 
   it('[SEC4] [SK2] nobody has events without a handshake that was let in', async () => {

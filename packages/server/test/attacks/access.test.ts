@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { App } from '../../src/app.js';
 import { RIGHTS } from '../../src/platform/rights.js';
 import { Callers, type Place } from '../support/callers.js';
-import { ROUTES, type RouteSample } from '../support/rights-samples.js';
+import { EVENTS, ROUTES, type RouteSample } from '../support/rights-samples.js';
 import { describeEachServer } from '../support/server.js';
 
 const ADMIN = { email: 'root@example.com', password: 'the very first administrator' };
@@ -15,7 +15,12 @@ describeEachServer('attacks on what belongs to others', (start) => {
   let callers: Callers;
 
   beforeAll(async () => {
-    const settings = { ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password };
+    const settings = {
+      ADMIN_EMAIL: ADMIN.email,
+      ADMIN_PASSWORD: ADMIN.password,
+      ROOMS_PER_MINUTE: '100000',
+      JOINS_PER_MINUTE: '100000',
+    };
     const server = await start({ settings });
     ({ app } = server);
     world = new World({ url: server.url });
@@ -71,6 +76,7 @@ describeEachServer('attacks on what belongs to others', (start) => {
       letterScreenId: 'scr_00000000000000000000',
       keyId: '0000000000',
       loginId: v4(),
+      roomId: 'room_00000000000000000000',
     };
     const before = await callers.snapshot(theirs);
     const stranger = callers.stranger.accessToken;
@@ -93,9 +99,16 @@ describeEachServer('attacks on what belongs to others', (start) => {
 
   async function expectEventsAlike(theirs: Place, nothing: Place): Promise<void> {
     const socket = await world.controller(callers.stranger);
-    const known = await send(socket, 'trigger', trigger(theirs.screenId));
-    expectRefused(known, 'SCREEN_NOT_FOUND');
-    expect(known).toEqual(await send(socket, 'trigger', trigger(nothing.screenId)));
+    for (const [name, samples] of Object.entries(EVENTS))
+      for (const sample of [samples].flat().filter(({ over }) => over !== undefined)) {
+        const known = await send(socket, name, sample.payload(theirs, ''));
+        expectRefused(known, sample.unseen ?? '');
+        expect(known, name).toEqual(await send(socket, name, sample.payload(nothing, '')));
+      }
+    const signal = { to: v4(), negotiationId: 'n1', restart: true };
+    const known = await send(socket, 'signal', { ...signal, roomId: theirs.roomId });
+    expectRefused(known, 'FORBIDDEN');
+    expect(known).toEqual(await send(socket, 'signal', { ...signal, roomId: nothing.roomId }));
     const { items } = (await send(socket, 'status', { ids: [theirs.commandId, nothing.commandId] })) as {
       items: { status: string }[];
     };
@@ -110,4 +123,6 @@ const KEY_SCOPES = [
   'commands:write',
   'dead-letters:read',
   'dead-letters:write',
+  'rooms:read',
+  'rooms:write',
 ] as const;

@@ -1,7 +1,8 @@
-import type { Account, Device, World } from '@bongsu/conformance';
+import { type Account, type Device, send, type World } from '@bongsu/conformance';
 import { SCOPES, type Scope } from '@bongsu/protocol';
+import type { Socket } from 'socket.io-client';
 import { expect } from 'vitest';
-import type { Right, ScreenRole } from '../../src/platform/rights.js';
+import type { Right, RoomRole, ScreenRole } from '../../src/platform/rights.js';
 
 /** What `owner` has made, for others to reach for. */
 export interface Place {
@@ -17,18 +18,24 @@ export interface Place {
   loginId: string;
   ownerId: string;
   strangerId: string;
+  /** Of the owner, whose screens its members command; the controller is in it. */
+  roomId: string;
+  /** A room of the owner that anybody may join and leave. */
+  openRoomId: string;
 }
 
 const LETTERS = 20;
 
-export type Need = 'letter' | 'key' | 'login';
+/** `screen`: with its command. */
+export type Need = 'screen' | 'room' | 'letter' | 'key' | 'login';
 
-/** Who tries. `role`: what they are to the screens of `Place`. */
+/** Who tries. `role` and `roomRole`: what they are to the screens and the room of `Place`. */
 export interface Caller {
   name: string;
   token: string | undefined;
   kind: 'anonymous' | 'user' | 'screen';
   role?: ScreenRole | undefined;
+  roomRole?: RoomRole | undefined;
   isAdmin?: boolean;
   /** Who made the things of `Place`. */
   isMaker?: boolean;
@@ -43,6 +50,8 @@ export class Callers {
   #screenOfLetters: { screenId: string } | undefined;
   #fixed: Caller[] = [];
   #shared: Promise<Place> | undefined;
+  /** The controller's, by which they are in the owner's rooms. */
+  #member: Promise<Socket> | undefined;
 
   private constructor(
     readonly world: World,
@@ -67,52 +76,81 @@ export class Callers {
     return made;
   }
 
-  /** Everybody that may want to use this right; keys with just its scope, and with all others. */
-  async of({ scope }: Pick<Right, 'scope'>): Promise<Caller[]> {
+  /** Everybody that may want to use this right; keys with just its scopes, and with all but one of them. */
+  async of({ scope, besides }: Pick<Right, 'scope' | 'besides'>): Promise<Caller[]> {
     const key = async (who: 'owner' | 'stranger' | 'admin', scopes: readonly Scope[]) => ({
       token: await this.#key(this[who], scopes),
       kind: 'user' as const,
       scopes,
     });
-    const just: readonly Scope[] = scope === null ? SCOPES : [scope];
-    const others = SCOPES.filter((other) => other !== scope);
+    const needed = [scope, besides].filter((one) => typeof one === 'string');
+    const just: readonly Scope[] = scope === null ? SCOPES : needed;
+    const lacking = await Promise.all(
+      needed.map(async (one) => ({
+        name: `key of the owner with all scopes but ${one}`,
+        ...(await key(
+          'owner',
+          SCOPES.filter((other) => other !== one),
+        )),
+        role: 'owner' as const,
+        roomRole: 'owner' as const,
+        isMaker: true,
+      })),
+    );
     return [
       ...this.#fixed,
       {
         name: 'key of the owner with the scope',
         ...(await key('owner', just)),
         role: 'owner',
+        roomRole: 'owner',
         isMaker: true,
       },
-      {
-        name: 'key of the owner with all other scopes',
-        ...(await key('owner', others)),
-        role: 'owner',
-        isMaker: true,
-      },
+      ...lacking,
       { name: 'key of a stranger with the scope', ...(await key('stranger', just)) },
-      { name: 'key of an admin with the scope', ...(await key('admin', just)), role: 'admin', isAdmin: true },
+      {
+        name: 'key of an admin with the scope',
+        ...(await key('admin', just)),
+        role: 'admin',
+        roomRole: 'admin',
+        isAdmin: true,
+      },
     ];
   }
 
   /** Things of the owner's for those who only look. */
   shared(): Promise<Place> {
-    this.#shared ??= this.place(undefined);
+    this.#shared ??= this.untouched();
     return this.#shared;
   }
 
-  /** Things of the owner's that nobody has touched yet. */
-  async place(need: Need | undefined): Promise<Place> {
-    const { world, owner } = this;
-    const { screenId, commandId } = await this.#screen();
-    const keyId = need === 'key' ? (await world.apiKey(owner, ['metrics:read'])).id : 'AAAAAAAAAA';
-    const loginId = need === 'login' ? await this.#login() : '00000000-0000-4000-8000-000000000000';
-    const letterId = need === 'letter' ? this.#letters.pop() : '00000000-0000-7000-8000-000000000000';
+  /** The same, with one thing of its own that nobody has touched yet. */
+  async place(need: Need): Promise<Place> {
+    return { ...(await this.shared()), ...(await this.#fresh(need)) };
+  }
+
+  /** Things of the owner’s that nobody has touched yet. */
+  async untouched(): Promise<Place> {
+    const [screen, room, openRoomId] = await Promise.all([this.#screen(), this.#room(), this.#openRoom()]);
+    return {
+      ...{ ...screen, ...room, openRoomId },
+      letterId: '00000000-0000-7000-8000-000000000000',
+      letterScreenId: this.#screenOfLetters?.screenId ?? '',
+      keyId: 'AAAAAAAAAA',
+      loginId: '00000000-0000-4000-8000-000000000000',
+      ownerId: this.owner.userId,
+      strangerId: this.stranger.userId,
+    };
+  }
+
+  async #fresh(need: Need): Promise<Partial<Place>> {
+    if (need === 'screen') return this.#screen();
+    if (need === 'room') return this.#room();
+    if (need === 'key') return { keyId: (await this.world.apiKey(this.owner, ['metrics:read'])).id };
+    if (need === 'login') return { loginId: await this.#login() };
+    const letterId = this.#letters.pop();
     if (letterId === undefined) throw new Error('there are too few dead letters');
-    const letterScreenId = this.#screenOfLetters?.screenId ?? '';
-    const { userId: strangerId } = this.stranger;
-    const { userId: ownerId } = owner;
-    return { screenId, commandId, letterId, letterScreenId, keyId, loginId, ownerId, strangerId };
+    return { letterId };
   }
 
   /** Everything of the owner's, as text: equal before and after what was refused. */
@@ -128,6 +166,9 @@ export class Callers {
       read(`/commands?screenId=${place.screenId}`),
       read(`/dead-letters?screenId=${place.letterScreenId}&limit=100`),
       read('/screens?limit=1'),
+      read(`/rooms/${place.roomId}`),
+      read(`/rooms/${place.roomId}/participants`),
+      read(`/rooms/${place.roomId}/history`),
       ...['/users/me', '/screens?limit=1'].map((path) =>
         this.world.http.get(`/api${path}`, this.stranger.accessToken),
       ),
@@ -147,6 +188,21 @@ export class Callers {
     return { screenId, commandId: (body as { id: string }).id };
   }
 
+  /** The controller takes a seat in it, which they hold as long as the callers live. */
+  async #room(): Promise<{ roomId: string }> {
+    const roomId = await this.#openRoom();
+    this.#member ??= this.world.controller(this.controller);
+    expect(await send(await this.#member, 'join-room', roomId)).toMatchObject({ success: true });
+    return { roomId };
+  }
+
+  async #openRoom(): Promise<string> {
+    const room = { name: 'Stand-up', persistent: true, commanders: 'members', maxUsers: 100 };
+    const { body, text, status } = await this.world.http.post('/api/rooms', room, this.owner.accessToken);
+    expect(status, text).toBe(201);
+    return (body as { room: { roomId: string } }).room.roomId;
+  }
+
   async #login(): Promise<string> {
     const { accessToken } = await this.world.logIn(this.owner);
     const [, payload = ''] = accessToken.split('.');
@@ -158,17 +214,38 @@ export class Callers {
     const [own, other] = await Promise.all([world.device(owner), world.device(stranger)]);
     this.#fixed = [
       { name: 'nobody', token: undefined, kind: 'anonymous' },
-      { name: 'the owner', token: owner.accessToken, kind: 'user', role: 'owner', isMaker: true },
-      { name: 'a controller', token: controller.accessToken, kind: 'user', role: 'controller' },
+      {
+        name: 'the owner',
+        token: owner.accessToken,
+        kind: 'user',
+        role: 'owner',
+        roomRole: 'owner',
+        isMaker: true,
+      },
+      {
+        name: 'a controller',
+        token: controller.accessToken,
+        kind: 'user',
+        role: 'controller',
+        roomRole: 'member',
+      },
       { name: 'a stranger', token: stranger.accessToken, kind: 'user' },
-      { name: 'an admin', token: admin.accessToken, kind: 'user', role: 'admin', isAdmin: true },
+      {
+        name: 'an admin',
+        token: admin.accessToken,
+        kind: 'user',
+        role: 'admin',
+        roomRole: 'admin',
+        isAdmin: true,
+      },
       { name: 'a device of the owner', token: own.accessToken, kind: 'screen' },
       { name: 'a device of a stranger', token: other.accessToken, kind: 'screen' },
     ];
-    await this.#makeLetters(own);
+    // Of a screen that nobody connects as afterwards: what is requeued to it stays as it is.
+    await this.#makeLetters(await world.device(owner));
   }
 
-  /** Commands that the owner's device refused for good. */
+  /** Commands that a device of the owner's refused for good. */
   async #makeLetters(device: Device): Promise<void> {
     const { world, owner, controller } = this;
     const token = owner.accessToken;

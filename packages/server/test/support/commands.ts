@@ -115,6 +115,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     if (!definition) throw new Error(`No event ${event}`);
     const context: EventContext = {
       socketId,
+      instanceId: undefined,
       principal,
       origin: { address: '127.0.0.1', userAgent: 'test' },
       signal: new AbortController().signal,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { createAdmit } from '../../src/gateway/admission.js';
 import { Connections } from '../../src/gateway/connections.js';
 import { followIdentity } from '../../src/gateway/follow-identity.js';
+import { NamespaceGroups } from '../../src/gateway/socket-groups.js';
 import { Sockets } from '../../src/gateway/sockets.js';
 import type { Clock } from '../../src/platform/clock.js';
 import type { RightName } from '../../src/platform/rights.js';
@@ -53,6 +54,7 @@ export async function openSockets(
     config: { heartbeatIntervalMs: 25_000, heartbeatTimeoutMs: 5000, corsOrigins: [] },
     server: http.server,
     connections,
+    groups: new NamespaceGroups(),
     identity,
     commands: {
       attachScreen: (screen) => ({

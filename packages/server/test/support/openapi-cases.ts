@@ -3,6 +3,7 @@ import { PairingSchema } from '@bongsu/protocol';
 import { expect } from 'vitest';
 import type { App } from '../../src/app.js';
 import { MailInbox, tokenIn } from './mail-inbox.js';
+import { roomCases } from './openapi-rooms.js';
 import { secondFactorCases } from './openapi-second-factor.js';
 import type { StartServer } from './server.js';
 
@@ -550,6 +551,7 @@ export const cases: Record<string, Case> = {
   ...passwords,
   ...apiKeys,
   ...screens,
+  ...roomCases,
   ...commands,
   ...deadLetters,
   'GET /.well-known/jwks.json': open('/.well-known/jwks.json'),

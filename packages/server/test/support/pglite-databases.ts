@@ -9,6 +9,7 @@ import { DataFolderError, type FolderLock, lockFolder } from '../../src/platform
 import { migrate } from '../../src/platform/database/migrate.js';
 import { readMigrations } from '../../src/platform/database/migration-files.js';
 import { type OpenedPglite, openPglite } from '../../src/platform/database/pglite.js';
+import { holdCompiledEngine } from './compiled-engine.js';
 import { testDeps } from './deps.js';
 
 const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/bongsu/', import.meta.url));
@@ -31,8 +32,12 @@ export interface TestPgliteOptions {
   onFatal?: (error: Error) => void;
 }
 
-export function openTestPglite(dataDir: string, options: TestPgliteOptions = {}): Promise<OpenedPglite> {
+export async function openTestPglite(
+  dataDir: string,
+  options: TestPgliteOptions = {},
+): Promise<OpenedPglite> {
   const { throwAway = true, onFatal = () => {} } = options;
+  await holdCompiledEngine();
   return openPglite({ dataDir, nodeName: 'test', throwAway }, { ...testDeps(), onFatal });
 }
 

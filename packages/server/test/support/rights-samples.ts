@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { navigate, trigger } from '@bongsu/conformance';
-import type { ScreenRole } from '../../src/platform/rights.js';
+import type { ErrorCode } from '@bongsu/protocol';
+import type { RoomRole, ScreenRole } from '../../src/platform/rights.js';
 import type { Need, Place } from './callers.js';
 
 /**
@@ -10,11 +12,15 @@ export interface RouteSample {
   path(place: Place): string;
   body?(place: Place): object;
   needs?: Need;
-  /** Who may, by what they are to it. `screen`: right.to, or `roles`. `maker`: only whoever made it. Absent: everybody for themselves. */
-  over?: 'screen' | 'maker';
+  /**
+   * Who may, by what they are to it. `screen`: right.to, or `roles`. `room`: right.within, or `roomRoles`. `maker`: only whoever made it.
+   * Absent: everybody for themselves.
+   */
+  over?: 'screen' | 'room' | 'maker';
   roles?: readonly ScreenRole[];
+  roomRoles?: readonly RoomRole[];
   /** What it is for everybody else. Those who see it, but as less, get FORBIDDEN, or with `hidden` the same. */
-  unseen?: 'SCREEN_NOT_FOUND' | 'NOT_FOUND';
+  unseen?: 'SCREEN_NOT_FOUND' | 'ROOM_NOT_FOUND' | 'NOT_FOUND';
   hidden?: true;
   /** The status for who may. */
   ok: number;
@@ -24,6 +30,9 @@ const MANAGERS = ['owner', 'admin'] as const;
 const ALL = ['owner', 'controller', 'admin'] as const;
 
 const screen = { over: 'screen', unseen: 'SCREEN_NOT_FOUND' } as const;
+const room = { over: 'room', unseen: 'ROOM_NOT_FOUND' } as const;
+/** Of its stream: for members alone, and who is none is told of no room. */
+const stream = { ...room, hidden: true } as const;
 const letter = { over: 'screen', unseen: 'NOT_FOUND', hidden: true, needs: 'letter' } as const;
 const key = { over: 'maker', unseen: 'NOT_FOUND', needs: 'key' } as const;
 const login = { over: 'maker', unseen: 'NOT_FOUND', needs: 'login' } as const;
@@ -135,6 +144,68 @@ export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
     },
   ],
 
+  'GET /api/rooms': { path: () => '/api/rooms', ok: 200 },
+  'POST /api/rooms': { path: () => '/api/rooms', body: () => ({ name: 'New' }), ok: 201 },
+  'GET /api/rooms/:id': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}`, ok: 200 },
+  'PATCH /api/rooms/:id': {
+    ...room,
+    path: ({ roomId }) => `/api/rooms/${roomId}`,
+    body: () => ({ name: 'Renamed' }),
+    ok: 200,
+  },
+  'DELETE /api/rooms/:id': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}`, ok: 204 },
+  'GET /api/rooms/:id/participants': {
+    ...room,
+    path: ({ roomId }) => `/api/rooms/${roomId}/participants`,
+    ok: 200,
+  },
+  'GET /api/rooms/:id/history': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}/history`, ok: 200 },
+  'POST /api/rooms/:id/lock': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}/lock`, ok: 204 },
+  'POST /api/rooms/:id/unlock': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}/unlock`, ok: 204 },
+  // Nobody of that id is in it, which only those learn who may.
+  'POST /api/rooms/:id/kick': {
+    ...room,
+    path: ({ roomId }) => `/api/rooms/${roomId}/kick`,
+    body: () => ({ participantId: randomUUID() }),
+    ok: 404,
+  },
+  'POST /api/rooms/:id/admit': {
+    ...room,
+    path: ({ roomId }) => `/api/rooms/${roomId}/admit`,
+    body: () => ({ participantId: randomUUID() }),
+    ok: 404,
+  },
+  'POST /api/rooms/:id/messages': {
+    ...stream,
+    path: ({ roomId }) => `/api/rooms/${roomId}/messages`,
+    body: () => ({ data: 'hello' }),
+    ok: 202,
+  },
+  'POST /api/rooms/:id/trigger': {
+    ...stream,
+    path: ({ roomId }) => `/api/rooms/${roomId}/trigger`,
+    body: () => ({ action: 'show' }),
+    ok: 202,
+  },
+  'POST /api/rooms/:id/navigate': {
+    ...stream,
+    path: ({ roomId }) => `/api/rooms/${roomId}/navigate`,
+    body: () => ({ url: '/menu' }),
+    ok: 202,
+  },
+  'PUT /api/rooms/:id/screens/:screenId': {
+    ...room,
+    roomRoles: ['owner', 'member'],
+    path: ({ roomId, screenId }) => `/api/rooms/${roomId}/screens/${screenId}`,
+    ok: 204,
+  },
+  'DELETE /api/rooms/:id/screens/:screenId': {
+    ...room,
+    path: ({ roomId, screenId }) => `/api/rooms/${roomId}/screens/${screenId}`,
+    ok: 204,
+  },
+  'GET /api/ice-servers': { path: () => '/api/ice-servers', ok: 200 },
+
   'GET /api/dead-letters': [
     { path: () => '/api/dead-letters', ok: 200 },
     {
@@ -167,16 +238,59 @@ export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
 
 export interface EventSample {
   payload(place: Place, token: string): object;
-  over?: 'screen';
-  unseen?: 'SCREEN_NOT_FOUND';
+  /** From a socket that took a seat in `openRoomId` before, if it may. */
+  enters?: true;
+  over?: 'screen' | 'room';
+  roomRoles?: readonly RoomRole[];
+  unseen?: 'SCREEN_NOT_FOUND' | 'ROOM_NOT_FOUND';
+  hidden?: true;
+  /** What those hear who may, where it is no success. */
+  refused?: ErrorCode;
 }
 
-export const EVENTS: Record<string, EventSample> = {
+/** To somebody who is not there, which only those learn who have a seat in the room. */
+const signal = (content: object): EventSample => ({
+  enters: true,
+  payload: ({ openRoomId }) => ({ roomId: openRoomId, to: randomUUID(), negotiationId: 'n', ...content }),
+  refused: 'PARTICIPANT_NOT_FOUND',
+});
+const command = (over: object) => ({ id: randomUUID(), timestamp: Date.now(), ...over });
+const toRoom = (content: object): EventSample => ({
+  ...stream,
+  roomRoles: ['owner', 'member'],
+  payload: ({ roomId }) => command({ target: { roomId }, ...content }),
+});
+
+/** Several of an event where it can be about different things. */
+export const EVENTS: Record<string, EventSample | EventSample[]> = {
   'auth-refresh': { payload: (_, token) => ({ token }) },
   report: { payload: () => ({ displayIndex: 0, url: '/menu' }) },
-  trigger: { ...screen, payload: ({ screenId }) => trigger(screenId) },
-  navigate: { ...screen, payload: ({ screenId }) => navigate(screenId) },
+  trigger: [{ ...screen, payload: ({ screenId }) => trigger(screenId) }, toRoom({ action: 'show' })],
+  navigate: [{ ...screen, payload: ({ screenId }) => navigate(screenId) }, toRoom({ url: '/menu' })],
   status: { payload: ({ commandId }) => ({ ids: [commandId] }) },
+  message: {
+    ...stream,
+    payload: ({ roomId }) => command({ roomId, data: 'hello' }),
+  },
+  'create-room': { payload: () => ({ name: 'New', join: false }) },
+  'join-room': { payload: ({ openRoomId }) => ({ roomId: openRoomId }) },
+  'leave-room': { payload: ({ openRoomId }) => ({ roomId: openRoomId }) },
+  'lock-room': { ...room, payload: ({ roomId }) => ({ roomId }) },
+  'unlock-room': { ...room, payload: ({ roomId }) => ({ roomId }) },
+  admit: {
+    ...room,
+    payload: ({ roomId }) => ({ roomId, participantId: randomUUID() }),
+    refused: 'PARTICIPANT_NOT_FOUND',
+  },
+  kick: {
+    ...room,
+    payload: ({ roomId }) => ({ roomId, participantId: randomUUID() }),
+    refused: 'PARTICIPANT_NOT_FOUND',
+  },
+  signal: signal({ restart: true }),
+  offer: signal({ offer: 'v=0' }),
+  answer: signal({ answer: 'v=0' }),
+  'ice-candidate': signal({ candidate: null }),
 };
 
 /** Routes that anybody may call: they prove who calls by themselves, or tell nothing. */

@@ -15,6 +15,7 @@ export async function routeApp(routes: FastifyPluginAsync, principal: () => Prin
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('onRequest', async (request) => {
     request.principal = principal();
+    request.origin = { address: '192.0.2.1', userAgent: 'test' };
   });
   app.setErrorHandler((thrown, _request, reply) => {
     const error = hasZodFastifySchemaValidationErrors(thrown) ? new BongsuError('VALIDATION_ERROR') : thrown;
@@ -25,9 +26,26 @@ export async function routeApp(routes: FastifyPluginAsync, principal: () => Prin
   await app.register(routes);
   return {
     close: () => app.close(),
-    async call(method: 'GET' | 'POST' | 'DELETE', url: string, payload?: object) {
-      const response = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }) });
-      return { status: response.statusCode, body: response.body === '' ? undefined : response.json() };
+    async call(
+      method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+      url: string,
+      payload?: object,
+      headers: Record<string, string> = {},
+    ) {
+      const response = await app.inject({
+        method,
+        url,
+        headers,
+        ...(payload === undefined ? {} : { payload }),
+      });
+      const answer = {
+        status: response.statusCode,
+        body: response.body === '' ? undefined : response.json(),
+      };
+      // At hand for who asks, and no part of what answers are compared by.
+      return Object.defineProperty(answer, 'headers', { value: response.headers }) as typeof answer & {
+        headers: typeof response.headers;
+      };
     },
   };
 }

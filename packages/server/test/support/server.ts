@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, inject } from 'vitest';
 import { type App, createApp, type Overrides } from '../../src/app.js';
 import { type Config, formatFault, loadConfig, withGeneratedSecrets } from '../../src/config.js';
 import { ALGORITHM } from './algorithm.js';
+import { holdCompiledEngine } from './compiled-engine.js';
 import { createPgliteFolder } from './pglite-databases.js';
 import { createPostgresDatabase } from './postgres-databases.js';
 
@@ -67,6 +68,7 @@ export async function startOn(
   options: Omit<ServerOptions, 'profile'> = {},
 ): Promise<RunningServer> {
   const config = await readConfig({ ...storage.settings, ...options.settings });
+  if (!config.DATABASE_URL) await holdCompiledEngine();
   const app = createApp(config, options.overrides);
   await app.start();
   return { url: app.url, app, config, stop: () => app.stop() };
