@@ -37,21 +37,25 @@ export interface ConnectOptions {
   locks?: Locks;
 }
 
-export interface CommandOptions {
+/** Of whatever is sent until it is accepted. */
+export interface SendOptions {
+  /** Refused as REPLAY_DETECTED when another command of yours carried it within 10 minutes. */
+  nonce?: string;
+  /** How long it may wait to be accepted. Default: the client's. */
+  queueTtlMs?: number;
+  /** Only to send again what is in doubt: the id of its CommandError. Default: a new UUIDv7. */
+  id?: string;
+  /** Stops the waiting, and takes back what is unsent; what was sent may still be accepted. */
+  signal?: AbortSignal;
+}
+
+export interface CommandOptions extends SendOptions {
   /** Which display of the screen, 0–15. */
   displayIndex?: number;
   /** How long it may wait for its screen, from acceptance. Default and maximum: the server's retention (24 h). */
   ttlMs?: number;
   /** Which statuses come back: all, the last one, or none. Default all. */
   notify?: 'all' | 'final' | 'none';
-  /** Refused as REPLAY_DETECTED when another command of yours carried it within 10 minutes. */
-  nonce?: string;
-  /** How long it may wait to be accepted. Default: the client's. */
-  queueTtlMs?: number;
-  /** Only to send again a command whose outcome is in doubt: the id of its CommandError. Default: a new UUIDv7. */
-  id?: string;
-  /** Stops the waiting, and takes an unsent command back; one that was sent may still be accepted. */
-  signal?: AbortSignal;
 }
 
 export interface TriggerOptions extends CommandOptions {
@@ -73,7 +77,7 @@ export interface AcceptedCommand extends Accepted {
 export interface RestoredCommand {
   id: string;
   /** What it says; absent when it was accepted already. */
-  command?: { type: 'trigger' | 'navigate' } & Record<string, unknown>;
+  command?: { type: 'trigger' | 'navigate' | 'message' } & Record<string, unknown>;
   /** As from `trigger`; of one that was accepted already, resolved. */
   accepted: Promise<AcceptedCommand>;
 }

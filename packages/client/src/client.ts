@@ -1,82 +1,62 @@
-import {
-  type Accepted,
-  BongsuError,
-  type CommandOrUnknown,
-  type NavigateInput,
-  type Ready,
-  type Target,
-  type TriggerInput,
-} from '@bongsu/protocol';
-import { cancelCommand } from './cancel-command.js';
-import type {
-  AcceptedCommand,
-  ClientEvents,
-  CommandOptions,
-  ConnectOptions,
-  TriggerOptions,
-} from './client-types.js';
-import { abortable, type Clock, systemClock } from './clock.js';
-import { CommandQueue, type Left } from './command-queue.js';
+import { BongsuError, type CommandOrUnknown, type Ready, type Target } from '@bongsu/protocol';
+import { type Request, requests } from './api.js';
+import type { ClientEvents, CommandOptions, ConnectOptions, TriggerOptions } from './client-types.js';
+import { type Clock, systemClock } from './clock.js';
+import { Commands } from './commands.js';
 import { Connection, type ConnectionState, type Link, type StateChange } from './connection.js';
 import { Emitter } from './emitter.js';
-import { CommandError } from './errors.js';
-import type { CommandEvent } from './journal.js';
-import { type Draft, Outbox } from './outbox.js';
-import { askStatus, OutcomeReader, STATUS_PAGE } from './outcome-reader.js';
-import { type Outcome, Outcomes } from './outcomes.js';
-import type { TokenSource } from './token-manager.js';
+import type { Outcome } from './outcomes.js';
+import type { Room } from './room.js';
+import type { CreateRoomOptions, JoinRoomOptions } from './room-types.js';
+import type { Rooms } from './rooms.js';
 import { tokenSource } from './token-source.js';
 
 export type * from './client-types.js';
 
-const QUEUE_TTL_MS = 60_000;
-const MAX_QUEUED = 1_000;
-const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
-const RETENTION_MS = 24 * 3_600_000;
-/** A longer timer would fire at once. */
-const MAX_QUEUE_TTL_MS = 24 * 24 * 3_600_000;
-
 /** A controller's connection. Made by `connect`. */
 export class Client extends Emitter<ClientEvents> {
   private readonly connection: Connection;
-  private readonly tokens: TokenSource;
-  private readonly outcomes = new Outcomes();
-  private readonly reader: OutcomeReader;
-  private readonly outbox: Outbox;
-  private readonly queue: CommandQueue | undefined;
+  private readonly request: Request;
   private readonly clock: Clock;
-  private readonly queueTtlMs: number;
+  private readonly random: () => number;
+  private readonly commands: Commands;
+  /** Once somebody joins or makes one: who has none has not their code to load. */
+  private rooms: Rooms | undefined;
   /** Who is connected, or was last. */
   private userId: string | undefined;
-  private closedBy: BongsuError | undefined;
 
-  constructor(private readonly options: ConnectOptions) {
+  constructor(options: ConnectOptions) {
     super();
-    const { url, path, clock = systemClock, random = Math.random, queue } = options;
-    this.tokens = tokenSource(options);
+    const { url, path, clock = systemClock, random = Math.random } = options;
+    const {
+      fetch = (input: URL | string | globalThis.Request, init?: RequestInit) => globalThis.fetch(input, init),
+    } = options;
+    const tokens = tokenSource(options);
+    this.request = requests({ url, fetch, tokens });
     this.clock = clock;
-    this.queueTtlMs = options.queueTtlMs ?? QUEUE_TTL_MS;
-    if (!isQueueTtl(this.queueTtlMs)) {
-      throw new RangeError(
-        `queueTtlMs must be 0 to ${MAX_QUEUE_TTL_MS} ms (24 days), not ${this.queueTtlMs}`,
-      );
-    }
-    this.connection = new Connection({ url, path, tokens: this.tokens, clock, random });
-    const { connection, outcomes } = this;
-    this.reader = new OutcomeReader({ clock, outcomes, link: () => connection.link });
-    this.outbox = this.makeOutbox(random);
-    if (queue) {
-      this.queue = new CommandQueue({
-        store: queue,
-        clock,
-        outbox: this.outbox,
-        ...(options.locks ? { locks: options.locks } : {}),
-        onRestored: (left) => this.onRestored(left),
-        onFault: (error) => this.emit('queue-fault', { error }),
-      });
-    }
+    this.random = random;
+    this.connection = new Connection({
+      url,
+      path,
+      tokens,
+      clock,
+      random,
+      handshake: async () => {
+        const resume = this.rooms?.resume();
+        return resume ? { resume } : {};
+      },
+    });
+    this.commands = new Commands(options, {
+      clock,
+      random,
+      connection: this.connection,
+      request: this.request,
+      mayGo: (target) => !this.rooms?.isHeld(target),
+      onAccepted: (accepted) => this.rooms?.onAccepted(accepted),
+      tell: (event, value) => this.emit(event, value),
+    });
     this.connection.on('link', (link) => this.listen(link));
-    this.connection.on('ready', ({ ready }) => this.onReady(ready));
+    this.connection.on('ready', ({ ready, link }) => this.onReady(ready, link));
     this.connection.on('state', (change) => this.onState(change));
     this.connection.on('session-closing', (closing) => this.emit('session-closing', closing));
     this.connection.on('auth-expiring', (expiring) => this.emit('auth-expiring', expiring));
@@ -100,7 +80,7 @@ export class Client extends Emitter<ClientEvents> {
    * const { status } = await executed; // "executed"
    */
   trigger(target: Target, action: string, data?: unknown, options: TriggerOptions = {}) {
-    return this.command('trigger', { target, action, data, retries: options.retries }, options);
+    return this.commands.command('trigger', { target, action, data, retries: options.retries }, options);
   }
 
   /**
@@ -108,7 +88,32 @@ export class Client extends Emitter<ClientEvents> {
    * `trigger`; a later navigate to the same display supersedes one that has not been shown.
    */
   navigate(target: Target, url: string, options: CommandOptions = {}) {
-    return this.command('navigate', { target, url }, options);
+    return this.commands.command('navigate', { target, url }, options);
+  }
+
+  /**
+   * Joins a room; where it has a lobby, once somebody admits you (`onWaiting` tells that it takes a person). Lost connections are
+   * mended, and the seat is taken again. A room that this client is in already is the same object.
+   * @throws BongsuError ROOM_NOT_FOUND, ROOM_CLOSED (also while we waited), ROOM_FULL (`details.maxUsers`), ROOM_LOCKED, FORBIDDEN
+   *   (put out, or refused in the lobby), RATE_LIMIT, BUSY, VALIDATION_ERROR, UNAVAILABLE (this client is closed, or the code of
+   *   rooms could not be loaded); or the signal's reason
+   * @example
+   * const room = await client.joinRoom('stand-up', { onWaiting: () => say('Waiting to be let in') });
+   * room.on('message', ({ from, data }) => show(from.username, data));
+   * await room.send('hello');
+   */
+  async joinRoom(roomId: string, options: JoinRoomOptions = {}): Promise<Room> {
+    return (await this.loadRooms()).join(roomId, options);
+  }
+
+  /**
+   * Makes a room and joins it.
+   * @throws BongsuError CONFLICT (an open room has this id), VALIDATION_ERROR, RATE_LIMIT, BUSY, UNAVAILABLE (as `joinRoom`); or
+   *   the signal's reason
+   * @example const room = await client.createRoom({ name: 'Stand-up', maxUsers: 6 });
+   */
+  async createRoom(options: CreateRoomOptions): Promise<Room> {
+    return (await this.loadRooms()).create(options);
   }
 
   /**
@@ -116,14 +121,8 @@ export class Client extends Emitter<ClientEvents> {
    * Waits for the connection.
    * @throws BongsuError, or the signal's reason
    */
-  async status(ids: string[], { signal }: { signal?: AbortSignal } = {}): Promise<CommandOrUnknown[]> {
-    const pages: CommandOrUnknown[] = [];
-    for (let start = 0; start < ids.length; start += STATUS_PAGE) {
-      const page = ids.slice(start, start + STATUS_PAGE);
-      const link = await this.connection.online(signal);
-      pages.push(...(await abortable(askStatus(this.clock, link, page), signal)));
-    }
-    return pages;
+  status(ids: string[], { signal }: { signal?: AbortSignal } = {}): Promise<CommandOrUnknown[]> {
+    return this.commands.status(ids, signal);
   }
 
   /**
@@ -131,10 +130,9 @@ export class Client extends Emitter<ClientEvents> {
    * @throws BongsuError NOT_FOUND: not yours, never accepted, or past the server's retention; as `executed` else
    */
   track(id: string): Promise<Outcome> {
-    if (this.closedBy) return Promise.reject(this.closedBy);
-    const outcome = this.outcomes.follow(id);
-    this.reader.learn([id]);
-    return outcome;
+    const { closedBy } = this.commands;
+    if (closedBy) return Promise.reject(closedBy);
+    return this.commands.track(id);
   }
 
   /**
@@ -143,14 +141,8 @@ export class Client extends Emitter<ClientEvents> {
    * @throws BongsuError CONFLICT once it is on its way to the screen or has ended; NOT_FOUND; INDETERMINATE when it was
    *   sent and the server does not know it: it may yet arrive
    */
-  async cancel(id: string): Promise<void> {
-    const remains = await this.outbox.takeBack(id);
-    if (remains === 'unsent') return;
-    const { url, fetch = globalThis.fetch } = this.options;
-    await cancelCommand(id, { url, fetch, tokens: this.tokens }).catch((error: unknown) => {
-      const isLost = remains === 'doubtful' && error instanceof BongsuError && error.code === 'NOT_FOUND';
-      throw isLost ? new BongsuError('INDETERMINATE', { cause: error }) : error;
-    });
+  cancel(id: string): Promise<void> {
+    return this.commands.cancel(id);
   }
 
   /** Resolves when online; rejects when closed for good, or with the signal's reason. */
@@ -164,96 +156,43 @@ export class Client extends Emitter<ClientEvents> {
    */
   async close(): Promise<void> {
     this.connection.close();
-    await this.queue?.close();
+    await this.commands.close();
   }
 
-  private async command(
-    event: CommandEvent,
-    draft: Draft,
-    options: CommandOptions,
-  ): Promise<AcceptedCommand> {
-    const { signal, id, queueTtlMs = this.queueTtlMs, displayIndex, ttlMs, notify, nonce } = options;
-    if (this.closedBy) throw new CommandError(this.closedBy.code, { definite: true, cause: this.closedBy });
-    if (!isQueueTtl(queueTtlMs)) {
-      const details = { queueTtlMs: `must be 0 to ${MAX_QUEUE_TTL_MS}` };
-      throw new CommandError('VALIDATION_ERROR', { definite: true, details });
-    }
-    const queued = { queueTtlMs, ...(signal ? { signal } : {}), ...(id === undefined ? {} : { id }) };
-    const answer = await this.outbox
-      .send(event, { ...draft, displayIndex, ttlMs, notify, nonce }, queued)
-      .catch((error: unknown) => {
-        if (error instanceof CommandError && error.id) this.outcomes.forget(error.id, error);
-        throw error;
-      });
-    return this.onAccepted(answer);
+  private async loadRooms(): Promise<Rooms> {
+    const module = await loaded(() => import('./rooms.js'));
+    const { closedBy } = this.commands;
+    if (closedBy) throw closedBy;
+    this.rooms ??= this.makeRooms(module.Rooms);
+    return this.rooms;
   }
 
-  private onAccepted(answer: Accepted & { success?: true }): AcceptedCommand {
-    const { success: _, ...accepted } = answer;
-    const { id, screens = 1 } = accepted;
-    const executed = this.outcomes.accepted(id, screens);
-    this.queue?.onAccepted(accepted, executed);
-    // A repeat may have ended long ago, and its statuses come only once.
-    if (accepted.duplicate) this.reader.learn([id]);
-    return { ...accepted, executed };
-  }
-
-  private onRestored({ waiting, open }: Left): void {
-    const done = open.map((accepted) => {
-      const executed = this.outcomes.accepted(accepted.id, accepted.screens ?? 1);
-      this.queue?.onAccepted(accepted, executed);
-      return { id: accepted.id, accepted: Promise.resolve({ ...accepted, executed }) };
-    });
-    const waits = waiting.map(({ id, type, body, accepted: answer }) => {
-      const accepted = answer.then((ack) => this.onAccepted(ack));
-      // Who does not ask is not told.
-      accepted.catch((error: BongsuError) => this.outcomes.forget(id, error));
-      return { id, command: { type, ...(JSON.parse(body) as object) }, accepted };
-    });
-    this.reader.learn(open.map(({ id }) => id));
-    this.emit('restored', [...done, ...waits]);
-  }
-
-  private makeOutbox(random: () => number): Outbox {
-    const {
-      maxQueued = MAX_QUEUED,
-      maxQueuedBytes = MAX_QUEUED_BYTES,
-      retentionMs = RETENTION_MS,
-    } = this.options;
-    const { clock, connection } = this;
-    return new Outbox({
+  private makeRooms(Constructor: typeof Rooms): Rooms {
+    const { clock, random, connection, commands, request } = this;
+    const rooms = new Constructor({
       clock,
       random,
-      maxQueued,
-      maxQueuedBytes,
-      retentionMs,
+      request,
+      link: () => connection.link,
       serverNow: () => connection.serverNow(),
-      correctClock: (serverTime) => {
-        connection.clockOffsetMs = serverTime - clock.now();
-      },
-      isOnline: () => connection.link !== undefined,
-      transmit: (event, payload, onAnswer) => {
-        // The one place where a draft becomes a payload; the server checks it in full.
-        if (event === 'trigger') connection.link?.emit(event, payload as unknown as TriggerInput, onAnswer);
-        else connection.link?.emit(event, payload as unknown as NavigateInput, onAnswer);
-      },
-      renewToken: () => connection.renewToken(),
-      onFirstTransmission: (id) => this.outcomes.track(id),
+      send: (draft, options) => commands.message(draft, options),
+      isUnanswered: (id) => commands.outbox.has(id),
+      onSeated: () => commands.outbox.pump(),
+      loadPeers: () => loaded(() => import('./peers.js')),
     });
+    if (connection.link) rooms.onLink(connection.link);
+    return rooms;
   }
 
   private listen(link: Link): void {
-    link.on('command-status', (status) => {
-      this.outcomes.onStatus(status);
-      this.emit('command-status', status);
-    });
+    this.commands.listen(link);
     link.on('screen-status', (status) => this.emit('screen-status', status));
   }
 
-  private onReady(ready: Ready): void {
+  private onReady(ready: Ready, link: Link): void {
     this.onUser(ready.userId);
-    this.outbox.flush();
-    this.reader.start();
+    this.rooms?.onLink(link, ready);
+    this.commands.onReady();
     this.emit('ready', ready);
   }
 
@@ -261,30 +200,33 @@ export class Client extends Emitter<ClientEvents> {
   private onUser(userId: string | undefined): void {
     const isOther = this.userId !== undefined && userId !== this.userId;
     this.userId = userId;
-    this.queue?.onUser(userId);
+    this.commands.onUser(userId);
     if (!isOther) return;
     const error = new BongsuError('AUTH_ERROR', { details: { reason: 'another account signed in' } });
-    this.outbox.refuseAll(error);
-    this.outcomes.forgetAll(error);
+    this.rooms?.closeAll('signed-out', error);
+    this.commands.refuseAll(error);
   }
 
   private onState(change: StateChange): void {
-    if (change.state !== 'online') this.outbox.lost();
-    if (change.state !== 'online') this.reader.stop();
+    if (change.state !== 'online') {
+      this.rooms?.onLost();
+      this.commands.onLost();
+    }
     if (change.state === 'closed') {
       const error = change.error ?? new BongsuError('UNAVAILABLE');
-      this.closedBy = error;
+      this.rooms?.closeAll('disconnected', change.error);
       // Of a login that is over nothing goes out later; what the app closed goes on in another client.
-      this.outbox.failAll(error, { keep: change.error === undefined });
-      void this.queue?.close();
-      this.outcomes.forgetAll(error);
+      this.commands.onClosed(error, { keep: change.error === undefined });
     }
     this.emit('state', change);
   }
 }
 
-function isQueueTtl(ms: number): boolean {
-  return ms >= 0 && ms <= MAX_QUEUE_TTL_MS;
+/** Code that is fetched late may not come: without a network, or after a new version took its place. */
+async function loaded<Module>(load: () => Promise<Module>): Promise<Module> {
+  return load().catch((cause: unknown) => {
+    throw new BongsuError('UNAVAILABLE', { cause });
+  });
 }
 
 /**

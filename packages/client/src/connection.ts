@@ -14,6 +14,7 @@ import { jittered, reconnectDelayMs } from './backoff.js';
 import type { Clock } from './clock.js';
 import { Emitter } from './emitter.js';
 import { endsLogin, errorFromWire, isErrorCode, toBongsuError } from './errors.js';
+import { Silence } from './silence.js';
 import type { TokenSource } from './token-manager.js';
 import { onWake } from './wake.js';
 
@@ -61,6 +62,12 @@ export interface ConnectionOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 20_000;
+/**
+ * An attempt whose packets vanish would be sent again by TCP ever more seldom, long after the network is back: it is given up for a new
+ * one once it takes three times as long as the last one that succeeded. Should that be too little now, the later attempts have their time.
+ */
+const HASTY_TIMEOUT_MS = 4_000;
+const HASTY_ATTEMPTS = 6;
 /** An access token that is refused as expired as soon as it was made will not get better by a fourth. */
 const MAX_EXPIRED_IN_A_ROW = 3;
 
@@ -79,6 +86,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   private readonly stops: (() => void)[];
   private current: { link?: Link } = {};
   private attempts = 0;
+  /** What the last attempt that succeeded took. */
+  private lastTookMs = CONNECT_TIMEOUT_MS;
   private expiredInARow = 0;
   private cancelRetry: (() => void) | undefined;
   private wakeable = false;
@@ -178,15 +187,18 @@ export class Connection extends Emitter<ConnectionEvents> {
       tryAllTransports: true,
       reconnection: false,
       autoConnect: false,
-      timeout: CONNECT_TIMEOUT_MS,
+      timeout: this.patienceMs(),
     });
     const link: Link = manager.socket('/', { auth });
     mine.link = link;
     this.introduced = { link, token: auth.token, done: Promise.resolve() };
     let closing: SessionClosing | undefined;
+    const startedAt = clock.now();
     const cancelTimeout = clock.after(CONNECT_TIMEOUT_MS, () => lose(new BongsuError('UNAVAILABLE')));
+    const silence = new Silence(clock, () => lose(unavailable('silence')));
     const lose = (error: BongsuError) => {
       cancelTimeout();
+      silence.heard();
       if (this.current !== mine) return;
       this.current = {};
       this.drop(link);
@@ -198,6 +210,8 @@ export class Connection extends Emitter<ConnectionEvents> {
     });
     link.on('ready', (ready) => {
       cancelTimeout();
+      this.lastTookMs = clock.now() - startedAt;
+      link.io.engine.on('packet', () => silence.heard());
       this.onReady(link, ready);
     });
     link.on('auth-expiring', (expiring) => {
@@ -205,9 +219,17 @@ export class Connection extends Emitter<ConnectionEvents> {
       void this.renew();
     });
     link.on('connect_error', (error) => lose(connectError(error)));
-    link.on('disconnect', (reason) => lose(new BongsuError('UNAVAILABLE', { details: { reason } })));
+    link.on('disconnect', (reason) => lose(unavailable(reason)));
+    // Relayed from memory, so answered at once even by a busy server: who calls cannot wait for the heartbeat to notice.
+    link.onAnyOutgoing((event) => event === 'signal' && silence.expect());
     this.emit('link', link);
     link.connect();
+  }
+
+  /** How long an attempt may take until the socket is open. */
+  private patienceMs(): number {
+    if (this.attempts >= HASTY_ATTEMPTS) return CONNECT_TIMEOUT_MS;
+    return Math.min(CONNECT_TIMEOUT_MS, Math.max(HASTY_TIMEOUT_MS, 3 * this.lastTookMs));
   }
 
   private onReady(link: Link, ready: Ready): void {
@@ -318,6 +340,10 @@ export class Connection extends Emitter<ConnectionEvents> {
   private isClosed(): boolean {
     return this.state === 'closed';
   }
+}
+
+function unavailable(reason: string): BongsuError {
+  return new BongsuError('UNAVAILABLE', { details: { reason } });
 }
 
 /** `connect_error.data` is the protocol's error; without it the transport failed, which passes. */

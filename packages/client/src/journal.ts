@@ -2,7 +2,8 @@ import type { Accepted } from '@bongsu/protocol';
 import type { Clock } from './clock.js';
 import type { ScreenStore } from './screen-store.js';
 
-export type CommandEvent = 'trigger' | 'navigate';
+/** What goes out by the outbox: commands, and messages to rooms. */
+export type CommandEvent = 'trigger' | 'navigate' | 'message';
 
 /** A command that waits to be accepted, as it is stored. */
 export interface StoredCommand {

@@ -150,6 +150,12 @@ export class Line {
   }
 }
 
+/** A message to a room keeps its place among the commands to it. */
+function targetOf(body: string): string {
+  const { target, roomId } = JSON.parse(body) as { target?: unknown; roomId?: unknown };
+  return JSON.stringify(target ?? { roomId });
+}
+
 function make(given: Given, place: number): { command: Waiting; accepted: Promise<Accepted> } {
   const { promise, resolve, reject } = withResolvers<Accepted>();
   const command: Waiting = {
@@ -158,7 +164,7 @@ function make(given: Given, place: number): { command: Waiting; accepted: Promis
     isDurable: false,
     ...given,
     id: given.id,
-    target: JSON.stringify((JSON.parse(given.body) as { target?: unknown }).target),
+    target: targetOf(given.body),
     place,
     phase: 'ready',
     transmission: 0,

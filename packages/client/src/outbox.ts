@@ -36,6 +36,8 @@ export interface OutboxOptions {
   /** Makes the link's token good again after a TOKEN_EXPIRED; false if it cannot. */
   renewToken: () => Promise<boolean>;
   onFirstTransmission: (id: string) => void;
+  /** False while whatever is for this target (as JSON) has to wait, until the next `pump`. Default: never. */
+  mayGo?: (target: string) => boolean;
   maxQueued: number;
   maxQueuedBytes: number;
   /** COMMAND_RETENTION_HOURS of the server, in milliseconds. */
@@ -133,12 +135,16 @@ export class Outbox {
   }
 
   /** Sends what may go now: all sending but that of an unanswered command begins here, so that the order holds. */
-  private pump(): void {
+  pump(): void {
     this.inOrder((command) => {
       if (!this.maySend()) return false;
-      if (command.phase === 'ready' && !this.line.isHeld(command)) this.dispatch(command);
+      if (command.phase === 'ready' && !this.isHeld(command)) this.dispatch(command);
       return true;
     });
+  }
+
+  private isHeld(command: Waiting): boolean {
+    return this.options.mayGo?.(command.target) === false || this.line.isHeld(command);
   }
 
   /** In order, as long as the step does not answer false. What ends on the way frees only what is still to come. */
@@ -188,6 +194,12 @@ export class Outbox {
   /** Rejects all that waits; what comes later is taken as before. */
   refuseAll(error: BongsuError): void {
     this.inOrder((command) => this.fail(command, error));
+  }
+
+  /** It waits here, or for its answer. */
+  has(id: string): boolean {
+    for (const command of this.line) if (command.id === id) return true;
+    return false;
   }
 
   /** Takes one back: at once, or when a transmission is under way with its answer. Resolves to what is left to do. */

@@ -6,6 +6,7 @@ import { type Client, connect } from '../src/client.js';
 import { systemClock } from '../src/clock.js';
 import { Connection, type StateChange } from '../src/connection.js';
 import type { TokenSource } from '../src/token-manager.js';
+import { tokenSource } from '../src/token-source.js';
 import { next } from './support/events.js';
 import { FakeClock } from './support/fake-clock.js';
 import { ScriptedServer } from './support/scripted-server.js';
@@ -116,6 +117,61 @@ describe('reconnection', () => {
     live.silence();
     expect((await offline).error?.details).toEqual({ reason: 'ping timeout' });
     await back;
+  });
+
+  it('[RM147] gives up a link over which nothing comes for 4 s after a signal', async () => {
+    const live = await server();
+    live.onLink = (link) => link.on('signal', (_, ack) => ack?.({ success: true, negotiationId: 'n' }));
+    const clock = new FakeClock();
+    const made = new Connection({
+      url: live.url,
+      tokens: tokenSource({ token: 't' }),
+      clock,
+      random: () => 0.5,
+    });
+    cleanups.push(() => made.close());
+    made.start();
+    const { link } = await next(made, 'ready');
+    const signal = { roomId: 'room', to: 'them', negotiationId: 'n', candidate: null };
+    await link.emitWithAck('signal', signal);
+    clock.advance(60_000);
+    expect(made.state).toBe('online');
+    live.silence();
+    link.emit('signal', signal, () => {});
+    clock.advance(3999);
+    expect(made.state).toBe('online');
+    const offline = next(made, 'state', isOffline);
+    clock.advance(1);
+    expect((await offline).error?.details).toEqual({ reason: 'silence' });
+    const back = next(made, 'ready');
+    clock.advance(100);
+    await back;
+  });
+
+  it('[RM148] gives up an attempt that hangs after 4 s, the first one and those after six after 20 s', async () => {
+    const clock = new FakeClock();
+    const live = await server();
+    const made = new Connection({
+      url: live.url,
+      tokens: tokenSource({ token: 't' }),
+      clock,
+      random: () => 0.5,
+    });
+    cleanups.push(() => made.close());
+    const limits: (number | boolean | undefined)[] = [];
+    made.on('link', (link) => limits.push(link.io.timeout()));
+    made.start();
+    await next(made, 'ready');
+    live.admit = () => ({ code: 'UNAVAILABLE', message: 'later', retryable: true });
+    let offline = next(made, 'state', isOffline);
+    live.cut();
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      const { retryInMs = 0 } = await offline;
+      offline = next(made, 'state', isOffline);
+      clock.advance(retryInMs);
+    }
+    await offline;
+    expect(limits).toEqual([20_000, ...Array(5).fill(4000), ...Array(3).fill(20_000)]);
   });
 
   it('[STB4] waits as long as the server asks before it closes', async () => {

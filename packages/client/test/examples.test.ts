@@ -1,32 +1,31 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ClaimedPairing, CreatedApiKey } from '@bongsu/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeStorage, type RunningServer, startOn } from '../../server/test/support/server.js';
 import { ClientTokenManager } from '../src/token-manager.js';
+import { ExampleProcesses, ROOT } from './support/example-process.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const account = { email: 'example@example.org', password: 'correct horse battery', username: 'Example' };
 
 describe('README.md', () => {
   it('[CL11] shows exactly the files of examples/', () => {
-    const readme = readFileSync(join(root, 'packages/client/README.md'), 'utf8');
+    const readme = readFileSync(join(ROOT, 'packages/client/README.md'), 'utf8');
     const shown = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
-    // The receiver of the hook needs no SDK: it is shown in docs/hooks.md.
-    const names = readdirSync(join(root, 'examples')).filter((name) => name !== 'hook-receiver.mjs');
-    const files = names.map((name) => readFileSync(join(root, 'examples', name), 'utf8'));
+    // The receiver of the hook needs no SDK: it is shown in docs/hooks.md. Those of rooms/ need none either.
+    const names = readdirSync(join(ROOT, 'examples')).filter(
+      (name) => name.endsWith('.mjs') && name !== 'hook-receiver.mjs',
+    );
+    const files = names.map((name) => readFileSync(join(ROOT, 'examples', name), 'utf8'));
     expect(new Set(shown)).toEqual(new Set(files));
-    expect(files).toHaveLength(4);
+    expect(files).toHaveLength(5);
   });
 });
 
-/** The examples as a reader runs them: compiled packages, a process of their own (`npx tsc -b` comes first). */
 describe('the examples', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bongsu-examples-'));
-  const processes: ChildProcess[] = [];
+  const processes = new ExampleProcesses();
   let server: RunningServer;
   let tokens: ClientTokenManager;
   let removeStorage: () => Promise<void>;
@@ -40,46 +39,30 @@ describe('the examples', () => {
   });
 
   afterAll(async () => {
-    for (const child of processes) child.kill('SIGKILL');
+    processes.stop();
     tokens?.close();
     await server?.stop();
     await removeStorage?.();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function run(name: string, env: Record<string, string> = {}) {
-    const child = spawn(process.execPath, [join(root, 'examples', name)], {
-      cwd: root,
-      env: { PATH: process.env.PATH, BONGSU_URL: server.url, ...env },
-    });
-    processes.push(child);
-    let output = '';
-    let wake = () => {};
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output += text;
-        wake();
-      });
-    }
-    const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
-    const seen = async (pattern: RegExp): Promise<RegExpMatchArray> => {
-      for (;;) {
-        const match = output.match(pattern);
-        if (match) return match;
-        const more = new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        const ended = await Promise.race([more.then(() => false), exit.then(() => true)]);
-        if (ended && !pattern.test(output)) throw new Error(`${name} ended without ${pattern}:\n${output}`);
-      }
-    };
-    return { child, exit, seen, output: () => output };
-  }
+  const run = (name: string, env: Record<string, string> = {}) =>
+    processes.run(name, { BONGSU_URL: server.url, ...env });
 
   const makeKey = async () => {
     const body = { name: 'Example', scopes: ['commands:read', 'commands:write'] };
     return (await tokens.request<CreatedApiKey>('/api/api-keys', { body })).key;
   };
+
+  it('[CL11] meet in a room, which the first one makes', async () => {
+    const { email: BONGSU_EMAIL, password: BONGSU_PASSWORD } = account;
+    const env = { BONGSU_EMAIL, BONGSU_PASSWORD, BONGSU_ROOM: 'examples' };
+    const first = run('room.mjs', env);
+    await first.seen(/^joined examples, 0 there\nsaid as number 1$/m);
+    const second = run('room.mjs', env);
+    await second.seen(/^joined examples, 1 there\nsaid as number 2$/m);
+    await first.seen(/^Example came\nExample: hello$/m);
+  });
 
   it('[CL11] pair a screen, trigger it, by an API key and without the SDK too', async () => {
     const shown = run('screen.mjs', { BONGSU_SCREEN_FILE: join(folder, 'screen.json') });

@@ -20,6 +20,12 @@ export class FakeClock implements Clock {
     };
   }
 
+  /** The machine sleeps: time goes on, timers do not. */
+  sleep(ms: number): void {
+    this.time += ms;
+    for (const timer of this.timers) timer.at += ms;
+  }
+
   /** Runs what falls due on the way, in order. */
   advance(ms: number): void {
     const end = this.time + ms;

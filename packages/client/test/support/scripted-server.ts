@@ -32,6 +32,8 @@ export class ScriptedServer {
   /** Refuses a handshake with this error, or lets it in. */
   admit: (handshake: HandshakeInput) => object | undefined = () => undefined;
   ready: Partial<Ready> = {};
+  /** What `ready` says besides to this client. */
+  readyOf: (handshake: HandshakeInput) => Partial<Ready> = () => ({});
   /** Milliseconds; takes effect at the next start. */
   heartbeat = { pingInterval: 25_000, pingTimeout: 5_000 };
   /** Answers websocket upgrades as a proxy without them does. */
@@ -77,6 +79,7 @@ export class ScriptedServer {
         sessionId: 's',
         streams: {},
         ...this.ready,
+        ...this.readyOf(socket.handshake.auth as HandshakeInput),
       });
       this.onLink(socket, socket.handshake.auth as HandshakeInput);
     });
