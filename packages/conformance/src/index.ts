@@ -19,8 +19,12 @@ import { loginRules } from './rules/logins.js';
 import { pairingRules } from './rules/pairing.js';
 import { passwordRules } from './rules/passwords.js';
 import { receiptRules } from './rules/receipts.js';
+import { roomInputRules } from './rules/room-input.js';
+import { roomStreamRules } from './rules/room-streams.js';
+import { roomRules } from './rules/rooms.js';
 import { screenRules } from './rules/screens.js';
 import { secondFactorRules } from './rules/second-factor.js';
+import { signalingRules } from './rules/signaling.js';
 import { socketRules } from './rules/sockets.js';
 import { statusRules } from './rules/status.js';
 import { tokenRules } from './rules/tokens.js';
@@ -61,6 +65,10 @@ export function conformanceSuite(target: () => Promise<Target>): void {
     'displays [DL]': displayRules,
     'dead letters [DL]': deadLetterRules,
     'cancelling [DL]': cancellingRules,
+    'rooms [RM]': roomRules,
+    'bad input to rooms [RM]': roomInputRules,
+    'streams of rooms [RM]': roomStreamRules,
+    'signaling [RM]': signalingRules,
     'screens [SC]': screenRules,
     'pairing [SC]': pairingRules,
     'envelope [ER]': envelopeRules,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const FAMILIES = ['ID', 'SK', 'DL', 'SC', 'CL', 'ER', 'HT'];
+const FAMILIES = ['ID', 'SK', 'DL', 'SC', 'RM', 'CL', 'ER', 'HT'];
 
 function sources(folder: string, wanted: (path: string) => boolean): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
@@ -23,7 +23,8 @@ const conformance = sources(
   'packages/conformance/src',
   (path) => path.endsWith('.ts') && !path.endsWith('rules.test.ts'),
 );
-const tests = [...conformance, ...sources('packages', (path) => path.endsWith('.test.ts'))];
+const isTest = (path: string) => path.endsWith('.test.ts');
+const tests = [...conformance, ...sources('packages', isTest), ...sources('test', isTest)];
 
 it('the rules of docs/protocol.md are numbered once each, family by family', () => {
   expect(documented.length).toBeGreaterThan(50);

@@ -2,6 +2,7 @@ import type { Socket } from 'socket.io-client';
 import { v4 } from 'uuid';
 import { expect, it } from 'vitest';
 import { expectFailure, type HttpAnswer } from '../support/http.js';
+import { createRoom, joinRoom } from '../support/rooms.js';
 import { expectRefused, send } from '../support/sockets.js';
 import { type GetWorld, trigger } from '../support/world.js';
 
@@ -48,6 +49,39 @@ export function limitRules(world: GetWorld): void {
     await expectLimited(screen.socket, 'report', { url: '/menu' });
     await send(await world().controller(owner), 'trigger', trigger(device.screenId));
     await screen.received(1);
+  });
+
+  it('[RM99] [SIG6] of 10,000 candidates at once those past the limit are RATE_LIMIT, and the socket lives', async () => {
+    const first = await createRoom(world, await world().signUp());
+    const second = await joinRoom(world, await world().signUp(), first.roomId);
+    const address = { roomId: first.roomId, to: second.participantId, negotiationId: 'n1' };
+    await send(first.socket, 'signal', { ...address, description: { type: 'offer', sdp: 'v=0' } });
+    const candidate = (n: number) => ({ ...address, candidate: { candidate: `candidate:${n}` } });
+    for (let n = 0; n < 9_900; n += 1) first.socket.emit(n % 2 ? 'signal' : 'ice-candidate', candidate(n));
+    const last = Array.from({ length: 100 }, (_, n) => send(first.socket, 'ice-candidate', candidate(n)));
+    const refused = ((await Promise.all(last)) as { success: boolean }[]).filter(({ success }) => !success);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) {
+      const { retryable, retryAfterMs } = expectRefused(answer, 'RATE_LIMIT');
+      expect(retryable).toBe(true);
+      expect(retryAfterMs).toBeGreaterThan(0);
+    }
+    // Whatever was let through before this ack has come.
+    await send(second.socket, 'status', { ids: [v4()] });
+    const passed = second.heard.filter(({ event }) => event === 'signal').length;
+    expect(passed).toBeGreaterThanOrEqual(400);
+    expect(passed).toBeLessThan(5000);
+    // The seat is there still, and others are not kept from theirs.
+    const back = { ...address, to: first.participantId };
+    expect(
+      await send(second.socket, 'signal', { ...back, description: { type: 'answer', sdp: 'v=0' } }),
+    ).toMatchObject({
+      success: true,
+    });
+    expect(first.socket.connected).toBe(true);
+    expect(await send(first.socket, 'join-room', first.roomId)).toMatchObject({
+      participantId: first.participantId,
+    });
   });
 
   async function expectLimited(socket: Socket, event: string, payload: object): Promise<void> {
