@@ -120,7 +120,7 @@ export const paging = {
 };
 
 /** Reading again takes a request a page, so a list that somebody unrolled is left as it is. */
-function whileShort(pages: readonly unknown[] | undefined, everyMs: number): number | false {
+export function whileShort(pages: readonly unknown[] | undefined, everyMs: number): number | false {
   return pages !== undefined && pages.length > 1 ? false : everyMs;
 }
 

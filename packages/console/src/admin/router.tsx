@@ -16,6 +16,7 @@ import { Shell } from './shell.js';
 export interface RouterContext {
   session: Session;
   queryClient: QueryClient;
+  addRoomTexts(): Promise<void>;
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -101,6 +102,24 @@ const screenDetail = createRoute({
     () => import('../pages/screen-detail/screen-detail-page.js'),
     'ScreenDetailPage',
   ),
+});
+const rooms = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/rooms',
+  loader: ({ context }) => context.addRoomTexts(),
+  component: lazyRouteComponent(() => import('../pages/rooms/rooms-page.js'), 'RoomsPage'),
+});
+const roomDetail = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/rooms/$roomId',
+  loader: ({ context }) => context.addRoomTexts(),
+  component: lazyRouteComponent(() => import('../pages/room-detail/room-detail-page.js'), 'RoomDetailPage'),
+});
+const call = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/rooms/$roomId/call',
+  loader: ({ context }) => context.addRoomTexts(),
+  component: lazyRouteComponent(() => import('../pages/call/call-page.js'), 'CallPage'),
 });
 const tryIt = createRoute({
   getParentRoute: () => signedIn,
@@ -190,6 +209,9 @@ const routeTree = root.addChildren([
   signedIn.addChildren([
     screens,
     screenDetail,
+    rooms,
+    roomDetail,
+    call,
     tryIt,
     commands,
     commandDetail,

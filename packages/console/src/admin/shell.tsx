@@ -48,6 +48,9 @@ export function Frame({ children }: { children: ReactNode }) {
           <Link to="/screens" className={styles.link} activeProps={{ 'data-active': true }}>
             {t('screens.title')}
           </Link>
+          <Link to="/rooms" className={styles.link} activeProps={{ 'data-active': true }}>
+            {t('rooms.title')}
+          </Link>
           <Link to="/try" className={styles.link} activeProps={{ 'data-active': true }}>
             {t('tryIt.title')}
           </Link>

@@ -12,6 +12,7 @@ import type {
 } from '@bongsu/protocol';
 import { accountCalls, apiKeyCalls, mfaCalls, userCalls } from './identity-calls.js';
 import { type Page, query, type Request, withSignal } from './request.js';
+import { roomCalls } from './room-calls.js';
 import type { StepUp } from './step-up.js';
 
 export type { Page } from './request.js';
@@ -56,6 +57,7 @@ export function createApi(tokens: Pick<ClientTokenManager, 'request'>, stepUp: P
 
     ...commandCalls(request),
     ...deadLetterCalls(request),
+    ...roomCalls(request),
     ...accountCalls(request),
     ...mfaCalls(request),
     ...apiKeyCalls(request),

@@ -1,5 +1,6 @@
 import { type AcceptedCommand, type Client, connect, type TokenSource } from '@bongsu/client';
 import type { CommandStatus } from '@bongsu/protocol';
+import type { CallRoom, EnterOptions } from '../rooms/call-types.js';
 import { isAway } from './problem.js';
 
 export type LinkState = 'connecting' | 'online' | 'offline';
@@ -87,6 +88,15 @@ export class Live {
     return draft.type === 'trigger'
       ? client.trigger({ screenId }, draft.action, draft.data, options)
       : client.navigate({ screenId }, draft.url, options);
+  }
+
+  /**
+   * Resolves with a seat in the room; in a lobby, once somebody admits us.
+   * @throws BongsuError, or the signal's reason
+   */
+  joinRoom(roomId: string, options: EnterOptions): Promise<CallRoom> {
+    this.open();
+    return (this.#client as Client).joinRoom(roomId, options);
   }
 
   /** Closed for good by the server: either the login is over, which asking for a new token shows, or a new token helps. */

@@ -5,8 +5,11 @@ import en from './en.json' with { type: 'json' };
 /** Languages whose script runs from right to left; layout follows by logical CSS properties alone. */
 const RIGHT_TO_LEFT = ['ar', 'fa', 'he', 'ur'];
 
-/** A language is added by a file beside en.json and a line here. */
+/** A language is added by two files beside those of English, and a line here and below. */
 const resources = { en: { translation: en } };
+
+/** Texts of pages that not everybody opens are loaded with them. */
+const roomTexts = { en: () => import('./rooms.en.json') };
 
 export function createI18n(): i18n {
   const instance = createInstance();
@@ -19,4 +22,10 @@ export function createI18n(): i18n {
   document.documentElement.lang = instance.language;
   document.documentElement.dir = RIGHT_TO_LEFT.includes(instance.language) ? 'rtl' : 'ltr';
   return instance;
+}
+
+/** Call it before a page of rooms is shown; again it does nothing. */
+export async function addRoomTexts(instance: i18n): Promise<void> {
+  for (const [language, load] of Object.entries(roomTexts))
+    instance.addResourceBundle(language, 'translation', (await load()).default, true);
 }

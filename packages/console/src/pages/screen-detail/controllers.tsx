@@ -6,7 +6,9 @@ import { useTranslation } from 'react-i18next';
 import { keys } from '../../admin/queries.js';
 import { useServices } from '../../admin/services.js';
 import { toProblem } from '../../api/problem.js';
+import detail from '../../components/detail.module.css';
 import page from '../../components/page.module.css';
+import people from '../../components/people.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
 import { useSubmit } from '../../components/use-submit.js';
 import styles from './screen-detail-page.module.css';
@@ -22,18 +24,18 @@ export function Controllers({ screen, mayManage }: { screen: Screen; mayManage: 
     onSuccess: readAgain,
   });
   return (
-    <section className={`${page.panel} ${styles.section}`} aria-labelledby="controllers">
+    <section className={`${page.panel} ${detail.section}`} aria-labelledby="controllers">
       <div>
         <h2 id="controllers">{t('controllers.title')}</h2>
-        <p className={styles.hint}>{t('controllers.lead')}</p>
+        <p className={detail.hint}>{t('controllers.lead')}</p>
       </div>
       {screen.controllers.length === 0 ? (
         <p>{t('controllers.none')}</p>
       ) : (
-        <ul className={styles.people}>
+        <ul className={people.people}>
           {screen.controllers.map(({ userId, username }) => (
-            <li key={userId} className={styles.person}>
-              <span className={styles.who}>
+            <li key={userId} className={people.person}>
+              <span className={people.who}>
                 <bdi>{username}</bdi>
                 <code>{userId}</code>
               </span>
@@ -71,8 +73,8 @@ function AddController({ screenId, onAdded }: { screenId: string; onAdded(): voi
   );
   const unknown = submit.problem?.code === 'NOT_FOUND';
   return (
-    <form className={styles.section} onSubmit={submit.onSubmit} noValidate>
-      <div className={styles.add}>
+    <form className={detail.section} onSubmit={submit.onSubmit} noValidate>
+      <div className={`${detail.add} ${styles.add}`}>
         <TextInput
           name="userId"
           label={t('controllers.userId')}

@@ -10,14 +10,14 @@ import { useServices, useUser } from '../../admin/services.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
 import { Beacon } from '../../components/beacon.js';
 import { ConfirmDialog } from '../../components/confirm-dialog.js';
+import detail from '../../components/detail.module.css';
 import { Failed } from '../../components/failed.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
+import { RenameDialog } from '../../components/rename-dialog.js';
 import { Displays } from '../../drift/displays.js';
 import { Controllers } from './controllers.js';
-import { RenameDialog } from './rename-dialog.js';
 import { ScreenCommands } from './screen-commands.js';
-import styles from './screen-detail-page.module.css';
 import { ScreenFacts } from './screen-facts.js';
 
 const route = getRouteApi('/signed-in/screens/$screenId');
@@ -53,11 +53,11 @@ function Loaded({ screen }: { screen: Screen }) {
   return (
     <>
       <header className={page.head}>
-        <h1 className={styles.name}>
+        <h1 className={detail.name}>
           <Beacon lit={screen.online} />
           <bdi>{screen.name}</bdi>
         </h1>
-        <div className={styles.actions}>
+        <div className={detail.actions}>
           {mayManage ? <Manage screen={screen} /> : null}
           <Button onClick={() => void navigate({ to: '/try', search: { screen: screen.screenId } })}>
             {t('tryIt.title')}
@@ -94,7 +94,15 @@ function Manage({ screen }: { screen: Screen }) {
       <Button variant="default" onClick={() => setOpen('rename')}>
         {t('rename.open')}
       </Button>
-      <RenameDialog screen={screen} opened={open === 'rename'} onClose={close} />
+      <RenameDialog
+        title={t('rename.title')}
+        label={t('pair.name')}
+        name={screen.name}
+        opened={open === 'rename'}
+        onClose={close}
+        action={(name) => api.renameScreen(screen.screenId, name)}
+        onDone={() => void queryClient.invalidateQueries({ queryKey: keys.screens })}
+      />
       <ConfirmDialog
         opened={open === 'delete'}
         onClose={close}

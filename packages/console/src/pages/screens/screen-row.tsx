@@ -3,6 +3,7 @@ import { Button } from '@mantine/core';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { Beacon } from '../../components/beacon.js';
+import row from '../../components/row.module.css';
 import { ScreenState } from '../../components/screen-state.js';
 import { DriftLines } from '../../drift/drift-lines.js';
 import styles from './screens-page.module.css';
@@ -12,18 +13,18 @@ export function ScreenRow({ screen }: { screen: Screen }) {
   const navigate = useNavigate();
   const { screenId, name, online, pending } = screen;
   return (
-    <li className={styles.row}>
+    <li className={row.row}>
       <Beacon lit={online} />
-      <div className={styles.what}>
-        <Link to="/screens/$screenId" params={{ screenId }} className={styles.name}>
+      <div className={row.what}>
+        <Link to="/screens/$screenId" params={{ screenId }} className={row.name}>
           <bdi>{name}</bdi>
         </Link>
-        <span className={styles.state} data-online={online}>
+        <span className={row.state} data-lit={online}>
           <ScreenState screen={screen} />
         </span>
         <DriftLines screen={screen} />
       </div>
-      <div className={styles.side}>
+      <div className={row.side}>
         {pending > 0 ? (
           <span className={styles.pending}>{t('screens.pending', { count: pending })}</span>
         ) : null}

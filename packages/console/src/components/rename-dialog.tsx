@@ -1,29 +1,25 @@
-import type { Screen } from '@bongsu/protocol';
 import { Button, Modal, TextInput } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { keys } from '../../admin/queries.js';
-import { useServices } from '../../admin/services.js';
-import form from '../../components/form.module.css';
-import { ProblemNote } from '../../components/problem-note.js';
-import { useSubmit } from '../../components/use-submit.js';
+import form from './form.module.css';
+import { ProblemNote } from './problem-note.js';
+import { useSubmit } from './use-submit.js';
 
-export function RenameDialog({
-  screen,
-  opened,
-  onClose,
-}: {
-  screen: Screen;
+interface RenameDialogProps {
+  title: string;
+  label: string;
+  name: string;
   opened: boolean;
   onClose(): void;
-}) {
+  action(name: string): Promise<unknown>;
+  onDone(): void;
+}
+
+export function RenameDialog({ title, label, name, opened, onClose, action, onDone }: RenameDialogProps) {
   const { t } = useTranslation();
-  const { api } = useServices();
-  const queryClient = useQueryClient();
   const submit = useSubmit(
-    ({ name = '' }) => api.renameScreen(screen.screenId, name),
+    (fields) => action(fields.name ?? ''),
     () => {
-      void queryClient.invalidateQueries({ queryKey: keys.screens });
+      onDone();
       onClose();
     },
   );
@@ -31,14 +27,14 @@ export function RenameDialog({
     <Modal
       opened={opened}
       onClose={onClose}
-      title={t('rename.title')}
+      title={title}
       closeButtonProps={{ 'aria-label': t('common.close') }}
     >
       <form className={form.form} onSubmit={submit.onSubmit} noValidate>
         <TextInput
           name="name"
-          label={t('pair.name')}
-          defaultValue={screen.name}
+          label={label}
+          defaultValue={name}
           error={submit.errorOf('name')}
           autoComplete="off"
           data-autofocus

@@ -1,0 +1,51 @@
+import { Skeleton } from '@mantine/core';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useTranslation } from 'react-i18next';
+import { useRoom } from '../../admin/room-queries.js';
+import { usePageTitle } from '../../admin/use-page-title.js';
+import { Icon } from '../../components/icon.js';
+import page from '../../components/page.module.css';
+import type { Call } from '../../rooms/call.js';
+import { BeforeCall } from './before-call.js';
+import { InCall } from './in-call.js';
+import { useCall, useCallState } from './use-call.js';
+
+const route = getRouteApi('/signed-in/rooms/$roomId/call');
+
+export function CallPage() {
+  const { t } = useTranslation();
+  const { roomId } = route.useParams();
+  const call = useCall(roomId);
+  // Who is no member yet may not read the room, and sees its id until then.
+  const room = useRoom(roomId);
+  const name = room.data?.name ?? roomId;
+  usePageTitle(t('call.title', { name }));
+  return (
+    <>
+      {room.data ? (
+        <Link to="/rooms/$roomId" params={{ roomId }} className={page.back}>
+          <Icon name="back" /> {t('call.toRoom')}
+        </Link>
+      ) : (
+        <Link to="/rooms" className={page.back}>
+          <Icon name="back" /> {t('rooms.title')}
+        </Link>
+      )}
+      {call ? (
+        <Phases call={call} roomId={roomId} name={name} />
+      ) : (
+        <Skeleton height={320} radius="md" aria-label={t('common.loading')} />
+      )}
+    </>
+  );
+}
+
+function Phases({ call, roomId, name }: { call: Call; roomId: string; name: string }) {
+  const state = useCallState(call);
+  const isIn = state.phase === 'joined' || state.phase === 'reconnecting';
+  return isIn ? (
+    <InCall call={call} state={state} roomId={roomId} name={name} />
+  ) : (
+    <BeforeCall call={call} state={state} name={name} />
+  );
+}

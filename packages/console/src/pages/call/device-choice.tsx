@@ -1,0 +1,30 @@
+import { NativeSelect } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+import type { Call } from '../../rooms/call.js';
+import type { DeviceKind, MediaState } from '../../rooms/local-media.js';
+import styles from './call-page.module.css';
+
+const KINDS: readonly DeviceKind[] = ['microphone', 'camera'];
+
+/** Which microphone and which camera, for those who have several. */
+export function DeviceChoice({ call, media }: { call: Call; media: MediaState }) {
+  const { t } = useTranslation();
+  const several = KINDS.filter((kind) => media.devices[kind].length > 1);
+  if (several.length === 0) return null;
+  return (
+    <div className={styles.choice}>
+      {several.map((kind) => (
+        <NativeSelect
+          key={kind}
+          label={t(`call.device.${kind}`)}
+          value={media.chosen[kind] ?? ''}
+          onChange={(event) => void call.media.choose(kind, event.currentTarget.value)}
+          data={media.devices[kind].map(({ id, label }, index) => ({
+            value: id,
+            label: label || t('call.device.unnamed', { number: index + 1 }),
+          }))}
+        />
+      ))}
+    </div>
+  );
+}

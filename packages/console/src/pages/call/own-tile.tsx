@@ -1,0 +1,28 @@
+import { useTranslation } from 'react-i18next';
+import type { CallState } from '../../rooms/call-types.js';
+import { TileFrame } from './tile-frame.js';
+import { Video } from './video.js';
+
+export function OwnTile({ state, username }: { state: CallState; username: string }) {
+  const { t } = useTranslation();
+  const { media, picture, phase } = state;
+  const sharing = media.screen === 'on';
+  return (
+    <TileFrame
+      username={username}
+      note={t('call.you')}
+      picture={picture !== undefined}
+      muted={media.microphone !== 'on'}
+      sharing={sharing}
+      trouble={phase === 'reconnecting' ? t('room.reconnecting') : undefined}
+    >
+      <Video
+        stream={picture}
+        label={t('call.ownPicture')}
+        shown={picture !== undefined}
+        mirrored={!sharing}
+        muted
+      />
+    </TileFrame>
+  );
+}

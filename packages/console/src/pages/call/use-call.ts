@@ -1,0 +1,39 @@
+import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useServices } from '../../admin/services.js';
+import { browserMedia } from '../../rooms/browser-media.js';
+import { Call } from '../../rooms/call.js';
+import { LocalMedia } from '../../rooms/local-media.js';
+import { leaveSeatNote, takeSeatNote } from '../../rooms/seat-note.js';
+
+/** A call for as long as the page is shown. One that was cut by a reload goes on by itself. */
+export function useCall(roomId: string): Call | undefined {
+  const { live } = useServices();
+  const [call, setCall] = useState<Call>();
+  useEffect(() => {
+    const made = new Call({
+      media: new LocalMedia(browserMedia()),
+      enter: (options) => live.joinRoom(roomId, options),
+      newStream: (tracks) => new MediaStream(tracks),
+    });
+    setCall(made);
+    const before = takeSeatNote(roomId);
+    // Who was muted stays so: nobody asked for a microphone by reloading.
+    void made.media.start(before?.devices);
+    if (before) void made.join(before.participantId);
+    const onPageHide = () => {
+      const { participantId } = made.state;
+      if (participantId !== undefined) leaveSeatNote(roomId, { participantId, devices: made.media.inUse });
+    };
+    addEventListener('pagehide', onPageHide);
+    return () => {
+      removeEventListener('pagehide', onPageHide);
+      made.close();
+      setCall(undefined);
+    };
+  }, [live, roomId]);
+  return call;
+}
+
+export function useCallState(call: Call) {
+  return useSyncExternalStore(call.subscribe, () => call.state);
+}
