@@ -45,10 +45,10 @@ export async function openWindow(browser: Browser, faults: string[]): Promise<Pa
   return page;
 }
 
-/** Leaves `test-results/<name>.png`. */
-export async function photograph(page: Page, name: string): Promise<void> {
+/** Leaves `test-results/<name>.png`; `whole`: with what is below the window's edge. */
+export async function photograph(page: Page, name: string, { whole = false } = {}): Promise<void> {
   await mkdir(results, { recursive: true });
-  await page.screenshot({ path: `${results}${name}.png` });
+  await page.screenshot({ path: `${results}${name}.png`, fullPage: whole });
 }
 
 /** Both windows side by side in one picture, as somebody with two monitors sees them. */
