@@ -1,10 +1,12 @@
 // npm run prove -- NAME [--seed N] [--kills N] [--runs N] [--sessions N] [--faults a,b*] [--only NN] [--profile embedded|postgres] [--out FILE]
+// npm run prove -- churn [--seconds N] [--rooms N] [--rate N]
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { provenance } from './lib/machine.mjs';
 
+const NUMBERS = ['kills', 'runs', 'sessions', 'seconds', 'rooms', 'rate'];
 const proofs = readdirSync(new URL('./proofs/', import.meta.url));
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -13,6 +15,9 @@ const { positionals, values } = parseArgs({
     kills: { type: 'string' },
     runs: { type: 'string' },
     sessions: { type: 'string' },
+    seconds: { type: 'string' },
+    rooms: { type: 'string' },
+    rate: { type: 'string' },
     faults: { type: 'string' },
     only: { type: 'string' },
     profile: { type: 'string', multiple: true },
@@ -33,9 +38,12 @@ const startedAt = performance.now();
 const { passed, figures } = await prove({
   seed,
   log,
-  ...(values.kills === undefined ? {} : { kills: Number(values.kills) }),
-  ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
-  ...(values.sessions === undefined ? {} : { sessions: Number(values.sessions) }),
+  ...Object.fromEntries(
+    NUMBERS.filter((option) => values[option] !== undefined).map((option) => [
+      option,
+      Number(values[option]),
+    ]),
+  ),
   ...(values.faults === undefined ? {} : { faults: values.faults.split(',') }),
   ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   ...(values.profile === undefined ? {} : { profiles: values.profile }),

@@ -1,4 +1,5 @@
 // npm run bench [-- NAME] [--seconds N] [--rounds N] [--cpu-prof FOLDER] [--out FILE]
+// npm run bench -- rooms [--only deliveries,signals,sizes,recovery,console] [--entries 1000,10000]
 // npm run bench -- compare --base COMMIT [accept] [execute] [--seconds N] [--rounds N]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +8,7 @@ import { provenance } from './lib/machine.mjs';
 import { canPin } from './lib/processes.mjs';
 import { topOfProfile } from './lib/profile.mjs';
 
-const BENCHES = ['accept', 'execute', 'catch-up', 'reconnect', 'jwt'];
+const BENCHES = ['accept', 'execute', 'catch-up', 'reconnect', 'jwt', 'rooms'];
 const COMPARED = ['accept', 'execute'];
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -17,6 +18,8 @@ const { positionals, values } = parseArgs({
     'cpu-prof': { type: 'string' },
     out: { type: 'string' },
     base: { type: 'string' },
+    only: { type: 'string' },
+    entries: { type: 'string' },
   },
 });
 const [first, ...rest] = positionals;
@@ -46,6 +49,8 @@ for (const { name, file, what } of jobs) {
     rounds: count(values.rounds),
     cpuProfile: values['cpu-prof'],
     base: values.base,
+    only: values.only?.split(','),
+    entries: values.entries?.split(',').map(Number),
     what,
     log: (line) => console.error(line),
   });

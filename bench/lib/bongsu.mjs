@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { start, until } from './processes.mjs';
+import { start, stop, until } from './processes.mjs';
 
 /** Of this tree. */
 export const SERVER = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
@@ -46,20 +46,19 @@ export async function serve(settings, { core, cpuProfile, preload, bin = SERVER,
     });
   }
   const startedAt = performance.now();
-  await until(
-    'the server is ready',
-    async () => {
-      if (child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`the server ended before it was ready:\n${output}`);
-      }
-      return fetch(`${url}/health/ready`).then(
-        (answer) => answer.ok,
-        () => false,
-      );
-    },
-    60_000,
-    20,
-  );
+  const isReady = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`the server ended before it was ready:\n${output}`);
+    }
+    return fetch(`${url}/health/ready`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+  };
+  await until('the server is ready', isReady, 60_000, 20).catch(async (error) => {
+    await stop(child, 'SIGKILL');
+    throw error;
+  });
   return { child, url, pid: child.pid, readyMs: performance.now() - startedAt, output: () => output };
 }
 

@@ -12,6 +12,8 @@ export class Wire {
   /** (name, payload, answer) for each event; `answer` is undefined where none is wanted. */
   onEvent = () => {};
   onClose = () => {};
+  /** Sees each frame's bytes first; true where it needs no more. What counts deliveries must not decode them. */
+  tap = undefined;
 
   /** Resolves once the namespace is joined and, where the server sends one, `ready` has come. `onEvent` misses nothing after it. */
   static connect(url, auth, { waitForReady = true, onEvent } = {}) {
@@ -24,6 +26,7 @@ export class Wire {
       socket.on('error', reject);
       socket.on('close', () => wire.onClose());
       socket.on('message', (data) => {
+        if (wire.tap?.(data)) return;
         const frame = data.toString();
         if (frame[0] === '0') socket.send(`40${JSON.stringify(auth)}`);
         else if (frame[0] === '2') socket.send('3');
