@@ -3,7 +3,7 @@
  * Paths are those of sources; `type-only` imports leave no trace at run time.
  */
 const SERVER = '^packages/server/src';
-const DOMAINS = 'identity|screens|commands|operations|audit';
+const DOMAINS = 'identity|screens|commands|rooms|operations|audit';
 const TESTS = '(\\.test|\\.contract)\\.ts$|/test/';
 const TYPE_ONLY = ['type-only'];
 

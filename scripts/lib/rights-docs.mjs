@@ -7,11 +7,14 @@ const ROLES = ['owner', 'controller', 'admin'];
  * (packages/server/dist/platform/rights.js). Keeps the prose around them.
  */
 export function renewRights(page, rights, pushScopes) {
-  const rows = Object.entries(rights).map(([name, { what, access, scope, to, stepUp, withoutFactor }]) => {
-    const scopes = scope === null ? '–' : `\`${scope}\``;
-    const roles = to === undefined ? '' : ROLES.filter((role) => to.includes(role)).join(', ');
-    return `| \`${name}\` | ${what} | ${access} | ${roles} | ${scopes} | ${stepUp ? 'yes' : ''} | ${!withoutFactor && ['user', 'admin'].includes(access) ? 'yes' : ''} |`;
-  });
+  const rows = Object.entries(rights).map(
+    ([name, { what, access, scope, besides, to, stepUp, withoutFactor }]) => {
+      const needed = [scope, besides].filter((one) => one !== undefined);
+      const scopes = scope === null ? '–' : needed.map((one) => `\`${one}\``).join(' and ');
+      const roles = to === undefined ? '' : ROLES.filter((role) => to.includes(role)).join(', ');
+      return `| \`${name}\` | ${what} | ${access} | ${roles} | ${scopes} | ${stepUp ? 'yes' : ''} | ${!withoutFactor && ['user', 'admin'].includes(access) ? 'yes' : ''} |`;
+    },
+  );
   const head = [
     '| right | lets one | who | to the screen | API key | fresh proof | factor, if required |',
     '|---|---|---|---|---|---|---|',

@@ -42,9 +42,23 @@ const TOOLS = [
     without: 'the browser suite is left out (set CHROMIUM_PATH to a Chromium or Chrome)',
     project: 'browser',
   },
+  {
+    name: 'coturn',
+    isThere: () => isOnPath('turnserver'),
+    package: 'coturn',
+    service: 'coturn.service',
+    without: 'the suites that need a TURN server are skipped (put its turnserver on the PATH)',
+  },
 ];
 
 const canInstall = () => process.getuid?.() === 0 && existsSync('/etc/debian_version') && isOnPath('apt-get');
+
+/** Else its package would start it on every address, at once and at each boot: tests start their own on the loopback. */
+async function keepFromStarting(services) {
+  if (services.length > 0 && isOnPath('systemctl')) {
+    await run('systemctl', ['mask', ...services], { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+}
 
 async function apt(...args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -56,6 +70,7 @@ export async function prepareTools() {
   const missing = TOOLS.filter((tool) => !tool.isThere());
   if (missing.length > 0 && canInstall()) {
     const packages = missing.map((tool) => tool.package);
+    await keepFromStarting(missing.flatMap(({ service = [] }) => service));
     say(`Installing ${packages.join(' and ')} for the tests (apt-get) …`);
     await apt('-qq', 'update');
     await apt('-qq', 'install', '-y', '--no-install-recommends', ...packages);
