@@ -123,6 +123,16 @@ describe('rooms in the console', () => {
     await said('hello').waitFor();
   });
 
+  it('[SIG3] [RM19] who was put out may come again when the owner says so', async () => {
+    expect(await guest.join('stand-up')).toBe('FORBIDDEN');
+    await desk.getByRole('heading', { name: 'May not come back', level: 3 }).waitFor();
+    await photograph(desk, 'rooms-3-put-out', { whole: true });
+    await button('Let Ana <b>Lopes</b> come again').click();
+    await desk.getByTestId('kicked').waitFor({ state: 'hidden' });
+    expect(await guest.join('stand-up')).toBe('joined');
+    await person('Ana <b>Lopes</b>').waitFor();
+  });
+
   it('[SIG2] history is read back in pieces, the newest first', async () => {
     const posts = Array.from({ length: 60 }, (_, index) => `line ${index}`);
     const minh = await Guest.arrive(server.url, 'Minh');
@@ -189,7 +199,7 @@ describe('rooms in the console', () => {
     await button('Let Lan in').waitFor();
     await photograph(desk, 'rooms-4-lobby-phone', { whole: true });
     await button('Refuse Bo').click();
-    await desk.getByText('They cannot ask again until this room is closed.').waitFor();
+    await desk.getByText('They cannot ask again until you let them').waitFor();
     await photograph(desk, 'rooms-4-refuse-phone');
     await button('Cancel').click();
     await button('Refuse Bo').click();

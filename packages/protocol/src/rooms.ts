@@ -126,6 +126,13 @@ export const ParticipantSchema = RoomUserSchema.extend({
 }).meta({ id: 'Participant' });
 export type Participant = z.infer<typeof ParticipantSchema>;
 
+/** Somebody who may not join again until that participant is admitted. */
+export const KickedSchema = RoomUserSchema.extend({
+  /** Milliseconds, database clock. */
+  kickedAt: z.number(),
+}).meta({ id: 'Kicked' });
+export type Kicked = z.infer<typeof KickedSchema>;
+
 export const RoomSchema = z
   .object({
     roomId: z.string(),

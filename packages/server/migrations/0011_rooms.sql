@@ -69,6 +69,7 @@ alter table room_participants alter column room set statistics 0;
 
 -- Who was kicked stays out until somebody admits them, or the room ends.
 create table room_bars (
+  id bigint generated always as identity,
   room bigint not null references rooms,
   user_id uuid not null,
   -- The seat that they were kicked from, by which they are admitted again.

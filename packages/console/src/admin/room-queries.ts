@@ -14,6 +14,7 @@ export const roomKeys = {
   room: (roomId: string) => ['rooms', 'one', roomId] as const,
   facts: (roomId: string) => ['rooms', 'one', roomId, 'facts'] as const,
   people: (roomId: string) => ['rooms', 'one', roomId, 'people'] as const,
+  kicked: (roomId: string) => ['rooms', 'one', roomId, 'kicked'] as const,
   history: (roomId: string) => ['rooms', 'one', roomId, 'history'] as const,
 };
 
@@ -47,6 +48,16 @@ export function useParticipants(roomId: string, { enabled = true }: { enabled?: 
     queryFn: ({ signal }) => api.listParticipants(roomId, signal),
     enabled,
     refetchInterval: PEOPLE_REFRESH_MS,
+  });
+}
+
+/** For those who may let them come again. */
+export function useKicked(roomId: string) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: roomKeys.kicked(roomId),
+    queryFn: ({ signal }) => api.listKicked(roomId, signal),
+    refetchInterval: ROOM_REFRESH_MS,
   });
 }
 

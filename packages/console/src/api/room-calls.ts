@@ -1,4 +1,4 @@
-import type { Commanders, Participant, Room, RoomHistory } from '@bongsu/protocol';
+import type { Commanders, Kicked, Participant, Room, RoomHistory } from '@bongsu/protocol';
 import { type Page, query, type Request, withSignal } from './request.js';
 
 export interface NewRoom {
@@ -36,6 +36,19 @@ export function roomCalls(request: Request) {
       `${one(roomId)}/history${query({ after: String(after), limit: String(limit) })}`,
       withSignal(signal),
     );
+  const readAll = async <Item>(path: string, signal?: AbortSignal): Promise<Item[]> => {
+    const items: Item[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<Item> = await request(
+        `${path}${query({ limit: String(PEOPLE_PAGE), cursor })}`,
+        withSignal(signal),
+      );
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor);
+    return items;
+  };
   const decide = (verb: 'admit' | 'kick') => (roomId: string, participantId: string) =>
     request<unknown>(`${one(roomId)}/${verb}`, { method: 'POST', body: { participantId } });
   const screen = (roomId: string, screenId: string) =>
@@ -74,19 +87,11 @@ export function roomCalls(request: Request) {
     kick: decide('kick'),
 
     /** Those that have a seat, and those in the lobby. */
-    async listParticipants(roomId: string, signal?: AbortSignal): Promise<Participant[]> {
-      const items: Participant[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: Page<Participant> = await request(
-          `${one(roomId)}/participants${query({ limit: String(PEOPLE_PAGE), cursor })}`,
-          withSignal(signal),
-        );
-        items.push(...page.items);
-        cursor = page.nextCursor;
-      } while (cursor);
-      return items;
-    },
+    listParticipants: (roomId: string, signal?: AbortSignal) =>
+      readAll<Participant>(`${one(roomId)}/participants`, signal),
+
+    /** Who was kicked and not admitted since. */
+    listKicked: (roomId: string, signal?: AbortSignal) => readAll<Kicked>(`${one(roomId)}/kicked`, signal),
 
     /** A piece; the last one when none is named. Offsets are without gaps, so pieces need no cursor. */
     async getHistory(

@@ -1,25 +1,18 @@
 import type { Participant } from '@bongsu/protocol';
 import { Button } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { roomKeys } from '../admin/room-queries.js';
-import { useServices } from '../admin/services.js';
 import { toProblem } from '../api/problem.js';
 import { Ago } from '../components/ago.js';
 import people from '../components/people.module.css';
 import { ProblemNote } from '../components/problem-note.js';
 import { PutOutDialog, usePutOut } from './put-out-dialog.js';
+import { useAdmit } from './use-admit.js';
 
 /** Those who wait, each with a yes and a no. */
 export function Lobby({ roomId, waiting }: { roomId: string; waiting: readonly Participant[] }) {
   const { t } = useTranslation();
-  const { api } = useServices();
-  const queryClient = useQueryClient();
   const { person, ask, ...dialog } = usePutOut();
-  const admit = useMutation({
-    mutationFn: (id: string) => api.admit(roomId, id),
-    onSettled: () => queryClient.invalidateQueries({ queryKey: roomKeys.room(roomId) }),
-  });
+  const admit = useAdmit(roomId);
   return (
     <>
       <ul className={people.people}>

@@ -149,6 +149,12 @@ export const RIGHTS = {
     scope: 'rooms:read',
     within: READERS,
   },
+  'rooms.kicked': {
+    what: 'read who was kicked from a room',
+    access: 'user',
+    scope: 'rooms:read',
+    within: MODERATORS,
+  },
   'rooms.post': { what: 'post to a room', access: 'user', scope: 'rooms:write', within: MEMBERS },
   'rooms.signal': {
     what: 'signal to somebody in the room that one is in',

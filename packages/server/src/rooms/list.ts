@@ -1,7 +1,8 @@
-import { BongsuError, type Participant, type Room, ValidationError } from '@bongsu/protocol';
+import { BongsuError, type Kicked, type Participant, type Room, ValidationError } from '@bongsu/protocol';
 import type { Queryable } from '../platform/database/database.js';
 import { accessRoom, isModerator } from './access.js';
 import type { Call, RoomsContext } from './deps.js';
+import { listBarsAfter } from './store/bars.js';
 import { listSeatsAfter } from './store/participants.js';
 import { findView, listViews, type RoomView } from './store/room-views.js';
 
@@ -66,6 +67,29 @@ export async function listParticipants(
   return {
     items: items.map(({ participantId, userId, state, joinedAt }) => {
       return { participantId, userId, username: names.get(userId) ?? '', state, joinedAt };
+    }),
+    nextCursor,
+  };
+}
+
+/**
+ * Who was kicked and not admitted since, in that order.
+ * @throws ROOM_NOT_FOUND, ROOM_CLOSED; FORBIDDEN for a member; VALIDATION_ERROR for a cursor that is none
+ */
+export async function listKicked(
+  { database, users }: RoomsContext,
+  call: Call,
+  roomId: string,
+  query: { cursor?: string | undefined; limit: number },
+): Promise<Page<Kicked>> {
+  const after = decodeCursor(query.cursor);
+  const room = await accessRoom(database, call, roomId, 'rooms.kicked');
+  const bars = await listBarsAfter(database, { room: room.id, after, limit: query.limit + 1 });
+  const { items, nextCursor } = toPage(bars, query.limit, ({ id }) => id);
+  const names = await users.usernames(items.map(({ userId }) => userId));
+  return {
+    items: items.map(({ participantId, userId, at }) => {
+      return { participantId, userId, username: names.get(userId) ?? '', kickedAt: at };
     }),
     nextCursor,
   };

@@ -313,6 +313,36 @@ describeEachDatabase('rooms', (open) => {
     await expect(join(phone)).resolves.toMatchObject({ existingUsers: [expect.anything()] });
   });
 
+  test('[BEY4] [RM19] who may kick reads who was kicked, page by page, until they are admitted', async () => {
+    await make();
+    const [friend, phone] = [guest(), guest()];
+    await join(friend);
+    const laptop = node.connect(phone.user);
+    const kicked = [await join(phone), await join(laptop)].map(({ participantId }) => participantId);
+    await host.send('kick', { roomId: 'standup', participantId: kicked[1] });
+    await site.pass(1_000);
+    const last = guest();
+    const { participantId } = await join(last);
+    await host.send('kick', { roomId: 'standup', participantId });
+    const read = (user: UserPrincipal, query = '') => node.http(user, 'GET', `/rooms/standup/kicked${query}`);
+    const first = await read(owner, '?limit=1');
+    const { userId, username } = phone.user;
+    const kickedAt = site.clock.now() - 1_000;
+    expect(first.body).toEqual({
+      items: [{ participantId: kicked[1], userId, username, kickedAt }],
+      nextCursor: expect.any(String),
+    });
+    const { nextCursor } = first.body as { nextCursor: string };
+    expect((await read(owner, `?limit=1&cursor=${nextCursor}`)).body).toMatchObject({
+      items: [{ participantId }],
+      nextCursor: null,
+    });
+    expect([(await read(friend.user)).status, (await read(last.user)).status]).toEqual([403, 404]);
+    expect((await read(owner, '?cursor=x')).status).toBe(400);
+    await host.send('admit', { roomId: 'standup', participantId: kicked[1] });
+    expect((await read(site.person('admin'))).body).toMatchObject({ items: [{ participantId }] });
+  });
+
   test('[BEY4] [RM13] the owner cannot be kicked, not even by an administrator', async () => {
     const { participantId } = await make();
     const admin = node.connect(site.person('admin'));

@@ -2,6 +2,7 @@ import {
   BongsuError,
   ChangeRoomSchema,
   CreateRoomBodySchema,
+  KickedSchema,
   listOf,
   PageQuerySchema,
   ParticipantBodySchema,
@@ -21,7 +22,7 @@ import { closeRoom } from './close.js';
 import { createRoom } from './create.js';
 import type { Call, RoomsContext } from './deps.js';
 import { kick } from './kick.js';
-import { getRoom, listParticipants, listRooms } from './list.js';
+import { getRoom, listKicked, listParticipants, listRooms } from './list.js';
 import { lockRoom, unlockRoom } from './lock.js';
 
 const ParamsSchema = z.object({ id: RoomIdSchema });
@@ -133,19 +134,29 @@ function mountRoom(app: FastifyInstance, context: RoomsContext): void {
 }
 
 function mountParticipants(app: FastifyInstance, context: RoomsContext): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  const request = { params: ParamsSchema, querystring: PageQuerySchema };
   const list = documented('List who is in a room, and who waits', ...FAULTS);
-  app.withTypeProvider<ZodTypeProvider>().get(
+  typed.get(
     '/rooms/:id/participants',
     {
       config: { right: 'rooms.read', limit: 'general' },
       schema: {
         ...list.shared,
-        params: ParamsSchema,
-        querystring: PageQuerySchema,
+        ...request,
         response: { 200: listOf(ParticipantSchema), ...list.responses },
       },
     },
     async (request) => listParticipants(context, callOf(request), request.params.id, request.query),
+  );
+  const kicked = documented('List who was put out of a room', ...FAULTS, 'FORBIDDEN');
+  typed.get(
+    '/rooms/:id/kicked',
+    {
+      config: { right: 'rooms.kicked', limit: 'general' },
+      schema: { ...kicked.shared, ...request, response: { 200: listOf(KickedSchema), ...kicked.responses } },
+    },
+    async (request) => listKicked(context, callOf(request), request.params.id, request.query),
   );
 }
 

@@ -98,6 +98,7 @@ export const roomCases: Record<string, Case> = {
   'PATCH /api/rooms/{id}': ofRoom('PATCH', '', 200, { name: 'Retrospective' }),
   'DELETE /api/rooms/{id}': ofRoom('DELETE', '', 204),
   'GET /api/rooms/{id}/participants': ofRoom('GET', '/participants', 200),
+  'GET /api/rooms/{id}/kicked': ofRoom('GET', '/kicked', 200),
   'GET /api/rooms/{id}/history': ofRoom('GET', '/history', 200),
   'POST /api/rooms/{id}/lock': ofRoom('POST', '/lock', 204),
   'POST /api/rooms/{id}/unlock': ofRoom('POST', '/unlock', 204),

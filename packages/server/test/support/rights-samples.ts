@@ -159,6 +159,7 @@ export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
     path: ({ roomId }) => `/api/rooms/${roomId}/participants`,
     ok: 200,
   },
+  'GET /api/rooms/:id/kicked': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}/kicked`, ok: 200 },
   'GET /api/rooms/:id/history': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}/history`, ok: 200 },
   'POST /api/rooms/:id/lock': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}/lock`, ok: 204 },
   'POST /api/rooms/:id/unlock': { ...room, path: ({ roomId }) => `/api/rooms/${roomId}/unlock`, ok: 204 },

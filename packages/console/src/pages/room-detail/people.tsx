@@ -12,9 +12,10 @@ import { ProblemNote } from '../../components/problem-note.js';
 import { Tag } from '../../components/tag.js';
 import { Lobby } from '../../rooms/lobby.js';
 import { PutOutDialog, usePutOut } from '../../rooms/put-out-dialog.js';
+import { Kicked } from './kicked.js';
 import styles from './room-detail-page.module.css';
 
-/** Who is in the room at this moment, and who waits at its door. */
+/** Who is in the room at this moment, who waits at its door, and who was put out. */
 export function People({ room, mayManage }: { room: Room; mayManage: boolean }) {
   const { t } = useTranslation();
   const query = useParticipants(room.roomId);
@@ -26,7 +27,7 @@ export function People({ room, mayManage }: { room: Room; mayManage: boolean }) 
     <section className={`${page.panel} ${detail.section}`} aria-labelledby="people">
       <h2 id="people">{t('room.people')}</h2>
       {mayManage && waiting.length > 0 ? (
-        <section className={styles.lobby} aria-labelledby="lobby">
+        <section className={`${styles.group} ${styles.lobby}`} aria-labelledby="lobby">
           <h3 id="lobby">{t('room.lobby')}</h3>
           <Lobby roomId={room.roomId} waiting={waiting} />
         </section>
@@ -45,6 +46,7 @@ export function People({ room, mayManage }: { room: Room; mayManage: boolean }) 
           ))}
         </ul>
       )}
+      {mayManage ? <Kicked roomId={room.roomId} /> : null}
       <ProblemNote problem={query.error ? toProblem(query.error) : undefined} />
       {person ? <PutOutDialog roomId={room.roomId} kind="kick" person={person} {...dialog} /> : null}
     </section>

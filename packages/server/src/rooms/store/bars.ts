@@ -23,6 +23,18 @@ export async function isBarred(tx: Queryable, room: number, userId: string): Pro
   return rows.length > 0;
 }
 
+/** A page, those who were kicked first at the front. */
+export function listBarsAfter(
+  db: Queryable,
+  query: { room: number; after: number | undefined; limit: number },
+): Promise<{ id: number; userId: string; participantId: string; at: number }[]> {
+  return db.query(
+    `select id, user_id as "userId", participant_id as "participantId", at from room_bars
+     where room = $1 and id > $2 order by id limit $3`,
+    [query.room, query.after ?? 0, query.limit],
+  );
+}
+
 /** False when nobody is barred under that id. */
 export async function deleteBar(tx: Queryable, room: number, participantId: string): Promise<boolean> {
   const rows = await tx.query(
