@@ -9,6 +9,9 @@ const source = (path: string) => fileURLToPath(new URL(`./packages/${path}`, imp
  */
 const isolate = false;
 
+/** What is waited for comes or does not; a busy machine is no fault. The second that is the default has failed tests. */
+const waits = { poll: { timeout: 20_000 } };
+
 /** Tests read the sources of the workspace packages, so that a change shows without a build. */
 const alias = {
   '@bongsu/protocol': source('protocol/src/index.ts'),
@@ -30,6 +33,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           isolate,
+          expect: waits,
           include: ['packages/*/src/**/*.test.ts'],
           exclude: ['**/dist/**', '**/node_modules/**'],
           // The first of a suite may have to make a cluster.
@@ -42,6 +46,7 @@ export default defineConfig({
         test: {
           name: 'server',
           isolate,
+          expect: waits,
           include: ['packages/*/test/**/*.test.ts'],
           exclude: ['**/dist/**', '**/node_modules/**'],
           testTimeout: 30_000,
@@ -53,6 +58,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           isolate,
+          expect: waits,
           include: ['test/browser/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
