@@ -43,7 +43,7 @@ socket.on('message', ({ from, data }) => {
 });
 socket.once('ready', async () => {
   let room = await socket.emitWithAck('join-room', { roomId, signaling: 'events' });
-  if (room.error?.code === 'ROOM_NOT_FOUND') {
+  if (['ROOM_NOT_FOUND', 'ROOM_CLOSED'].includes(room.error?.code)) {
     room = await socket.emitWithAck('create-room', {
       roomId,
       name: 'Example',

@@ -84,7 +84,7 @@ socket.once('ready', () => enter().catch(report));
 /** Joins the room, or makes it. */
 async function enter() {
   const room = await ask('join-room', { roomId }).catch((error) => {
-    if (error.code !== 'ROOM_NOT_FOUND') throw error;
+    if (!['ROOM_NOT_FOUND', 'ROOM_CLOSED'].includes(error.code)) throw error;
     return ask('create-room', { roomId, name: 'Example', maxUsers: 2 });
   });
   console.log(`joined, ${room.existingUsers.length} there`);

@@ -62,6 +62,10 @@ describe('the examples', () => {
     const second = run('room.mjs', env);
     await second.seen(/^joined examples, 1 there\nsaid as number 2$/m);
     await first.seen(/^Example came\nExample: hello$/m);
+    // As it does by itself a minute after the last one left.
+    await tokens.request('/api/rooms/examples', { method: 'DELETE' });
+    expect(await first.exit).toBe(0);
+    await run('room.mjs', env).seen(/^joined examples, 0 there\nsaid as number 3$/m);
   });
 
   it('[CL11] pair a screen, trigger it, by an API key and without the SDK too', async () => {

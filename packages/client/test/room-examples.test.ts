@@ -50,5 +50,9 @@ describe('examples/rooms', () => {
       expect(one.output()).toMatch(/^connected, 3 candidates$/m);
       expect(one.output()).toContain(`${other}: ${text}\n`);
     }
+    // As it does by itself a minute after the last one left.
+    await people[0]?.request(`/api/rooms/${room.BONGSU_ROOM}`, { method: 'DELETE' });
+    const again = processes.run(`rooms/${first}.mjs`, { ...room, BONGSU_TOKEN: ben ?? '' });
+    await again.seen(/^joined, 0 there$/m);
   });
 });
