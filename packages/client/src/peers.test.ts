@@ -324,6 +324,38 @@ describe('credentials', () => {
   });
 });
 
+describe('credentials that cannot be renewed', () => {
+  it('[RM171] are waited for once for each renewal, 3 s, and not by every offer anew', async () => {
+    const clock = new FakeClock();
+    const refuse: (() => void)[] = [];
+    const source = new IceServerSource({
+      clock,
+      serverNow: () => clock.now(),
+      renew: () => new Promise((_, reject) => refuse.push(() => reject(new BongsuError('UNAVAILABLE')))),
+      onChange: () => {},
+    });
+    source.take({ iceServers: [], expiresAt: clock.now() });
+    clock.advance(10_000);
+    const done: string[] = [];
+    const freshen = (name: string) => void source.freshen().then(() => done.push(name));
+    freshen('first');
+    clock.advance(2_000);
+    freshen('second');
+    clock.advance(1_000);
+    await new Promise(setImmediate);
+    expect(done).toEqual(['first', 'second']);
+    freshen('third');
+    await new Promise(setImmediate);
+    expect(done).toEqual(['first', 'second', 'third']);
+    refuse.shift()?.();
+    await new Promise(setImmediate);
+    freshen('of the next renewal');
+    await new Promise(setImmediate);
+    expect([done.length, refuse.length]).toEqual([3, 1]);
+    source.close();
+  });
+});
+
 describe('what a peer is told', () => {
   it('[RM144] candidates that come before their description wait for it; late ones of an old negotiation do nothing', async () => {
     const network = new MediaNetwork({ soon: (_, task) => queueMicrotask(task) });
