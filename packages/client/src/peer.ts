@@ -156,9 +156,8 @@ export class Peer {
     const [, ...later] = this.tasks;
     this.drop();
     // Their offer is taken by a new connection; after their answer that one makes a new offer.
-    this.tasks = description?.type === 'offer' ? [task, ...later] : later;
-    if (description?.type === 'offer') void this.run();
-    else this.offer({ restart: false, again: true });
+    for (const due of description?.type === 'offer' ? [task, ...later] : later) this.enqueue(due);
+    if (description?.type === 'answer') this.offer({ restart: false, again: true });
   }
 
   /** The present connection's, or a new one's. */
