@@ -23,13 +23,15 @@ interface Plan {
   rounds: number;
   /** Who load their page anew, one after another; `later` comes back with a new socket at last. */
   reloads?: ('first' | 'later')[];
+  /** Whose link is lost in the midst of offers of both, one after another. */
+  cuts?: ('first' | 'later')[];
 }
 
 /**
  * Runs in the page: two that follow the recipe, and a relay between them. At first it tells all of a side's candidates at once; then, as
  * often as `rounds` says, both restart ICE, and it keeps what they say until both have offered.
  */
-async function meet({ recipe, rounds, reloads = [] }: Plan): Promise<Met> {
+async function meet({ recipe, rounds, reloads = [], cuts = [] }: Plan): Promise<Met> {
   type Signal = { description?: { type: string }; candidate?: object | null };
   type Listener = (payload: object) => void;
   type Peers = Map<string, { connection: RTCPeerConnection }>;
@@ -38,6 +40,9 @@ async function meet({ recipe, rounds, reloads = [] }: Plan): Promise<Met> {
   const stream = await navigator.mediaDevices.getUserMedia({ video: true });
   const videos: HTMLVideoElement[] = [];
   let isFlowing = false;
+  /** Who has no link. */
+  let cut: string | undefined;
+  let lostOffers = 0;
   let offers = 2;
 
   const show = (_: string, __: MediaStreamTrack, [theirs]: MediaStream[]) => {
@@ -51,6 +56,7 @@ async function meet({ recipe, rounds, reloads = [] }: Plan): Promise<Met> {
     const listeners = new Map<string, Listener>();
     const held: Signal[] = [];
     const tell = (signal: Signal) => {
+      if (cut === other) return;
       const receiver = sides.get(other);
       const connection = receiver?.peers.get(id)?.connection;
       if (signal.candidate && !connection?.currentRemoteDescription) met.early += 1;
@@ -61,7 +67,17 @@ async function meet({ recipe, rounds, reloads = [] }: Plan): Promise<Met> {
     };
     const socket = {
       on: (event: string, listener: Listener) => void listeners.set(event, listener),
-      emitWithAck: async (_: string, payload: Signal) => {
+      emitWithAck: async (event: string, payload: Signal) => {
+        if (cut === id) {
+          if (payload.description?.type === 'offer') lostOffers += 1;
+          throw new Error('socket has been disconnected');
+        }
+        if (event === 'join-room')
+          return {
+            success: true,
+            participantId: id,
+            existingUsers: [{ participantId: other, polite: id === 'later' }],
+          };
         held.push(JSON.parse(JSON.stringify(payload)) as Signal);
         if (isFlowing && payload.description?.type === 'offer') offers += 1;
         // The end of candidates: all goes out in one turn.
@@ -70,7 +86,7 @@ async function meet({ recipe, rounds, reloads = [] }: Plan): Promise<Met> {
         return { success: true };
       },
     };
-    const room = { roomId: 'call', iceServers: [], existingUsers };
+    const room = { roomId: 'call', participantId: id, iceServers: [], existingUsers };
     const follow = new Function('socket', 'room', 'stream', 'show', `${recipe}\nreturn peers;`);
     const peers = follow(socket, room, stream, show) as Peers;
     sides.set(id, { listeners, peers, flush });
@@ -101,14 +117,29 @@ async function meet({ recipe, rounds, reloads = [] }: Plan): Promise<Met> {
     hear(other, 'user-returned', { participantId: id, resumed: false });
     await untilShown(2 * (at + 2));
   }
+  const generations = () =>
+    both().map(({ localDescription }) => /a=ice-ufrag:\S+/.exec(localDescription?.sdp ?? '')?.[0]);
+  const untilRestarted = async (old: (string | undefined)[]) => {
+    await until(() => both().every((one) => one.signalingState === 'stable' && isSettled(one)));
+    await until(() => both().every(isSettled) && generations().every((one, side) => one !== old[side]));
+  };
   if (reloads.length > 0) {
-    const generations = () =>
-      both().map(({ localDescription }) => /a=ice-ufrag:\S+/.exec(localDescription?.sdp ?? '')?.[0]);
     const old = generations();
     hear('first', 'user-returned', { participantId: 'later', resumed: true });
-    await until(() => both().every(isSettled) && generations().every((one, side) => one !== old[side]));
+    await untilRestarted(old);
   }
   isFlowing = true;
+  for (const id of cuts) {
+    const old = generations();
+    cut = id;
+    lostOffers = 0;
+    for (const connection of both()) connection.restartIce();
+    await until(() => lostOffers > 0);
+    cut = undefined;
+    hear(id, 'ready', {});
+    hear(id === 'first' ? 'later' : 'first', 'user-returned', { participantId: id, resumed: true });
+    await untilRestarted(old);
+  }
   while (met.crossed < rounds) {
     offers = 0;
     for (const connection of both()) connection.restartIce();
@@ -159,6 +190,14 @@ describe('the recipe of signaling.md', () => {
   it('[SIG4] [BEY4] connects anew when either side loads its page anew, and restarts ICE when a socket comes back', async () => {
     const reloads: Plan['reloads'] = ['later', 'first', 'later'];
     const { states, shown } = await page.evaluate(meet, { recipe, rounds: 0, reloads });
+    expect(states).toEqual(['connected', 'connected']);
+    expect(Math.min(...shown)).toBeGreaterThan(5);
+    expect(faults).toEqual([]);
+  });
+
+  it('[SIG4] [BEY4] takes the seat again after a lost link, and offers again what was lost with it', async () => {
+    const cuts: Plan['cuts'] = ['first', 'later'];
+    const { states, shown } = await page.evaluate(meet, { recipe, rounds: 0, cuts });
     expect(states).toEqual(['connected', 'connected']);
     expect(Math.min(...shown)).toBeGreaterThan(5);
     expect(faults).toEqual([]);

@@ -11,6 +11,8 @@ const FRESHEN_MS = 3_000;
 export class IceServerSource {
   private renewAt = Number.POSITIVE_INFINITY;
   private running: Promise<void> | undefined;
+  /** What `freshen` waits of the renewal that is running. */
+  private patience: Promise<void> | undefined;
   private cancelTimer = () => {};
   private readonly stop = new AbortController();
 
@@ -32,16 +34,21 @@ export class IceServerSource {
     else this.schedule(Math.max(RETRY_MS, (expiresAt - this.options.serverNow()) * RENEW_AT));
   }
 
-  /** Renews what should have been by now, e.g. on a laptop that slept. Never rejects, and waits 3 s at most. */
+  /**
+   * Renews what should have been by now, e.g. on a laptop that slept. Never rejects. Waits 3 s at most for one renewal, however
+   * often it is called meanwhile: what each offer waited anew would add up.
+   */
   freshen(): Promise<void> {
     if (this.options.serverNow() < this.renewAt) return Promise.resolve();
-    return new Promise((resolve) => {
+    const renewal = this.renew();
+    this.patience ??= new Promise((resolve) => {
       const cancel = this.options.clock.after(FRESHEN_MS, resolve);
-      void this.renew().then(() => {
+      void renewal.then(() => {
         cancel();
         resolve();
       });
     });
+    return this.patience;
   }
 
   close(): void {
@@ -71,6 +78,7 @@ export class IceServerSource {
       )
       .finally(() => {
         this.running = undefined;
+        this.patience = undefined;
       });
     return this.running;
   }

@@ -6,19 +6,24 @@ export class LocalTracks {
 
   constructor(stream?: MediaStream, tracks: readonly MediaStreamTrack[] = []) {
     for (const track of stream?.getTracks() ?? []) this.tracks.set(track, stream ? [stream] : []);
-    for (const track of tracks) if (!this.tracks.has(track)) this.tracks.set(track, []);
+    for (const track of tracks) if (!this.tracks.has(track)) this.add(track, []);
   }
 
   add(track: MediaStreamTrack, streams: readonly MediaStream[]): void {
-    this.tracks.set(track, streams);
+    this.tracks.set(track, streams.length > 0 ? streams : streamOf(track));
+  }
+
+  has(track: MediaStreamTrack): boolean {
+    return this.tracks.has(track);
   }
 
   remove(track: MediaStreamTrack): void {
     this.tracks.delete(track);
   }
 
-  /** In the place of the old one, for connections that are made later. */
+  /** In the place of the old one, for connections that are made later. @throws TypeError when the old one is not sent */
   replace(old: MediaStreamTrack, next: MediaStreamTrack): void {
+    if (!this.tracks.has(old)) throw new TypeError('This track is not sent: add it by addTrack first');
     this.tracks = new Map(
       [...this.tracks].map(([track, streams]) => [track === old ? next : track, streams]),
     );
@@ -47,6 +52,9 @@ export class LocalTracks {
     this.coming.set(sender, coming);
     try {
       await sender.replaceTrack(next);
+    } catch (error) {
+      // Who left meanwhile refuses nothing.
+      if (connection.signalingState !== 'closed') throw error;
     } finally {
       if (this.coming.get(sender) === coming) this.coming.delete(sender);
     }
@@ -60,4 +68,9 @@ export class LocalTracks {
   private trackOf(sender: RTCRtpSender): MediaStreamTrack | null {
     return this.coming.get(sender)?.track ?? sender.track;
   }
+}
+
+/** The other side shows streams: a track without one of its own would arrive without any. */
+function streamOf(track: MediaStreamTrack): MediaStream[] {
+  return globalThis.MediaStream ? [new MediaStream([track])] : [];
 }

@@ -14,6 +14,8 @@ interface NegotiationOptions {
   attach: () => void;
   /** Offers that were dealt with, on this connection or an earlier one: nothing that is told twice is done twice. */
   settled: Settled;
+  /** Something was refused that the connection can do without. */
+  onError: (error: unknown) => void;
 }
 
 /** `stranger`: it comes from another connection of theirs than the one that ours was made for, so a new one is due. */
@@ -154,7 +156,9 @@ export class Negotiation {
     } catch (error) {
       // Of an ICE generation that is over, or an end of candidates that this browser does not know.
       const isKnown = candidate?.usernameFragment == null || this.isOfGeneration(candidate);
-      if (isKnown && candidate?.candidate) throw error;
+      // The others may do: ICE tells when none does.
+      if (isKnown && candidate?.candidate && connection.signalingState !== 'closed')
+        this.options.onError(error);
     }
   }
 

@@ -9,6 +9,8 @@ import { SignalQueue } from './signal-queue.js';
 const FIRST_PATIENCE_MS = 10_000;
 const BROKEN_PATIENCE_MS = 5_000;
 const LONGEST_PATIENCE_MS = 30_000;
+/** Who never signalled is in the room, and perhaps in no call. */
+const LONGEST_UNHEARD_MS = 180_000;
 const GROWTH = 1.5;
 /** The side that does not offer asks only when the other one has had its turn. */
 const POLITE_PATIENCE = 1.5;
@@ -48,6 +50,7 @@ export class Peer {
   /** Rises with each connection: what an earlier one was still doing never ends, or counts for nothing. */
   private turn = 0;
   private wasUp = false;
+  private wasHeard = false;
   private tries = 0;
   private cancelWatch: (() => void) | undefined;
   private cancelPatience: (() => void) | undefined;
@@ -73,6 +76,8 @@ export class Peer {
 
   onSignal(signal: SignalEvent): void {
     this.polite = signal.polite;
+    if (!this.wasHeard) this.hasten();
+    this.wasHeard = true;
     if (signal.restart) this.offer({ restart: true, again: true });
     else this.enqueue({ signal });
   }
@@ -80,14 +85,17 @@ export class Peer {
   /** We have a seat again. */
   onSeated(): void {
     this.queue.resume();
+    this.hasten();
     this.renew();
   }
 
   onReturned({ resumed }: { resumed: boolean }): void {
+    this.hasten();
     if (resumed) {
       this.renew();
       return;
     }
+    this.wasHeard = false;
     // Their connection went with their page, and so did ours.
     this.drop();
     this.start();
@@ -99,8 +107,8 @@ export class Peer {
 
   close(): void {
     if (this.closed) return;
-    this.drop();
     this.closed = true;
+    this.drop();
     this.cancelWatch?.();
     this.options.onState('closed');
   }
@@ -156,9 +164,8 @@ export class Peer {
     const [, ...later] = this.tasks;
     this.drop();
     // Their offer is taken by a new connection; after their answer that one makes a new offer.
-    this.tasks = description?.type === 'offer' ? [task, ...later] : later;
-    if (description?.type === 'offer') void this.run();
-    else this.offer({ restart: false, again: true });
+    for (const due of description?.type === 'offer' ? [task, ...later] : later) this.enqueue(due);
+    if (description?.type === 'answer') this.offer({ restart: false, again: true });
   }
 
   /** The present connection's, or a new one's. */
@@ -178,6 +185,7 @@ export class Peer {
       isPolite: () => this.polite,
       attach: () => tracks.attachTo(connection),
       settled: this.settled,
+      onError: this.options.onError,
     });
     this.connection = connection;
     this.negotiation = negotiation;
@@ -226,11 +234,23 @@ export class Peer {
     const isWaiting = this.negotiation?.offered !== undefined;
     if (isUp(this.connection) && !isWaiting) return;
     if (isWaiting) this.offer({ restart: !isUp(this.connection), again: true });
-    else if (!this.polite) this.mend();
+    // Without a connection it is our page that is new, and they may not have heard of it.
+    else if (!this.polite || !this.negotiation) this.mend();
   }
 
   private onBroken(): void {
     this.mend();
+    this.watchAnew();
+  }
+
+  /** Something has changed: what was tried in vain counts no more. */
+  private hasten(): void {
+    if (this.tries === 0) return;
+    this.tries = 0;
+    if (this.cancelWatch) this.watchAnew();
+  }
+
+  private watchAnew(): void {
     this.cancelWatch?.();
     this.cancelWatch = undefined;
     this.watch();
@@ -240,7 +260,8 @@ export class Peer {
   private watch(): void {
     if (this.cancelWatch || this.closed) return;
     const first = this.wasUp ? BROKEN_PATIENCE_MS : FIRST_PATIENCE_MS;
-    const patience = Math.min(LONGEST_PATIENCE_MS, first * GROWTH ** Math.min(this.tries, 10));
+    const longest = this.wasHeard ? LONGEST_PATIENCE_MS : LONGEST_UNHEARD_MS;
+    const patience = Math.min(longest, first * GROWTH ** Math.min(this.tries, 10));
     const delayMs = patience * (this.polite ? POLITE_PATIENCE : 1);
     this.cancelWatch = this.options.clock.after(
       delayMs,

@@ -23,7 +23,7 @@ export interface PeersEvents {
   state: { participantId: string; state: RTCPeerConnectionState };
   /** They left, and their connection is closed. */
   left: Pick<RoomUser, 'participantId'>;
-  /** Something failed and is tried again. */
+  /** Something failed and is tried again, or was refused and is not needed (one of several ICE candidates). */
   error: { participantId: string; error: unknown };
 }
 

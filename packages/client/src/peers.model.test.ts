@@ -14,6 +14,8 @@ const WHAT = [
   'second',
   'long',
   'media',
+  'blink',
+  'refuse',
 ] as const;
 
 interface Step {
@@ -36,6 +38,7 @@ async function take(world: World, { what, page: at, choices }: Step, isCalm: boo
   else if (what === 'second') await world.pass(1_000);
   else if (what === 'long') await world.pass(6_000);
   else if (what === 'media') world.media.cut = !world.media.cut;
+  else if (what === 'refuse') await world.refuse();
   else if (what === 'cross') for (const each of world.pages) each.share('video');
   else if (what === 'share') page?.share('audio');
   // A join whose ack is lost leaves a seat behind that nobody knows; it ends with its grace.
@@ -45,13 +48,20 @@ async function take(world: World, { what, page: at, choices }: Step, isCalm: boo
 /** Offers that crossed. */
 let glare = 0;
 
-async function play(kinds: ('audio' | 'video')[][], given: Step[], seconds = 60): Promise<World> {
+async function play(
+  kinds: ('audio' | 'video')[][],
+  given: Step[],
+  seconds = 60,
+  begin: (world: World) => unknown = () => {},
+): Promise<World> {
   const world = new World();
+  if (seconds > 1) world.lend();
   for (const each of kinds) {
     await world.add(each);
     // The room has to be there for the next one.
     if (world.pages.length === 1) await world.drain();
   }
+  await begin(world);
   for (const step of given) await take(world, step, seconds === 1);
   expect(await world.converge(seconds + 1)).toBeLessThanOrEqual(seconds);
   expect(world.faults()).toEqual([]);
@@ -116,5 +126,39 @@ it('[RM136] [BEY4] three are in contact in the end, each with each', async () =>
   await fc.assert(
     fc.asyncProperty(three, steps([...WHAT, 'reload']), (kinds, given) => play(kinds, given).then(() => {})),
     { numRuns: 100 },
+  );
+});
+
+/** One reloads while the other is away and hears nothing of it, until ICE tells; by then its credentials are due. */
+async function missReload(world: World): Promise<void> {
+  await world.converge();
+  world.pages[0]?.cut();
+  world.pages[1]?.reload();
+  world.pages[0]?.connect();
+  await world.drain();
+  await world.pass(10_000);
+  await world.drain();
+  await world.pass(3_000);
+}
+
+it('[RM170] [BEY4] two are in contact in the end though one missed a reload, and credentials wait', async () => {
+  const few = ['some', 'all', 'blink', 'share', 'refuse'] as const;
+  const step = (what: Step['what'], page = 0): Step => ({ what, page, choices: [0] });
+  const kinds: ('audio' | 'video')[][] = [
+    ['audio', 'video'],
+    ['audio', 'video'],
+  ];
+  // An offer waits for credentials, behind it the answer of a page that is another one by now, and another offer.
+  const behind = [
+    step('share', 1),
+    step('refuse'),
+    step('refuse'),
+    step('blink', 1),
+    step('all'),
+    step('refuse'),
+  ];
+  await fc.assert(
+    fc.asyncProperty(pair, steps(few), (kinds, given) => play(kinds, given, 60, missReload).then(() => {})),
+    { numRuns: 300, examples: [[kinds, behind]] },
   );
 });

@@ -4,6 +4,7 @@ import { FakeClock } from '../test/support/fake-clock.js';
 import { type Page, track, World } from '../test/support/pages.js';
 import { MediaNetwork } from '../test/support/scripted-connection.js';
 import { IceServerSource } from './ice-servers.js';
+import { LocalTracks } from './local-tracks.js';
 import { Negotiation, Settled } from './negotiation.js';
 import type { Outgoing } from './peers-types.js';
 import { SignalQueue } from './signal-queue.js';
@@ -159,6 +160,147 @@ describe('peers', () => {
     expect(signals).toEqual([]);
   });
 
+  it('[RM173] a new estimate of the bandwidth restarts nothing, another kind of network does', async () => {
+    const connection = Object.assign(new EventTarget(), { type: 'wifi' as string | undefined });
+    vi.stubGlobal('navigator', { connection });
+    const { world, anna, ben } = await call();
+    const signals = told(world, () => true);
+    const change = (type: string | undefined) => {
+      connection.type = type;
+      connection.dispatchEvent(new Event('change'));
+      return world.drain();
+    };
+    await change('wifi');
+    await change('none');
+    await change('wifi');
+    expect(signals).toEqual([]);
+    const before = generation(anna, ben);
+    await change('cellular');
+    expect(generation(anna, ben)).not.toBe(before);
+    expect(await world.converge(2)).toBeLessThan(2);
+  });
+
+  it('[RM173] where browsers do not tell the kind of network, estimates restart nothing', async () => {
+    const connection = new EventTarget();
+    vi.stubGlobal('navigator', { connection });
+    const { world } = await call();
+    const signals = told(world, () => true);
+    connection.dispatchEvent(new Event('change'));
+    await world.drain();
+    expect(signals).toEqual([]);
+  });
+
+  it('[RM172] a candidate that the browser refuses is told, and the call goes on', async () => {
+    const { world, anna, ben } = await call();
+    const connection = anna.to(ben);
+    const refusal = new Error('Error processing ICE candidate');
+    connection.addIceCandidate = async (candidate) => {
+      if (candidate?.candidate) throw refusal;
+    };
+    for (const usernameFragment of [undefined, generation(ben, anna)]) {
+      const toJSON = () => ({ candidate: 'candidate:2 1 udp x', sdpMid: '0', usernameFragment });
+      ben.to(anna).dispatchEvent(Object.assign(new Event('icecandidate'), { candidate: { toJSON } }));
+    }
+    await world.drain();
+    expect(world.errors).toEqual([refusal, refusal]);
+    expect(anna.to(ben)).toBe(connection);
+    expect(world.faults()).toEqual([]);
+  });
+
+  it.each([0, 1])(
+    '[RM176] a reload that the other was away for is mended at once, of page %s',
+    async (who) => {
+      const { world } = await call();
+      const [reloaded, away] = who === 0 ? world.pages : [...world.pages].reverse();
+      away?.cut();
+      reloaded?.reload();
+      await world.drain();
+      // Nobody has noticed that the old connection is dead.
+      away?.connect();
+      await world.drain();
+      expect(await world.converge(2)).toBeLessThan(2);
+    },
+  );
+
+  it('[RM177] who never signals is offered to ever less often, and soon again when heard of', async () => {
+    const world = new World();
+    await world.add(['audio']);
+    await world.drain();
+    const ben = await world.add(['audio'], { calls: false });
+    await world.drain();
+    const offers = told(world, isOffer);
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second += 1) {
+        await world.pass(1_000);
+        await world.drain();
+      }
+      return offers.splice(0).length;
+    };
+    await pass(1_800);
+    expect(await pass(1_800)).toBe(10);
+    ben.blink();
+    await world.drain();
+    expect(await pass(60)).toBeGreaterThanOrEqual(3);
+    await pass(1_800);
+    await ben.call();
+    await world.pass(0);
+    expect(await world.converge(3)).toBeLessThan(3);
+  });
+
+  it('[RM174] a track that is given without a stream has one of its own', async () => {
+    class Stream {
+      constructor(readonly tracks: MediaStreamTrack[]) {}
+    }
+    vi.stubGlobal('MediaStream', Stream);
+    const [camera, screen, voice] = [track('video'), track('video'), track('audio')];
+    const shared = new Stream([voice]) as unknown as MediaStream;
+    const tracks = new LocalTracks(undefined, [camera]);
+    tracks.add(screen, []);
+    tracks.add(voice, [shared]);
+    const given: unknown[] = [];
+    const addTrack = (...args: unknown[]) => given.push(args);
+    tracks.attachTo({ getSenders: () => [], addTrack } as unknown as RTCPeerConnection);
+    expect(given).toEqual([
+      [camera, new Stream([camera])],
+      [screen, new Stream([screen])],
+      [voice, shared],
+    ]);
+  });
+
+  it('[RM175] a track that is not sent cannot be replaced', async () => {
+    const { anna } = await call();
+    await expect(anna.peers?.replaceTrack(track('video'), track('video'))).rejects.toThrow(
+      'This track is not sent',
+    );
+  });
+
+  it('[RM175] where one connection refuses another track, all go on with the one before', async () => {
+    const { world, anna, ben } = await call();
+    const cleo = await world.add([]);
+    await world.converge(2);
+    const camera = anna.tracks.find(({ kind }) => kind === 'video') as MediaStreamTrack;
+    const screen = track('video');
+    const pictures = (page: Page) =>
+      anna
+        .to(page)
+        .getSenders()
+        .flatMap(({ track }) => (track?.kind === 'video' ? [track] : []));
+    const sender = anna
+      .to(ben)
+      .getSenders()
+      .find(({ track }) => track === camera);
+    const refusal = new Error('InvalidModificationError');
+    Object.assign(sender ?? {}, { replaceTrack: () => Promise.reject(refusal) });
+    await expect(anna.peers?.replaceTrack(camera, screen)).rejects.toBe(refusal);
+    const dora = await world.add([]);
+    await world.converge(2);
+    for (const page of [ben, cleo, dora]) expect(pictures(page)).toEqual([camera]);
+    // Who is gone refuses nothing.
+    anna.to(ben).close();
+    await anna.peers?.replaceTrack(camera, screen);
+    for (const page of [cleo, dora]) expect(pictures(page)).toEqual([screen]);
+  });
+
   it('[RM140] a track is added to, replaced on and removed from all connections', async () => {
     const { world, anna, ben } = await call();
     const cleo = await world.add(['audio', 'video']);
@@ -286,7 +428,7 @@ describe('peers', () => {
     const { world, anna, ben } = await call();
     void ben.room?.leave();
     await world.drain();
-    expect(anna.log.slice(-2)).toEqual(['state closed', 'left ']);
+    expect(anna.log).toEqual(['state connected', 'state closed', 'left ']);
     expect(anna.peers?.connections.size).toBe(0);
     expect(world.media.all.size).toBe(0);
     anna.peers?.close();
@@ -324,6 +466,38 @@ describe('credentials', () => {
   });
 });
 
+describe('credentials that cannot be renewed', () => {
+  it('[RM171] are waited for once for each renewal, 3 s, and not by every offer anew', async () => {
+    const clock = new FakeClock();
+    const refuse: (() => void)[] = [];
+    const source = new IceServerSource({
+      clock,
+      serverNow: () => clock.now(),
+      renew: () => new Promise((_, reject) => refuse.push(() => reject(new BongsuError('UNAVAILABLE')))),
+      onChange: () => {},
+    });
+    source.take({ iceServers: [], expiresAt: clock.now() });
+    clock.advance(10_000);
+    const done: string[] = [];
+    const freshen = (name: string) => void source.freshen().then(() => done.push(name));
+    freshen('first');
+    clock.advance(2_000);
+    freshen('second');
+    clock.advance(1_000);
+    await new Promise(setImmediate);
+    expect(done).toEqual(['first', 'second']);
+    freshen('third');
+    await new Promise(setImmediate);
+    expect(done).toEqual(['first', 'second', 'third']);
+    refuse.shift()?.();
+    await new Promise(setImmediate);
+    freshen('of the next renewal');
+    await new Promise(setImmediate);
+    expect([done.length, refuse.length]).toEqual([3, 1]);
+    source.close();
+  });
+});
+
 describe('what a peer is told', () => {
   it('[RM144] candidates that come before their description wait for it; late ones of an old negotiation do nothing', async () => {
     const network = new MediaNetwork({ soon: (_, task) => queueMicrotask(task) });
@@ -340,6 +514,7 @@ describe('what a peer is told', () => {
       isPolite: () => true,
       attach: () => {},
       settled: new Settled(),
+      onError: () => {},
     });
     const added: unknown[] = [];
     const add = connection.addIceCandidate.bind(connection);

@@ -57,7 +57,7 @@ export class Peers extends Emitter<PeersEvents> {
   }
 
   /**
-   * Gives everybody one more track, now and later.
+   * Gives everybody one more track, now and later; without streams, in one of its own.
    * @example
    * const screen = await navigator.mediaDevices.getDisplayMedia();
    * const [track] = screen.getVideoTracks();
@@ -78,12 +78,20 @@ export class Peers extends Emitter<PeersEvents> {
   /**
    * Shows another track of the same kind in the place of one, without a new negotiation.
    * @example await peers.replaceTrack(camera, screen); // and back: peers.replaceTrack(screen, camera)
-   * @throws what RTCRtpSender.replaceTrack throws, of the first connection that refuses
+   * @throws TypeError when `old` is not sent; what RTCRtpSender.replaceTrack throws, of the first connection that refuses: then all
+   * go on with `old`
    */
   async replaceTrack(old: MediaStreamTrack, next: MediaStreamTrack): Promise<void> {
     this.tracks.replace(old, next);
-    const connections = [...this.connections.values()];
-    await Promise.all(connections.map((connection) => this.tracks.exchangeOn(connection, old, next)));
+    try {
+      await this.exchange(old, next);
+    } catch (error) {
+      if (this.tracks.has(next)) {
+        this.tracks.replace(next, old);
+        await this.exchange(next, old).catch(() => {});
+      }
+      throw error;
+    }
   }
 
   /** Ends all connections. The tracks go on, and so does the room. */
@@ -95,6 +103,15 @@ export class Peers extends Emitter<PeersEvents> {
     this.ice.close();
     this.each((peer) => peer.close());
     this.peers.clear();
+  }
+
+  /** On all connections; then tells what the first that refused said. */
+  private async exchange(old: MediaStreamTrack, next: MediaStreamTrack): Promise<void> {
+    const connections = [...this.connections.values()];
+    const results = await Promise.allSettled(
+      connections.map((connection) => this.tracks.exchangeOn(connection, old, next)),
+    );
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
   private begin(): void {

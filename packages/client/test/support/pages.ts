@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { HandshakeInput, Ready } from '@bongsu/protocol';
+import { BongsuError, type HandshakeInput, type Ready } from '@bongsu/protocol';
 import type { Link } from '../../src/connection.js';
 import { Peers } from '../../src/peers.js';
 import type { PeersEvents } from '../../src/peers-types.js';
@@ -45,9 +45,29 @@ export class World {
   readonly errors: unknown[] = [];
   /** Answers HTTP. */
   http: (path: string) => Promise<unknown> = () => Promise.reject(new Error('no HTTP here'));
+  /** Requests of `lend` that are not answered yet. */
+  private readonly asked: (() => void)[] = [];
   /** What waits to happen, in order for each owner. */
   private readonly waiting = new Map<object, (() => void)[]>();
   readonly media = new MediaNetwork({ soon: (owner, task) => this.soon(owner, task) });
+
+  /** TURN credentials that are due, and cannot be renewed: HTTP refuses, and only when `refuse` lets it. */
+  lend(): void {
+    const { clock } = this;
+    this.server.ice = {
+      iceServers: [],
+      get expiresAt() {
+        return clock.now() + 1_000;
+      },
+    };
+    this.http = () =>
+      new Promise((_, reject) => this.asked.push(() => reject(new BongsuError('UNAVAILABLE'))));
+  }
+
+  async refuse(): Promise<void> {
+    this.asked.shift()?.();
+    await this.settle();
+  }
 
   soon(owner: object, task: () => void): void {
     this.waiting.set(owner, [...(this.waiting.get(owner) ?? []), task]);
@@ -206,6 +226,12 @@ export class Page {
     this.rooms = undefined;
     peers?.close();
     this.open();
+  }
+
+  /** The socket is another one. */
+  blink(): void {
+    this.cut();
+    this.connect();
   }
 
   share(kind: 'audio' | 'video'): void {
