@@ -93,7 +93,8 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * Joins a room; where it has a lobby, once somebody admits you (`onWaiting` tells that it takes a person). Lost connections are
-   * mended, and the seat is taken again. A room that this client is in already is the same object.
+   * mended, and the seat is taken again. A room that this client is in already is the same object. Listeners that are attached at
+   * once miss nothing.
    * @throws BongsuError ROOM_NOT_FOUND, ROOM_CLOSED (also while we waited), ROOM_FULL (`details.maxUsers`), ROOM_LOCKED, FORBIDDEN
    *   (put out, or refused in the lobby), RATE_LIMIT, BUSY, VALIDATION_ERROR, UNAVAILABLE (this client is closed, or the code of
    *   rooms could not be loaded); or the signal's reason

@@ -25,7 +25,10 @@ export class Rooms {
     const tell = () => room.state === 'waiting' && onWaiting?.(room);
     const stop = room.on('state', tell);
     tell();
-    return this.whenJoined(room, signal).finally(stop);
+    return this.whenJoined(room, signal).catch((error: unknown) => {
+      stop();
+      throw error;
+    });
   }
 
   async create({ signal, ...create }: CreateRoomOptions): Promise<Room> {
@@ -88,7 +91,7 @@ export class Rooms {
     link.on('admitted', (joined) => at(joined.roomId)?.onAdmitted(joined));
     link.on('room-locked', ({ roomId }) => at(roomId)?.onLock(true));
     link.on('room-unlocked', ({ roomId }) => at(roomId)?.onLock(false));
-    link.on('room-closed', ({ roomId, reason }) => at(roomId)?.end(reason));
+    link.on('room-closed', ({ roomId, reason }) => at(roomId)?.onClosed(reason));
     link.on('signal', (signal) => at(signal.roomId)?.onSignaled(signal));
   }
 
@@ -114,7 +117,7 @@ export class Rooms {
     return room;
   }
 
-  /** A room that nobody waits for any more is left. */
+  /** A room that was never joined, and that nobody waits for any more, is left. */
   private async whenJoined(room: Room, signal?: AbortSignal): Promise<Room> {
     this.callers.set(room, (this.callers.get(room) ?? 0) + 1);
     try {
@@ -124,7 +127,7 @@ export class Rooms {
       const left = (this.callers.get(room) ?? 1) - 1;
       if (left > 0) this.callers.set(room, left);
       else this.callers.delete(room);
-      if (left === 0 && room.state !== 'joined' && room.state !== 'reconnecting') void room.leave();
+      if (left === 0 && !room.place) void room.leave();
     }
   }
 }
