@@ -45,6 +45,7 @@ export class Client extends Emitter<ClientEvents> {
         const resume = this.rooms?.resume();
         return resume ? { resume } : {};
       },
+      farewell: (link) => this.rooms?.farewell(link),
     });
     this.commands = new Commands(options, {
       clock,
@@ -153,11 +154,11 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * Disconnects for good. Commands that were not accepted reject; `.executed` promises too. With `queue` they stay
-   * in it (INDETERMINATE), for a later client to send. Resolves once the queue is written and free for others.
+   * in it (INDETERMINATE), for a later client to send. All rooms are left. Resolves once the server has heard that, or 2 s are
+   * over, and the queue is written and free for others.
    */
   async close(): Promise<void> {
-    this.connection.close();
-    await this.commands.close();
+    await Promise.all([this.connection.close(), this.commands.close()]);
   }
 
   private async loadRooms(): Promise<Rooms> {

@@ -121,13 +121,10 @@ export class Room extends Emitter<RoomEvents> {
    * @example await room.leave();
    */
   async leave(): Promise<void> {
-    const { deps, roomId } = this;
+    const { deps } = this;
     const link = this.state === 'closed' ? undefined : deps.link();
-    const { asking } = this.seat;
     this.end('left');
-    // Nobody can leave what they may yet get.
-    if (link && asking) await asking;
-    if (link) await tellLeave(deps, link, roomId, () => deps.link() !== link || deps.isSucceeded());
+    if (link) await this.tellLeave(link, () => deps.link() !== link || deps.isSucceeded());
   }
 
   /**
@@ -194,6 +191,14 @@ export class Room extends Emitter<RoomEvents> {
   get place(): { epoch: string; seq: number } | undefined {
     const { position, epoch } = this.stream;
     return position === undefined ? undefined : { epoch, seq: position };
+  }
+
+  /** @internal Says that we leave, until it is heard. */
+  async tellLeave(link: Link, isOver: () => boolean): Promise<void> {
+    const { asking } = this.seat;
+    // Nobody can leave what they may yet get.
+    if (asking) await asking;
+    await tellLeave(this.deps, link, this.roomId, isOver);
   }
 
   /** @internal There is a usable link. */

@@ -64,6 +64,13 @@ export class Rooms {
     for (const room of this.rooms.values()) room.onLost();
   }
 
+  /** Leaves all while there is a link, that nobody waits for us until the grace is over; undefined if there are none. */
+  farewell(link: Link): Promise<unknown> | undefined {
+    const rooms = [...this.rooms.values()];
+    if (rooms.length === 0) return undefined;
+    return Promise.all(rooms.map((room) => room.tellLeave(link, () => !link.connected)));
+  }
+
   closeAll(reason: RoomEnd, error?: BongsuError): void {
     for (const room of [...this.rooms.values()]) room.end(reason, error);
   }
