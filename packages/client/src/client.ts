@@ -52,7 +52,7 @@ export class Client extends Emitter<ClientEvents> {
       random,
       connection: this.connection,
       request: this.request,
-      mayGo: (target) => !this.rooms?.isHeld(target),
+      mayGo: (target, needsSeat) => this.rooms?.mayGo(target, needsSeat) ?? !needsSeat,
       onAccepted: (accepted) => this.rooms?.onAccepted(accepted),
       tell: (event, value) => this.emit(event, value),
     });

@@ -16,6 +16,7 @@ export class Rooms {
   private readonly callers = new Map<Room, number>();
   /** The targets whose seat is lost for now, as the outbox knows them. */
   private readonly held = new Set<string>();
+  private readonly seated = new Set<string>();
   private isReady = false;
 
   constructor(private readonly deps: RoomDeps) {}
@@ -76,8 +77,8 @@ export class Rooms {
   }
 
   /** What goes to a room waits while its seat is being taken again: without one it would be refused. */
-  isHeld(target: string): boolean {
-    return this.held.has(target);
+  mayGo(target: string, needsSeat: boolean): boolean {
+    return needsSeat ? this.seated.has(target) : !this.held.has(target);
   }
 
   onAccepted(accepted: Accepted): void {
@@ -114,6 +115,8 @@ export class Rooms {
     room.on('state', ({ state }) => {
       if (state === 'reconnecting') this.held.add(target);
       else if (state !== 'waiting') this.held.delete(target);
+      if (state === 'joined') this.seated.add(target);
+      else this.seated.delete(target);
       if (state !== 'closed') return;
       this.rooms.delete(roomId);
       // What waited for the seat is the server's to judge now.
