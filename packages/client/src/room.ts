@@ -169,9 +169,10 @@ export class Room extends Emitter<RoomEvents> {
 
   /**
    * A peer connection with everybody in the room, now and later, kept alive until `close()` or the room's end. Loads the code of
-   * calls when it is first asked for; signals that come meanwhile are kept. Asked again it is the same one; of a room that has
+   * calls when it is first asked for; the offers that came before are kept. Asked again it is the same one; of a room that has
    * ended it is closed. Listeners that are attached at once miss nothing.
-   * @throws what the import throws where the code cannot be loaded: ask again
+   * @throws BongsuError UNAVAILABLE (the code could not be loaded: ask again), CONFLICT (they are made already, with other options,
+   *   which `details.options` names: `addTrack` and `replaceTrack` change what is sent); TypeError without an RTCPeerConnection
    * @example
    * const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
    * const peers = await room.peers({ stream });
