@@ -45,13 +45,14 @@ export class Client extends Emitter<ClientEvents> {
         const resume = this.rooms?.resume();
         return resume ? { resume } : {};
       },
+      farewell: (link) => this.rooms?.farewell(link),
     });
     this.commands = new Commands(options, {
       clock,
       random,
       connection: this.connection,
       request: this.request,
-      mayGo: (target) => !this.rooms?.isHeld(target),
+      mayGo: (target, needsSeat) => this.rooms?.mayGo(target, needsSeat) ?? !needsSeat,
       onAccepted: (accepted) => this.rooms?.onAccepted(accepted),
       tell: (event, value) => this.emit(event, value),
     });
@@ -93,7 +94,8 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * Joins a room; where it has a lobby, once somebody admits you (`onWaiting` tells that it takes a person). Lost connections are
-   * mended, and the seat is taken again. A room that this client is in already is the same object.
+   * mended, and the seat is taken again. A room that this client is in already is the same object. Listeners that are attached at
+   * once miss nothing.
    * @throws BongsuError ROOM_NOT_FOUND, ROOM_CLOSED (also while we waited), ROOM_FULL (`details.maxUsers`), ROOM_LOCKED, FORBIDDEN
    *   (put out, or refused in the lobby), RATE_LIMIT, BUSY, VALIDATION_ERROR, UNAVAILABLE (this client is closed, or the code of
    *   rooms could not be loaded); or the signal's reason
@@ -152,11 +154,11 @@ export class Client extends Emitter<ClientEvents> {
 
   /**
    * Disconnects for good. Commands that were not accepted reject; `.executed` promises too. With `queue` they stay
-   * in it (INDETERMINATE), for a later client to send. Resolves once the queue is written and free for others.
+   * in it (INDETERMINATE), for a later client to send. All rooms are left. Resolves once the server has heard that, or 2 s are
+   * over, and the queue is written and free for others.
    */
   async close(): Promise<void> {
-    this.connection.close();
-    await this.commands.close();
+    await Promise.all([this.connection.close(), this.commands.close()]);
   }
 
   private async loadRooms(): Promise<Rooms> {

@@ -36,7 +36,7 @@ interface CommandsDeps {
   connection: Connection;
   request: Request;
   /** False while what goes to this target has to wait for a seat. */
-  mayGo: (target: string) => boolean;
+  mayGo: (target: string, needsSeat: boolean) => boolean;
   onAccepted: (accepted: Accepted) => void;
   tell: <Name extends 'restored' | 'queue-fault' | 'command-status'>(
     event: Name,

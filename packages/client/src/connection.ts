@@ -59,9 +59,13 @@ export interface ConnectionOptions {
   instanceId?: string;
   /** What the handshake says besides token, instanceId and protocol. */
   handshake?: () => Promise<Partial<HandshakeInput>>;
+  /** Says what the server is to know before we go, over a link that has no other use any more; undefined if there is nothing. */
+  farewell?: (link: Link) => Promise<unknown> | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 20_000;
+/** How long the farewell may take. */
+const FAREWELL_MS = 2_000;
 /**
  * An attempt whose packets vanish would be sent again by TCP ever more seldom, long after the network is back: it is given up for a new
  * one once it takes three times as long as the last one that succeeded. Should that be too little now, the later attempts have their time.
@@ -93,6 +97,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   private wakeable = false;
   /** The token that the present link was last given, and when that is answered. */
   private introduced: { link: Link; token: string; done: Promise<void> } | undefined;
+  /** Until the farewell is said. */
+  private parting: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: ConnectionOptions) {
     super();
@@ -114,9 +120,10 @@ export class Connection extends Emitter<ConnectionEvents> {
     return this.options.clock.now() + this.clockOffsetMs;
   }
 
-  /** Ends it for good. */
-  close(): void {
+  /** Ends it for good, at once; resolves when the farewell has been said, or 2 s are over. */
+  close(): Promise<void> {
     this.finish({});
+    return this.parting;
   }
 
   /** The link once there is one; rejects when closed for good, or with the signal's reason. */
@@ -205,6 +212,7 @@ export class Connection extends Emitter<ConnectionEvents> {
       this.lost(error, closing);
     };
     link.on('session-closing', (said) => {
+      if (this.current !== mine) return;
       closing = said;
       this.emit('session-closing', said);
     });
@@ -215,6 +223,7 @@ export class Connection extends Emitter<ConnectionEvents> {
       this.onReady(link, ready);
     });
     link.on('auth-expiring', (expiring) => {
+      if (this.current !== mine) return;
       this.emit('auth-expiring', expiring);
       void this.renew();
     });
@@ -288,10 +297,25 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.cancelRetry?.();
     for (const stop of this.stops) stop();
     const { link } = this.current;
+    const farewell = this.link && this.options.farewell?.(this.link);
     this.current = {};
     this.link = undefined;
-    if (link) this.drop(link);
+    if (link && farewell) this.parting = this.part(link, farewell);
+    else if (link) this.drop(link);
     this.setState({ state: 'closed', ...change });
+  }
+
+  private part(link: Link, farewell: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        cancel();
+        this.drop(link);
+        resolve();
+      };
+      const cancel = this.options.clock.after(FAREWELL_MS, end);
+      link.on('disconnect', end);
+      farewell.then(end, end);
+    });
   }
 
   private drop(link: Link): void {

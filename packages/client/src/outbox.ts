@@ -36,8 +36,11 @@ export interface OutboxOptions {
   /** Makes the link's token good again after a TOKEN_EXPIRED; false if it cannot. */
   renewToken: () => Promise<boolean>;
   onFirstTransmission: (id: string) => void;
-  /** False while whatever is for this target (as JSON) has to wait, until the next `pump`. Default: never. */
-  mayGo?: (target: string) => boolean;
+  /**
+   * False while this has to wait, and with it what comes later for its target (as JSON), until the next `pump`. Default: never.
+   * `needsSeat`: a message that an earlier process left, whose seat may be gone with it.
+   */
+  mayGo?: (target: string, needsSeat: boolean) => boolean;
   maxQueued: number;
   maxQueuedBytes: number;
   /** COMMAND_RETENTION_HOURS of the server, in milliseconds. */
@@ -136,15 +139,18 @@ export class Outbox {
 
   /** Sends what may go now: all sending but that of an unanswered command begins here, so that the order holds. */
   pump(): void {
+    const held = new Set<string>();
     this.inOrder((command) => {
       if (!this.maySend()) return false;
-      if (command.phase === 'ready' && !this.isHeld(command)) this.dispatch(command);
+      if (command.phase !== 'ready') return true;
+      if (!this.mayGo(command)) held.add(command.target);
+      if (!held.has(command.target) && !this.line.isHeld(command)) this.dispatch(command);
       return true;
     });
   }
 
-  private isHeld(command: Waiting): boolean {
-    return this.options.mayGo?.(command.target) === false || this.line.isHeld(command);
+  private mayGo({ event, target, place }: Waiting): boolean {
+    return this.options.mayGo?.(target, event === 'message' && place < 0) ?? true;
   }
 
   /** In order, as long as the step does not answer false. What ends on the way frees only what is still to come. */

@@ -25,10 +25,10 @@ interface SeatOptions {
 /** Takes a seat in a room, and the same again over each new link: or another one, once its grace is over. */
 export class RoomSeat {
   participantId: string | undefined;
-  readonly first: Promise<unknown>;
-  private readonly settle: { resolve: (value: undefined) => void; reject: (error: unknown) => void };
+  private next = nextSeat();
   private create: SeatOptions['create'];
   private link: Link | undefined;
+  private isTaken = false;
   private wasSeated = false;
   /** The seat that others last saw us in. */
   private known: string | undefined;
@@ -41,11 +41,11 @@ export class RoomSeat {
   constructor(private readonly options: SeatOptions) {
     this.participantId = options.participantId;
     this.create = options.create;
-    const { promise, resolve, reject } = withResolvers<undefined>();
-    // Who joins awaits it; who only rejoins has nobody to hear it.
-    promise.catch(() => {});
-    this.first = promise;
-    this.settle = { resolve, reject };
+  }
+
+  /** Resolves with a seat, and stays so while it is taken again; anew with the next one once we wait in the lobby. */
+  get taken(): Promise<void> {
+    return this.next.promise;
   }
 
   take(link: Link): void {
@@ -75,7 +75,7 @@ export class RoomSeat {
 
   end(reason: RoomEnd, error?: BongsuError): void {
     this.lost();
-    this.settle.reject(error ?? new BongsuError(CODES[reason] ?? 'ROOM_CLOSED', { details: { reason } }));
+    this.next.reject(error ?? new BongsuError(CODES[reason] ?? 'ROOM_CLOSED', { details: { reason } }));
   }
 
   private ask(link: Link): void {
@@ -114,6 +114,8 @@ export class RoomSeat {
     this.create = undefined;
     this.participantId = answer.participantId;
     if (answer.waiting === true) {
+      if (this.isTaken) this.next = nextSeat();
+      this.isTaken = false;
       this.options.onWaiting();
       return;
     }
@@ -122,7 +124,8 @@ export class RoomSeat {
     this.wasSeated = true;
     this.known = answer.participantId;
     this.options.onJoined(answer, { isFirst, anew });
-    this.settle.resolve(undefined);
+    this.isTaken = true;
+    this.next.resolve();
   }
 
   private onRefusal(link: Link, error: BongsuError): void {
@@ -139,4 +142,11 @@ export class RoomSeat {
       onRefused(error);
     }
   }
+}
+
+function nextSeat() {
+  const seat = withResolvers<void>();
+  // Who joins awaits it; who only rejoins has nobody to hear it.
+  seat.promise.catch(() => {});
+  return seat;
 }

@@ -34,8 +34,11 @@ import type {
 /** A room that this client is in. Made by `client.joinRoom` and `client.createRoom`. */
 export class Room extends Emitter<RoomEvents> {
   state: RoomState = 'joining';
-  /** What came between the server's join and its ack. */
+  /** What came before the answer of a join, or before those who awaited the first one could listen. */
   private early: (() => void)[] = [];
+  /** Who left before that answer: it may have been us. */
+  private departed: UserLeft[] = [];
+  private isHeard = false;
   private readonly seat: RoomSeat;
   private readonly people = new RoomPeople((event, value) => this.emit(event, value));
   private readonly stream: RoomStream<RoomEntry>;
@@ -73,6 +76,11 @@ export class Room extends Emitter<RoomEvents> {
   /** Who else is here, by participantId; those within their grace too. */
   get participants(): ReadonlyMap<string, RoomParticipant> {
     return this.people.present;
+  }
+
+  /** The `seq` up to which all was told or is our own; after a join where it began: `history` has what is before. */
+  get lastSeq(): number {
+    return this.stream.position ?? 0;
   }
 
   /** Who waits in the lobby: told only to those who may `admit`. */
@@ -113,13 +121,10 @@ export class Room extends Emitter<RoomEvents> {
    * @example await room.leave();
    */
   async leave(): Promise<void> {
-    const { deps, roomId } = this;
+    const { deps } = this;
     const link = this.state === 'closed' ? undefined : deps.link();
-    const { asking } = this.seat;
     this.end('left');
-    // Nobody can leave what they may yet get.
-    if (link && asking) await asking;
-    if (link) await tellLeave(deps, link, roomId, () => deps.link() !== link || deps.isSucceeded());
+    if (link) await this.tellLeave(link, () => deps.link() !== link || deps.isSucceeded());
   }
 
   /**
@@ -164,9 +169,10 @@ export class Room extends Emitter<RoomEvents> {
 
   /**
    * A peer connection with everybody in the room, now and later, kept alive until `close()` or the room's end. Loads the code of
-   * calls when it is first asked for; signals that come meanwhile are kept. Asked again it is the same one; of a room that has
+   * calls when it is first asked for; the offers that came before are kept. Asked again it is the same one; of a room that has
    * ended it is closed. Listeners that are attached at once miss nothing.
-   * @throws what the import throws where the code cannot be loaded: ask again
+   * @throws BongsuError UNAVAILABLE (the code could not be loaded: ask again), CONFLICT (they are made already, with other options,
+   *   which `details.options` names: `addTrack` and `replaceTrack` change what is sent); TypeError without an RTCPeerConnection
    * @example
    * const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
    * const peers = await room.peers({ stream });
@@ -177,15 +183,23 @@ export class Room extends Emitter<RoomEvents> {
     return this.calls.peers(options);
   }
 
-  /** @internal Resolves with the first seat. */
+  /** @internal Resolves with a seat, though it be lost for now: in a lobby, with the next one. */
   joined(signal?: AbortSignal): Promise<unknown> {
-    return abortable(this.seat.first, signal);
+    return abortable(this.seat.taken, signal);
   }
 
   /** @internal Where to go on; undefined before the first seat. */
   get place(): { epoch: string; seq: number } | undefined {
     const { position, epoch } = this.stream;
     return position === undefined ? undefined : { epoch, seq: position };
+  }
+
+  /** @internal Says that we leave, until it is heard. */
+  async tellLeave(link: Link, isOver: () => boolean): Promise<void> {
+    const { asking } = this.seat;
+    // Nobody can leave what they may yet get.
+    if (asking) await asking;
+    await tellLeave(this.deps, link, this.roomId, isOver);
   }
 
   /** @internal There is a usable link. */
@@ -197,6 +211,7 @@ export class Room extends Emitter<RoomEvents> {
   /** @internal */
   onLost(): void {
     this.early = [];
+    this.departed = [];
     this.stream.lost();
     this.seat.lost();
     if (this.state === 'joined') this.setState('reconnecting');
@@ -205,7 +220,8 @@ export class Room extends Emitter<RoomEvents> {
 
   /** @internal */
   onEntry(entry: RoomEntry): void {
-    this.stream.take(entry);
+    if (this.isHeard) this.stream.take(entry);
+    else this.early.push(() => this.onEntry(entry));
   }
 
   /** @internal One of this client's own entries was accepted. */
@@ -225,16 +241,12 @@ export class Room extends Emitter<RoomEvents> {
 
   /** @internal */
   onLeft(user: UserLeft): void {
-    const isOwn = user.participantId === this.participantId;
-    if (!isOwn && this.state === 'joined') this.people.onLeft(user);
-    // It may be our own, which the ack will tell.
-    else if (!isOwn) this.early.push(() => this.onLeft(user));
-    else if (user.reason !== 'timeout') this.end(user.reason);
-    else {
-      // Not back in time, as the server saw it, and yet here.
-      this.stream.lost();
-      this.seat.takeAnew();
+    if (user.participantId === this.participantId) {
+      this.onOwnLeft(user);
+      return;
     }
+    if (this.state !== 'joined') this.departed.push(user);
+    this.afterAck(() => this.people.onLeft(user));
   }
 
   /** @internal */
@@ -245,6 +257,12 @@ export class Room extends Emitter<RoomEvents> {
   /** @internal */
   onSignaled(signal: SignalEvent): void {
     this.afterAck(() => this.calls.onSignaled(signal));
+  }
+
+  /** @internal The server says so. */
+  onClosed(reason: RoomEnd): void {
+    if (this.state === 'joined') this.hear();
+    this.end(reason);
   }
 
   /** @internal For good. */
@@ -262,26 +280,52 @@ export class Room extends Emitter<RoomEvents> {
 
   private onJoined(joined: Joined, { isFirst, anew }: { isFirst: boolean; anew: boolean }): void {
     const { participantId } = joined;
+    if (this.isGone()) return;
     this.calls.onJoined(joined);
     const tellChanges = this.people.meet(joined, { isFirst });
-    const early = this.early.splice(0);
     this.setState('joined');
-    if (!isFirst) this.emit('rejoined', { participantId, anew });
-    tellChanges();
-    for (const happen of early) happen();
+    if (isFirst) {
+      // Whoever awaits the join has listeners to attach first.
+      this.deps.clock.after(0, () => this.hear());
+    } else {
+      this.emit('rejoined', { participantId, anew });
+      tellChanges();
+      this.hear();
+    }
     if (this.state !== 'joined') return;
     this.stream.onJoined(joined);
     this.deps.onSeated();
   }
 
   private onWaiting(): void {
-    this.setState('waiting');
+    if (!this.isGone()) this.setState('waiting');
+  }
+
+  /** Out again before we heard that we came. */
+  private isGone(): boolean {
+    const own = this.departed.splice(0).find(({ participantId }) => participantId === this.participantId);
+    if (own) this.onOwnLeft(own);
+    return own !== undefined;
+  }
+
+  private onOwnLeft({ reason }: UserLeft): void {
+    if (reason !== 'timeout') {
+      this.onClosed(reason);
+      return;
+    }
+    // Not back in time, as the server saw it, and yet here.
+    this.stream.lost();
+    this.seat.takeAnew();
+  }
+
+  private hear(): void {
+    this.isHeard = true;
     for (const happen of this.early.splice(0)) happen();
   }
 
   /** Events may overtake the ack of the join that they follow. */
   private afterAck(happen: () => void): void {
-    if (this.state === 'joined') happen();
+    if (this.state === 'joined' && this.isHeard) happen();
     else if (this.state !== 'closed') this.early.push(() => this.afterAck(happen));
   }
 

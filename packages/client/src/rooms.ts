@@ -16,6 +16,7 @@ export class Rooms {
   private readonly callers = new Map<Room, number>();
   /** The targets whose seat is lost for now, as the outbox knows them. */
   private readonly held = new Set<string>();
+  private readonly seated = new Set<string>();
   private isReady = false;
 
   constructor(private readonly deps: RoomDeps) {}
@@ -25,7 +26,10 @@ export class Rooms {
     const tell = () => room.state === 'waiting' && onWaiting?.(room);
     const stop = room.on('state', tell);
     tell();
-    return this.whenJoined(room, signal).finally(stop);
+    return this.whenJoined(room, signal).catch((error: unknown) => {
+      stop();
+      throw error;
+    });
   }
 
   async create({ signal, ...create }: CreateRoomOptions): Promise<Room> {
@@ -61,13 +65,20 @@ export class Rooms {
     for (const room of this.rooms.values()) room.onLost();
   }
 
+  /** Leaves all while there is a link, that nobody waits for us until the grace is over; undefined if there are none. */
+  farewell(link: Link): Promise<unknown> | undefined {
+    const rooms = [...this.rooms.values()];
+    if (rooms.length === 0) return undefined;
+    return Promise.all(rooms.map((room) => room.tellLeave(link, () => !link.connected)));
+  }
+
   closeAll(reason: RoomEnd, error?: BongsuError): void {
     for (const room of [...this.rooms.values()]) room.end(reason, error);
   }
 
   /** What goes to a room waits while its seat is being taken again: without one it would be refused. */
-  isHeld(target: string): boolean {
-    return this.held.has(target);
+  mayGo(target: string, needsSeat: boolean): boolean {
+    return needsSeat ? this.seated.has(target) : !this.held.has(target);
   }
 
   onAccepted(accepted: Accepted): void {
@@ -88,7 +99,7 @@ export class Rooms {
     link.on('admitted', (joined) => at(joined.roomId)?.onAdmitted(joined));
     link.on('room-locked', ({ roomId }) => at(roomId)?.onLock(true));
     link.on('room-unlocked', ({ roomId }) => at(roomId)?.onLock(false));
-    link.on('room-closed', ({ roomId, reason }) => at(roomId)?.end(reason));
+    link.on('room-closed', ({ roomId, reason }) => at(roomId)?.onClosed(reason));
     link.on('signal', (signal) => at(signal.roomId)?.onSignaled(signal));
   }
 
@@ -104,6 +115,8 @@ export class Rooms {
     room.on('state', ({ state }) => {
       if (state === 'reconnecting') this.held.add(target);
       else if (state !== 'waiting') this.held.delete(target);
+      if (state === 'joined') this.seated.add(target);
+      else this.seated.delete(target);
       if (state !== 'closed') return;
       this.rooms.delete(roomId);
       // What waited for the seat is the server's to judge now.
@@ -114,7 +127,7 @@ export class Rooms {
     return room;
   }
 
-  /** A room that nobody waits for any more is left. */
+  /** A room that was never joined, and that nobody waits for any more, is left. */
   private async whenJoined(room: Room, signal?: AbortSignal): Promise<Room> {
     this.callers.set(room, (this.callers.get(room) ?? 0) + 1);
     try {
@@ -124,7 +137,7 @@ export class Rooms {
       const left = (this.callers.get(room) ?? 1) - 1;
       if (left > 0) this.callers.set(room, left);
       else this.callers.delete(room);
-      if (left === 0 && room.state !== 'joined' && room.state !== 'reconnecting') void room.leave();
+      if (left === 0 && !room.place) void room.leave();
     }
   }
 }

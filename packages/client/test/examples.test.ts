@@ -19,7 +19,7 @@ describe('README.md', () => {
     );
     const files = names.map((name) => readFileSync(join(ROOT, 'examples', name), 'utf8'));
     expect(new Set(shown)).toEqual(new Set(files));
-    expect(files).toHaveLength(5);
+    expect(files).toHaveLength(6);
   });
 });
 

@@ -4,7 +4,7 @@ import { makeStorage, type RunningServer, startOn } from '../../server/test/supp
 import { ClientTokenManager } from '../src/token-manager.js';
 import { ExampleProcesses } from './support/example-process.js';
 
-/** Stock socket.io-client, written from docs/signaling.md. Skipped until the server has rooms. */
+/** Stock socket.io-client, written from docs/signaling.md. */
 describe('examples/rooms', () => {
   const processes = new ExampleProcesses();
   const people: ClientTokenManager[] = [];
