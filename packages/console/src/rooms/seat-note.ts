@@ -1,4 +1,4 @@
-import type { DeviceKind } from './local-media.js';
+import type { DeviceKind } from './media-types.js';
 
 /** A reload takes seconds, and the seat is kept for 15. Later nobody expects to be in a call again. */
 const VALID_MS = 60_000;
