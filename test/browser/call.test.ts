@@ -153,10 +153,16 @@ describe('a call in the console', () => {
     await seeMoving(ana, JIHO.username);
   });
 
-  it('[SIG3] who has no device hears why, and takes part by watching', async () => {
+  it('[SIG3] [RM185] who has no device hears why, and takes part by watching, with storage blocked too', async () => {
     const plain = await launchChromium();
     try {
       const guest = await openWindow(plain, faults);
+      await guest.addInitScript(() => {
+        const get = () => {
+          throw new DOMException('blocked', 'SecurityError');
+        };
+        Object.defineProperty(window, 'sessionStorage', { get });
+      });
       await signIn(guest, server.url, ANA);
       await guest.goto(`${server.url}/rooms/stand-up/call`);
       await guest.getByText('You can take part all the same: you hear and see the others.').waitFor();

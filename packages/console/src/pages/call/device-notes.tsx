@@ -20,7 +20,7 @@ export function DeviceNotes({ media }: { media: MediaState }) {
   return (
     <div role="alert" className={styles.refused}>
       {replaced.map((kind) => (
-        <p key={kind}>{t(`call.unusable.${kind}`, { name: nameOf(kind) })}</p>
+        <p key={kind}>{t('call.unusable', { name: nameOf(kind) })}</p>
       ))}
       {refused.map((kind) => (
         <p key={kind}>{t(`call.refused.${kind}.${media[kind] as Refusal}`)}</p>

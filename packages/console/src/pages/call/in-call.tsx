@@ -7,7 +7,7 @@ import { useUser } from '../../admin/services.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
 import type { Call } from '../../rooms/call.js';
-import type { CallState } from '../../rooms/call-types.js';
+import type { CallState, Tile } from '../../rooms/call-types.js';
 import { LockButton } from '../../rooms/lock-button.js';
 import { PutOutDialog, usePutOut } from '../../rooms/put-out-dialog.js';
 import { useFocusKept } from '../../rooms/use-focus-kept.js';
@@ -42,6 +42,7 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
   const room = useRoom(roomId).data;
   const mayManage = mayManageRoom(user, room);
   const { person, ask, ...dialog } = usePutOut();
+  const mayPutOut = ({ userId }: Tile) => mayManage && userId !== room?.ownerId && userId !== user?.userId;
   const heading = useRef<HTMLHeadingElement>(null);
   // The button that had the focus is gone.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
@@ -87,7 +88,7 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
             own={tile.userId === user?.userId}
             allowed={allowed}
             onBlocked={() => setBlocked(true)}
-            onPutOut={mayManage && tile.userId !== room?.ownerId ? () => ask(tile) : undefined}
+            onPutOut={mayPutOut(tile) ? () => ask(tile) : undefined}
           />
         ))}
       </ul>
