@@ -1,4 +1,4 @@
-import type { MediaSource } from './local-media.js';
+import type { DeviceKind, MediaSource } from './media-types.js';
 
 const BLANK_WIDTH = 320;
 const BLANK_HEIGHT = 180;
@@ -8,8 +8,18 @@ export function browserMedia(): MediaSource {
   return {
     // Types say that it is always there; over plain http it is not.
     devices: (navigator as Partial<Navigator>).mediaDevices,
+    permission,
     blank,
   };
+}
+
+/** Not every browser knows the names of devices, and some have no permissions to ask for. */
+async function permission(name: DeviceKind): Promise<PermissionState | undefined> {
+  try {
+    return (await navigator.permissions.query({ name })).state;
+  } catch {
+    return undefined;
+  }
 }
 
 function blank(): MediaStreamTrack {

@@ -1,12 +1,5 @@
 import type { BongsuError, RoomUser } from '@bongsu/protocol';
-import type { MediaState } from './local-media.js';
-
-/** What a participant says of itself over the peer connection. */
-export interface Saying {
-  microphone: boolean;
-  camera: boolean;
-  screen: boolean;
-}
+import type { MediaState, Saying } from './media-types.js';
 
 /** Somebody else in the call. */
 export interface Tile extends RoomUser {
@@ -16,7 +9,7 @@ export interface Tile extends RoomUser {
   link: RTCPeerConnectionState;
   /** Their picture and sound; undefined until something came. */
   stream: MediaStream | undefined;
-  /** Undefined: they did not say; then what comes is shown. */
+  /** What they say of themselves over the peer connection. Undefined: nothing; then what comes is shown. */
   says: Saying | undefined;
 }
 
@@ -46,8 +39,10 @@ type Listen<Events> = <Name extends keyof Events>(
 
 type Seated = RoomUser & { state: 'joined' | 'reconnecting' };
 
+export type RoomState = 'joining' | 'waiting' | 'joined' | 'reconnecting' | 'closed';
+
 interface RoomNews {
-  state: { state: 'joining' | 'waiting' | 'joined' | 'reconnecting' | 'closed' };
+  state: { state: RoomState };
   rejoined: { participantId: string };
   joined: Seated;
   reconnecting: Seated;

@@ -166,4 +166,54 @@ describe('a call', () => {
     expect(room.left).toBe(1);
     expect(devices.lent.map(({ readyState }) => readyState)).toEqual(['ended', 'ended']);
   });
+
+  it('[RM180] says what is sent, not what was tried', async () => {
+    const devices = new FakeDevices(['cam-1'], ['mic-1', 'mic-2']);
+    const { call, peers } = await inCall(new FakeRoom(JIHO), devices);
+    const channel = peers.connect('p1');
+    channel.open();
+    devices.taken.add('mic-2');
+    await call.media.choose('microphone', 'mic-2');
+    expect(channel.sent.at(-1)).toEqual({ microphone: true, camera: true, screen: false });
+    await call.media.setMicrophone(false);
+    expect(channel.sent.at(-1)).toMatchObject({ microphone: false });
+    expect(call.media.audio?.enabled).toBe(false);
+  });
+
+  it('[RM182] who lost their seat in a room with a lobby waits again, and sees who is there once they are in', async () => {
+    const { call, room, peers } = await inCall(new FakeRoom(JIHO, person('p2', 'Ana')));
+    const names = () => call.state.tiles.map(({ username }) => username);
+    peers.connect('p1');
+    room.tell('state', { state: 'reconnecting' });
+    room.tell('state', { state: 'waiting' });
+    expect([call.state.phase, names()]).toEqual(['waiting', []]);
+    // A link that is lost meanwhile is no way back in.
+    room.tell('state', { state: 'reconnecting' });
+    expect(call.state.phase).toBe('waiting');
+    room.participants.delete('p2');
+    room.tell('state', { state: 'joined' });
+    room.tell('rejoined', { participantId: 'me again', anew: true });
+    expect(call.state).toMatchObject({ phase: 'joined', participantId: 'me again' });
+    expect(names()).toEqual(['Jiho']);
+    expect(call.state.tiles[0]).toMatchObject({ link: 'new', stream: undefined });
+  });
+
+  it.each(['left', 'kicked', 'closed'])(
+    '[RM183] a call that is over (%s) lets camera and microphone go until the next',
+    async (reason) => {
+      const { call, room, devices } = await inCall();
+      await call.media.setMicrophone(false);
+      if (reason === 'left') call.leave();
+      else room.tell('closed', { reason });
+      expect(devices.lent.map(({ label, readyState }) => `${label} ${readyState}`)).toEqual([
+        'mic-1 ended',
+        'cam-1 ended',
+      ]);
+      expect(call.state).toMatchObject({ end: { reason }, picture: undefined });
+      await call.join();
+      await settled();
+      expect(call.state.media).toMatchObject({ microphone: 'off', camera: 'on' });
+      expect(room.media.done).toEqual(['blank → cam-1']);
+    },
+  );
 });

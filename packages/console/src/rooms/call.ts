@@ -1,8 +1,8 @@
 import { BongsuError } from '@bongsu/protocol';
-import type { CallRoom, CallState, EnterOptions, Tile } from './call-types.js';
+import type { CallRoom, CallState, EnterOptions, RoomState, Tile } from './call-types.js';
 import type { LocalMedia } from './local-media.js';
 import { Outgoing } from './outgoing.js';
-import { openSaying, sayingOf, tell } from './saying.js';
+import { openSaying, tell } from './saying.js';
 
 export interface CallDeps {
   media: LocalMedia;
@@ -56,6 +56,7 @@ export class Call {
     this.#entering = entering;
     const { signal } = entering;
     this.#set({ phase: 'joining', end: undefined });
+    void this.media.resume();
     try {
       const seat = participantId === undefined ? {} : { participantId };
       const onWaiting = () => {
@@ -90,9 +91,9 @@ export class Call {
 
   async #onEntered(room: CallRoom): Promise<void> {
     this.#room = room;
-    for (const user of room.participants.values()) this.#tiles.set(user.participantId, newTile(user));
     this.#stops = this.#hearRoom(room);
-    this.#set({ phase: 'joined', participantId: room.participantId, tiles: [...this.#tiles.values()] });
+    this.#set({ participantId: room.participantId });
+    this.#seat(room);
     const outgoing = await Outgoing.start(this.media, this.#deps.newStream, (stream) =>
       room.peers({ stream }),
     );
@@ -105,9 +106,7 @@ export class Call {
 
   #hearRoom(room: CallRoom): (() => void)[] {
     return [
-      room.on('state', ({ state }) => {
-        if (state === 'joined' || state === 'reconnecting') this.#set({ phase: state });
-      }),
+      room.on('state', ({ state }) => this.#onState(room, state)),
       room.on('rejoined', ({ participantId }) => this.#set({ participantId })),
       room.on('joined', (user) => this.#put(newTile(user))),
       room.on('reconnecting', ({ participantId }) => this.#change(participantId, { seat: 'reconnecting' })),
@@ -116,6 +115,27 @@ export class Call {
       room.on('waiting', () => this.#set({ knocks: this.#state.knocks + 1 })),
       room.on('closed', (end) => this.#over(end)),
     ];
+  }
+
+  #onState(room: CallRoom, state: RoomState): void {
+    if (state === 'waiting') this.#unseat();
+    else if (state === 'joined') this.#seat(room);
+    // Who waits in the lobby goes on waiting, also over a lost link.
+    else if (state === 'reconnecting' && this.#state.phase !== 'waiting') this.#set({ phase: state });
+  }
+
+  /** In, for the first time or again: who was there all the while is not told of anew. */
+  #seat(room: CallRoom): void {
+    for (const user of room.participants.values())
+      if (!this.#tiles.has(user.participantId)) this.#tiles.set(user.participantId, newTile(user));
+    this.#set({ phase: 'joined', tiles: [...this.#tiles.values()] });
+  }
+
+  /** The grace is over, and the room has a lobby: somebody has to let us in again. */
+  #unseat(): void {
+    this.#tiles.clear();
+    this.#channels.clear();
+    this.#set({ phase: 'waiting', tiles: [] });
   }
 
   #hearPeers(peers: Outgoing['peers']): (() => void)[] {
@@ -131,7 +151,7 @@ export class Call {
     const channel = openSaying(
       connection,
       (says) => this.#change(participantId, { says }),
-      () => sayingOf(this.media.state),
+      () => this.media.state.sends,
     );
     this.#channels.set(participantId, channel);
     this.#change(participantId, { stream: undefined, says: undefined, link: 'new' });
@@ -146,12 +166,12 @@ export class Call {
 
   #onMedia(): void {
     const { state } = this.media;
-    const shown = state.camera === 'on' || state.screen === 'on' ? this.media.video : undefined;
+    const shown = state.sends.camera || state.sends.screen ? this.media.video : undefined;
     const { picture } = this.#state;
     const isSame = shown === picture?.getVideoTracks()[0];
     this.#set({ media: state, picture: isSame || !shown ? shown && picture : this.#deps.newStream([shown]) });
     void this.#outgoing?.sync();
-    for (const channel of this.#channels.values()) tell(channel, sayingOf(state));
+    for (const channel of this.#channels.values()) tell(channel, state.sends);
   }
 
   #over(end: { reason: string; error?: BongsuError }): void {
@@ -161,8 +181,8 @@ export class Call {
     this.#entering = undefined;
     this.#tiles.clear();
     this.#channels.clear();
-    // A screen is shared with those of one call, and must not turn up in the next.
-    this.media.stopSharing();
+    // Beside "You have left" no light may be on; and a screen, shared with those of one call, must not turn up in the next.
+    this.media.pause();
     this.#set({ phase: 'ready', end, tiles: [], participantId: undefined });
   }
 

@@ -1,21 +1,32 @@
 import type { Participant } from '@bongsu/protocol';
 import { Button } from '@mantine/core';
+import type { RefObject } from 'react';
 import { useTranslation } from 'react-i18next';
 import { toProblem } from '../api/problem.js';
 import { Ago } from '../components/ago.js';
 import people from '../components/people.module.css';
 import { ProblemNote } from '../components/problem-note.js';
+import { BusyButton } from './busy-button.js';
 import { PutOutDialog, usePutOut } from './put-out-dialog.js';
 import { useAdmit } from './use-admit.js';
+import { useFocusKept } from './use-focus-kept.js';
+
+interface LobbyProps {
+  roomId: string;
+  waiting: readonly Participant[];
+  /** Where the focus goes when nobody waits any more. */
+  heading: RefObject<HTMLElement | null>;
+}
 
 /** Those who wait, each with a yes and a no. */
-export function Lobby({ roomId, waiting }: { roomId: string; waiting: readonly Participant[] }) {
+export function Lobby({ roomId, waiting, heading }: LobbyProps) {
   const { t } = useTranslation();
   const { person, ask, ...dialog } = usePutOut();
   const admit = useAdmit(roomId);
+  const kept = useFocusKept(heading);
   return (
     <>
-      <ul className={people.people}>
+      <ul className={people.people} {...kept}>
         {waiting.map((knocker) => (
           <li key={knocker.participantId} className={people.person} data-testid="waiting">
             <span className={people.who}>
@@ -34,14 +45,14 @@ export function Lobby({ roomId, waiting }: { roomId: string; waiting: readonly P
               >
                 {t('room.refuse')}
               </Button>
-              <Button
+              <BusyButton
                 size="sm"
                 aria-label={t('room.admitNamed', { name: knocker.username })}
-                loading={admit.isPending && admit.variables === knocker.participantId}
+                busy={admit.isPending && admit.variables === knocker.participantId}
                 onClick={() => admit.mutate(knocker.participantId)}
               >
                 {t('room.admit')}
-              </Button>
+              </BusyButton>
             </span>
           </li>
         ))}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LocalMedia } from './local-media.js';
-import { FakeDevices, FakeTrack } from './support/fake-media.js';
+import { FakeDevices } from './support/fake-media.js';
 
 const lent = (devices: FakeDevices) => devices.lent.map(({ label, readyState }) => `${label} ${readyState}`);
 
@@ -28,6 +28,8 @@ describe('our own devices', () => {
     async (name, state) => {
       const devices = new FakeDevices();
       devices.refused.video = name;
+      devices.decided.camera = 'denied';
+      devices.decided.microphone = 'prompt';
       const media = new LocalMedia(devices.source());
       await media.start();
       expect(media.state).toMatchObject({ microphone: 'on', camera: state });
@@ -59,7 +61,7 @@ describe('our own devices', () => {
   });
 
   it('[SIG3] where the browser lends nothing it says why', async () => {
-    const media = new LocalMedia({ devices: undefined, blank: () => new FakeTrack('video', 'blank').real });
+    const media = new LocalMedia({ ...new FakeDevices().source(), devices: undefined });
     await media.start();
     expect(media.state).toMatchObject({ microphone: 'insecure', camera: 'insecure' });
     await media.setCamera(true);
@@ -125,9 +127,20 @@ describe('our own devices', () => {
   it('[SIG3] who thinks better of sharing shares nothing', async () => {
     const devices = new FakeDevices();
     const media = new LocalMedia(devices.source());
-    devices.refused.video = 'NotAllowedError';
+    devices.refusedScreen = 'NotAllowedError';
     await media.shareScreen();
     expect(media.state.screen).toBe('off');
+  });
+
+  it('[RM186] a screen that cannot be shared is told, and may be tried again', async () => {
+    const devices = new FakeDevices();
+    const media = new LocalMedia(devices.source());
+    devices.refusedScreen = 'NotReadableError';
+    await media.shareScreen();
+    expect(media.state).toMatchObject({ screen: 'failed', sends: { screen: false } });
+    devices.refusedScreen = undefined;
+    await media.shareScreen();
+    expect(media.state).toMatchObject({ screen: 'on', sends: { screen: true } });
   });
 
   it('[SIG3] closing lets everything go, also what is still to come', async () => {
@@ -140,5 +153,166 @@ describe('our own devices', () => {
     release();
     await sharing;
     expect(lent(devices)).toEqual(['mic-1 ended', 'cam-1 ended', 'screen ended']);
+  });
+
+  it.each([
+    ['microphone', 'mic-2'],
+    ['camera', 'cam-2'],
+  ] as const)('[RM180] a %s that cannot be used leaves the one before in use', async (kind, id) => {
+    const devices = new FakeDevices(['cam-1', 'cam-2'], ['mic-1', 'mic-2']);
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    const before = media.state.chosen[kind];
+    devices.taken.add(id);
+    await media.choose(kind, id);
+    expect(media.state).toMatchObject({
+      [kind]: 'on',
+      sends: { microphone: true, camera: true },
+      chosen: { [kind]: before },
+      unusable: { [kind]: { id, label: `The ${id}` } },
+    });
+    expect([media.audio?.readyState, media.video.readyState]).toEqual(['live', 'live']);
+    // The next choice begins anew.
+    devices.taken.clear();
+    await media.choose(kind, id);
+    expect(media.state).toMatchObject({
+      [kind]: 'on',
+      chosen: { [kind]: id },
+      unusable: { [kind]: undefined },
+    });
+  });
+
+  it('[RM180] the one before goes on until the other gives something', async () => {
+    const devices = new FakeDevices(['cam-1'], ['mic-1', 'mic-2']);
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    const release = devices.hold();
+    const choosing = media.choose('microphone', 'mic-2');
+    expect(media.state).toMatchObject({ microphone: 'on', sends: { microphone: true } });
+    release();
+    await choosing;
+    expect(lent(devices)).toEqual(['mic-1 ended', 'cam-1 live', 'mic-2 live']);
+  });
+
+  it('[RM180] where one camera must be closed before another opens it is, and opened again if that fails', async () => {
+    const devices = new FakeDevices(['front', 'back', 'broken']);
+    devices.oneAtATime = true;
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    await media.choose('camera', 'back');
+    expect(media.state).toMatchObject({ camera: 'on', chosen: { camera: 'back' } });
+    devices.taken.add('broken');
+    await media.choose('camera', 'broken');
+    expect(media.state).toMatchObject({ camera: 'on', chosen: { camera: 'back' } });
+    expect(lent(devices)).toEqual(['mic-1 live', 'front ended', 'back ended', 'back live']);
+  });
+
+  it('[RM180] when neither the other nor the one before opens any more, nobody is told to be seen', async () => {
+    const devices = new FakeDevices(['front', 'back']);
+    devices.oneAtATime = true;
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    devices.taken.add('front').add('back');
+    await media.choose('camera', 'back');
+    expect(media.state).toMatchObject({
+      camera: 'busy',
+      sends: { camera: false },
+      chosen: { camera: 'front' },
+      unusable: { camera: undefined },
+    });
+    devices.taken.delete('front');
+    await media.setCamera(true);
+    expect(media.state).toMatchObject({ camera: 'on', sends: { camera: true } });
+  });
+
+  it('[RM180] muting while another microphone is being opened keeps both silent', async () => {
+    const devices = new FakeDevices(['cam-1'], ['mic-1', 'mic-2']);
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    const release = devices.hold();
+    const choosing = media.choose('microphone', 'mic-2');
+    await media.setMicrophone(false);
+    release();
+    await choosing;
+    expect(media.state).toMatchObject({ microphone: 'off', sends: { microphone: false } });
+    expect(lent(devices)).toEqual(['mic-1 ended', 'cam-1 live', 'mic-2 ended']);
+    await media.setMicrophone(true);
+    expect([media.audio?.label, media.state.microphone]).toEqual(['mic-2', 'on']);
+  });
+
+  it('[RM180] a chosen device that does not open when it is turned on is not asked for ever', async () => {
+    const devices = new FakeDevices(['cam-1', 'cam-2']);
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    await media.setCamera(false);
+    devices.taken.add('cam-2');
+    await media.choose('camera', 'cam-2');
+    await media.setCamera(true);
+    expect(media.state).toMatchObject({ camera: 'busy', chosen: { camera: 'cam-1' } });
+    await media.setCamera(true);
+    expect(media.state).toMatchObject({ camera: 'on', chosen: { camera: 'cam-1' } });
+  });
+
+  it.each([
+    ['closed the question', 'prompt', 'prompt', 1, 'denied', 'denied'],
+    ['does not let the page have either', 'denied', 'denied', 1, 'denied', 'denied'],
+    ['lends the microphone without a question', 'granted', 'prompt', 2, 'on', 'denied'],
+    ['never lends the camera', 'prompt', 'denied', 2, 'on', 'denied'],
+    ['has a browser that tells nothing', undefined, undefined, 1, 'denied', 'denied'],
+  ] as const)(
+    '[RM184] who %s is asked again only where it helps',
+    async (_, sound, picture, questions, ...is) => {
+      const devices = new FakeDevices();
+      devices.refused.video = 'NotAllowedError';
+      if (sound) devices.decided.microphone = sound;
+      if (picture) devices.decided.camera = picture;
+      const media = new LocalMedia(devices.source());
+      await media.start();
+      expect(devices.questions).toBe(questions);
+      expect([media.state.microphone, media.state.camera]).toEqual(is);
+    },
+  );
+
+  it('[RM184] nobody is asked after the page is left', async () => {
+    const devices = new FakeDevices([], ['mic-1']);
+    const media = new LocalMedia(devices.source());
+    const release = devices.hold();
+    const starting = media.start();
+    media.close();
+    release();
+    await starting;
+    await media.setCamera(true);
+    expect(devices.questions).toBe(1);
+  });
+
+  it('[RM183] a pause lets all go, and what was in use comes back after it', async () => {
+    const devices = new FakeDevices();
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    await media.setMicrophone(false);
+    await media.shareScreen();
+    media.pause();
+    expect(lent(devices)).toEqual(['mic-1 ended', 'cam-1 ended', 'screen ended']);
+    expect(media.state).toMatchObject({
+      microphone: 'off',
+      camera: 'off',
+      screen: 'off',
+      resting: ['camera'],
+      sends: { microphone: false, camera: false, screen: false },
+    });
+    await media.resume();
+    expect(media.state).toMatchObject({ microphone: 'off', camera: 'on', resting: [] });
+  });
+
+  it('[RM183] who turns a rested device on and off again has decided; one that was refused stays so', async () => {
+    const devices = new FakeDevices(['cam-1'], []);
+    const media = new LocalMedia(devices.source());
+    await media.start();
+    media.pause();
+    expect(media.state).toMatchObject({ microphone: 'missing', resting: ['camera'] });
+    await media.setCamera(true);
+    await media.setCamera(false);
+    await media.resume();
+    expect(media.state.camera).toBe('off');
   });
 });

@@ -1,5 +1,4 @@
-import type { Saying } from './call-types.js';
-import type { MediaState } from './local-media.js';
+import type { Saying } from './media-types.js';
 
 /** Both sides open it with this id, so nobody has to wait for the other's. A client that has none is one that says nothing. */
 const CHANNEL = 'bongsu.call';
@@ -22,10 +21,6 @@ export function openSaying(
 
 export function tell(channel: RTCDataChannel, says: Saying): void {
   if (channel.readyState === 'open') channel.send(JSON.stringify(says));
-}
-
-export function sayingOf({ microphone, camera, screen }: MediaState): Saying {
-  return { microphone: microphone === 'on', camera: camera === 'on', screen: screen === 'on' };
 }
 
 /** Comes from another browser, whatever runs there. */

@@ -5,8 +5,10 @@ import { useUser } from '../../admin/services.js';
 import { toProblem } from '../../api/problem.js';
 import page from '../../components/page.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
+import { BusyButton } from '../../rooms/busy-button.js';
 import type { Call } from '../../rooms/call.js';
 import type { CallEnd, CallState } from '../../rooms/call-types.js';
+import type { MediaState } from '../../rooms/media-types.js';
 import styles from './call-page.module.css';
 import { DeviceChoice } from './device-choice.js';
 import { DeviceNotes } from './device-notes.js';
@@ -25,11 +27,12 @@ export function BeforeCall({ call, state, name }: BeforeCallProps) {
   const user = useUser();
   const heading = useRef<HTMLHeadingElement>(null);
   const { end } = state;
-  // What had the focus is gone with the call.
+  const { phase, participantId } = state;
+  // What had the focus is gone with the call, or with our seat in it.
+  const isOut = end !== undefined || participantId !== undefined;
   useEffect(() => {
-    if (end) heading.current?.focus({ preventScroll: true });
-  }, [end]);
-  const { phase } = state;
+    if (isOut) heading.current?.focus({ preventScroll: true });
+  }, [isOut]);
   const joining = phase === 'joining' || phase === 'waiting';
   return (
     <>
@@ -44,6 +47,7 @@ export function BeforeCall({ call, state, name }: BeforeCallProps) {
         </ul>
         <div className={page.stack}>
           <HowItEnded end={end} />
+          <Resting kinds={state.media.resting} />
           <DeviceNotes media={state.media} />
           <div className={styles.bar}>
             <DeviceToggles call={call} media={state.media} />
@@ -55,9 +59,9 @@ export function BeforeCall({ call, state, name }: BeforeCallProps) {
                 {t('common.cancel')}
               </Button>
             ) : null}
-            <Button size="md" loading={joining} onClick={() => void call.join()}>
+            <BusyButton size="md" busy={joining} onClick={() => void call.join()}>
               {end ? t('call.joinAgain') : t('call.join')}
-            </Button>
+            </BusyButton>
           </div>
           <p role="status" className={styles.soft}>
             {phase === 'joining' ? t('call.joining') : null}
@@ -67,6 +71,14 @@ export function BeforeCall({ call, state, name }: BeforeCallProps) {
       </div>
     </>
   );
+}
+
+/** Why the lights are out, and that they come on again. */
+function Resting({ kinds }: { kinds: MediaState['resting'] }) {
+  const { t } = useTranslation();
+  const [kind] = kinds;
+  if (!kind) return null;
+  return <p className={styles.soft}>{t(`call.resting.${kinds.length > 1 ? 'both' : kind}`)}</p>;
 }
 
 const TOLD = ['left', 'timeout', 'kicked', 'closed', 'empty', 'idle', 'replaced', 'disconnected'] as const;

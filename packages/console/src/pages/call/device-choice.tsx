@@ -1,15 +1,13 @@
 import { NativeSelect } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import type { Call } from '../../rooms/call.js';
-import type { DeviceKind, MediaState } from '../../rooms/local-media.js';
+import { DEVICE_KINDS, type MediaState } from '../../rooms/media-types.js';
 import styles from './call-page.module.css';
-
-const KINDS: readonly DeviceKind[] = ['microphone', 'camera'];
 
 /** Which microphone and which camera, for those who have several. */
 export function DeviceChoice({ call, media }: { call: Call; media: MediaState }) {
   const { t } = useTranslation();
-  const several = KINDS.filter((kind) => media.devices[kind].length > 1);
+  const several = DEVICE_KINDS.filter((kind) => media.devices[kind].length > 1);
   if (several.length === 0) return null;
   return (
     <div className={styles.choice}>

@@ -2,19 +2,24 @@ import { Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { roomKeys } from '../../admin/room-queries.js';
+import { mayManageRoom, roomKeys, useRoom } from '../../admin/room-queries.js';
 import { useUser } from '../../admin/services.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
 import type { Call } from '../../rooms/call.js';
-import type { CallState } from '../../rooms/call-types.js';
+import type { CallState, Tile } from '../../rooms/call-types.js';
+import { LockButton } from '../../rooms/lock-button.js';
+import { PutOutDialog, usePutOut } from '../../rooms/put-out-dialog.js';
+import { useFocusKept } from '../../rooms/use-focus-kept.js';
 import styles from './call-page.module.css';
 import { DeviceChoice } from './device-choice.js';
 import { DeviceNotes } from './device-notes.js';
 import { DeviceToggles } from './device-toggles.js';
+import { LeaveGuard } from './leave-guard.js';
 import { LobbyPanel } from './lobby-panel.js';
 import { OtherTile } from './other-tile.js';
 import { OwnTile } from './own-tile.js';
+import { ShareScreen } from './share-screen.js';
 
 interface InCallProps {
   call: Call;
@@ -34,9 +39,15 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
   useEffect(() => {
     void queryClient.invalidateQueries({ queryKey: roomKeys.rooms });
   }, [queryClient]);
+  const room = useRoom(roomId).data;
+  const mayManage = mayManageRoom(user, room);
+  const { person, ask, ...dialog } = usePutOut();
+  const mayPutOut = ({ userId }: Tile) => mayManage && userId !== room?.ownerId && userId !== user?.userId;
   const heading = useRef<HTMLHeadingElement>(null);
   // The button that had the focus is gone.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  const kept = useFocusKept(heading);
+  const away = tiles.filter(({ seat }) => seat === 'reconnecting');
   function allowSound() {
     setBlocked(false);
     setAllowed(allowed + 1);
@@ -57,9 +68,18 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
             {t('call.allowSound')}
           </Button>
         ) : null}
+        {mayManage && room ? <LockButton room={room} /> : null}
       </header>
-      <LobbyPanel roomId={roomId} knocks={state.knocks} />
-      <ul className={styles.grid} data-count={Math.min(tiles.length + 1, 5)} aria-label={t('call.people')}>
+      <p role="status" className={styles.spoken}>
+        {away.map(({ username }) => t('call.trouble.reconnecting', { name: username })).join('. ')}
+      </p>
+      {mayManage && room ? <LobbyPanel room={room} knocks={state.knocks} heading={heading} /> : null}
+      <ul
+        className={styles.grid}
+        data-count={Math.min(tiles.length + 1, 5)}
+        aria-label={t('call.people')}
+        {...kept}
+      >
         <OwnTile state={state} username={user?.username ?? ''} />
         {tiles.map((tile) => (
           <OtherTile
@@ -68,37 +88,21 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
             own={tile.userId === user?.userId}
             allowed={allowed}
             onBlocked={() => setBlocked(true)}
+            onPutOut={mayPutOut(tile) ? () => ask(tile) : undefined}
           />
         ))}
       </ul>
       <DeviceNotes media={media} />
-      <div className={styles.bar} role="toolbar" aria-label={t('call.controls')}>
+      <fieldset className={styles.bar} aria-label={t('call.controls')}>
         <DeviceToggles call={call} media={media} />
         <ShareScreen call={call} screen={media.screen} />
         <Button color="red" leftSection={<Icon name="leave" />} onClick={() => call.leave()}>
           {t('call.leave')}
         </Button>
-      </div>
+      </fieldset>
       <DeviceChoice call={call} media={media} />
+      {person ? <PutOutDialog roomId={roomId} kind="kick" person={person} {...dialog} /> : null}
+      <LeaveGuard call={call} />
     </>
-  );
-}
-
-/** Phones have no screen to share. */
-const CAN_SHARE = 'getDisplayMedia' in (navigator.mediaDevices ?? {});
-
-function ShareScreen({ call, screen }: { call: Call; screen: CallState['media']['screen'] }) {
-  const { t } = useTranslation();
-  if (!CAN_SHARE) return null;
-  const sharing = screen === 'on';
-  return (
-    <Button
-      variant={sharing ? 'light' : 'default'}
-      leftSection={<Icon name="screen" />}
-      loading={screen === 'starting'}
-      onClick={() => (sharing ? call.media.stopSharing() : void call.media.shareScreen())}
-    >
-      {sharing ? t('call.stopSharing') : t('call.share')}
-    </Button>
   );
 }

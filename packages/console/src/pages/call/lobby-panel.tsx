@@ -1,32 +1,41 @@
+import type { Room } from '@bongsu/protocol';
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { type RefObject, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
-import { mayManageRoom, roomKeys, useParticipants, useRoom } from '../../admin/room-queries.js';
-import { useUser } from '../../admin/services.js';
+import { roomKeys, useParticipants } from '../../admin/room-queries.js';
 import { Lobby } from '../../rooms/lobby.js';
 import styles from './call-page.module.css';
 
+interface LobbyPanelProps {
+  room: Room;
+  knocks: number;
+  heading: RefObject<HTMLElement | null>;
+}
+
 /** Who waits to be let in, for those who may. */
-export function LobbyPanel({ roomId, knocks }: { roomId: string; knocks: number }) {
+export function LobbyPanel({ room, knocks, heading }: LobbyPanelProps) {
   const { t } = useTranslation();
   const queryClient = useQueryClient();
-  const user = useUser();
-  const room = useRoom(roomId);
-  const mayManage = mayManageRoom(user, room.data);
-  const people = useParticipants(roomId, { enabled: mayManage && room.data?.lobby === true });
+  const { roomId } = room;
+  const people = useParticipants(roomId, { enabled: room.lobby });
   // biome-ignore lint/correctness/useExhaustiveDependencies: somebody knocked
   useEffect(() => {
     void queryClient.invalidateQueries({ queryKey: roomKeys.people(roomId) });
   }, [queryClient, roomId, knocks]);
   const waiting = people.data?.filter(({ state }) => state === 'waiting') ?? [];
+  const [first] = waiting;
   return (
-    <div role="status">
-      {waiting.length > 0 ? (
+    <>
+      {/* One sentence: the list itself changes with every minute that somebody waits. */}
+      <p role="status" className={styles.spoken}>
+        {first ? t('call.waits', { count: waiting.length, name: first.username }) : null}
+      </p>
+      {first ? (
         <section className={styles.lobby} aria-label={t('room.lobby')}>
           <h2>{t('room.lobby')}</h2>
-          <Lobby roomId={roomId} waiting={waiting} />
+          <Lobby roomId={roomId} waiting={waiting} heading={heading} />
         </section>
       ) : null}
-    </div>
+    </>
   );
 }

@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import type { Tile } from '../../rooms/call-types.js';
+import styles from './call-page.module.css';
 import { TileFrame } from './tile-frame.js';
 import { Video } from './video.js';
 
@@ -9,9 +10,11 @@ interface OtherTileProps {
   own: boolean;
   allowed: number;
   onBlocked(): void;
+  /** For who may: asks first. */
+  onPutOut: (() => void) | undefined;
 }
 
-export function OtherTile({ tile, own, allowed, onBlocked }: OtherTileProps) {
+export function OtherTile({ tile, own, allowed, onBlocked, onPutOut }: OtherTileProps) {
   const { t } = useTranslation();
   const { username, stream, says } = tile;
   const shown = isSeen(tile);
@@ -31,6 +34,16 @@ export function OtherTile({ tile, own, allowed, onBlocked }: OtherTileProps) {
         allowed={allowed}
         onBlocked={onBlocked}
       />
+      {onPutOut ? (
+        <button
+          type="button"
+          className={styles.putOut}
+          aria-label={t('room.kickNamed', { name: username })}
+          onClick={onPutOut}
+        >
+          {t('room.kick')}
+        </button>
+      ) : null}
     </TileFrame>
   );
 }

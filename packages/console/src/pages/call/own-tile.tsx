@@ -12,7 +12,7 @@ export function OwnTile({ state, username }: { state: CallState; username: strin
       username={username}
       note={t('call.you')}
       picture={picture !== undefined}
-      muted={media.microphone !== 'on'}
+      muted={!media.sends.microphone}
       sharing={sharing}
       trouble={phase === 'reconnecting' ? t('room.reconnecting') : undefined}
     >

@@ -3,7 +3,7 @@ import { useServices } from '../../admin/services.js';
 import { browserMedia } from '../../rooms/browser-media.js';
 import { Call } from '../../rooms/call.js';
 import { LocalMedia } from '../../rooms/local-media.js';
-import { leaveSeatNote, takeSeatNote } from '../../rooms/seat-note.js';
+import { dropSeatNote, leaveSeatNote, readSeatNote } from '../../rooms/seat-note.js';
 
 /** A call for as long as the page is shown. One that was cut by a reload goes on by itself. */
 export function useCall(roomId: string): Call | undefined {
@@ -16,16 +16,22 @@ export function useCall(roomId: string): Call | undefined {
       newStream: (tracks) => new MediaStream(tracks),
     });
     setCall(made);
-    const before = takeSeatNote(roomId);
+    const before = readSeatNote(roomId);
     // Who was muted stays so: nobody asked for a microphone by reloading.
     void made.media.start(before?.devices);
-    if (before) void made.join(before.participantId);
+    let isOver = false;
+    if (before)
+      void made.join(before.participantId).then(() => {
+        // One that was cut again on its way back has yet to come back.
+        if (!isOver) dropSeatNote(roomId);
+      });
     const onPageHide = () => {
       const { participantId } = made.state;
       if (participantId !== undefined) leaveSeatNote(roomId, { participantId, devices: made.media.inUse });
     };
     addEventListener('pagehide', onPageHide);
     return () => {
+      isOver = true;
       removeEventListener('pagehide', onPageHide);
       made.close();
       setCall(undefined);

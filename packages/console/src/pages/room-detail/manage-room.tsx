@@ -1,17 +1,14 @@
 import type { Room } from '@bongsu/protocol';
 import { Button } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { roomKeys } from '../../admin/room-queries.js';
 import { useServices } from '../../admin/services.js';
-import { toProblem } from '../../api/problem.js';
 import { ConfirmDialog } from '../../components/confirm-dialog.js';
-import { Icon } from '../../components/icon.js';
-import { ProblemNote } from '../../components/problem-note.js';
 import { RenameDialog } from '../../components/rename-dialog.js';
-import styles from './room-detail-page.module.css';
+import { LockButton } from '../../rooms/lock-button.js';
 
 /** A new name, locking, which is taken back as easily, and closing, which is not. */
 export function ManageRoom({ room }: { room: Room }) {
@@ -21,12 +18,8 @@ export function ManageRoom({ room }: { room: Room }) {
   const queryClient = useQueryClient();
   const [closing, setClosing] = useState(false);
   const [renaming, setRenaming] = useState(false);
-  const { roomId, locked, name, participants } = room;
+  const { roomId, name, participants } = room;
   const refresh = () => queryClient.invalidateQueries({ queryKey: roomKeys.rooms });
-  const lock = useMutation({
-    mutationFn: (lockIt: boolean) => api.lockRoom(roomId, lockIt),
-    onSettled: refresh,
-  });
   async function closed() {
     await navigate({ to: '/rooms' });
     queryClient.removeQueries({ queryKey: roomKeys.room(roomId) });
@@ -40,19 +33,7 @@ export function ManageRoom({ room }: { room: Room }) {
       <Button variant="default" onClick={() => setRenaming(true)}>
         {t('rename.open')}
       </Button>
-      <Button
-        variant="default"
-        leftSection={<Icon name={locked ? 'unlock' : 'lock'} />}
-        loading={lock.isPending}
-        onClick={() => lock.mutate(!locked)}
-      >
-        {locked ? t('room.unlock') : t('room.lock')}
-      </Button>
-      {lock.error ? (
-        <div className={styles.wide}>
-          <ProblemNote problem={toProblem(lock.error)} />
-        </div>
-      ) : null}
+      <LockButton room={room} />
       <RenameDialog
         title={t('room.renameTitle')}
         label={t('newRoom.name')}

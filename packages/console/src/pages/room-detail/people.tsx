@@ -1,5 +1,6 @@
 import type { Participant, Room } from '@bongsu/protocol';
 import { Button } from '@mantine/core';
+import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useParticipants } from '../../admin/room-queries.js';
 import { useUser } from '../../admin/services.js';
@@ -12,6 +13,7 @@ import { ProblemNote } from '../../components/problem-note.js';
 import { Tag } from '../../components/tag.js';
 import { Lobby } from '../../rooms/lobby.js';
 import { PutOutDialog, usePutOut } from '../../rooms/put-out-dialog.js';
+import { useFocusKept } from '../../rooms/use-focus-kept.js';
 import { Kicked } from './kicked.js';
 import styles from './room-detail-page.module.css';
 
@@ -20,22 +22,26 @@ export function People({ room, mayManage }: { room: Room; mayManage: boolean }) 
   const { t } = useTranslation();
   const query = useParticipants(room.roomId);
   const { person, ask, ...dialog } = usePutOut();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const kept = useFocusKept(heading);
   const all = query.data ?? [];
   const seated = all.filter(({ state }) => state !== 'waiting');
   const waiting = all.filter(({ state }) => state === 'waiting');
   return (
     <section className={`${page.panel} ${detail.section}`} aria-labelledby="people">
-      <h2 id="people">{t('room.people')}</h2>
+      <h2 id="people" ref={heading} tabIndex={-1} className={styles.heading}>
+        {t('room.people')}
+      </h2>
       {mayManage && waiting.length > 0 ? (
         <section className={`${styles.group} ${styles.lobby}`} aria-labelledby="lobby">
           <h3 id="lobby">{t('room.lobby')}</h3>
-          <Lobby roomId={room.roomId} waiting={waiting} />
+          <Lobby roomId={room.roomId} waiting={waiting} heading={heading} />
         </section>
       ) : null}
       {seated.length === 0 ? (
         <p>{t('room.nobody')}</p>
       ) : (
-        <ul className={people.people}>
+        <ul className={people.people} {...kept}>
           {seated.map((participant) => (
             <Person
               key={participant.participantId}

@@ -1,4 +1,4 @@
-import type { MediaSource } from '../local-media.js';
+import type { DeviceKind, MediaSource } from '../media-types.js';
 
 /** A track of no device. */
 export class FakeTrack extends EventTarget {
@@ -51,6 +51,14 @@ type Wish = boolean | MediaTrackConstraints | undefined;
 export class FakeDevices extends EventTarget {
   /** What getUserMedia refuses a kind with. */
   readonly refused: Partial<Record<'audio' | 'video', string>> = {};
+  /** What getDisplayMedia refuses with. */
+  refusedScreen: string | undefined;
+  /** Devices that another program has. */
+  readonly taken = new Set<string>();
+  /** As on phones: no second camera before the first is closed. */
+  oneAtATime = false;
+  /** What was decided before; nothing where the browser does not tell. */
+  readonly decided: Partial<Record<DeviceKind, PermissionState>> = {};
   /** All tracks that were ever lent, oldest first. */
   readonly lent: FakeTrack[] = [];
   /** How often somebody was asked. */
@@ -84,7 +92,7 @@ export class FakeDevices extends EventTarget {
 
   async getDisplayMedia(): Promise<MediaStream> {
     await this.holding;
-    if (this.refused.video === 'NotAllowedError') throw refusal('NotAllowedError');
+    if (this.refusedScreen) throw refusal(this.refusedScreen);
     const track = new FakeTrack('video', 'screen');
     this.lent.push(track);
     return fakeStream([track.real]);
@@ -103,6 +111,8 @@ export class FakeDevices extends EventTarget {
     const exact = typeof wish === 'object' ? (wish.deviceId as { exact: string }).exact : undefined;
     const id = ids.find((one) => exact === undefined || one === exact);
     if (id === undefined) throw refusal('NotFoundError');
+    const isOpen = this.lent.some((track) => track.kind === kind && track.readyState === 'live');
+    if (this.taken.has(id) || (this.oneAtATime && isOpen)) throw refusal('NotReadableError');
     const track = new FakeTrack(kind, id, id);
     this.lent.push(track);
     return [track.real];
@@ -111,6 +121,7 @@ export class FakeDevices extends EventTarget {
   source(): MediaSource {
     return {
       devices: this as unknown as NonNullable<MediaSource['devices']>,
+      permission: async (kind) => this.decided[kind],
       blank: () => new FakeTrack('video', 'blank').real,
     };
   }
