@@ -51,7 +51,7 @@ export interface RoomsDeps {
   push: Pick<Push, 'toUser'>;
   groups: SocketGroups;
   streams: RoomCommands;
-  screens: Pick<Screens, 'authorizeCommand'>;
+  screens: Pick<Screens, 'authorizeCommand' | 'holdCommanded'>;
   users: { usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>> };
   limiter: Pick<RateLimiter, 'enforceLimit' | 'burstLimit'>;
   idempotency: IdempotentOperations;

@@ -168,7 +168,7 @@ export class RoomSite {
         },
         groups: this.sockets.of(name),
         streams: commands.rooms,
-        screens: { authorizeCommand: () => undefined },
+        screens: { authorizeCommand: () => undefined, holdCommanded: async () => undefined },
         users: { usernames: async (ids) => new Map(ids.map((id) => [id, this.#names.get(id) ?? ''])) },
         limiter: new RateLimiter({ ephemeral, clock, log, metrics }, { enabled: true, ...limits }),
         idempotency: commands.idempotency,
