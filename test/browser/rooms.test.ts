@@ -119,6 +119,7 @@ describe('rooms in the console', () => {
     await desk.getByTestId('member-screen').getByRole('link', { name: 'Lobby left' }).click();
     const room = desk.getByTestId('screen-room').filter({ hasText: 'Jiho Park' });
     await room.getByText('stand-up', { exact: true }).waitFor();
+    await room.scrollIntoViewIfNeeded();
     await photograph(desk, 'rooms-8-screen');
     await button('Take it out of stand-up').click();
     await room.waitFor({ state: 'hidden' });
