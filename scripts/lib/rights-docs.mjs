@@ -1,6 +1,6 @@
 const START = '<!-- rights: made by npm run generate -->';
 const END = '<!-- end of rights -->';
-const ROLES = ['owner', 'controller', 'admin'];
+const ROLES = ['owner', 'controller', 'member', 'admin'];
 
 /**
  * Renews the tables in docs/identity.md: rights from `RIGHTS`, and what sockets are told from `PUSH_SCOPES`
@@ -8,15 +8,16 @@ const ROLES = ['owner', 'controller', 'admin'];
  */
 export function renewRights(page, rights, pushScopes) {
   const rows = Object.entries(rights).map(
-    ([name, { what, access, scope, besides, to, stepUp, withoutFactor }]) => {
+    ([name, { what, access, scope, besides, to, within, stepUp, withoutFactor }]) => {
       const needed = [scope, besides].filter((one) => one !== undefined);
       const scopes = scope === null ? '–' : needed.map((one) => `\`${one}\``).join(' and ');
-      const roles = to === undefined ? '' : ROLES.filter((role) => to.includes(role)).join(', ');
+      const enough = to ?? within ?? [];
+      const roles = ROLES.filter((role) => enough.includes(role)).join(', ');
       return `| \`${name}\` | ${what} | ${access} | ${roles} | ${scopes} | ${stepUp ? 'yes' : ''} | ${!withoutFactor && ['user', 'admin'].includes(access) ? 'yes' : ''} |`;
     },
   );
   const head = [
-    '| right | lets one | who | to the screen | API key | fresh proof | factor, if required |',
+    '| right | lets one | who | to the screen or room | API key | fresh proof | factor, if required |',
     '|---|---|---|---|---|---|---|',
   ];
   const pushes = Object.entries(pushScopes).map(

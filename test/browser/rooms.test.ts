@@ -113,6 +113,20 @@ describe('rooms in the console', () => {
     await desk.getByText('No screen belongs to the room.').waitFor();
   });
 
+  it('[BEY4] [RM221] the page of a screen says in which rooms it is, and takes it out of one', async () => {
+    await desk.getByLabel('Add a screen').selectOption({ label: 'Lobby left' });
+    await button('Add').click();
+    await desk.getByTestId('member-screen').getByRole('link', { name: 'Lobby left' }).click();
+    const room = desk.getByTestId('screen-room').filter({ hasText: 'Jiho Park' });
+    await room.getByText('stand-up', { exact: true }).waitFor();
+    await room.scrollIntoViewIfNeeded();
+    await photograph(desk, 'rooms-8-screen');
+    await button('Take it out of stand-up').click();
+    await room.waitFor({ state: 'hidden' });
+    await desk.goBack();
+    await desk.getByText('No screen belongs to the room.').waitFor();
+  });
+
   it('[SIG3] who is put out is gone, and hears why', async () => {
     await button('Put Ana <b>Lopes</b> out').click();
     await button('Cancel').click();

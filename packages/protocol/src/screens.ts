@@ -43,6 +43,18 @@ export const ScreenSchema = z
   .meta({ id: 'Screen' });
 export type Screen = z.infer<typeof ScreenSchema>;
 
+/** A room that commands the screen. */
+export const ScreenRoomSchema = z
+  .object({
+    roomId: z.string(),
+    /** By whose consent. */
+    addedBy: ControllerSchema,
+    /** Milliseconds, database clock. */
+    addedAt: z.number(),
+  })
+  .meta({ id: 'ScreenRoom' });
+export type ScreenRoom = z.infer<typeof ScreenRoomSchema>;
+
 export const DeviceCredentialSchema = z.object({
   screenId: z.string(),
   accessToken: z.string(),

@@ -84,3 +84,6 @@ create table ended_nodes (
   incarnation uuid primary key,
   lived_until bigint not null
 );
+
+-- Whoever loses the right to command screens leaves none in rooms.
+create index room_screens_added_by on room_screens (added_by);

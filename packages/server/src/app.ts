@@ -228,6 +228,7 @@ class BongsuApp implements App {
       ...core,
       recordAudit,
       publicUrl,
+      takeBackScreens: (tx, userId, isDisabled) => screens.takeBack(tx, userId, isDisabled),
       config: identityConfig(this.#config),
     });
     const nonces = new NonceManager(core);

@@ -72,7 +72,7 @@ export function roomInputRules(world: GetWorld): void {
 
   describe('what is no room id, name or size', () => {
     it.each(BAD_IDS)(
-      '[RM44] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every event',
+      '[RM20] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every event',
       async (_, roomId) => {
         const { socket } = await connectUser(world, await world().person('owner'));
         for (const [event, rest] of Object.entries(EVENTS)) {
@@ -89,7 +89,7 @@ export function roomInputRules(world: GetWorld): void {
     );
 
     it.each(BAD_IDS)(
-      '[RM44] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every route',
+      '[RM20] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every route',
       async (_, roomId) => {
         for (const [method, rest, body] of ROUTES) {
           const answer = await asOwner(method, `/${encodeURIComponent(roomId)}${rest}`, body);
@@ -102,7 +102,7 @@ export function roomInputRules(world: GetWorld): void {
     );
 
     it.each(BAD_CHANGES)(
-      '[RM44] [SIG11] [SEC4] %s is VALIDATION_ERROR over HTTP, and changes nothing',
+      '[RM20] [SIG11] [SEC4] %s is VALIDATION_ERROR over HTTP, and changes nothing',
       async (_, path, over) => {
         const { roomId } = await createRoom(world, await world().person('owner'));
         const before = (await asOwner('GET', `/${roomId}`)).text;
@@ -116,7 +116,7 @@ export function roomInputRules(world: GetWorld): void {
     );
 
     it.each([[null], [7], [['abc']], [true], [{}], [{ roomId: null }], [{ roomId: { $ne: '' } }]])(
-      '[RM44] [ER8] the payload %j is VALIDATION_ERROR to every event, with and without a callback',
+      '[RM20] [ER8] the payload %j is VALIDATION_ERROR to every event, with and without a callback',
       async (payload) => {
         const { socket } = await connectUser(world, await world().person('owner'));
         for (const event of Object.keys(EVENTS)) {
@@ -129,7 +129,7 @@ export function roomInputRules(world: GetWorld): void {
   });
 
   describe('who is not let in, or out', () => {
-    it('[RM41] [RM53] over HTTP nobody is admitted to a room that is full', async () => {
+    it('[RM3] [RM53] over HTTP nobody is admitted to a room that is full', async () => {
       const { owner, stranger } = await people();
       const { roomId } = await createRoom(world, owner, { lobby: true, maxUsers: 1 });
       const guest = await connectUser(world, stranger);
@@ -138,7 +138,7 @@ export function roomInputRules(world: GetWorld): void {
       expect(expectFailure(answer, 403, 'ROOM_FULL').details).toEqual({ maxUsers: 1 });
     });
 
-    it('[RM54] [RM47] over HTTP who has left can be neither admitted nor kicked', async () => {
+    it('[RM54] [RM12] over HTTP who has left can be neither admitted nor kicked', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -188,7 +188,7 @@ export function roomInputRules(world: GetWorld): void {
     });
   });
 
-  it('[RM107] [SEC4] a description of 1 MB ends the connection that sent it, and the seat is kept', async () => {
+  it('[RM93] [SEC4] a description of 1 MB ends the connection that sent it, and the seat is kept', async () => {
     const { owner, stranger } = await people();
     const maker = await createRoom(world, owner);
     const { roomId } = maker;

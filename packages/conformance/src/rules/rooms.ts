@@ -77,7 +77,7 @@ export function roomRules(world: GetWorld): void {
       ]);
     });
 
-    it('[RM40] [SIG3] joining twice from one socket answers the same seat; from two they are two', async () => {
+    it('[RM7] [SIG3] joining twice from one socket answers the same seat; from two they are two', async () => {
       const { owner } = await people();
       const maker = await createRoom(world, owner);
       const again = expectJoined(await send(maker.socket, 'join-room', { roomId: maker.roomId }));
@@ -86,7 +86,7 @@ export function roomRules(world: GetWorld): void {
       expect(second.participantId).not.toBe(maker.participantId);
     });
 
-    it('[RM41] [SIG5] a full room is ROOM_FULL with its size', async () => {
+    it('[RM3] [SIG5] a full room is ROOM_FULL with its size', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner, { maxUsers: 1 });
       const { socket } = await connectUser(world, stranger);
@@ -133,13 +133,13 @@ export function roomRules(world: GetWorld): void {
       ['room for too many', { maxUsers: 1001 }],
       ['a size that is text', { maxUsers: '3' }],
       ['commanders that are nobody', { commanders: 'everybody' }],
-    ])('[RM44] [SIG11] [SEC4] a room with %s is VALIDATION_ERROR', async (_, over) => {
+    ])('[RM20] [SIG11] [SEC4] a room with %s is VALIDATION_ERROR', async (_, over) => {
       const { owner } = await people();
       const { socket } = await connectUser(world, owner);
       expectRefused(await send(socket, 'create-room', { name: 'Fine', ...over }), 'VALIDATION_ERROR');
     });
 
-    it('[RM44] [SIG11] `__proto__` is an id like any other, and a name may say anything', async () => {
+    it('[RM20] [RM27] [SIG11] `__proto__` is an id like any other, and a name may say anything', async () => {
       const { owner, stranger } = await people();
       const { socket } = await connectUser(world, owner);
       const name = '<b>제품</b> & Co';
@@ -169,7 +169,7 @@ export function roomRules(world: GetWorld): void {
   });
 
   describe('leaving', () => {
-    it('[RM47] [SIG3] who leaves is gone at once, told once; leaving twice succeeds', async () => {
+    it('[RM12] [SIG3] who leaves is gone at once, told once; leaving twice succeeds', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -262,7 +262,7 @@ export function roomRules(world: GetWorld): void {
       expectJoined(await send(socket, 'join-room', roomId));
     });
 
-    it('[RM52] only the owner or an administrator locks, admits, kicks and closes', async () => {
+    it('[RM17] only the owner or an administrator locks, admits, kicks and closes', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId, participantId } = maker;

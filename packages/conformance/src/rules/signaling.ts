@@ -79,7 +79,7 @@ export function signalingRules(world: GetWorld): void {
       expectRefused(await signal(first, second, { negotiationId: v4(), ...content }), 'VALIDATION_ERROR');
     });
 
-    it('[RM107] [SEC4] 64 KiB of SDP and 2 KiB of candidate pass, more is PAYLOAD_TOO_LARGE', async () => {
+    it('[RM93] [SEC4] 64 KiB of SDP and 2 KiB of candidate pass, more is PAYLOAD_TOO_LARGE', async () => {
       const { first, second } = await pair();
       const negotiationId = v4();
       const largest = { type: 'offer', sdp: 's'.repeat(64 * 1024) };

@@ -20,6 +20,7 @@ export interface LettersAsked {
 export const keys = {
   screens: ['screens'] as const,
   screen: (screenId: string) => ['screens', screenId] as const,
+  screenRooms: (screenId: string) => ['screens', screenId, 'rooms'] as const,
   commands: ['commands'] as const,
   commandLists: ['commands', 'lists'] as const,
   commandList: (screenId: string | undefined) => ['commands', 'lists', screenId ?? null] as const,
@@ -50,6 +51,18 @@ export function useScreen(screenId: string) {
       queryKey: keys.screen(screenId),
       queryFn: ({ signal }) => api.getScreen(screenId, signal),
       refetchInterval: PENDING_REFRESH_MS,
+    }),
+  );
+}
+
+/** For those who may take it out of them. */
+export function useScreenRooms(screenId: string) {
+  const { api } = useServices();
+  return useQuery(
+    queryOptions({
+      queryKey: keys.screenRooms(screenId),
+      queryFn: ({ signal }) => api.listScreenRooms(screenId, signal),
+      refetchInterval: LETTERS_REFRESH_MS,
     }),
   );
 }

@@ -1,4 +1,4 @@
-import type { Commanders, Kicked, Participant, Room, RoomHistory } from '@bongsu/protocol';
+import type { Commanders, Kicked, Participant, Room, RoomHistory, ScreenRoom } from '@bongsu/protocol';
 import { type Page, query, type Request, withSignal } from './request.js';
 
 export interface NewRoom {
@@ -92,6 +92,10 @@ export function roomCalls(request: Request) {
 
     /** Who was kicked and not admitted since. */
     listKicked: (roomId: string, signal?: AbortSignal) => readAll<Kicked>(`${one(roomId)}/kicked`, signal),
+
+    /** The rooms that command a screen. */
+    listScreenRooms: (screenId: string, signal?: AbortSignal) =>
+      readAll<ScreenRoom>(`/screens/${encodeURIComponent(screenId)}/rooms`, signal),
 
     /** A piece; the last one when none is named. Offsets are without gaps, so pieces need no cursor. */
     async getHistory(

@@ -1,7 +1,7 @@
 import { BongsuError, type Fault } from '@bongsu/protocol';
 import { commandsConfig, identityConfig } from '../app-config.js';
 import { createRecordAudit } from '../audit/record.js';
-import { DeadLetterQueue } from '../commands/index.js';
+import { DeadLetterQueue, takeFromRooms } from '../commands/index.js';
 import { type Config, withGeneratedSecrets } from '../config.js';
 import { createKeyOperations, findUsernames, openUserAdministration } from '../identity/index.js';
 import { type OpenedDatabase, openDatabase } from '../open-database.js';
@@ -12,6 +12,7 @@ import { DataFolderError, findLiveOwner } from '../platform/database/folder-lock
 import { migrationStatus } from '../platform/database/migrate.js';
 import { readMigrations } from '../platform/database/migration-files.js';
 import type { Log } from '../platform/log.js';
+import { takeBackScreens } from '../screens/index.js';
 import { askControl, isListening } from './control.js';
 import { explainError } from './explain.js';
 import { type Ask, type OperationDeps, runOperation } from './operations.js';
@@ -122,6 +123,7 @@ function operationDeps(config: Config, database: Database): OperationDeps {
       clock: systemClock,
       databaseClock: now,
       recordAudit: createRecordAudit({ now, service: config.SERVICE_NAME }),
+      takeBackScreens: (tx, userId, isDisabled) => takeBackScreens({ takeFromRooms }, tx, userId, isDisabled),
     }),
     keys: createKeyOperations({
       config: identityConfig(config),

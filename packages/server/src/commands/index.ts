@@ -35,6 +35,7 @@ import { roomCommandRoutes } from './room-routes.js';
 import { RoomStreams } from './room-streams.js';
 import { createRoomCommands } from './rooms.js';
 import { commandRoutes } from './routes.js';
+import { listRoomsOfScreen, takeFromRooms } from './screen-rooms-store.js';
 import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
 import type { Commands, NodeLease } from './types.js';
@@ -48,6 +49,7 @@ export type { RoomEntry } from './room-hints.js';
 export type { RoomHistory, RoomPosition, RoomResume, RoomSubscription } from './room-streams.js';
 export type { RoomSubscriber } from './room-tail.js';
 export type { RoomCommands, RoomStreamId } from './rooms.js';
+export { takeFromRooms } from './screen-rooms-store.js';
 export type { Commands, NodeLease, ScreenAttachment, ScreenConnection } from './types.js';
 
 export interface CommandsConfig {
@@ -213,6 +215,8 @@ export function createCommands(deps: CommandsDeps): Commands {
       await roomLedger.forgetScreen(tx, streamId);
       return () => dispatcher.dropInbox(screenId, cancelled, now);
     },
+    takeFromRooms,
+    listRoomsOfScreen: (streamId, page) => listRoomsOfScreen(database, streamId, page),
     rooms: createRoomCommands({ ledger: roomLedger, streams: roomStreams, acceptor }),
     idempotency: new IdempotencyManager({ store: idempotencyStore, ledger, databaseClock }),
     deadLetters,

@@ -5,6 +5,7 @@ import type { Events } from '../platform/surface.js';
 import type { DeadLetterQueue } from './dead-letter-queue.js';
 import type { IdempotencyManager } from './idempotency-manager.js';
 import type { RoomCommands } from './rooms.js';
+import type { PutByUser, ScreenRoom } from './screen-rooms-store.js';
 
 /** A connected screen's socket, as the dispatcher sees it. The gateway makes one per screen socket. */
 export interface ScreenConnection {
@@ -81,6 +82,13 @@ export interface Commands {
    * connected screen are refused. The caller calls the answer after COMMIT: it tells the senders and stops the dispatcher.
    */
   cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
+  /** Takes screens out of the rooms that a user put them into, in the caller's transaction. @returns of how many */
+  takeFromRooms(tx: Queryable, put: PutByUser): Promise<number>;
+  /** A page of the rooms that a screen is in. */
+  listRoomsOfScreen(
+    streamId: number,
+    page: { after: number | undefined; limit: number },
+  ): Promise<ScreenRoom[]>;
   /** Streams of rooms: making, ending, their screens, posting, reading along. */
   readonly rooms: RoomCommands;
   /** For other POSTs with an Idempotency-Key, in the transaction of their operation. */

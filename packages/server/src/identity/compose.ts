@@ -102,6 +102,7 @@ export function compose(deps: IdentityDeps): Composed {
     metrics,
     recordAudit,
     limiter: deps.limiter,
+    takeBackScreens: deps.takeBackScreens,
     passwords,
     foreignHashes: new ForeignHashes(database, clock),
     lockout,

@@ -1,7 +1,7 @@
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { RecordAudit } from '../platform/audit.js';
 import type { DatabaseClock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
+import type { Database, Queryable } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
 import type { People } from './accounts/people.js';
 import type { KeyHolders } from './api-keys/holders.js';
@@ -51,6 +51,8 @@ export interface Core {
   publicUrl(): string;
   /** Logs, once, that a mail was asked for and none can be sent. */
   tellNoMail(): void;
+  /** What screens do in the transaction in which somebody is an administrator no more, or disabled. */
+  takeBackScreens(tx: Queryable, userId: string, isDisabled: boolean): Promise<void>;
   /** Ready once identity has started. */
   people(): People;
   /** Ready once identity has started. */

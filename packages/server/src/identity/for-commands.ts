@@ -20,9 +20,12 @@ export function createKeyOperations(
  * when first asked for something. @throws WrongSecretError
  */
 export function openUserAdministration(
-  deps: Pick<IdentityDeps, 'config' | 'database' | 'databaseClock' | 'clock' | 'recordAudit'>,
+  deps: Pick<
+    IdentityDeps,
+    'config' | 'database' | 'databaseClock' | 'clock' | 'recordAudit' | 'takeBackScreens'
+  >,
 ): UserAdministration {
-  const { config, database, databaseClock: now, clock, recordAudit } = deps;
+  const { config, database, databaseClock: now, clock, recordAudit, takeBackScreens } = deps;
   const passwords = createPasswords(clock);
   const foreignHashes = new ForeignHashes(database, clock);
   return userAdministration(async () => {
@@ -32,6 +35,7 @@ export function openUserAdministration(
       database,
       now,
       recordAudit,
+      takeBackScreens,
       passwords,
       foreignHashes,
       people: () => people,

@@ -108,6 +108,7 @@ export interface IdentityDeps {
   limiter: Core['limiter'];
   /** Where people reach this server: PUBLIC_URL, or where it listens. Asked once it does. */
   publicUrl(): string;
+  takeBackScreens: Core['takeBackScreens'];
 }
 
 const PRUNE_MS = 3_600_000;

@@ -99,6 +99,12 @@ export const RIGHTS = {
     scope: 'screens:write',
     to: MANAGERS,
   },
+  'screens.rooms': {
+    what: 'list the rooms that command a screen',
+    access: 'user',
+    scope: 'screens:read',
+    to: MANAGERS,
+  },
   'screens.credential': {
     what: 'issue the credential of a screen’s device',
     access: 'user',
@@ -170,10 +176,12 @@ export const RIGHTS = {
     within: MODERATORS,
   },
   'rooms.screens': {
-    what: 'let a screen that one commands be commanded from a room that one is in',
+    what: 'let a screen that one commands be commanded from a room that one is in, and take it out again (as do the room’s owner and administrators)',
     access: 'user',
     scope: 'rooms:write',
-    within: READERS,
+    // Whoever may not say who commands a screen lets no room command it either.
+    besides: 'screens:write',
+    within: MEMBERS,
   },
   'rooms.command': {
     what: 'send a trigger or navigate to the screens of a room (members only where `commanders` says so)',

@@ -10,20 +10,19 @@ export interface Presence {
   participantId: string;
   socketId: string;
   user: { userId: string; username: string };
-  isAdmin: boolean;
+  isAdmin(): boolean;
+  /** It was told that it waits: once it has a seat it is told that too. */
+  waits: boolean;
   /** The seat as it was attached; undefined while the socket does not get the room's stream. */
   attached?: Seat;
   position?: Position;
 }
 
-/** Why a socket is out of a room. */
-type EvictionReason = LeaveReason;
-
 export interface Evictions {
   /** Undefined: the room's row says so. */
   closed?: RoomCloseReason | undefined;
   /** By participant. */
-  reasonOf(participantId: string): Promise<EvictionReason>;
+  reasonOf(participantId: string): Promise<LeaveReason>;
 }
 
 interface AttendanceDeps {
@@ -72,15 +71,17 @@ export class Attendance {
   }
 
   /** The socket holds that seat, or waits under it. */
-  enter(presence: Presence): Presence {
-    const room = this.#rooms.get(presence.roomId) ?? new Map<string, Presence>();
-    this.#rooms.set(presence.roomId, room);
-    const known = room.get(presence.participantId);
-    if (known?.socketId === presence.socketId) return known;
+  enter(coming: Omit<Presence, 'waits'>): Presence {
+    const { roomId, participantId, socketId } = coming;
+    const room = this.#rooms.get(roomId) ?? new Map<string, Presence>();
+    const known = room.get(participantId);
+    if (known?.socketId === socketId) return known;
     if (known) this.leave(known);
-    this.#rooms.set(presence.roomId, room);
-    room.set(presence.participantId, presence);
-    this.visit(presence.socketId, presence.roomId);
+    const waits = this.deps.live.here(roomId)?.seat(participantId)?.state === 'waiting';
+    const presence = { ...coming, waits };
+    this.#rooms.set(roomId, room);
+    room.set(participantId, presence);
+    this.visit(socketId, roomId);
     return presence;
   }
 
@@ -99,7 +100,7 @@ export class Attendance {
   /** Sockets here in the room whose users are administrators. */
   adminsIn(roomId: string): Presence[] {
     const presences = [...(this.#rooms.get(roomId)?.values() ?? [])];
-    return presences.filter(({ attached, isAdmin }) => attached && isAdmin);
+    return presences.filter(({ attached, isAdmin }) => attached && isAdmin());
   }
 
   /** Rooms that somebody here is in or waits for. */
@@ -113,7 +114,7 @@ export class Attendance {
     for (const presence of this.#rooms.get(roomId)?.values() ?? []) {
       const seat = live?.seat(presence.participantId);
       if (!live || !seat || live.seatOf(presence.socketId) !== seat) return false;
-      if (presence.attached ? presence.attached.room.id !== live.room.id : seat.state === 'joined')
+      if (presence.attached ? presence.attached.room.id !== live.room.id : isAdmitted(presence, seat))
         return false;
     }
     return true;
@@ -157,7 +158,7 @@ export class Attendance {
       const isOfOther = presence.attached !== undefined && presence.attached.room.id !== live?.room.id;
       if (!live || isOfOther) this.#close(presence, evictions.closed ?? 'closed');
       else if (seat && live.seatOf(presence.socketId) === seat) {
-        if (seat.state === 'joined' && !presence.attached) admitted.push(presence);
+        if (!presence.attached && isAdmitted(presence, seat)) admitted.push(presence);
       } else if (
         seat?.state === 'reconnecting' &&
         live.row(seat.participantId)?.socketId === presence.socketId
@@ -186,4 +187,9 @@ export class Attendance {
     delete presence.attached;
     this.deps.feed.detach(seat);
   }
+}
+
+/** Others that have a seat and are not attached were refused their join: they ask again. */
+function isAdmitted({ waits }: Presence, { state }: Seat): boolean {
+  return waits && state === 'joined';
 }

@@ -28,7 +28,7 @@ export function changeRoom(
       return { ...found, ...settings };
     });
     await follow(context, { room });
-    return viewRoom(context.database, roomId);
+    return viewRoom(context.database, room);
   });
 }
 

@@ -55,7 +55,8 @@ export async function createRoom(
   input: RoomInput,
   idempotencyKey?: string,
 ): Promise<Room> {
-  await enforceLimit(context, call);
+  // Under a key it is asked whether the room is made already, which counts as none.
+  if (idempotencyKey === undefined) await enforceLimit(context, call);
   const { room, isNew } = await context.database.transaction(async (tx) =>
     idempotencyKey === undefined
       ? { room: await addAndView(context, tx, call, input), isNew: true }
@@ -74,6 +75,7 @@ async function createOnce(context: RoomsContext, tx: Queryable, call: Call, inpu
     .digest();
   const known = await idempotency.register(tx, scope, key, fingerprint);
   if (known.status === 'known') return { room: RoomSchema.parse(known.result), isNew: false };
+  await enforceLimit(context, call);
   const room = await addAndView(context, tx, call, input);
   await idempotency.saveResult(tx, scope, key, room);
   return { room, isNew: true };
@@ -85,8 +87,7 @@ async function addAndView(
   call: Call,
   { roomId = prefixedId('room'), ...settings }: RoomInput,
 ): Promise<Room> {
-  await addRoom(context, tx, call, { roomId, ...settings });
-  const createdAt = Math.floor(context.databaseClock());
+  const { createdAt } = await addRoom(context, tx, call, { roomId, ...settings });
   return {
     roomId,
     ownerId: call.user.userId,

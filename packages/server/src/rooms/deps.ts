@@ -51,7 +51,7 @@ export interface RoomsDeps {
   push: Pick<Push, 'toUser'>;
   groups: SocketGroups;
   streams: RoomCommands;
-  screens: Pick<Screens, 'authorizeCommand'>;
+  screens: Pick<Screens, 'authorizeCommand' | 'holdCommanded'>;
   users: { usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>> };
   limiter: Pick<RateLimiter, 'enforceLimit' | 'burstLimit'>;
   idempotency: IdempotentOperations;
@@ -88,6 +88,8 @@ export interface CallingSocket {
   instanceId: string | undefined;
   /** Aborted when the socket closes. */
   signal: AbortSignal;
+  /** Whether its user is one now: a role is given and taken while sockets live. */
+  isAdmin(): boolean;
 }
 
 /** What every verb works with. */
@@ -97,6 +99,8 @@ export interface RoomsContext extends RoomsDeps, RoomParts {
   /** Changes of a room, one after another, in this process. */
   queues: KeyedQueues;
   counts: RoomCounts;
+  /** Aborted when this process stops. */
+  stopping: AbortSignal;
   /** A grace ends then: it is looked after in time. */
   expectAt(time: number): void;
 }

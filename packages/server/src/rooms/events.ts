@@ -16,9 +16,11 @@ import { leaveRoom } from './leave.js';
 import { lockRoom, unlockRoom } from './lock.js';
 
 /** @throws FORBIDDEN when a device calls what the gateway should have kept from it */
-export function socketCall({ principal, origin, socketId, instanceId, signal }: EventContext): SocketCall {
+export function socketCall(event: EventContext): SocketCall {
+  const { principal, origin, socketId, instanceId, signal } = event;
   if (principal.kind !== 'user') throw new BongsuError('FORBIDDEN');
-  return { user: principal, origin, socket: { id: socketId, instanceId, signal } };
+  const isAdmin = () => event.principal.kind === 'user' && event.principal.role === 'admin';
+  return { user: principal, origin, socket: { id: socketId, instanceId, signal, isAdmin } };
 }
 
 export function roomEvents(context: RoomsContext): Events {

@@ -1,4 +1,5 @@
 import type { Joined, LeaveReason } from '@bongsu/protocol';
+import { sleep } from '../platform/clock.js';
 import type { Evictions, Presence } from './attendance.js';
 import type { RoomsContext } from './deps.js';
 import { toJoined } from './joined.js';
@@ -8,6 +9,8 @@ import type { Seat } from './seat.js';
 import { findEndReason, findSeat, takeSeat } from './store/participants.js';
 import { lockRoom, raiseVersion } from './store/rooms.js';
 import { tellMoves } from './tell.js';
+
+const RETRY_MS = 1000;
 
 /** What a change means for this process: to be called in the room's turn, after the commit. */
 export async function follow(
@@ -116,14 +119,20 @@ export async function takePlace(context: RoomsContext, presence: Presence): Prom
   if (!room || !seat) return undefined;
   const position = await attendance.attach(presence, seat);
   if (seat.socketId === presence.socketId) arrive(context, seat);
-  return toJoined(context, { room, own: seat, isAdmin: presence.isAdmin }, position);
+  return toJoined(context, { room, own: seat, isAdmin: presence.isAdmin() }, position);
 }
 
-async function reasonInSql({ database, log }: RoomsContext, participantId: string): Promise<LeaveReason> {
-  try {
-    return (await findEndReason(database, participantId)) ?? 'replaced';
-  } catch (error) {
-    log.warn({ err: error }, 'why somebody is out of a room could not be read');
-    return 'timeout';
+/** Asked again until it is known: a guess could tell who was kicked that they only lost the connection. */
+async function reasonInSql(
+  { clock, database, log, stopping }: RoomsContext,
+  participantId: string,
+): Promise<LeaveReason> {
+  for (;;) {
+    try {
+      return (await findEndReason(database, participantId)) ?? 'replaced';
+    } catch (error) {
+      log.warn({ err: error }, 'why somebody is out of a room could not be read yet');
+      await sleep(clock, RETRY_MS, stopping);
+    }
   }
 }

@@ -80,6 +80,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
   });
   const queues = new KeyedQueues();
   const keeper = new RoomKeeper(() => context);
+  const stopping = new AbortController();
   const context: RoomsContext = {
     ...deps,
     ...parts,
@@ -88,8 +89,8 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     attendance: new Attendance({ groups: deps.groups, feed: parts.feed, live }),
     counts: countRooms(deps.metrics, () => live.count),
     expectAt: (time) => keeper.expectAt(time),
+    stopping: stopping.signal,
   };
-  const stopping = new AbortController();
   return {
     async start() {
       live.start((hint) => onHint(context, hint));

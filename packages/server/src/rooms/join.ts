@@ -7,6 +7,7 @@ import { auditCall } from './audit.js';
 import type { Call, CallingSocket, RoomsContext } from './deps.js';
 import { carryOut, release, takePlace } from './follow.js';
 import { isSameClient } from './live-room.js';
+import { assertLobbyLeft } from './lobby.js';
 import { isBarred } from './store/bars.js';
 import {
   countSeats,
@@ -88,13 +89,13 @@ export async function beSeated(
   const isUntold = how === 'again' && !attendance.find(roomId, participantId, call.socket.id);
   const moves = how !== 'again' ? await live.apply(change) : isUntold ? await live.reload(roomId) : [];
   await carryOut(context, roomId, moves);
-  const { userId, username, role } = call.user;
+  const { userId, username } = call.user;
   const presence = attendance.enter({
     roomId,
     participantId,
     socketId: call.socket.id,
     user: { userId, username },
-    isAdmin: role === 'admin',
+    isAdmin: call.socket.isAdmin,
   });
   try {
     return await answer(context, presence);
@@ -187,7 +188,8 @@ async function addSeat(
   const isFree = isModerator(call.user, room.ownerId);
   if (room.locked && !isFree) throw new BongsuError('ROOM_LOCKED');
   const waits = room.lobby && !isFree;
-  if (!waits) await assertRoomLeft(tx, room);
+  if (waits) await assertLobbyLeft(tx, room, call.user.userId);
+  else await assertRoomLeft(tx, room);
   const seat = await insertNewSeat(context, tx, call, room, { holder, waits });
   return { room, seat, how: 'new' };
 }

@@ -1,5 +1,4 @@
 import type { ExistingUser, Joined, RoomUser } from '@bongsu/protocol';
-import type { Presence } from './attendance.js';
 import type { RoomsContext } from './deps.js';
 import type { LiveRoom } from './live-room.js';
 import type { Position } from './seams.js';
@@ -8,7 +7,7 @@ import { isPolite, type Seat } from './seat.js';
 /** What somebody is told who has a seat now. */
 export function toJoined(
   { iceServers }: RoomsContext,
-  { room, own, isAdmin }: { room: LiveRoom; own: Seat } & Pick<Presence, 'isAdmin'>,
+  { room, own, isAdmin }: { room: LiveRoom; own: Seat; isAdmin: boolean },
   position: Position,
 ): Joined {
   const others = [...room.seats].filter((seat) => seat !== own && seat.state !== 'waiting');

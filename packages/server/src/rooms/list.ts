@@ -1,10 +1,10 @@
 import { BongsuError, type Kicked, type Participant, type Room, ValidationError } from '@bongsu/protocol';
 import type { Queryable } from '../platform/database/database.js';
 import { accessRoom, isModerator } from './access.js';
-import type { Call, RoomsContext } from './deps.js';
+import type { Call, RoomRow, RoomsContext } from './deps.js';
 import { listBarsAfter } from './store/bars.js';
 import { listSeatsAfter } from './store/participants.js';
-import { findView, listViews, type RoomView } from './store/room-views.js';
+import { findLastView, findView, listViews, type RoomView } from './store/room-views.js';
 
 export interface Page<Item> {
   items: Item[];
@@ -36,21 +36,20 @@ export async function listRooms(
  * @throws ROOM_NOT_FOUND
  */
 export async function getRoom({ database }: RoomsContext, call: Call, roomId: string): Promise<Room> {
-  const view = await findView(database, roomId);
-  if (view?.status === 'closed' && isModerator(call.user, view.ownerId)) return toRoom(view);
-  await accessRoom(database, call, roomId, 'rooms.read');
-  return viewRoom(database, roomId);
+  const last = await findLastView(database, roomId);
+  if (last?.status === 'closed' && isModerator(call.user, last.ownerId)) return toRoom(last);
+  return viewRoom(database, await accessRoom(database, call, roomId, 'rooms.read'));
 }
 
-/** @throws ROOM_NOT_FOUND */
-export async function viewRoom(db: Queryable, roomId: string): Promise<Room> {
-  const view = await findView(db, roomId);
+/** That very room: meanwhile another one of its id may have been made. @throws ROOM_NOT_FOUND */
+export async function viewRoom(db: Queryable, { id }: Pick<RoomRow, 'id'>): Promise<Room> {
+  const view = await findView(db, id);
   if (!view) throw new BongsuError('ROOM_NOT_FOUND');
   return toRoom(view);
 }
 
 /**
- * Who is in a room, in the order in which they came.
+ * Who is in a room, in the order in which they came; to those who may admit also who waits for it.
  * @throws ROOM_NOT_FOUND, ROOM_CLOSED; VALIDATION_ERROR for a cursor that is none
  */
 export async function listParticipants(
@@ -61,7 +60,10 @@ export async function listParticipants(
 ): Promise<Page<Participant>> {
   const after = decodeCursor(query.cursor);
   const room = await accessRoom(database, call, roomId, 'rooms.read');
-  const seats = await listSeatsAfter(database, { room: room.id, after, limit: query.limit + 1 });
+  const seats = await listSeatsAfter(database, {
+    ...{ room: room.id, after, limit: query.limit + 1 },
+    withWaiting: isModerator(call.user, room.ownerId),
+  });
   const { items, nextCursor } = toPage(seats, query.limit, ({ number }) => number);
   const names = await users.usernames([...new Set(items.map(({ userId }) => userId))]);
   return {
@@ -107,7 +109,7 @@ function toPage<Item>(rows: readonly Item[], limit: number, keyOf: (item: Item) 
 
 function decodeCursor(cursor: string | undefined): number | undefined {
   if (cursor === undefined) return undefined;
-  const [digits] = /^\d{1,9}$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  const [digits] = /^\d{1,15}$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
   if (digits === undefined)
     throw new ValidationError([{ path: 'cursor', message: 'must be the nextCursor of an earlier page' }]);
   return Number(digits);

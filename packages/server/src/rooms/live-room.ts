@@ -123,7 +123,8 @@ export class LiveRoom {
 }
 
 function movesOf(seat: Seat, before: SeatRow | undefined, row: SeatRow): SeatMove[] {
-  if (row.state === 'waiting') return before?.socketId === row.socketId ? [] : [{ what: 'waits', seat, row }];
+  // Whoever goes on waiting, by a newer socket too, was told of.
+  if (row.state === 'waiting') return before ? [] : [{ what: 'waits', seat, row }];
   if (!before || before.state === 'waiting') {
     const came: SeatMove = { what: 'came', seat, row };
     return row.state === 'joined' ? [came] : [came, { what: 'lost', seat, row }];

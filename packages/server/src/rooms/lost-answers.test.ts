@@ -3,7 +3,7 @@ import type { Joined } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
-import type { Database } from '../platform/database/database.js';
+import { type Database, DatabaseError } from '../platform/database/database.js';
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
 const ROOM = { roomId: 'standup' };
@@ -99,6 +99,24 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(events(friend)).toEqual(['user-joined', 'user-left: kicked']);
     expect(events(host)).toEqual(['user-joined', 'user-joined', 'user-left: kicked']);
     expect(events(watcher)).toEqual(['user-left: kicked']);
+  });
+
+  test('[BEY4] [RM13] who is kicked is told so, and nothing else, though the reason could not be read at first', async () => {
+    const friend = guest(await site.node());
+    const { participantId } = await join(friend);
+    let failures = 2;
+    site.meanwhile = async (text) => {
+      if (!text.startsWith('select reason') || failures === 0) return;
+      failures -= 1;
+      throw new DatabaseError('connection', 'away');
+    };
+    await host.send('kick', { ...ROOM, participantId });
+    for (let n = 0; n < 2; n += 1) {
+      await site.quiet();
+      expect(events(friend)).toEqual([]);
+      await site.pass(1_000);
+    }
+    expect(events(friend)).toEqual(['user-left: kicked']);
   });
 
   test('[SIG8] [RM11] [RM28] so are a lost connection, the end of the grace and a lock', async () => {

@@ -17,11 +17,10 @@ export async function addRoomScreen(
   roomId: string,
   screenId: string,
 ): Promise<void> {
-  // Whoever may post is in it; an administrator may read every room.
-  const room = await accessRoom(context.database, call, roomId, 'rooms.post');
-  const screen = await context.screens.authorizeCommand(call.user, screenId);
-  if (!screen) throw new BongsuError('SCREEN_NOT_FOUND');
+  const room = await accessRoom(context.database, call, roomId, 'rooms.screens');
   await context.database.transaction(async (tx) => {
+    const screen = await context.screens.holdCommanded(tx, call.user, screenId);
+    if (!screen) throw new BongsuError('SCREEN_NOT_FOUND');
     const addedAt = Math.floor(context.databaseClock());
     const added = { streamId: screen.streamId, addedBy: call.user.userId, addedAt };
     if (!(await context.streams.addScreen(tx, room, added))) return;
@@ -30,8 +29,8 @@ export async function addRoomScreen(
 }
 
 /**
- * Takes it back, from either side: who commands the screen, whatever they are to the room, and the room's owner and administrators.
- * Done already is done.
+ * Takes it back, from either side: who commands the screen, whatever they are to a room that has it, and the room's owner and
+ * administrators. Done already is done.
  * @throws ROOM_NOT_FOUND; FORBIDDEN for a member of the room who does not command the screen
  */
 export async function removeRoomScreen(
@@ -41,14 +40,15 @@ export async function removeRoomScreen(
   screenId: string,
 ): Promise<void> {
   const room = await findOpenRoom(context.database, roomId);
+  const streamId = room && (await findScreenOfRoom(context.database, room.streamId, screenId));
   const isOfScreen = (await context.screens.authorizeCommand(call.user, screenId)) !== undefined;
-  if (!room || !(isOfScreen || isModerator(call.user, room.ownerId))) {
-    await accessRoom(context.database, call, roomId, 'rooms.read');
-    throw new BongsuError('FORBIDDEN');
+  if (!room || streamId === undefined || !isOfScreen) {
+    const { ownerId } = await accessRoom(context.database, call, roomId, 'rooms.read');
+    if (!isOfScreen && !isModerator(call.user, ownerId)) throw new BongsuError('FORBIDDEN');
   }
+  if (!room || streamId === undefined) return;
   await context.database.transaction(async (tx) => {
-    const streamId = await findScreenOfRoom(tx, room.streamId, screenId);
-    if (streamId === undefined || !(await context.streams.removeScreen(tx, room, streamId))) return;
+    if (!(await context.streams.removeScreen(tx, room, streamId))) return;
     await auditCall(context, tx, call, { action: 'room_screen_removed', roomId, data: { screenId } });
   });
 }

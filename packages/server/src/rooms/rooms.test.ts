@@ -430,6 +430,51 @@ describeEachDatabase('rooms', (open) => {
     expect(await node.metrics.text()).toMatch(/^signaling_rooms_created_total 1$/m);
   });
 
+  test('[SIG2] [RM1] [RM18] what making a room answers is the room as it is read, also when it is repeated', async () => {
+    site.tickMs = 1;
+    const post = () => node.http(owner, 'POST', '/rooms', { name: 'Talk' }, { 'idempotency-key': 'once' });
+    const { body } = await post();
+    expect(await node.http(owner, 'GET', `/rooms/${body.room.roomId}`)).toMatchObject({ status: 200, body });
+    expect((await post()).body).toEqual(body);
+  });
+
+  test('[SIG2] [RM1] who reads or changes a room gets that one, though another of its id was made meanwhile', async () => {
+    await make();
+    const member = guest();
+    await join(member);
+    const thief = (await site.node()).connect(site.person());
+    const whileViewed = (nth: number) => {
+      let views = 0;
+      site.meanwhile = async (text) => {
+        if (!text.includes('as participants')) return;
+        views += 1;
+        if (views !== nth) return;
+        site.meanwhile = async () => {};
+        await thief.node.http(owner, 'DELETE', '/rooms/standup');
+        await make({ name: 'Secret' }, thief);
+      };
+    };
+    whileViewed(2);
+    const read = await node.http(member.user, 'GET', '/rooms/standup');
+    expect(read.body.room).toMatchObject({ name: 'Stand-up', ownerId: owner.userId });
+    await site.quiet();
+    await thief.node.http(thief.user, 'DELETE', '/rooms/standup');
+    await make();
+    whileViewed(1);
+    const changed = await node.http(owner, 'PATCH', '/rooms/standup', { name: 'Talk' });
+    expect(changed.body.room).toMatchObject({ name: 'Talk', ownerId: owner.userId });
+  });
+
+  test('[SIG2] [RM19] the cursor of a page is taken, however many rooms there were before', async () => {
+    await database.exec('alter table rooms alter column id restart with 5000000000');
+    for (const roomId of ['one', 'two']) await make({ roomId, join: false });
+    const { nextCursor } = (await node.http(owner, 'GET', '/rooms?limit=1')).body;
+    const next = await node.http(owner, 'GET', `/rooms?limit=1&cursor=${nextCursor}`);
+    expect(next.body.items).toMatchObject([{ roomId: 'one' }]);
+    const people = await node.http(owner, 'GET', `/rooms/one/participants?cursor=${nextCursor}`);
+    expect(people).toMatchObject({ status: 200, body: { items: [] } });
+  });
+
   test('[SIG2] [RM19] lists hold the rooms that one owns or is in, all for administrators, in pages', async () => {
     for (const roomId of ['one', 'two', 'three']) await make({ roomId, join: false });
     await make({ roomId: 'theirs' }, guest());
@@ -506,6 +551,21 @@ describeEachDatabase('rooms', (open) => {
     await expect(tab().send('join-room', 'unknown')).rejects.toEqual(code('ROOM_NOT_FOUND'));
     for (const roomId of ['one', 'unknown'])
       await expect(tab().send('join-room', roomId)).rejects.toEqual(code('RATE_LIMIT'));
+    await limited.stop();
+  });
+
+  test('[SIG6] [RM18] [RM25] a room is made once by its key, however often it is asked for; another one counts', async () => {
+    await site.stop();
+    const limited = new RoomSite(database, { createsPerMinute: 2 });
+    const strict = await limited.node();
+    const who = limited.person();
+    const post = (key: string) =>
+      strict.http(who, 'POST', '/rooms', { name: 'Talk' }, { 'idempotency-key': key });
+    const first = await post('one');
+    await post('two');
+    for (let n = 0; n < 3; n += 1) expect(await post('one')).toEqual(first);
+    expect((await post('three')).body.code).toBe('RATE_LIMIT');
+    expect((await strict.http(who, 'POST', '/rooms', { name: 'Talk' })).body.code).toBe('RATE_LIMIT');
     await limited.stop();
   });
 

@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
+import type { Database, Queryable } from '../platform/database/database.js';
 import type { BusEvent, Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import { type CacheCounts, countCache, type Metrics } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { ScreenRole } from '../platform/rights.js';
 import type { ScreenGrant } from './deps.js';
-import { findRights, type RightsRow } from './store/screens.js';
+import { findRights, lockScreen, type RightsRow } from './store/screens.js';
 
 interface Rights {
   streamId: number;
@@ -64,6 +64,18 @@ export class ScreenRights {
     }
     this.#counts.miss();
     return this.#load(screenId).then((rights) => rights && grant(principal, screenId, rights));
+  }
+
+  /** See `Screens.holdCommanded`. */
+  async holdCommanded(
+    tx: Queryable,
+    user: UserPrincipal,
+    screenId: string,
+  ): Promise<ScreenGrant | undefined> {
+    // Locked in a statement of its own, so that the next one sees what the holder before us wrote.
+    await lockScreen(tx, screenId);
+    const row = await findRights(tx, screenId);
+    return row && grant(user, screenId, toRights(row));
   }
 
   /** Owner and controllers; none for a screen that does not exist. */

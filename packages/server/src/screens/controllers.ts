@@ -39,7 +39,7 @@ export async function addController(
 }
 
 /**
- * Takes the right back; done already is done.
+ * Takes the right back, and the screen out of the rooms that they put it into; done already is done.
  * @throws SCREEN_NOT_FOUND; FORBIDDEN for a controller
  */
 export async function removeController(
@@ -49,12 +49,13 @@ export async function removeController(
   userId: string,
 ): Promise<Screen> {
   await context.database.transaction(async (tx) => {
-    await accessScreenForChange(tx, call, screenId, 'screens.change');
+    const { streamId } = await accessScreenForChange(tx, call, screenId, 'screens.change');
     if (!(await deleteController(tx, screenId, userId))) return;
+    const rooms = await context.inbox.takeFromRooms(tx, { addedBy: userId, only: [streamId] });
     await auditCall(context, tx, call, {
       action: 'screen_controller_removed',
       target: { type: 'screen', ref: screenId },
-      data: { userId },
+      data: { userId, rooms },
     });
   });
   return changedScreen(context, call, screenId);

@@ -30,7 +30,7 @@ export interface ScreensDeps {
 }
 
 /** What screens use of commands. */
-interface Inboxes {
+export interface Inboxes {
   /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
   createInbox(tx: Queryable, screenId: string): Promise<number>;
   /**
@@ -38,6 +38,16 @@ interface Inboxes {
    * COMMIT: it tells the senders.
    */
   cancelInbox(tx: Queryable, streamId: number, now: number): Promise<() => void>;
+  /** Takes screens, by their streams, out of the rooms that a user put them into, in the caller's transaction. @returns of how many */
+  takeFromRooms(
+    tx: Queryable,
+    put: { addedBy: string; only: readonly number[] } | { addedBy: string; except: readonly number[] },
+  ): Promise<number>;
+  /** A page of the rooms that a screen is in, by `key`. */
+  listRoomsOfScreen(
+    streamId: number,
+    page: { after: number | undefined; limit: number },
+  ): Promise<{ key: number; roomId: string; addedBy: string; addedAt: number }[]>;
 }
 
 interface UserNames {

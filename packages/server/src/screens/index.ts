@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
-import type { Principal } from '../platform/principal.js';
+import type { Queryable } from '../platform/database/database.js';
+import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
 import { ScreenRights } from './authorize.js';
 import type { ScreenGrant, ScreensConfig, ScreensContext, ScreensDeps } from './deps.js';
@@ -9,8 +10,10 @@ import { ScreenPresence } from './presence.js';
 import { screenRoutes } from './routes.js';
 import { deletePairingsBefore } from './store/pairings.js';
 import { listOwned } from './store/screens.js';
+import { takeBackScreens } from './take-back.js';
 
 export type { ScreenGrant, ScreensConfig, ScreensDeps } from './deps.js';
+export { takeBackScreens } from './take-back.js';
 
 /** What commands and the gateway use of screens. */
 export interface Screens {
@@ -24,6 +27,12 @@ export interface Screens {
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
+  /** As `authorizeCommand`, by the rows: until the transaction ends nobody takes the right to command the screen away. */
+  holdCommanded(tx: Queryable, user: UserPrincipal, screenId: string): Promise<ScreenGrant | undefined>;
+  /**
+   * Somebody is an administrator no more, or disabled, in this transaction: the screens that they put into rooms by it are taken out.
+   */
+  takeBack(tx: Queryable, userId: string, isDisabled: boolean): Promise<void>;
   /** The ids of the screens that a user owns. */
   ownedBy(userId: string): Promise<string[]>;
   /** Who hears of a screen's coming and going: its owner and controllers. */
@@ -60,6 +69,8 @@ export function createScreens(
       rights.stop();
     },
     authorizeCommand: (principal, screenId) => rights.authorizeCommand(principal, screenId),
+    holdCommanded: (tx, user, screenId) => rights.holdCommanded(tx, user, screenId),
+    takeBack: (tx, userId, isDisabled) => takeBackScreens(deps.inbox, tx, userId, isDisabled),
     ownedBy: (userId) => listOwned(deps.database, userId),
     watchers: (screenId) => rights.watchers(screenId),
     setOnline: (screenId, online) => presence.setOnline(screenId, online),

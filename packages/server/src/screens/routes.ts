@@ -12,6 +12,7 @@ import {
   PairingTokenSchema,
   RenameScreenSchema,
   ScreenIdSchema,
+  ScreenRoomSchema,
   ScreenSchema,
   text,
 } from '@bongsu/protocol';
@@ -25,7 +26,7 @@ import { createScreen } from './create.js';
 import { issueCredential } from './credentials.js';
 import { deleteScreen } from './delete.js';
 import type { Call, ScreensContext } from './deps.js';
-import { getScreen, listScreens } from './list.js';
+import { getScreen, listScreenRooms, listScreens } from './list.js';
 import { createPairing } from './pair.js';
 import { redeemPairing } from './redeem.js';
 import { renameScreen } from './rename.js';
@@ -41,6 +42,7 @@ export function screenRoutes(context: ScreensContext): FastifyPluginAsync {
   return async (app: FastifyInstance) => {
     mountScreens(app, context);
     mountScreen(app, context);
+    mountRooms(app, context);
     mountRights(app, context);
     mountPairings(app, context);
   };
@@ -133,6 +135,24 @@ function mountScreen(app: FastifyInstance, context: ScreensContext): void {
       await deleteScreen(context, callOf(request), request.params.id);
       return reply.status(204).send(null);
     },
+  );
+}
+
+function mountRooms(app: FastifyInstance, context: ScreensContext): void {
+  const codes = ['VALIDATION_ERROR', 'SCREEN_NOT_FOUND', 'FORBIDDEN'] as const;
+  const { shared, responses } = documented('List the rooms that command a screen', ...codes);
+  app.withTypeProvider<ZodTypeProvider>().get(
+    '/screens/:id/rooms',
+    {
+      config: { right: 'screens.rooms', limit: 'general' },
+      schema: {
+        ...shared,
+        params: ParamsSchema,
+        querystring: PageQuerySchema,
+        response: { 200: listOf(ScreenRoomSchema), ...responses },
+      },
+    },
+    async (request) => listScreenRooms(context, callOf(request), request.params.id, request.query),
   );
 }
 

@@ -322,6 +322,7 @@ describeEachDatabase('screens', (open) => {
       'get /api/screens/{id}': '200 400 401 403 404 429 503',
       'patch /api/screens/{id}': '200 400 401 403 404 429 503',
       'delete /api/screens/{id}': '204 400 401 403 404 429 503',
+      'get /api/screens/{id}/rooms': '200 400 401 403 404 429 503',
       'put /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 409 429 503',
       'delete /api/screens/{id}/controllers/{userId}': '200 400 401 403 404 429 503',
       'post /api/screens/{id}/credentials': '200 400 401 403 404 429 503',

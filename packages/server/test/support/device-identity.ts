@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createIdentity, type Identity, type IdentityConfig } from '../../src/identity/index.js';
 import { ALGORITHM } from './algorithm.js';
 
-type Deps = Omit<Parameters<typeof createIdentity>[0], 'config' | 'publicUrl'>;
+type Deps = Omit<Parameters<typeof createIdentity>[0], 'config' | 'publicUrl' | 'takeBackScreens'>;
 
 const MINUTE_MS = 60_000;
 
@@ -28,5 +28,10 @@ export function createTestIdentity(deps: Deps): Identity {
     allowedOrigins: [],
     production: false,
   };
-  return createIdentity({ ...deps, config, publicUrl: () => 'https://bongsu.test' });
+  return createIdentity({
+    ...deps,
+    config,
+    publicUrl: () => 'https://bongsu.test',
+    takeBackScreens: async () => {},
+  });
 }

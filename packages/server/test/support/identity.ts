@@ -125,6 +125,7 @@ export async function startIdentity(
     recordAudit,
     limiter,
     publicUrl: () => SITE,
+    takeBackScreens: async () => {},
   });
   await identity.start();
   const http = await createHttp({

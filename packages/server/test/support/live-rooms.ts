@@ -55,7 +55,10 @@ export async function liveRooms(database: Database) {
       recordAudit: createRecordAudit({ now: () => Date.now(), service: 'test' }),
       push: { toUser() {} },
       streams: commands.rooms,
-      screens: { authorizeCommand: authorizeScreen },
+      screens: {
+        authorizeCommand: authorizeScreen,
+        holdCommanded: async (_, user, screenId) => authorizeScreen(user, screenId),
+      },
       users: { usernames: async (ids) => new Map(ids.map((id) => [id, 'Ada'])) },
       limiter: new RateLimiter({ ephemeral, clock, log, metrics }, { enabled: true, ...limits }),
       idempotency: commands.idempotency,

@@ -389,6 +389,7 @@ const screens: Record<string, Case> = {
   'GET /api/screens/{id}': ofScreen('GET', '', 200),
   'PATCH /api/screens/{id}': ofScreen('PATCH', '', 200, { name: 'Front desk' }),
   'DELETE /api/screens/{id}': ofScreen('DELETE', '', 204),
+  'GET /api/screens/{id}/rooms': ofScreen('GET', '/rooms', 200),
   'POST /api/screens/{id}/credentials': ofScreen('POST', '/credentials', 200, {}),
   'PUT /api/screens/{id}/controllers/{userId}': controllers('PUT'),
   'DELETE /api/screens/{id}/controllers/{userId}': controllers('DELETE'),

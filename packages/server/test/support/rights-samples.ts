@@ -88,6 +88,11 @@ export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
     ok: 200,
   },
   'DELETE /api/screens/:id': { ...screen, path: ({ screenId }) => `/api/screens/${screenId}`, ok: 204 },
+  'GET /api/screens/:id/rooms': {
+    ...screen,
+    path: ({ screenId }) => `/api/screens/${screenId}/rooms`,
+    ok: 200,
+  },
   'POST /api/screens/:id/credentials': {
     ...screen,
     path: ({ screenId }) => `/api/screens/${screenId}/credentials`,
@@ -196,12 +201,13 @@ export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
   },
   'PUT /api/rooms/:id/screens/:screenId': {
     ...room,
-    roomRoles: ['owner', 'member'],
     path: ({ roomId, screenId }) => `/api/rooms/${roomId}/screens/${screenId}`,
     ok: 204,
   },
   'DELETE /api/rooms/:id/screens/:screenId': {
     ...room,
+    // Of the room, administrators too; of the screen, whoever commands it.
+    roomRoles: ['owner', 'member', 'admin'],
     path: ({ roomId, screenId }) => `/api/rooms/${roomId}/screens/${screenId}`,
     ok: 204,
   },

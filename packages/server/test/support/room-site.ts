@@ -21,6 +21,7 @@ import { routeApp } from './route-app.js';
 
 export interface RoomSocket {
   id: string;
+  /** As it is now: another one may be put in its place. */
   user: UserPrincipal;
   node: RoomNode;
   instanceId: string | undefined;
@@ -40,6 +41,8 @@ export interface RoomNode {
   metrics: Metrics;
   /** What was attached and not detached. */
   attached: Set<string>;
+  /** While true, no socket can be attached to a stream. */
+  losesFeed: boolean;
   signals: { seat: Seat; what: 'returned' | 'gone'; resumed?: boolean }[];
   connect(user: UserPrincipal, instanceId?: string): RoomSocket;
   http(
@@ -73,6 +76,8 @@ export class RoomSite {
   readonly pushed: { userId: string; event: string; payload: unknown }[] = [];
   /** While true, the database is not reachable. */
   isAway = false;
+  /** How far each look at the database's clock moves it. */
+  tickMs = 0;
   /** While true, what a transaction commits is done, but nobody learns of it. */
   losesAnswers = false;
   /** Called before each statement outside of a transaction. */
@@ -144,6 +149,11 @@ export class RoomSite {
     for (const node of this.#nodes.splice(0)) await node.stop();
   }
 
+  readonly #databaseClock = () => {
+    this.clock.advance(this.tickMs);
+    return this.clock.now();
+  };
+
   #makeNode(name: string): RoomNode {
     const incarnation = randomUUID();
     const life = { isOver: false };
@@ -153,14 +163,14 @@ export class RoomSite {
     const database = this.#watched(life);
     const limits = { requestsPerMinute: 1e6, commandsPerMinute: 1e6, handshakeFailuresPerMinute: 10 };
     const { commands } = commandsHarness(this.database);
-    const parts = standIns(this.sockets.of(name));
+    const parts = standIns(this.sockets.of(name), () => node.losesFeed);
     let seats: Seats | undefined;
     const rooms = createRooms(
       {
         config: { ...CONFIG, ...this.config },
         database,
         ephemeral: { bus: this.bus.join() },
-        databaseClock: this.clock.now,
+        databaseClock: this.#databaseClock,
         ...{ clock, log, metrics },
         recordAudit: createRecordAudit({ now: this.clock.now, service: 'test' }),
         push: {
@@ -168,7 +178,7 @@ export class RoomSite {
         },
         groups: this.sockets.of(name),
         streams: commands.rooms,
-        screens: { authorizeCommand: () => undefined },
+        screens: { authorizeCommand: () => undefined, holdCommanded: async () => undefined },
         users: { usernames: async (ids) => new Map(ids.map((id) => [id, this.#names.get(id) ?? ''])) },
         limiter: new RateLimiter({ ephemeral, clock, log, metrics }, { enabled: true, ...limits }),
         idempotency: commands.idempotency,
@@ -186,6 +196,7 @@ export class RoomSite {
     };
     const node: RoomNode = {
       ...{ name, incarnation, rooms, metrics, attached: parts.attached, signals: parts.told },
+      losesFeed: false,
       seats: seats as unknown as Seats,
       connect: (user, instanceId) => this.#connect(node, user, instanceId),
       http: async (user, ...call) => {
@@ -220,13 +231,15 @@ export class RoomSite {
     const told = this.sockets.connect(id, node.name);
     const context: EventContext = {
       socketId: id,
-      principal: user,
+      get principal() {
+        return socket.user;
+      },
       origin: { address: '192.0.2.1', userAgent: 'test' },
       instanceId,
       signal: abort.signal,
       replacePrincipal() {},
     };
-    return {
+    const socket: RoomSocket = {
       ...{ id, user, node, instanceId, told },
       async send<Ack>(event: string, payload: unknown) {
         const definition = node.rooms.events[event];
@@ -242,6 +255,7 @@ export class RoomSite {
         return node.rooms.disconnected(id);
       },
     };
+    return socket;
   }
 
   /** Says when nothing is under way, and fails what a dead process asks. */
@@ -287,13 +301,14 @@ function mortalClock(clock: ManualClock, life: { isOver: boolean }): Clock {
 }
 
 /** In place of messages and signaling, which are tested on their own. */
-function standIns(groups: ReturnType<RoomSockets['of']>) {
+function standIns(groups: ReturnType<RoomSockets['of']>, isLost: () => boolean) {
   const attached = new Set<string>();
   const told: RoomNode['signals'] = [];
   const parts: RoomParts = {
     feed: {
       async attach({ socketId = '', participantId, room }) {
         attached.add(`${participantId} ${socketId}`);
+        if (isLost()) throw new BongsuError('UNAVAILABLE');
         groups.join(socketId, roomGroup(room));
         groups.join(socketId, seatGroup(participantId));
         return { lastSeq: 0, epoch: 'epoch', resumed: false };

@@ -19,6 +19,7 @@ import { Displays } from '../../drift/displays.js';
 import { Controllers } from './controllers.js';
 import { ScreenCommands } from './screen-commands.js';
 import { ScreenFacts } from './screen-facts.js';
+import { ScreenRooms } from './screen-rooms.js';
 
 const route = getRouteApi('/signed-in/screens/$screenId');
 
@@ -69,6 +70,7 @@ function Loaded({ screen }: { screen: Screen }) {
         <Displays screen={screen} />
         <ScreenCommands screenId={screen.screenId} mayManage={mayManage} />
         <Controllers screen={screen} mayManage={mayManage} />
+        {mayManage ? <ScreenRooms screenId={screen.screenId} /> : null}
       </div>
     </>
   );

@@ -57,6 +57,7 @@ async function apply(
   }
   if (after.role === before.role && after.status === before.status) return;
   await writeRoleAndStatus(tx, userId, after);
+  if (isLess(before, after)) await core.takeBackScreens(tx, userId, after.status === 'disabled');
   if (after.role !== before.role) await changeRole(core, tx, userId, after.role, by);
   if (after.status !== before.status) await setStatus(core, tx, userId, after, by);
 }
@@ -68,6 +69,13 @@ function applied(before: State, { role, disabled }: UserChange): State {
 
 function isActiveAdmin({ role, status }: State): boolean {
   return role === 'admin' && status === 'active';
+}
+
+function isLess(before: State, after: State): boolean {
+  return (
+    (before.role === 'admin' && after.role !== 'admin') ||
+    (before.status === 'active' && after.status === 'disabled')
+  );
 }
 
 async function changeRole(

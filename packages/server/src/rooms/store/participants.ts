@@ -40,11 +40,12 @@ export function listSeats(db: Queryable, room: number): Promise<SeatRow[]> {
 /** A page of them. */
 export function listSeatsAfter(
   db: Queryable,
-  query: { room: number; after: number | undefined; limit: number },
+  query: { room: number; after: number | undefined; limit: number; withWaiting: boolean },
 ): Promise<SeatRow[]> {
   return db.query<SeatRow>(
-    `${SELECT_OPEN} and p.room = $1 and ($2::int is null or p.number > $2) order by p.number limit $3`,
-    [query.room, query.after ?? null, query.limit],
+    `${SELECT_OPEN} and p.room = $1 and ($2::bigint is null or p.number > $2) and ($4 or p.state <> 'waiting')
+     order by p.number limit $3`,
+    [query.room, query.after ?? null, query.limit, query.withWaiting],
   );
 }
 
@@ -96,6 +97,20 @@ export async function countSeats(tx: Queryable, room: number): Promise<number> {
     [room],
   );
   return row?.taken ?? 0;
+}
+
+/** Who waits in the lobby, and how many of them are that user's. Exact while the room's row is held. */
+export async function countWaiting(
+  tx: Queryable,
+  room: number,
+  userId: string,
+): Promise<{ all: number; own: number }> {
+  const [row] = await tx.query<{ all: number; own: number }>(
+    `select count(*) as "all", count(*) filter (where user_id = $2) as own from room_participants
+     where room = $1 and state = 'waiting' and left_at is null`,
+    [room, userId],
+  );
+  return row ?? { all: 0, own: 0 };
 }
 
 export async function insertSeat(tx: Queryable, room: number, seat: SeatRow): Promise<void> {

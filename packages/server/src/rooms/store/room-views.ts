@@ -16,8 +16,13 @@ const SELECT_VIEWS = `
       end as screens
   from rooms r`;
 
+export async function findView(db: Queryable, id: number): Promise<RoomView | undefined> {
+  const [row] = await db.query<RoomView>(`${SELECT_VIEWS} where r.id = $1`, [id]);
+  return row;
+}
+
 /** The last room of that id. */
-export async function findView(db: Queryable, roomId: string): Promise<RoomView | undefined> {
+export async function findLastView(db: Queryable, roomId: string): Promise<RoomView | undefined> {
   const [row] = await db.query<RoomView>(`${SELECT_VIEWS} where r.room_id = $1 order by r.id desc limit 1`, [
     roomId,
   ]);

@@ -71,6 +71,16 @@ export async function listOwned(db: Queryable, userId: string): Promise<string[]
   return rows.map(({ id }) => id);
 }
 
+/** The streams of screens that a user commands by being somebody to them, not as an administrator. */
+export async function listCommandedStreams(db: Queryable, userId: string): Promise<number[]> {
+  const rows = await db.query<{ streamId: number }>(
+    `select stream_id as "streamId" from screens where owner_id = $1
+     union select s.stream_id from screen_controllers c join screens s on s.id = c.screen_id where c.user_id = $1`,
+    [userId],
+  );
+  return rows.map(({ streamId }) => streamId);
+}
+
 export async function insertScreen(
   tx: Queryable,
   screen: Pick<ScreenRow, 'id' | 'name' | 'ownerId' | 'streamId' | 'createdAt'>,
