@@ -3,7 +3,10 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 
 const { COMMAND_HOOK_SECRET: secret, PORT = '4000', REFUSED_ACTION = 'self-destruct' } = process.env;
-if (!secret) throw new Error('COMMAND_HOOK_SECRET is missing: the same value as the server has');
+if (!secret) {
+  console.error('Set COMMAND_HOOK_SECRET to the same value as the server has.');
+  process.exit(1);
+}
 const OLDEST_SECONDS = 300;
 const MOST_BYTES = 256 * 1024;
 

@@ -7,9 +7,10 @@ const {
   BONGSU_PASSWORD,
   BONGSU_ROOM: roomId = 'stand-up',
 } = process.env;
+if (!BONGSU_EMAIL || !BONGSU_PASSWORD) stop('Set BONGSU_EMAIL and BONGSU_PASSWORD.');
 
 const tokens = new ClientTokenManager({ url });
-await tokens.login({ email: BONGSU_EMAIL, password: BONGSU_PASSWORD });
+await tokens.login({ email: BONGSU_EMAIL, password: BONGSU_PASSWORD }).catch(stop);
 const client = connect({ url, tokens });
 
 const room = await client
@@ -18,7 +19,8 @@ const room = await client
     // It is closed a minute after the last one left.
     if (!['ROOM_NOT_FOUND', 'ROOM_CLOSED'].includes(error.code)) throw error;
     return client.createRoom({ roomId, name: 'Stand-up' });
-  });
+  })
+  .catch(stop);
 console.log(`joined ${roomId}, ${room.participants.size} there`);
 room.on('joined', ({ username }) => console.log(`${username} came`));
 room.on('left', ({ username, reason }) => console.log(`${username} left (${reason})`));
@@ -31,3 +33,8 @@ room.on('closed', async ({ reason }) => {
 process.once('SIGINT', () => room.leave());
 const { seq } = await room.send({ text: 'hello' });
 console.log(`said as number ${seq}`); // durable: it is in room.history() from here on
+
+function stop(error) {
+  console.error(error.code ?? error);
+  process.exit(1);
+}

@@ -2,6 +2,10 @@
 import { connect } from '@bongsu/client';
 
 const { BONGSU_URL: url = 'http://127.0.0.1:3000', BONGSU_API_KEY, BONGSU_SCREEN_ID } = process.env;
+if (!BONGSU_API_KEY || !BONGSU_SCREEN_ID) {
+  console.error('Set BONGSU_API_KEY and BONGSU_SCREEN_ID.');
+  process.exit(1);
+}
 const client = connect({ url, token: BONGSU_API_KEY });
 
 try {

@@ -7,9 +7,11 @@ const {
   BONGSU_PASSWORD,
   BONGSU_SCREEN_ID,
 } = process.env;
+if (!BONGSU_EMAIL || !BONGSU_PASSWORD || !BONGSU_SCREEN_ID)
+  stop('Set BONGSU_EMAIL, BONGSU_PASSWORD and BONGSU_SCREEN_ID.');
 
 const tokens = new ClientTokenManager({ url });
-await tokens.login({ email: BONGSU_EMAIL, password: BONGSU_PASSWORD });
+await tokens.login({ email: BONGSU_EMAIL, password: BONGSU_PASSWORD }).catch(stop);
 const client = connect({ url, tokens });
 
 try {
@@ -24,4 +26,9 @@ try {
 } finally {
   client.close();
   tokens.close();
+}
+
+function stop(error) {
+  console.error(error.code ?? error);
+  process.exit(1);
 }

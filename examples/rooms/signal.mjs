@@ -4,8 +4,16 @@ import { randomUUID } from 'node:crypto';
 import { io } from 'socket.io-client';
 
 const { BONGSU_URL: url = 'http://127.0.0.1:3000', BONGSU_TOKEN: token, BONGSU_ROOM: roomId } = process.env;
+if (!token || !roomId) {
+  console.error('Set BONGSU_TOKEN and BONGSU_ROOM.');
+  process.exit(1);
+}
 const socket = io(url, { auth: { token, instanceId: randomUUID() }, transports: ['websocket', 'polling'] });
-socket.on('connect_error', (error) => console.error(error.data?.code ?? error.message));
+socket.on('connect_error', ({ data, message }) => {
+  if (socket.active)
+    console.error(message); // it tries again by itself
+  else report(data);
+});
 
 const sdpOf = (who) => `v=0\r\no=- ${Date.now()} 1 IN IP4 127.0.0.1\r\ns=${who}\r\nt=0 0\r\n`;
 const candidates = [

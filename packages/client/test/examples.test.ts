@@ -90,7 +90,41 @@ describe('the examples', () => {
     expect(await shown.exit).toBe(0);
   });
 
-  it('[CL11] trigger.mjs says why a command was refused', async () => {
+  it.each([
+    ['room.mjs', /^Set BONGSU_EMAIL and BONGSU_PASSWORD\.$/],
+    ['trigger.mjs', /^Set BONGSU_EMAIL, BONGSU_PASSWORD and BONGSU_SCREEN_ID\.$/],
+    ['service.mjs', /^Set BONGSU_API_KEY and BONGSU_SCREEN_ID\.$/],
+    ['stock-client.mjs', /^Set BONGSU_TOKEN and BONGSU_SCREEN_ID\.$/],
+    ['rooms/signal.mjs', /^Set BONGSU_TOKEN and BONGSU_ROOM\.$/],
+    ['rooms/plain-events.mjs', /^Set BONGSU_TOKEN and BONGSU_ROOM\.$/],
+    ['hook-receiver.mjs', /^Set COMMAND_HOOK_SECRET to the same value as the server has\.$/],
+  ])('[CL11] %s says in one line what it needs, and fails', async (name, says) => {
+    const missing = run(name);
+    expect(await missing.exit, missing.output()).toBe(1);
+    expect(missing.output().trimEnd()).toMatch(says);
+  });
+
+  it.each([
+    'room.mjs',
+    'trigger.mjs',
+    'service.mjs',
+    'stock-client.mjs',
+    'rooms/signal.mjs',
+    'rooms/plain-events.mjs',
+  ])('[CL11] %s says in one line that it was not let in, and fails', async (name) => {
+    const refused = run(name, {
+      BONGSU_EMAIL: account.email,
+      BONGSU_PASSWORD: 'a wrong password',
+      BONGSU_SCREEN_ID: 'scr_none',
+      BONGSU_ROOM: 'examples',
+      BONGSU_TOKEN: 'wrong',
+      BONGSU_API_KEY: 'wrong',
+    });
+    expect(await refused.exit, refused.output()).toBe(1);
+    expect(refused.output()).toMatch(/^.*AUTH_ERROR.*\n$/);
+  });
+
+  it('[CL11] trigger.mjs and stock-client.mjs say why a command was refused', async () => {
     const { email, password } = account;
     const refused = run('trigger.mjs', {
       BONGSU_EMAIL: email,
@@ -99,5 +133,11 @@ describe('the examples', () => {
     });
     expect(await refused.exit).toBe(1);
     expect(refused.output()).toMatch(/SCREEN_NOT_FOUND and it will never run/);
+    const stock = run('stock-client.mjs', {
+      BONGSU_TOKEN: await tokens.getToken(),
+      BONGSU_SCREEN_ID: 'scr_00000000000000000000',
+    });
+    expect(await stock.exit).toBe(1);
+    expect(stock.output()).toBe('SCREEN_NOT_FOUND\n');
   });
 });

@@ -12,12 +12,16 @@ export function isStorable(text: string): boolean {
   return !UNSTORABLE.test(text);
 }
 
+/** The message of a schema's own fault: what is wanted, or that there is nothing. */
+export const wanted = (rule: string) => ({
+  error: ({ input }: { input?: unknown }) => (input === undefined ? 'is required' : rule),
+});
+
 const STORABLE_MESSAGE = 'must not contain NUL or a lone surrogate';
 
 /** A text of `min` to `max` code points that every layer can store. */
-export function text(min: number, max: number) {
-  return z
-    .string()
+export function text(min: number, max: number, schema = z.string(wanted('must be text'))) {
+  return schema
     .refine(isStorable, STORABLE_MESSAGE)
     .refine(
       (value) => value.length <= 2 * max && countCodePoints(value) <= max,
@@ -37,13 +41,19 @@ export function countCodePoints(value: string): number {
 }
 
 /** A UUID in any case, kept in lower case, so that one id is one string everywhere. */
-export const UuidSchema = z.uuid().toLowerCase();
+export const UuidSchema = z.uuid(wanted('must be a UUID')).toLowerCase();
+
+/** One message, whatever is wrong with it. */
+export function wholeNumber(min: number, max: number, schemaOf: typeof z.number = z.number) {
+  const rule = `must be a whole number from ${min} to ${max}`;
+  return schemaOf(wanted(rule)).int(rule).min(min, rule).max(max, rule);
+}
 
 /** Makes a command impossible to replay. */
 export const NonceSchema = text(1, 128);
 
 /** Milliseconds since 1970 by the sender's clock. */
-export const TimestampSchema = z.number().int().min(0).max(8.64e15);
+export const TimestampSchema = wholeNumber(0, 8.64e15);
 
 /**
  * Why a value is not storable JSON, or undefined when it is. Walks without recursion limits of its own:
@@ -94,7 +104,7 @@ function fits(json: string, maxBytes: number): boolean {
 
 /** Any JSON of at most `maxBytes` as UTF-8; too large is PAYLOAD_TOO_LARGE, anything else VALIDATION_ERROR. */
 export function json(maxBytes: number) {
-  return z.unknown().superRefine((value, context) => {
+  const schema = z.unknown().superRefine((value, context) => {
     if (value === undefined) return;
     const fault = jsonFault(value);
     if (fault) {
@@ -109,6 +119,7 @@ export function json(maxBytes: number) {
       });
     }
   });
+  return z.nonoptional(schema, 'is required');
 }
 
 /**
@@ -146,7 +157,7 @@ export function listOf<Item extends z.ZodType>(item: Item) {
 
 export const PageQuerySchema = z.object({
   cursor: z.string().max(200).refine(isStorable, STORABLE_MESSAGE).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit: wholeNumber(1, 200, z.coerce.number).default(50),
 });
 
 export const ErrorResponseSchema = z

@@ -40,10 +40,11 @@ describe('validators', () => {
       expect(() => validateRoomId(id)).toThrow();
   });
 
-  it('[SEC4] validateRoomName counts code points of the raw text and changes nothing', () => {
-    expect(validateRoomName('<b>')).toBe('<b>');
+  it('[SEC4] [RM235] validateRoomName takes blanks off the ends, counts code points of the raw text and changes nothing else', () => {
+    expect(validateRoomName(' <b>\u3000')).toBe('<b>');
     expect(validateRoomName('😀'.repeat(50))).toHaveLength(100);
-    for (const name of ['a', '😀'.repeat(51), 7]) expect(() => validateRoomName(name)).toThrow();
+    for (const name of ['a', '   ', ' a ', '😀'.repeat(51), 7])
+      expect(() => validateRoomName(name)).toThrow();
   });
 
   it('[SEC4] validateCallback tells a function', () => {

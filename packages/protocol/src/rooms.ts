@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { countCodePoints, json, NonceSchema, TimestampSchema, text, UuidSchema } from './common.js';
+import {
+  countCodePoints,
+  json,
+  NonceSchema,
+  TimestampSchema,
+  text,
+  UuidSchema,
+  wanted,
+  wholeNumber,
+} from './common.js';
 import { ValidationError } from './errors.js';
 import { MAX_DATA_BYTES } from './limits.js';
 import { ScreenIdSchema } from './screens.js';
@@ -20,34 +29,39 @@ export function validateRoomId(id: unknown): string {
   throw new ValidationError([{ path: 'roomId', message: ROOM_ID_RULE }]);
 }
 
-/** Returns the name, 2–50 code points of the raw text; it is escaped on output, never on input. @throws ValidationError */
+/**
+ * Returns the name without blanks at its ends, 2–50 code points of the raw text; it is escaped on output, never on input.
+ * @throws ValidationError
+ */
 export function validateRoomName(name: unknown): string {
   if (typeof name === 'string') {
-    const length = countCodePoints(name);
-    if (length >= LEAST_NAME && length <= LONGEST_NAME) return name;
+    const trimmed = name.trim();
+    const length = countCodePoints(trimmed);
+    if (length >= LEAST_NAME && length <= LONGEST_NAME) return trimmed;
   }
   throw new ValidationError([{ path: 'name', message: 'must have 2 to 50 characters' }]);
 }
 
-export const RoomIdSchema = z.string().regex(ROOM_ID, ROOM_ID_RULE);
-export const RoomNameSchema = text(LEAST_NAME, LONGEST_NAME);
+export const RoomIdSchema = z.string(wanted(ROOM_ID_RULE)).regex(ROOM_ID, ROOM_ID_RULE);
+export const RoomNameSchema = text(LEAST_NAME, LONGEST_NAME, z.string(wanted('must be text')).trim());
+const FlagSchema = z.boolean(wanted('must be true or false'));
 export const ParticipantIdSchema = UuidSchema;
 
 /** Who may send triggers and navigates to the screens of a room: its owner, or all its members. */
-export const CommandersSchema = z.enum(['owner', 'members']);
+export const CommandersSchema = z.enum(['owner', 'members'], wanted('must be owner or members'));
 export type Commanders = z.infer<typeof CommandersSchema>;
 
 /** How a participant gets signaling: as `signal`, or as the plain events `offer`, `answer` and `ice-candidate`. */
-export const SignalingModeSchema = z.enum(['signal', 'events']);
+export const SignalingModeSchema = z.enum(['signal', 'events'], wanted('must be signal or events'));
 export type SignalingMode = z.infer<typeof SignalingModeSchema>;
 
 const settings = {
   name: RoomNameSchema,
-  maxUsers: z.number().int().min(1).max(1000),
+  maxUsers: wholeNumber(1, 1000),
   /** Who comes waits until somebody admits them. */
-  lobby: z.boolean(),
+  lobby: FlagSchema,
   /** Stays open while nobody is in it, until it is closed. */
-  persistent: z.boolean(),
+  persistent: FlagSchema,
   commanders: CommandersSchema,
 };
 
@@ -65,7 +79,7 @@ export const CreateRoomBodySchema = RoomSettingsSchema.extend({
 });
 /** `create-room`. */
 export const CreateRoomSchema = CreateRoomBodySchema.extend({
-  join: z.boolean().default(true),
+  join: FlagSchema.default(true),
   signaling: SignalingModeSchema.optional(),
 });
 /** `PATCH /rooms/:id`. */
@@ -74,23 +88,32 @@ export const ChangeRoomSchema = z
   .partial()
   .refine((change) => Object.keys(change).length > 0, 'must change something');
 
-/** `join-room` also takes the id itself. */
-export const JoinRoomSchema = z.union(
-  [
-    RoomIdSchema.transform((roomId) => ({ roomId, participantId: undefined, signaling: undefined })),
-    z.object({
+const refs = { error: 'must be a room id, or an object with one' };
+
+/** For an event that may need the room only: it also takes the id itself. */
+function orRoomId<Schema extends z.ZodObject>(schema: Schema) {
+  return z.preprocess(
+    (payload: z.input<Schema> | string) => (typeof payload === 'string' ? { roomId: payload } : payload),
+    schema,
+  );
+}
+
+/** `join-room`. */
+export const JoinRoomSchema = orRoomId(
+  z.object(
+    {
       roomId: RoomIdSchema,
       /** To take one's seat again within the grace, or from an older socket of one's own. */
       participantId: ParticipantIdSchema.optional(),
       signaling: SignalingModeSchema.optional(),
-    }),
-  ],
-  { error: 'must be a room id, or an object with one' },
+    },
+    refs,
+  ),
 );
 /** `leave-room`, `lock-room`, `unlock-room`. */
-export const RoomRefSchema = z.object({ roomId: RoomIdSchema });
+export const RoomRefSchema = orRoomId(z.object({ roomId: RoomIdSchema }, refs));
 /** `admit`, `kick`. */
-export const ParticipantRefSchema = RoomRefSchema.extend({ participantId: ParticipantIdSchema });
+export const ParticipantRefSchema = z.object({ roomId: RoomIdSchema, participantId: ParticipantIdSchema });
 /** `POST /rooms/:id/admit`, `/kick`. */
 export const ParticipantBodySchema = z.object({ participantId: ParticipantIdSchema });
 
@@ -271,6 +294,6 @@ export const RoomHistorySchema = z
   .meta({ id: 'RoomHistory' });
 export type RoomHistory = z.infer<typeof RoomHistorySchema>;
 export const RoomHistoryQuerySchema = z.object({
-  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-  limit: z.coerce.number().int().min(1).max(300).default(100),
+  after: wholeNumber(0, Number.MAX_SAFE_INTEGER, z.coerce.number).default(0),
+  limit: wholeNumber(1, 300, z.coerce.number).default(100),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isStorable } from './common.js';
+import { isStorable, wanted } from './common.js';
 import { MAX_CANDIDATE_BYTES, MAX_SDP_BYTES } from './limits.js';
 import { ParticipantIdSchema, RoomIdSchema } from './rooms.js';
 
@@ -20,9 +20,10 @@ function limited<Schema extends z.ZodType>(schema: Schema, maxBytes: number, siz
 
 const storable = z.string().refine(isStorable, 'must not contain NUL or a lone surrogate');
 
+const NEGOTIATION_ID_RULE = 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -';
 export const NegotiationIdSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -');
+  .string(wanted(NEGOTIATION_ID_RULE))
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, NEGOTIATION_ID_RULE);
 
 const sdp = limited(storable, MAX_SDP_BYTES, bytesOf);
 /** An RTCSessionDescriptionInit with its text. */

@@ -1,8 +1,22 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ERRORS } from '@bongsu/protocol';
+import {
+  AnswerSchema,
+  CreateRoomSchema,
+  ERRORS,
+  IceCandidateSchema,
+  JoinRoomSchema,
+  MessageSchema,
+  NavigateSchema,
+  OfferSchema,
+  ParticipantRefSchema,
+  RoomRefSchema,
+  SignalSchema,
+  TriggerSchema,
+} from '@bongsu/protocol';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { infoOf, SETTING_NAMES } from '../src/config/schema.js';
 import { loadConfig } from '../src/config.js';
 import { TokenManager } from '../src/identity/tokens/token-manager.js';
@@ -139,6 +153,58 @@ describe('docs/identity.md', () => {
       const text = page.slice(page.indexOf(part)).slice(part.length).split('\n## ')[0];
       expect(text, part).toMatch(/```(ts|js|typescript|javascript)\n/);
     }
+  });
+});
+
+describe('docs/signaling.md', () => {
+  const [sent = '', heard = ''] =
+    read('docs/signaling.md').split('\n## All events\n')[1]?.split('\n## ')[0]?.split('\n| you hear |') ?? [];
+  const rowsOf = (table: string) =>
+    [...table.matchAll(/^\| `([a-z-]+)` \| (?:`\{([^}]*)\}`)?/gm)].map(([, name, fields]) => [name, fields]);
+  const eventsOf = (name: string) => {
+    const code = read('packages/protocol/src/sockets.ts').split(`export interface ${name} {`)[1];
+    return all(code?.split('\n}')[0] ?? '', /^ {2}'?([a-z-]+)'?: \(/gm);
+  };
+  const elsewhere = ['status', 'report', 'ready', 'auth-refresh', 'auth-expiring', 'session-closing'];
+  const ofRooms = (name: string) =>
+    eventsOf(name).filter((event) => !elsewhere.includes(event) && !/^(command|screen)-status$/.test(event));
+
+  it('[SIG3] its table has a row for every event of rooms that one sends, and no other, with its fields', () => {
+    const schemas: Record<string, z.ZodType> = {
+      'create-room': CreateRoomSchema,
+      'join-room': JoinRoomSchema,
+      'leave-room': RoomRefSchema,
+      'lock-room': RoomRefSchema,
+      'unlock-room': RoomRefSchema,
+      admit: ParticipantRefSchema,
+      kick: ParticipantRefSchema,
+      message: MessageSchema,
+      trigger: TriggerSchema,
+      navigate: NavigateSchema,
+      signal: SignalSchema,
+      offer: OfferSchema,
+      answer: AnswerSchema,
+      'ice-candidate': IceCandidateSchema,
+    };
+    expect(Object.keys(schemas).sort()).toEqual(ofRooms('ClientToServerEvents').sort());
+    const fields = (schema: z.ZodType) => {
+      const object = schema instanceof z.ZodPipe ? schema.out : schema;
+      if (!(object instanceof z.ZodObject)) throw new Error('The payload is no object');
+      const named = Object.entries(object.shape as Record<string, z.ZodType>);
+      return named.map(([name, field]) => (field.isOptional() ? `${name}?` : name)).join(', ');
+    };
+    const told = Object.entries(schemas).map(([name, schema]) => [name, fields(schema)]);
+    const sorted = (rows: (string | undefined)[][]) =>
+      rows.map(([name, list = '']) => `${name}: ${list.split(', ').sort().join(', ')}`).sort();
+    expect(sorted(rowsOf(sent))).toEqual(sorted(told));
+  });
+
+  it('[SIG3] its table has a row for every event of rooms that one hears, and no other', () => {
+    expect(
+      rowsOf(heard)
+        .map(([name]) => name)
+        .sort(),
+    ).toEqual(ofRooms('ServerToClientEvents').sort());
   });
 });
 

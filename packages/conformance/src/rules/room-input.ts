@@ -13,6 +13,7 @@ const BAD_IDS = [
 ] as const;
 const BAD_CHANGES: [string, string, object][] = [
   ['a name of one character', 'name', { name: 'x' }],
+  ['a name of blanks', 'name', { name: '   ' }],
   ['a name of 51 characters', 'name', { name: 'n'.repeat(51) }],
   ['room for nobody', 'maxUsers', { maxUsers: 0 }],
   ['room for too many', 'maxUsers', { maxUsers: 1001 }],
@@ -54,8 +55,6 @@ const ROUTES: [string, string, object?][] = [
   ['PUT', '/screens/scr_00000000000000000000'],
   ['DELETE', '/screens/scr_00000000000000000000'],
 ];
-
-const SAID = ['/messages', '/trigger', '/navigate'];
 
 /** Bad input to rooms, by socket and over HTTP: the code says what is wrong, and `details` where. */
 export function roomInputRules(world: GetWorld): void {
@@ -128,6 +127,14 @@ export function roomInputRules(world: GetWorld): void {
     );
   });
 
+  it('[RM235] a name is kept without the blanks around it', async () => {
+    const { roomId, socket } = await createRoom(world, await world().person('owner'), { name: '  First ' });
+    expect((await asOwner('GET', `/${roomId}`)).body).toMatchObject({ room: { name: 'First' } });
+    const changed = await asOwner('PATCH', `/${roomId}`, { name: ' Second\u3000' });
+    expect(changed.body).toMatchObject({ room: { name: 'Second' } });
+    expectRefused(await send(socket, 'create-room', { name: '  ' }), 'VALIDATION_ERROR');
+  });
+
   describe('who is not let in, or out', () => {
     it('[RM3] [RM53] over HTTP nobody is admitted to a room that is full', async () => {
       const { owner, stranger } = await people();
@@ -180,11 +187,15 @@ export function roomInputRules(world: GetWorld): void {
         expectFailure(await asOwner(method, `/${newRoomId()}${rest}`, body), 404, 'ROOM_NOT_FOUND');
       expect((await asOwner('DELETE', `/${roomId}`)).status).toBe(204);
       for (const [method, rest, body] of ROUTES.filter(([method]) => method !== 'GET')) {
-        const answer = await asOwner(method, `/${roomId}${rest}`, body);
-        // Nobody is in it any more, and only who is in a room says something to it.
-        if (SAID.includes(rest)) expectFailure(answer, 404, 'ROOM_NOT_FOUND');
-        else expectFailure(answer, 410, 'ROOM_CLOSED');
+        expectFailure(await asOwner(method, `/${roomId}${rest}`, body), 410, 'ROOM_CLOSED');
       }
+      const { accessToken: token } = await world().person('stranger');
+      const said = { token, body: { data: 1 } };
+      expectFailure(
+        await world().http.call('POST', `/api/rooms/${roomId}/messages`, said),
+        404,
+        'ROOM_NOT_FOUND',
+      );
     });
   });
 

@@ -190,6 +190,20 @@ export function roomRules(world: GetWorld): void {
       expect(third.existingUsers).toHaveLength(1);
     });
 
+    it('[RM236] [RM45] the id itself is enough to leave, lock and unlock, also without a callback', async () => {
+      const { owner, stranger } = await people();
+      const maker = await createRoom(world, owner);
+      const { roomId } = maker;
+      const other = await joinRoom(world, stranger, roomId);
+      maker.socket.emit('lock-room', roomId);
+      await told(other, 'room-locked');
+      maker.socket.emit('unlock-room', roomId);
+      await told(other, 'room-unlocked');
+      other.socket.emit('leave-room', roomId);
+      const { participantId } = other;
+      expect(await told(maker, 'user-left')).toMatchObject([{ participantId, reason: 'left' }]);
+    });
+
     it('[RM48] [SIG3] whose socket is gone is reconnecting, and takes the seat again by its id', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);

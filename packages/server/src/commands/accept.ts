@@ -44,7 +44,7 @@ export interface AcceptorDeps {
     principal: Principal,
     screenId: string,
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined>;
-  /** Without it there are no rooms. Undefined for who is no member of a room that is open. */
+  /** Without it there are no rooms. Undefined for who is no member of a room that is open. @throws ROOM_CLOSED to whose it was */
   authorizeRoom?(
     principal: Principal,
     roomId: string,

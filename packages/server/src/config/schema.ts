@@ -338,7 +338,7 @@ const limits = {
   }),
   ROOMS_PER_MINUTE: integer(1, 1_000_000).default(5).register(settingInfo, {
     group: 'limits',
-    description: 'Rooms that one user may make.',
+    description: 'Rooms that one user may make; refused attempts count too.',
     example: '30',
   }),
   JOINS_PER_MINUTE: integer(1, 1_000_000).default(60).register(settingInfo, {
@@ -373,12 +373,12 @@ const delivery = {
   ROOM_HISTORY_DAYS: integer(1, 3650).default(30).register(settingInfo, {
     group: 'delivery',
     description:
-      "How long a room's messages and commands can be read, and closed rooms and who left one are known.",
+      'How long messages and commands of an open room can be read, and a closed room (not what was said in it) and who left one are known.',
     example: '7',
   }),
   ROOM_HISTORY_MAX: integer(1, 10_000_000).default(10_000).register(settingInfo, {
     group: 'delivery',
-    description: 'How many entries of a room can be read.',
+    description: 'How many entries of an open room can be read.',
     example: '1000',
   }),
   COMMAND_HOOK_URL: httpUrl().optional().register(settingInfo, {
@@ -429,13 +429,14 @@ const sockets = {
   }),
   ROOM_EMPTY_GRACE_SECONDS: integer(1, 86_400).default(60).register(settingInfo, {
     group: 'sockets',
-    description: 'How long a room stays open without anybody in it.',
+    description:
+      'How long a room that is not persistent stays open without anybody in it, after the last one left or it was made.',
     example: '300',
   }),
   ROOM_IDLE_HOURS: integer(1, 8760).default(24).register(settingInfo, {
     group: 'sockets',
     description:
-      'How long a room stays open in which nobody joins, leaves, posts, signals or asks for its ICE servers.',
+      'How long a room that is not persistent stays open in which nobody joins, leaves, posts, signals or asks for its ICE servers.',
     example: '12',
   }),
   DRAIN_SECONDS: integer(0, 3600).default(30).register(settingInfo, {

@@ -42,13 +42,16 @@ async function authorized<Row extends RoomRow>(
   right: RoomRightName,
   room: Row | undefined,
 ): Promise<Row> {
-  if (!room) {
-    const last = await findLastOwner(db, roomId);
-    throw new BongsuError(last && isModerator(user, last.ownerId) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
-  }
+  if (!room) throw new BongsuError((await wasTheirs(db, user, roomId)) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
   const { userId } = user;
   const roles = rolesIn(user, room.ownerId, userId !== room.ownerId && (await isMember(db, room.id, userId)));
   if (roles.length === 0) throw new BongsuError('ROOM_NOT_FOUND');
   if (!roles.some((role) => isEnoughWithin(right, role))) throw new BongsuError('FORBIDDEN');
   return room;
+}
+
+/** Of a room that is not open: whether they may know that it was. */
+export async function wasTheirs(db: Queryable, user: UserPrincipal, roomId: string): Promise<boolean> {
+  const last = await findLastOwner(db, roomId);
+  return last !== undefined && isModerator(user, last.ownerId);
 }

@@ -38,7 +38,10 @@ export interface RoomSocket {
 export interface Rooms {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** For the acceptor: undefined for who is no member of an open room. Cached; a change in this process shows at once. */
+  /**
+   * For the acceptor: undefined for who is no member of an open room. Cached; a change in this process shows at once.
+   * @throws ROOM_CLOSED to whose it was
+   */
   authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /**
    * What a socket that comes back missed of the rooms that it names and may read: how each stream stands, for `ready`; `deliver` then

@@ -1,9 +1,10 @@
-import type { RoomCloseReason } from '@bongsu/protocol';
+import { BongsuError, type RoomCloseReason } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { RoomGrant } from '../commands/index.js';
 import type { BusEvent } from '../platform/ephemeral/ephemeral.js';
 import { type CacheCounts, countCache } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
+import { wasTheirs } from './access.js';
 import type { RoomRow, RoomsDeps } from './deps.js';
 import { LiveRoom, type RoomMove, type SeatMove } from './live-room.js';
 import { grantOf, type RoomAccess, type RoomStanding, rolesIn } from './room-access.js';
@@ -107,7 +108,12 @@ export class LiveRooms implements RoomAccess {
   authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined> {
     if (principal.kind !== 'user') return undefined;
     const found = this.role(principal, roomId);
-    return found instanceof Promise ? found.then((it) => this.#grant(it)) : this.#grant(found);
+    if (!(found instanceof Promise)) return this.#grant(found);
+    return found.then(async (it) => {
+      if (!it && (await wasTheirs(this.deps.database, principal, roomId)))
+        throw new BongsuError('ROOM_CLOSED');
+      return this.#grant(it);
+    });
   }
 
   /**

@@ -13,7 +13,7 @@ export interface RoomStanding {
 export interface RoomAccess {
   /** Undefined for a room that is closed, does not exist, or is none of the user's: they must not be told apart. */
   role(user: UserPrincipal, roomId: string): RoomStanding | undefined | Promise<RoomStanding | undefined>;
-  /** For the acceptor: members only. */
+  /** For the acceptor: members only. @throws ROOM_CLOSED to whose it was */
   authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined>;
 }
 

@@ -539,11 +539,12 @@ describeEachDatabase('rooms', (open) => {
 
   test('[SIG6] [RM25] rooms and joins have limits a minute, of a user', async () => {
     await site.stop();
-    const limited = new RoomSite(database, { createsPerMinute: 2, joinsPerMinute: 2 });
+    const limited = new RoomSite(database, { createsPerMinute: 3, joinsPerMinute: 2 });
     const strict = await limited.node();
     const socket = strict.connect(limited.person());
     const attempt = (roomId: string) => socket.send('create-room', { roomId, name: 'Talk' });
     await attempt('one');
+    await expect(attempt('one')).rejects.toEqual(code('CONFLICT'));
     await attempt('two');
     await expect(attempt('three')).rejects.toEqual(code('RATE_LIMIT'));
     const tab = () => strict.connect(socket.user);

@@ -405,7 +405,8 @@ describeEachDatabase('seats', (open) => {
     await site.quiet();
     expect([await may(node, friend.user), await may(other, friend.user)]).toEqual([false, false]);
     await node.http(owner, 'DELETE', '/rooms/standup');
-    expect(await may(node, owner)).toBe(false);
+    await expect(may(node, owner)).rejects.toMatchObject({ code: 'ROOM_CLOSED' });
+    expect(await may(node, friend.user)).toBe(false);
     expect(await node.rooms.authorize(owner, 'never-was')).toBeUndefined();
   });
 });

@@ -70,7 +70,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     expect(said(host)).toMatchObject([{ payload: { id, seq: 2, data: 2 } }]);
   });
 
-  it('[RM72] [SEC3] strangers and administrators post nothing, and a closed room takes nothing', async () => {
+  it('[RM72] [RM14] [SEC3] strangers and administrators post nothing, and a closed room takes nothing', async () => {
     const post = (user: UserPrincipal, url = '/rooms/lobby/messages', body: object = { data: 1 }) =>
       site.http(user, 'POST', url, body);
     const unknown = { status: 404, body: { code: 'ROOM_NOT_FOUND' } };
@@ -82,6 +82,17 @@ describeEachDatabase('what is said in rooms', (open) => {
       399,
     );
     await site.http(owner, 'DELETE', '/rooms/lobby');
+    const closed = { status: 410, body: { code: 'ROOM_CLOSED' } };
+    for (const user of [owner, admin]) {
+      expect(await post(user)).toEqual(closed);
+      expect(await post(user, '/rooms/lobby/trigger', { action: 'show' })).toEqual(closed);
+      expect(await post(user, '/rooms/lobby/navigate', { url: '/menu' })).toEqual(closed);
+    }
+    await expect(say(host, 1)).rejects.toMatchObject({ code: 'ROOM_CLOSED' });
+    for (const user of [member, stranger]) expect(await post(user)).toEqual(unknown);
+    await expect(say(guest, 1)).rejects.toMatchObject({ code: 'ROOM_NOT_FOUND' });
+    // Under the same id another's room may stand: the old one is nobody's then.
+    await site.send(guest, 'create-room', { roomId: 'lobby', name: 'Lobby' });
     expect(await post(owner)).toEqual(unknown);
   });
 
