@@ -13,6 +13,7 @@ import {
   findEndReason,
   type Holder,
   insertSeat,
+  listSeatsIn,
   listSeatsOf,
   type SeatRow,
   takeSeat,
@@ -48,7 +49,11 @@ export async function joinRoom(
   return visit(context, call, input.roomId, async () => {
     // Its end has been looked after already.
     if (call.socket.signal.aborted) throw new BongsuError('UNAVAILABLE');
-    const seating = await context.database.transaction((tx) => seatIn(context, tx, call, input));
+    const holder = holderOf(context, call, input.signaling);
+    const isNew = await countNew(context, call, input, holder);
+    const seating = await context.database.transaction((tx) =>
+      seatIn(context, tx, call, { ...input, holder, isNew }),
+    );
     return beSeated(context, call, seating);
   });
 }
@@ -124,25 +129,37 @@ async function whyOut(
   return reason === 'closed' ? 'ROOM_CLOSED' : 'UNAVAILABLE';
 }
 
+/**
+ * Counts a join, unless there is a seat to take again: nobody loses one because too many come back at once. Before the transaction, in
+ * which nobody else could come to the room while the limit is asked for.
+ */
+async function countNew(
+  context: RoomsContext,
+  call: SocketCall,
+  { roomId, participantId }: JoinInput,
+  holder: Holder,
+): Promise<boolean> {
+  const own = await listSeatsIn(context.database, roomId, call.user.userId);
+  if (ownSeat(own, holder, participantId)) return false;
+  await enforceLimit(context, call);
+  return true;
+}
+
 async function seatIn(
   context: RoomsContext,
   tx: Queryable,
   call: SocketCall,
-  input: JoinInput,
+  { roomId, participantId, holder, isNew }: JoinInput & { holder: Holder; isNew: boolean },
 ): Promise<Seating> {
-  const room = await lockRoom(tx, input.roomId);
-  const holder = holderOf(context, call, input.signaling);
+  const room = await lockRoom(tx, roomId);
   const own = room ? await listSeatsOf(tx, room.id, call.user.userId) : [];
-  const theirs = ownSeat(own, holder, input.participantId);
+  const theirs = ownSeat(own, holder, participantId);
   if (room && theirs) {
     const isThere = isHeldBy(theirs, holder) && theirs.state !== 'reconnecting';
     return isThere ? { room, seat: theirs, how: 'again' } : takeAgain(context, tx, room, theirs, holder);
   }
-  // Only now: nobody loses a seat because too many come back at once.
-  await enforceLimit(context, call);
-  if (!room)
-    throw new BongsuError((await findLastOwner(tx, input.roomId)) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
-  return addSeat(context, tx, call, room, holder);
+  if (!room) throw new BongsuError((await findLastOwner(tx, roomId)) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
+  return addSeat(context, tx, call, room, { holder, isNew });
 }
 
 function ownSeat(
@@ -180,10 +197,12 @@ async function addSeat(
   tx: Queryable,
   call: Call,
   room: LockedRoom,
-  holder: Holder,
+  { holder, isNew }: { holder: Holder; isNew: boolean },
 ): Promise<Seating> {
   if (await isBarred(tx, room.id, call.user.userId))
     throw new BongsuError('FORBIDDEN', { details: { reason: 'kicked' } });
+  // Their own ended a moment ago, and a new one has not been counted: whoever asks again will be.
+  if (!isNew) throw new BongsuError('UNAVAILABLE');
   const isFree = isModerator(call.user, room.ownerId);
   if (room.locked && !isFree) throw new BongsuError('ROOM_LOCKED');
   const waits = room.lobby && !isFree;
