@@ -8,8 +8,8 @@ export type RoomsDatabase = Pick<Database, 'query' | 'transaction'>;
 /** At once, of what people call, and of what happens by itself. Together they leave connections of the pool to everybody else. */
 const CALLS = 8;
 const BACKGROUND = 4;
-/** Less than a client waits for an answer. */
-const PATIENCE_MS = 10_000;
+/** Just less than a client waits for an answer. */
+const PATIENCE_MS = 14_000;
 
 /**
  * The database for rooms, where thousands of sockets may go and come back at once. Whoever waits, waits here: in the pool they would
