@@ -50,10 +50,8 @@ export async function joinRoom(
     // Its end has been looked after already.
     if (call.socket.signal.aborted) throw new BongsuError('UNAVAILABLE');
     const holder = holderOf(context, call, input.signaling);
-    const isNew = await countNew(context, call, input, holder);
-    const seating = await context.database.transaction((tx) =>
-      seatIn(context, tx, call, { ...input, holder, isNew }),
-    );
+    const seating =
+      (await takeAgain(context, call, input, holder)) ?? (await takeNew(context, call, input, holder));
     return beSeated(context, call, seating);
   });
 }
@@ -130,36 +128,56 @@ async function whyOut(
 }
 
 /**
- * Counts a join, unless there is a seat to take again: nobody loses one because too many come back at once. Before the transaction, in
- * which nobody else could come to the room while the limit is asked for.
+ * A seat of their own, which is not counted: nobody loses one because too many come back at once. A look comes first, as what is counted is
+ * counted before a transaction, in which nobody else could come to the room meanwhile.
  */
-async function countNew(
+async function takeAgain(
   context: RoomsContext,
   call: SocketCall,
-  { roomId, participantId }: JoinInput,
+  input: JoinInput,
   holder: Holder,
-): Promise<boolean> {
-  const own = await listSeatsIn(context.database, roomId, call.user.userId);
-  if (ownSeat(own, holder, participantId)) return false;
-  await enforceLimit(context, call);
-  return true;
+): Promise<Seating | undefined> {
+  const { database } = context;
+  const own = await listSeatsIn(database, input.roomId, call.user.userId);
+  if (!ownSeat(own, holder, input.participantId)) return undefined;
+  return database.transaction(async (tx) => {
+    const room = await lockRoom(tx, input.roomId);
+    return room && seatAgain(context, tx, call, room, { ...input, holder });
+  });
 }
 
-async function seatIn(
+async function takeNew(
+  context: RoomsContext,
+  call: SocketCall,
+  input: JoinInput,
+  holder: Holder,
+): Promise<Seating> {
+  await enforceLimit(context, call);
+  const { roomId } = input;
+  return context.database.transaction(async (tx) => {
+    const room = await lockRoom(tx, roomId);
+    if (!room) throw new BongsuError((await findLastOwner(tx, roomId)) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
+    // Their own may have been given to them since the look.
+    const again = await seatAgain(context, tx, call, room, { ...input, holder });
+    return again ?? addSeat(context, tx, call, room, holder);
+  });
+}
+
+/** Whoever has a seat may come back to it, also to a full or locked room. */
+async function seatAgain(
   context: RoomsContext,
   tx: Queryable,
-  call: SocketCall,
-  { roomId, participantId, holder, isNew }: JoinInput & { holder: Holder; isNew: boolean },
-): Promise<Seating> {
-  const room = await lockRoom(tx, roomId);
-  const own = room ? await listSeatsOf(tx, room.id, call.user.userId) : [];
-  const theirs = ownSeat(own, holder, participantId);
-  if (room && theirs) {
-    const isThere = isHeldBy(theirs, holder) && theirs.state !== 'reconnecting';
-    return isThere ? { room, seat: theirs, how: 'again' } : takeAgain(context, tx, room, theirs, holder);
-  }
-  if (!room) throw new BongsuError((await findLastOwner(tx, roomId)) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
-  return addSeat(context, tx, call, room, { holder, isNew });
+  call: Call,
+  room: LockedRoom,
+  { holder, participantId }: { holder: Holder; participantId?: string | undefined },
+): Promise<Seating | undefined> {
+  const own = await listSeatsOf(tx, room.id, call.user.userId);
+  const seat = ownSeat(own, holder, participantId);
+  if (!seat) return undefined;
+  if (isHeldBy(seat, holder) && seat.state !== 'reconnecting') return { room, seat, how: 'again' };
+  const taken = await takeSeat(tx, seat, { ...holder, signaling: holder.signaling ?? seat.signaling });
+  await raiseVersion(tx, room, Math.floor(context.databaseClock()));
+  return { room, seat: taken, how: 'returned' };
 }
 
 function ownSeat(
@@ -179,30 +197,15 @@ function enforceLimit({ config, limiter }: RoomsContext, { user }: Call): Promis
   return limiter.enforceLimit('room-joins', user.userId, { limit: config.joinsPerMinute, windowMs: 60_000 });
 }
 
-/** Whoever has a seat may come back to it, also to a full or locked room. */
-async function takeAgain(
-  context: RoomsContext,
-  tx: Queryable,
-  room: LockedRoom,
-  seat: SeatRow,
-  holder: Holder,
-): Promise<Seating> {
-  const taken = await takeSeat(tx, seat, { ...holder, signaling: holder.signaling ?? seat.signaling });
-  await raiseVersion(tx, room, Math.floor(context.databaseClock()));
-  return { room, seat: taken, how: 'returned' };
-}
-
 async function addSeat(
   context: RoomsContext,
   tx: Queryable,
   call: Call,
   room: LockedRoom,
-  { holder, isNew }: { holder: Holder; isNew: boolean },
+  holder: Holder,
 ): Promise<Seating> {
   if (await isBarred(tx, room.id, call.user.userId))
     throw new BongsuError('FORBIDDEN', { details: { reason: 'kicked' } });
-  // Their own ended a moment ago, and a new one has not been counted: whoever asks again will be.
-  if (!isNew) throw new BongsuError('UNAVAILABLE');
   const isFree = isModerator(call.user, room.ownerId);
   if (room.locked && !isFree) throw new BongsuError('ROOM_LOCKED');
   const waits = room.lobby && !isFree;

@@ -4,7 +4,7 @@ import { describeEachDatabase } from '../../test/support/databases.js';
 import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
 import type { Database } from '../platform/database/database.js';
 
-const ROOMS = 16;
+const ROOMS = 14;
 const SOCKETS = 3;
 /** Of the 20 connections that there are by default. */
 const MOST_AT_ONCE = 12;
@@ -61,7 +61,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
     const back = sockets.map(({ user }) => node.connect(user));
     await Promise.all(back.map((socket, n) => socket.send('join-room', { roomId: `room-${n % ROOMS}` })));
     expect(asked.most).toBeLessThanOrEqual(MOST_AT_ONCE);
-  });
+  }, 120_000);
 
   test('[SCL2] [RM201] who goes from one room at once is written at once', async () => {
     const sockets = await fillRooms();
@@ -72,7 +72,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
     expect(asked.transactions).toBeLessThanOrEqual(2 * ROOMS);
     expect(await states()).toHaveLength(sockets.length + 1);
     expect(watcher.heard('user-reconnecting')).toHaveLength(SOCKETS);
-  });
+  }, 120_000);
 
   test('[STB2] [RM202] [RM29] while the database is away, few try whether it is back, and nothing piles up', async () => {
     const warnings: Error[] = [];
@@ -93,7 +93,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
     process.off('warning', onWarning);
     expect(warnings).toEqual([]);
     expect(new Set(await states())).toEqual(new Set(['reconnecting']));
-  });
+  }, 120_000);
 
   test('[SIG8] [STB2] [RM203] leaving again and again asks the database once, and has a limit', async () => {
     const host = node.connect(site.person());
