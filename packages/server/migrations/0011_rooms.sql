@@ -32,6 +32,8 @@ create unique index rooms_open on rooms (room_id) where status = 'open';
 create index rooms_status on rooms (status, id desc);
 create index rooms_owner on rooms (owner_id, id desc);
 create index rooms_room_id on rooms (room_id, id desc);
+create index rooms_empty on rooms (empty_since) where status = 'open' and not persistent and empty_since is not null;
+create index rooms_idle on rooms (active_at) where status = 'open' and not persistent;
 create index rooms_ended_at on rooms (ended_at) where ended_at is not null;
 
 create table room_participants (

@@ -1,3 +1,4 @@
+import { LEASE_MS } from '../platform/database/nodes.js';
 import { DEATHS, type Mix } from './messages.js';
 import { pause } from './processes.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -29,7 +30,6 @@ export interface PostgresControl {
 
 const TOO_LONG_MS = 2500;
 const CLOCK_MS = 600_000;
-const LEASE_MS = 15_000;
 interface Step {
   point: string;
   /** It is taken when screens come back: their connections are cut. */

@@ -3,7 +3,7 @@ import type { RoomCommands } from '../commands/index.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { RecordAudit } from '../platform/audit.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
-import type { Database, Queryable } from '../platform/database/database.js';
+import type { Queryable } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -12,6 +12,7 @@ import type { Push, SocketGroups } from '../platform/push.js';
 import type { Screens } from '../screens/index.js';
 import type { Attendance } from './attendance.js';
 import type { KeyedQueues } from './keyed-queues.js';
+import type { RoomsDatabase } from './lanes.js';
 import type { LiveRooms } from './live-rooms.js';
 import type { RoomCounts } from './room-counts.js';
 import type { RoomParts } from './seams.js';
@@ -41,7 +42,7 @@ export interface TurnConfig {
 
 export interface RoomsDeps {
   config: RoomsConfig;
-  database: Database;
+  database: RoomsDatabase;
   ephemeral: Pick<Ephemeral, 'bus'>;
   databaseClock: DatabaseClock;
   clock: Clock;
@@ -92,12 +93,14 @@ export interface CallingSocket {
   isAdmin(): boolean;
 }
 
-/** What every verb works with. */
+/** What every verb works with. `database` is a lane of it, see lanes.ts. */
 export interface RoomsContext extends RoomsDeps, RoomParts {
   live: LiveRooms;
   attendance: Attendance;
   /** Changes of a room, one after another, in this process. */
   queues: KeyedQueues;
+  /** What is due in rooms that were busy, and waits for its turn. */
+  late: Set<string>;
   counts: RoomCounts;
   /** Aborted when this process stops. */
   stopping: AbortSignal;

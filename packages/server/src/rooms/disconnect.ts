@@ -1,63 +1,67 @@
-import { sleep } from '../platform/clock.js';
+import type { Queryable } from '../platform/database/database.js';
+import type { Departure, Departures } from './departures.js';
 import type { RoomsContext } from './deps.js';
 import { follow } from './follow.js';
-import { endSeats, findSeatOfSocket, keepSeats } from './store/participants.js';
-import { lockRoom, raiseVersion } from './store/rooms.js';
-
-const RETRY_MS = 1000;
+import { keepLost } from './graces.js';
+import type { RoomChange } from './live-rooms.js';
+import { listSeatsOfSockets } from './store/participants.js';
+import { lockRoom } from './store/rooms.js';
 
 /**
  * The socket is gone: its seats are kept for the grace, and it waits no longer. What is written is bound to this very socket: a seat
- * that a newer one holds is let be. Never rejects; until the signal it is tried again while the database is away.
+ * that a newer one holds is let be. Never rejects; it is tried again while the database is away.
  */
 export async function disconnect(
-  context: RoomsContext,
+  { attendance, databaseClock, feed }: RoomsContext,
+  departures: Departures,
   socketId: string,
-  signal: AbortSignal,
 ): Promise<void> {
-  context.feed.disconnected(socketId);
-  const goneAt = Math.floor(context.databaseClock());
-  const rooms = context.attendance.takeVisits(socketId);
-  await Promise.all(rooms.map((roomId) => untilWritten(context, { roomId, socketId, goneAt }, signal)));
+  feed.disconnected(socketId);
+  const goneAt = Math.floor(databaseClock());
+  const rooms = attendance.takeVisits(socketId);
+  await Promise.all(rooms.map((roomId) => departures.add(roomId, { socketId, goneAt })));
 }
 
-interface Going {
-  roomId: string;
-  socketId: string;
-  goneAt: number;
+/** Writes that those sockets are gone, and whoever else is by the time it comes to the database. @returns how many */
+export async function writeDepartures(
+  context: RoomsContext,
+  roomId: string,
+  gone: readonly Departure[],
+): Promise<number> {
+  // At once, however long the database takes.
+  leaveAll(context, roomId, gone);
+  const { written, change } = await context.database.transaction(async (tx) => {
+    const departures = [...gone];
+    leaveAll(context, roomId, departures);
+    return { written: departures.length, change: await giveUp(context, tx, roomId, departures) };
+  });
+  if (change) await follow(context, change);
+  return written;
 }
 
-async function untilWritten(context: RoomsContext, going: Going, signal: AbortSignal): Promise<void> {
-  for (let isFirst = true; isFirst || !signal.aborted; isFirst = false) {
-    try {
-      return await context.queues.run(going.roomId, () => giveUp(context, going));
-    } catch (error) {
-      if (isFirst) {
-        const { roomId } = going;
-        context.log.warn({ err: error, roomId }, 'that a participant is gone could not be written yet');
-      }
-      await sleep(context.clock, RETRY_MS, signal).catch(() => undefined);
-    }
+function leaveAll({ attendance }: RoomsContext, roomId: string, gone: readonly Departure[]): void {
+  for (const { socketId } of gone) {
+    const presence = attendance.ofSocket(roomId, socketId);
+    if (presence) attendance.leave(presence);
   }
 }
 
-async function giveUp(context: RoomsContext, { roomId, socketId, goneAt }: Going): Promise<void> {
-  const { attendance, config, database, databaseClock, node } = context;
-  const presence = attendance.ofSocket(roomId, socketId);
-  if (presence) attendance.leave(presence);
-  const gone = await database.transaction(async (tx) => {
-    const room = await lockRoom(tx, roomId);
-    const seat = room && (await findSeatOfSocket(tx, room.id, { incarnation: node.incarnation, socketId }));
-    if (!room || !seat || seat.state === 'reconnecting') return undefined;
-    const now = Math.floor(databaseClock());
-    const graceUntil = now + config.graceMs;
-    if (seat.state === 'waiting') await endSeats(tx, [seat], { at: goneAt, reason: 'left' });
-    const kept = seat.state === 'joined' ? await keepSeats(tx, [seat], { goneAt, graceUntil }) : [];
-    await raiseVersion(tx, room, now);
-    return { room, kept, ended: kept.length === 0 ? [seat] : [], graceUntil };
-  });
-  if (!gone) return;
-  const { room, kept, ended } = gone;
-  if (kept.length > 0) context.expectAt(gone.graceUntil);
-  await follow(context, { room, seats: kept, ended: ended.map(({ participantId }) => participantId) });
+async function giveUp(
+  context: RoomsContext,
+  tx: Queryable,
+  roomId: string,
+  departures: readonly Departure[],
+): Promise<RoomChange | undefined> {
+  const goneAt = new Map(departures.map((departure) => [departure.socketId, departure.goneAt]));
+  const { incarnation } = context.node;
+  const room = await lockRoom(tx, roomId);
+  const held = room ? await listSeatsOfSockets(tx, room.id, incarnation, [...goneAt.keys()]) : [];
+  const lost = held.filter(({ state }) => state !== 'reconnecting');
+  if (!room || lost.length === 0) return undefined;
+  return keepLost(
+    context,
+    tx,
+    room,
+    lost.map((seat) => ({ ...seat, goneAt: goneAt.get(seat.socketId) ?? seat.joinedAt })),
+  );
 }

@@ -28,14 +28,15 @@ export function roomEvents(context: RoomsContext): Events {
 }
 
 /**
- * Of a user: whoever has lost seats must be back within their grace, so they wait a moment at most. New seats and new rooms have
- * limits of their own.
+ * Of a user, and as much again of leaving: whoever has lost seats must be back within their grace, so they wait a moment at most. New
+ * seats and new rooms have limits of their own.
  */
 const VISITS = { perSecond: 20, burst: 500 };
 
 /** None of the general limit, which would keep people out of their seats, or in them; and each takes its turn before anything waits. */
 function visits(context: RoomsContext): Events {
   const countVisit = context.limiter.burstLimit('room-visits', VISITS);
+  const countLeave = context.limiter.burstLimit('room-leaves', VISITS);
   return {
     'create-room': defineEvent({
       right: 'rooms.create',
@@ -63,7 +64,9 @@ function visits(context: RoomsContext): Events {
       limit: 'none',
       schema: RoomRefSchema,
       async handle(event, { roomId }) {
-        await leaveRoom(context, socketCall(event), roomId);
+        const call = socketCall(event);
+        countLeave(call.user.userId);
+        await leaveRoom(context, call, roomId);
         return {};
       },
     }),

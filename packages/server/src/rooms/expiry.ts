@@ -9,7 +9,7 @@ export async function closeOverdueRooms(context: RoomsContext): Promise<void> {
   const { config, database } = context;
   const now = Math.floor(context.databaseClock());
   const since = { empty: now - config.emptyGraceMs, active: now - config.idleMs };
-  await forEachDue(context, await listOverdueRooms(database, since), {
+  await forEachDue(context, 'end', await listOverdueRooms(database, since), {
     async change(tx, room) {
       const reason = await findOverdue(tx, room.id, since);
       if (!reason) return undefined;

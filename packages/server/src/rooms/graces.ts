@@ -1,14 +1,22 @@
+import type { Queryable } from '../platform/database/database.js';
 import type { RoomsContext } from './deps.js';
 import { forEachDue } from './due.js';
 import { follow } from './follow.js';
+import type { RoomChange } from './live-rooms.js';
 import { forgetEndedNodes, listRoomsOfDead, listSeatsOfDead, type Survey } from './store/dead-processes.js';
-import { endSeats, keepSeats, listOverdueSeats, listRoomsWithOverdueSeats } from './store/participants.js';
-import { raiseVersion } from './store/rooms.js';
+import {
+  endSeats,
+  keepSeats,
+  type LostSeat,
+  listOverdueSeats,
+  listRoomsWithOverdueSeats,
+} from './store/participants.js';
+import { type LockedRoom, raiseVersion } from './store/rooms.js';
 
 /** Ends the seats to which nobody came back in time. */
 export async function endGraces(context: RoomsContext): Promise<void> {
   const now = Math.floor(context.databaseClock());
-  await forEachDue(context, await listRoomsWithOverdueSeats(context.database, now), {
+  await forEachDue(context, 'grace', await listRoomsWithOverdueSeats(context.database, now), {
     async change(tx, room) {
       const seats = await listOverdueSeats(tx, room.id, now);
       if (seats.length === 0) return undefined;
@@ -25,23 +33,38 @@ export async function endGraces(context: RoomsContext): Promise<void> {
  * @param isStart also those that were being kept already: nobody could come back while no server ran
  */
 export async function adoptSeats(context: RoomsContext, isStart = false): Promise<void> {
-  const { config, database, node } = context;
+  const { database, node } = context;
   const now = Math.floor(context.databaseClock());
   const survey: Survey = { incarnation: node.incarnation, now, withReconnecting: isStart };
-  await forEachDue(context, await listRoomsOfDead(database, survey), {
+  await forEachDue(context, 'process', await listRoomsOfDead(database, survey), {
     async change(tx, room) {
       const seats = await listSeatsOfDead(tx, room.id, survey);
       if (seats.length === 0) return undefined;
-      const waiting = seats.filter((seat) => seat.state === 'waiting');
-      for (const seat of waiting) await endSeats(tx, [seat], { at: seat.livedUntil, reason: 'left' });
-      const lost = seats
-        .filter((seat) => seat.state !== 'waiting')
-        .map(({ livedUntil, ...seat }) => ({ ...seat, goneAt: seat.goneAt ?? livedUntil }));
-      const kept = await keepSeats(tx, lost, { goneAt: now, graceUntil: now + config.graceMs });
-      await raiseVersion(tx, room, now);
-      return { room, seats: kept, ended: waiting.map((seat) => seat.participantId) };
+      const lost = seats.map(({ livedUntil, ...seat }) => ({ ...seat, goneAt: seat.goneAt ?? livedUntil }));
+      return keepLost(context, tx, room, lost);
     },
     follow: (change) => follow(context, change),
   });
   await forgetEndedNodes(database);
+}
+
+/** Of sockets that are gone: their seats are kept from now on, and who waited does so no more. */
+export async function keepLost(
+  context: RoomsContext,
+  tx: Queryable,
+  room: LockedRoom,
+  lost: readonly LostSeat[],
+): Promise<RoomChange> {
+  const now = Math.floor(context.databaseClock());
+  const graceUntil = now + context.config.graceMs;
+  const waiting = lost.filter(({ state }) => state === 'waiting');
+  for (const seat of waiting) await endSeats(tx, [seat], { at: seat.goneAt, reason: 'left' });
+  const seats = await keepSeats(
+    tx,
+    lost.filter(({ state }) => state !== 'waiting'),
+    graceUntil,
+  );
+  await raiseVersion(tx, room, now);
+  if (seats.length > 0) context.expectAt(graceUntil);
+  return { room, seats, ended: waiting.map(({ participantId }) => participantId) };
 }

@@ -5,12 +5,14 @@ import type { Principal, UserPrincipal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
 import { RoomActivity } from './activity.js';
 import { Attendance } from './attendance.js';
+import { Departures } from './departures.js';
 import type { RoomsContext, RoomsDeps } from './deps.js';
-import { disconnect } from './disconnect.js';
+import { disconnect, writeDepartures } from './disconnect.js';
 import { roomEvents } from './events.js';
 import { followHint } from './follow.js';
 import { iceRoutes } from './ice-routes.js';
 import { KeyedQueues } from './keyed-queues.js';
+import { roomLanes } from './lanes.js';
 import { LiveRooms, type RoomHint } from './live-rooms.js';
 import { resume } from './resume.js';
 import { countRooms } from './room-counts.js';
@@ -73,7 +75,8 @@ const PRUNE = { participant: pruneParticipants, room: pruneRooms };
  * @example const rooms = createRooms(deps); await rooms.start(); app.register(rooms.routes, { prefix: '/api' })
  */
 export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): RoomsCore {
-  const live = new LiveRooms(deps);
+  const { calls, background } = roomLanes(deps.database, deps.clock);
+  const live = new LiveRooms({ ...deps, database: calls });
   const activity = new RoomActivity({ ...deps, live });
   const parts = makeParts(deps, {
     seatOf: (socketId, roomId) => live.seatOf(socketId, roomId),
@@ -82,26 +85,31 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     keepWords: (seat) => keepWords(context, seat),
   });
   const queues = new KeyedQueues();
-  const keeper = new RoomKeeper(() => context);
+  const keeper = new RoomKeeper(() => byItself);
   const stopping = new AbortController();
   const context: RoomsContext = {
     ...deps,
     ...parts,
+    database: calls,
     live,
     queues,
+    late: new Set(),
     attendance: new Attendance({ groups: deps.groups, feed: parts.feed, live }),
     counts: countRooms(deps.metrics, () => live.count),
     expectAt: (time) => keeper.expectAt(time),
     stopping: stopping.signal,
   };
+  const byItself: RoomsContext = { ...context, database: background };
+  const departures = new Departures(context, (roomId, gone) => writeDepartures(byItself, roomId, gone));
   return {
     async start() {
-      live.start((hint) => onHint(context, hint));
+      live.start((hint) => onHint(byItself, hint));
       await keeper.start();
     },
     /** Seats whose end is not written by then are kept by whoever starts next. */
     async stop() {
       stopping.abort();
+      departures.stop();
       await keeper.stop();
       await queues.idle();
       live.stop();
@@ -110,7 +118,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     authorize: (principal, roomId) => live.authorize(principal, roomId),
     resume: (socket, from) => resume({ ...context, access: live }, socket, from),
     prune: (kind, rows, until) => PRUNE[kind](deps.database, rows, until),
-    disconnected: (socketId) => disconnect(context, socketId, stopping.signal),
+    disconnected: (socketId) => disconnect(context, departures, socketId),
     routes: async (app) => {
       await app.register(roomRoutes(context));
       await app.register(streamRoutes(context));

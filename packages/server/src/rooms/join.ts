@@ -14,6 +14,7 @@ import {
   findEndReason,
   type Holder,
   insertSeat,
+  listSeatsIn,
   listSeatsOf,
   type SeatRow,
   takeSeat,
@@ -49,7 +50,9 @@ export async function joinRoom(
   return visit(context, call, input.roomId, async () => {
     // Its end has been looked after already.
     if (call.socket.signal.aborted) throw new BongsuError('UNAVAILABLE');
-    const seating = await context.database.transaction((tx) => seatIn(context, tx, call, input));
+    const holder = holderOf(context, call, input.signaling);
+    const seating =
+      (await takeAgain(context, call, input, holder)) ?? (await takeNew(context, call, input, holder));
     return beSeated(context, call, seating);
   });
 }
@@ -125,25 +128,57 @@ async function whyOut(
   return reason === 'closed' ? 'ROOM_CLOSED' : 'UNAVAILABLE';
 }
 
-async function seatIn(
+/**
+ * A seat of their own, which is not counted: nobody loses one because too many come back at once. A look comes first, as what is counted is
+ * counted before a transaction, in which nobody else could come to the room meanwhile.
+ */
+async function takeAgain(
   context: RoomsContext,
-  tx: Queryable,
   call: SocketCall,
   input: JoinInput,
+  holder: Holder,
+): Promise<Seating | undefined> {
+  const { database } = context;
+  const own = await listSeatsIn(database, input.roomId, call.user.userId);
+  if (!ownSeat(own, holder, input.participantId)) return undefined;
+  return database.transaction(async (tx) => {
+    const room = await lockRoom(tx, input.roomId);
+    return room && seatAgain(context, tx, call, room, { ...input, holder });
+  });
+}
+
+async function takeNew(
+  context: RoomsContext,
+  call: SocketCall,
+  input: JoinInput,
+  holder: Holder,
 ): Promise<Seating> {
-  const room = await lockRoom(tx, input.roomId);
-  const holder = holderOf(context, call, input.signaling);
-  const own = room ? await listSeatsOf(tx, room.id, call.user.userId) : [];
-  const theirs = ownSeat(own, holder, input.participantId);
-  if (room && theirs) {
-    const isThere = isHeldBy(theirs, holder) && theirs.state !== 'reconnecting';
-    return isThere ? { room, seat: theirs, how: 'again' } : takeAgain(context, tx, room, theirs, holder);
-  }
-  // Only now: nobody loses a seat because too many come back at once.
   await enforceLimit(context, call);
-  if (!room)
-    throw new BongsuError((await findLastOwner(tx, input.roomId)) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
-  return addSeat(context, tx, call, room, holder);
+  const { roomId } = input;
+  return context.database.transaction(async (tx) => {
+    const room = await lockRoom(tx, roomId);
+    if (!room) throw new BongsuError((await findLastOwner(tx, roomId)) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND');
+    // Their own may have been given to them since the look.
+    const again = await seatAgain(context, tx, call, room, { ...input, holder });
+    return again ?? addSeat(context, tx, call, room, holder);
+  });
+}
+
+/** Whoever has a seat may come back to it, also to a full or locked room. */
+async function seatAgain(
+  context: RoomsContext,
+  tx: Queryable,
+  call: Call,
+  room: LockedRoom,
+  { holder, participantId }: { holder: Holder; participantId?: string | undefined },
+): Promise<Seating | undefined> {
+  const own = await listSeatsOf(tx, room.id, call.user.userId);
+  const seat = ownSeat(own, holder, participantId);
+  if (!seat) return undefined;
+  if (isHeldBy(seat, holder) && seat.state !== 'reconnecting') return { room, seat, how: 'again' };
+  const taken = await takeSeat(tx, seat, { ...holder, signaling: holder.signaling ?? seat.signaling });
+  await raiseVersion(tx, room, Math.floor(context.databaseClock()));
+  return { room, seat: taken, how: 'returned' };
 }
 
 function ownSeat(
@@ -161,19 +196,6 @@ function ownSeat(
 
 function enforceLimit({ config, limiter }: RoomsContext, { user }: Call): Promise<void> {
   return limiter.enforceLimit('room-joins', user.userId, { limit: config.joinsPerMinute, windowMs: 60_000 });
-}
-
-/** Whoever has a seat may come back to it, also to a full or locked room. */
-async function takeAgain(
-  context: RoomsContext,
-  tx: Queryable,
-  room: LockedRoom,
-  seat: SeatRow,
-  holder: Holder,
-): Promise<Seating> {
-  const taken = await takeSeat(tx, seat, { ...holder, signaling: holder.signaling ?? seat.signaling });
-  await raiseVersion(tx, room, Math.floor(context.databaseClock()));
-  return { room, seat: taken, how: 'returned' };
 }
 
 async function addSeat(

@@ -14,6 +14,11 @@ export class KeyedQueues {
     return running;
   }
 
+  /** Whether work of that key is under way. */
+  isBusy(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** Resolves when nothing is left to do. */
   async idle(): Promise<void> {
     while (this.#tails.size > 0) await Promise.all(this.#tails.values());

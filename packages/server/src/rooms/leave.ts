@@ -8,9 +8,11 @@ import { lockRoom, raiseVersion } from './store/rooms.js';
 /** Ends the socket's seat, or its waiting. Success also for who is not there any more. */
 export async function leaveRoom(context: RoomsContext, call: SocketCall, roomId: string): Promise<void> {
   const { attendance, database, databaseClock, node, queues } = context;
-  // No limit counts who leaves, so what is nowhere must not ask the database.
+  // What is nowhere must not ask the database.
   if (!attendance.isVisiting(call.socket.id, roomId)) return;
   await queues.run(roomId, async () => {
+    // Nor what was left by an earlier call, of which there may be many.
+    if (!attendance.isVisiting(call.socket.id, roomId)) return;
     const holder = { incarnation: node.incarnation, socketId: call.socket.id };
     const left = await database.transaction(async (tx) => {
       const room = await lockRoom(tx, roomId);

@@ -12,11 +12,14 @@ describeEachDatabase('what time does to rooms', (open) => {
   let node: RoomNode;
   /** Of transactions that look after a room; throws where that room's row cannot be written. */
   let onRoom: (room: unknown) => void;
+  /** Before a transaction begins. */
+  let onBegin: () => Promise<void>;
   beforeAll(async () => {
     database = await open();
   });
   beforeEach(async () => {
     onRoom = () => {};
+    onBegin = async () => {};
     const watched = (tx: Queryable): Queryable => ({
       ...tx,
       query: async (text, parameters, ...rest) => {
@@ -29,7 +32,10 @@ describeEachDatabase('what time does to rooms', (open) => {
       kind: database.kind,
       query: (...call) => database.query(...call),
       exec: (...call) => database.exec(...call),
-      transaction: (work, ...rest) => database.transaction((tx) => work(watched(tx)), ...rest),
+      transaction: async (work, ...rest) => {
+        await onBegin();
+        return database.transaction((tx) => work(watched(tx)), ...rest);
+      },
     } as Database);
     await site.clear();
     node = await site.node();
@@ -91,5 +97,65 @@ describeEachDatabase('what time does to rooms', (open) => {
       [good.participantId, 'reconnecting'],
     ]);
     expect(other.name).not.toBe(node.name);
+  });
+
+  test('[SIG8] [STB2] [RM31] a room that is busy keeps no other from being looked after, nor the next look', async () => {
+    const busy = await makeRoom('busy');
+    await busy.host.end();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const counting = new Promise<void>((resolve) => {
+      site.counting = () => {
+        resolve();
+        return released;
+      };
+    });
+    const making = node.connect(site.person()).send('create-room', { roomId: 'busy', name: 'Busy' });
+    await counting;
+    site.counting = async () => {};
+    for (const roomId of ['first', 'second']) {
+      const { host, participantId } = await makeRoom(roomId);
+      await host.end();
+      site.clock.advance(GRACE_MS);
+      await expect.poll(whoIsLeft).not.toContain(participantId);
+    }
+    expect(await whoIsLeft()).toEqual([busy.participantId]);
+    release();
+    await expect(making).rejects.toMatchObject({ code: 'CONFLICT' });
+    await site.quiet();
+    expect(await whoIsLeft()).not.toContain(busy.participantId);
+  });
+
+  test('[SCL2] [RM205] graces that end together are ended several at a time', async () => {
+    const rooms = [await makeRoom('one'), await makeRoom('two')];
+    for (const { host } of rooms) await host.end();
+    let underWay = 0;
+    let arrive = () => {};
+    const together = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    onBegin = () => {
+      underWay += 1;
+      if (underWay === 2) arrive();
+      return together;
+    };
+    site.clock.advance(GRACE_MS);
+    await expect.poll(whoIsLeft).toEqual([]);
+    await site.quiet();
+  });
+
+  test('[SCL2] [RM206] the end of a grace looks for what has ended, and for nothing else', async () => {
+    const { host } = await makeRoom('standup');
+    await site.pass(1);
+    await host.end();
+    await site.pass(GRACE_MS - 1);
+    const statements: string[] = [];
+    site.meanwhile = async (text) => void statements.push(text);
+    await site.pass(1);
+    expect(await whoIsLeft()).toEqual([]);
+    expect(statements).toHaveLength(2);
+    for (const text of statements) expect(text).toContain('grace_until');
   });
 });

@@ -11,9 +11,12 @@ const LOOK_MS = 5000;
 /** What is due still after a look could not be done: at once it could not either. */
 const RETRY_MS = 1000;
 
-/** Does what time does to rooms: a look every 5 s, and one when the next grace ends. */
+type Step = (context: RoomsContext) => Promise<void>;
+
+/** Does what time does to rooms: a look every 5 s, and what has ended when the next grace does. */
 export class RoomKeeper {
   readonly #looking = new FreshRun(() => this.#look());
+  readonly #endingGraces = new FreshRun(() => this.#endGraces());
   #stopped = false;
   #stopLooking = () => {};
   #cancelAlarm = () => {};
@@ -35,6 +38,7 @@ export class RoomKeeper {
     this.#stopLooking();
     this.#cancelAlarm();
     await this.look();
+    await this.#endingGraces.run();
   }
 
   /** Resolves after a look that began after the call. Never rejects. */
@@ -50,22 +54,30 @@ export class RoomKeeper {
     this.#alarmAt = time;
     this.#cancelAlarm = clock.after(Math.max(0, time - databaseClock()), () => {
       this.#alarmAt = Number.POSITIVE_INFINITY;
-      void this.look();
+      void this.#endingGraces.run();
     });
   }
 
   async #look(): Promise<void> {
+    await this.#try(adoptSeats);
+    await this.#endingGraces.run();
+    await this.#try(closeOverdueRooms);
+    await this.#try(settleAll);
+  }
+
+  async #endGraces(): Promise<void> {
+    await this.#try(endGraces);
+    if (!this.#stopped) await this.#setAlarm().catch(() => undefined);
+  }
+
+  async #try(step: Step): Promise<void> {
     if (this.#stopped) return;
     const context = this.context();
-    const steps = [adoptSeats, endGraces, closeOverdueRooms, settleAll];
-    for (const step of steps) {
-      try {
-        await step(context);
-      } catch (error) {
-        context.log.warn({ err: error, step: step.name }, 'rooms could not be looked after yet');
-      }
+    try {
+      await step(context);
+    } catch (error) {
+      context.log.warn({ err: error, step: step.name }, 'rooms could not be looked after yet');
     }
-    await this.#setAlarm().catch(() => undefined);
   }
 
   async #setAlarm(): Promise<void> {
@@ -78,13 +90,14 @@ export class RoomKeeper {
 
 /** What hints did not tell, and what could not be done when they did. */
 async function settleAll(context: RoomsContext): Promise<void> {
-  const { attendance, live, queues } = context;
+  const { attendance, live } = context;
   const stale = new Set(await live.listStale());
   // Of thousands hardly any: whoever asked for each in its turn would hold up everybody else.
   const unsettled = attendance.roomIds.filter((roomId) => !attendance.isSettled(roomId));
-  await forEachRoom(new Set([...stale, ...unsettled]), (roomId) => {
+  const rooms = [...new Set([...stale, ...unsettled])].map((roomId) => ({ roomId }));
+  await forEachRoom(context, 'news', rooms, ({ roomId }) => {
     const { id, version } = live.here(roomId)?.room ?? {};
     const hint = stale.has(roomId) ? { roomId } : { roomId, id, version };
-    return queues.run(roomId, () => followHint(context, { ...hint, closed: undefined }));
+    return followHint(context, { ...hint, closed: undefined });
   });
 }

@@ -78,10 +78,14 @@ export class RoomSite {
   isAway = false;
   /** How far each look at the database's clock moves it. */
   tickMs = 0;
+  /** So often somebody asked for it meanwhile. */
+  refused = 0;
   /** While true, what a transaction commits is done, but nobody learns of it. */
   losesAnswers = false;
   /** Called before each statement outside of a transaction. */
   meanwhile: (text: string) => Promise<void> = async () => {};
+  /** Called before a limit is counted. */
+  counting: () => Promise<void> = async () => {};
   readonly #names = new Map<string, string>();
   readonly #nodes: RoomNode[] = [];
   #busy = 0;
@@ -160,6 +164,12 @@ export class RoomSite {
     const { clock, log } = { clock: mortalClock(this.clock, life), log: memoryLog() };
     const metrics = new Metrics();
     const ephemeral = new MemoryEphemeral(this.clock, log);
+    const counter: Pick<MemoryEphemeral, 'count'> = {
+      count: async (...call) => {
+        await this.counting();
+        return ephemeral.count(...call);
+      },
+    };
     const database = this.#watched(life);
     const limits = { requestsPerMinute: 1e6, commandsPerMinute: 1e6, handshakeFailuresPerMinute: 10 };
     const { commands } = commandsHarness(this.database);
@@ -180,7 +190,7 @@ export class RoomSite {
         streams: commands.rooms,
         screens: { authorizeCommand: () => undefined, holdCommanded: async () => undefined },
         users: { usernames: async (ids) => new Map(ids.map((id) => [id, this.#names.get(id) ?? ''])) },
-        limiter: new RateLimiter({ ephemeral, clock, log, metrics }, { enabled: true, ...limits }),
+        limiter: new RateLimiter({ ephemeral: counter, clock, log, metrics }, { enabled: true, ...limits }),
         idempotency: commands.idempotency,
         node: { incarnation },
       },
@@ -262,7 +272,10 @@ export class RoomSite {
   #watched(life: { isOver: boolean }): Database {
     const { database } = this;
     const watch = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-      if (life.isOver || this.isAway) throw new DatabaseError('connection', 'away');
+      if (life.isOver || this.isAway) {
+        this.refused += 1;
+        throw new DatabaseError('connection', 'away');
+      }
       this.#busy += 1;
       try {
         return await work();

@@ -37,7 +37,8 @@ export class NodeRefused extends Error {
 
 const PATIENCE_MS = 15_000;
 const PAUSE_MS = 250;
-const LEASE_MS = 15_000;
+/** Of a lease, which is renewed when it has 10 s left. */
+export const LEASE_MS = 15_000;
 const RENEWAL_MS = 5_000;
 /** A connection that does not even end is left to the server. */
 const LET_GO_MS = 1_000;

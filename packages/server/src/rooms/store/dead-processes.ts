@@ -1,12 +1,11 @@
 import type { Queryable } from '../../platform/database/database.js';
+import { LEASE_MS } from '../../platform/database/nodes.js';
 import type { SeatRow } from './participants.js';
 
 /** Processes other than this one without a live lease: their sockets are gone. */
 const isDead = (incarnation: string) => `${incarnation} <> $1
   and not exists (select from nodes n where n.incarnation = ${incarnation} and n.lease_until > $2)`;
 const HELD = "p.left_at is null and ($3 or p.state <> 'reconnecting')";
-/** Of a lease, which is renewed when it has 10 s left (platform/database/nodes.ts). */
-const LEASE_MS = 15_000;
 
 export interface Survey {
   /** This process. */
@@ -57,10 +56,11 @@ export function listSeatsOfDead(
   );
 }
 
-/** Forgets processes of which nothing is held any more. */
+/** Forgets processes of which nothing is held any more. Asks for the first seat from theirs on: to look for theirs, all would be read. */
 export async function forgetEndedNodes(db: Queryable): Promise<void> {
   await db.query(
-    `delete from ended_nodes e
-     where not exists (select from room_participants p where p.incarnation = e.incarnation and p.left_at is null)`,
+    `delete from ended_nodes e where e.incarnation is distinct from (
+       select p.incarnation from room_participants p
+       where p.left_at is null and p.incarnation >= e.incarnation order by p.incarnation limit 1)`,
   );
 }

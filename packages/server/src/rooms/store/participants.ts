@@ -18,6 +18,9 @@ export interface SeatRow {
   goneAt: number | null;
 }
 
+/** Whose socket has been gone since `goneAt`. */
+export type LostSeat = SeatRow & { goneAt: number };
+
 /** The socket that takes a seat. */
 export interface Holder {
   incarnation: string;
@@ -67,6 +70,28 @@ export async function findSeatOfSocket(
     [room, holder.incarnation, holder.socketId],
   );
   return row;
+}
+
+/** What these sockets hold, or held last. */
+export function listSeatsOfSockets(
+  tx: Queryable,
+  room: number,
+  incarnation: string,
+  socketIds: readonly string[],
+): Promise<SeatRow[]> {
+  return tx.query<SeatRow>(
+    `${SELECT_OPEN} and p.room = $1 and p.incarnation = $2 and p.socket_id = any($3::text[]) order by p.number`,
+    [room, incarnation, socketIds],
+  );
+}
+
+/** What somebody has in the open room of that id. */
+export function listSeatsIn(db: Queryable, roomId: string, userId: string): Promise<SeatRow[]> {
+  return db.query<SeatRow>(
+    `${SELECT_OPEN} and p.user_id = $2
+       and p.room = (select r.id from rooms r where r.room_id = $1 and r.status = 'open') order by p.number`,
+    [roomId, userId],
+  );
 }
 
 export async function findSeat(
@@ -167,19 +192,19 @@ export async function admitSeat(
 /** Keeps seats for their owners. */
 export async function keepSeats(
   tx: Queryable,
-  seats: readonly SeatRow[],
-  times: { goneAt: number; graceUntil: number },
+  seats: readonly LostSeat[],
+  graceUntil: number,
 ): Promise<SeatRow[]> {
   if (seats.length === 0) return [];
   const kept = seats.map((seat) => ({
     ...seat,
     state: 'reconnecting' as const,
-    goneAt: seat.goneAt ?? Math.max(times.goneAt, seat.joinedAt),
+    goneAt: Math.max(seat.goneAt, seat.joinedAt),
   }));
   await tx.query(
     `update room_participants p set state = 'reconnecting', gone_at = u.gone_at, grace_until = $3
      from unnest($1::uuid[], $2::bigint[]) as u(id, gone_at) where p.id = u.id`,
-    [kept.map((seat) => seat.participantId), kept.map((seat) => seat.goneAt), times.graceUntil],
+    [kept.map((seat) => seat.participantId), kept.map((seat) => seat.goneAt), graceUntil],
   );
   return kept;
 }

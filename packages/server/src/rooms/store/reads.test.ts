@@ -1,9 +1,19 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
 import type { Database, Queryable } from '../../platform/database/database.js';
-import { listRoomsOfDead, listSeatsOfDead } from './dead-processes.js';
-import { countSeats, findSeatOfSocket, isMember, listSeats, listSeatsOf } from './participants.js';
-import { lockRoom, raiseVersion } from './rooms.js';
+import { forgetEndedNodes, listRoomsOfDead, listSeatsOfDead } from './dead-processes.js';
+import {
+  countSeats,
+  findNextGrace,
+  findSeatOfSocket,
+  isMember,
+  listRoomsWithOverdueSeats,
+  listSeats,
+  listSeatsIn,
+  listSeatsOf,
+  listSeatsOfSockets,
+} from './participants.js';
+import { listOverdueRooms, lockRoom, raiseVersion, readVersions } from './rooms.js';
 
 const USER = '00000000-0000-7000-8000-000000000001';
 const PROCESS = '00000000-0000-7000-8000-000000000002';
@@ -35,7 +45,7 @@ describeEachDatabase('what rooms read', (open) => {
     await database.exec(`
       insert into streams (kind, name) values ('room', 'standup');
       insert into rooms (room_id, stream_id, generation, name, owner_id, max_users, lobby, persistent, commanders, created_at, active_at)
-      select 'room-' || n, s.id, 0, 'Stand-up', '${OTHER}', 10, false, true, 'owner', 0, 0
+      select 'room-' || n, s.id, 0, 'Stand-up', '${OTHER}', 10, false, n = 1000, 'owner', 10, 10
       from streams s, generate_series(1, 2000) n where s.name = 'standup';
       insert into room_participants (id, room, user_id, number, state, incarnation, socket_id, joined_at)
       select gen_random_uuid(), r.id, gen_random_uuid(), n, 'joined', '${PROCESS}', r.id || '-' || n, 1
@@ -43,13 +53,14 @@ describeEachDatabase('what rooms read', (open) => {
       insert into room_participants (id, room, user_id, number, state, joined_at, left_at, duration_seconds, reason)
       select gen_random_uuid(), r.id, gen_random_uuid(), n, 'left', 0, 0, 0, 'left'
       from rooms r, generate_series(1, 20000) n where r.room_id = 'room-1000';
-      insert into nodes (name, incarnation, lease_until) values ('other', '${PROCESS}', 8000000000000)`);
+      insert into nodes (name, incarnation, lease_until) values ('other', '${PROCESS}', 8000000000000);
+      insert into ended_nodes (incarnation, lived_until) values ('${OTHER}', 1), ('${PROCESS}', 1)`);
     await database.exec('vacuum analyze rooms');
     await database.exec('vacuum analyze room_participants');
     const [room] = await database.query<{ id: number }>("select id from rooms where room_id = 'room-1000'");
     id = room?.id ?? 0;
   });
-  afterAll(() => database.exec('truncate rooms, room_participants, nodes, streams cascade'));
+  afterAll(() => database.exec('truncate rooms, room_participants, nodes, ended_nodes, streams cascade'));
 
   const survey = { incarnation: OTHER, now: 1, withReconnecting: true };
   const reads: Record<string, (db: Queryable) => Promise<unknown>> = {
@@ -57,11 +68,18 @@ describeEachDatabase('what rooms read', (open) => {
     countSeats: (db) => countSeats(db, id),
     listSeats: (db) => listSeats(db, id),
     listSeatsOf: (db) => listSeatsOf(db, id, USER),
+    listSeatsIn: (db) => listSeatsIn(db, 'room-1000', USER),
+    listSeatsOfSockets: (db) => listSeatsOfSockets(db, id, PROCESS, [`${id}-1`]),
     isMember: (db) => isMember(db, id, USER),
     findSeatOfSocket: (db) => findSeatOfSocket(db, id, { incarnation: PROCESS, socketId: `${id}-1` }),
     raiseVersion: (db) => raiseVersion(db, { id } as Parameters<typeof raiseVersion>[1], 1),
     listRoomsOfDead: (db) => listRoomsOfDead(db, survey),
     listSeatsOfDead: (db) => listSeatsOfDead(db, id, survey),
+    forgetEndedNodes: (db) => forgetEndedNodes(db),
+    listRoomsWithOverdueSeats: (db) => listRoomsWithOverdueSeats(db, 1),
+    findNextGrace: (db) => findNextGrace(db),
+    listOverdueRooms: (db) => listOverdueRooms(db, { empty: 1, active: 1 }),
+    readVersions: (db) => readVersions(db, [id]),
   };
 
   test.each(Object.keys(reads))(

@@ -146,8 +146,10 @@ export function listOverdueRooms(
   since: { empty: number; active: number },
 ): Promise<DueRoom[]> {
   return db.query<DueRoom>(
-    `select id, room_id as "roomId" from rooms
-     where status = 'open' and not persistent and (empty_since <= $1 or active_at <= $2) order by id`,
+    `select id, room_id as "roomId" from rooms where status = 'open' and not persistent and empty_since <= $1
+     union
+     select id, room_id as "roomId" from rooms where status = 'open' and not persistent and active_at <= $2
+     order by id`,
     [since.empty, since.active],
   );
 }
