@@ -41,6 +41,8 @@ export interface RoomNode {
   /** What was attached and not detached. */
   attached: Set<string>;
   signals: { seat: Seat; what: 'returned' | 'gone'; resumed?: boolean }[];
+  /** Who hears the room by a resume. */
+  guests: UserPrincipal[];
   connect(user: UserPrincipal, instanceId?: string): RoomSocket;
   http(
     user: UserPrincipal,
@@ -185,7 +187,15 @@ export class RoomSite {
       await ephemeral.close();
     };
     const node: RoomNode = {
-      ...{ name, incarnation, rooms, metrics, attached: parts.attached, signals: parts.told },
+      ...{
+        name,
+        incarnation,
+        rooms,
+        metrics,
+        attached: parts.attached,
+        signals: parts.told,
+        guests: parts.guests,
+      },
       seats: seats as unknown as Seats,
       connect: (user, instanceId) => this.#connect(node, user, instanceId),
       http: async (user, ...call) => {
@@ -290,6 +300,7 @@ function mortalClock(clock: ManualClock, life: { isOver: boolean }): Clock {
 function standIns(groups: ReturnType<RoomSockets['of']>) {
   const attached = new Set<string>();
   const told: RoomNode['signals'] = [];
+  const guests: UserPrincipal[] = [];
   const parts: RoomParts = {
     feed: {
       async attach({ socketId = '', participantId, room }) {
@@ -303,9 +314,14 @@ function standIns(groups: ReturnType<RoomSockets['of']>) {
         groups.leave(socketId, roomGroup(room));
         groups.leave(socketId, seatGroup(participantId));
       },
-      comeBack: async () => ({ state: { lastSeq: 0, recovered: true }, deliver: async () => {} }),
+      async comeBack(_, { principal }) {
+        guests.push(principal);
+        return { state: { lastSeq: 0, recovered: true }, deliver: async () => {} };
+      },
       disconnected() {},
-      turnAway() {},
+      guestsOf: () => [...guests],
+      turnAway: (_, userId) =>
+        void guests.splice(0, guests.length, ...guests.filter((it) => it.userId !== userId)),
     },
     signals: {
       arrived() {},
@@ -315,5 +331,5 @@ function standIns(groups: ReturnType<RoomSockets['of']>) {
     events: {},
     iceServers: { issue: () => ({ iceServers: [], expiresAt: null }) },
   };
-  return { ...parts, attached, told };
+  return { ...parts, attached, told, guests };
 }
