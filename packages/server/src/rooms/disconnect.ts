@@ -18,7 +18,14 @@ export async function disconnect(
   context.feed.disconnected(socketId);
   const goneAt = Math.floor(context.databaseClock());
   const rooms = context.attendance.takeVisits(socketId);
+  for (const roomId of rooms) noteGone(context, roomId, socketId);
   await Promise.all(rooms.map((roomId) => untilWritten(context, { roomId, socketId, goneAt }, signal)));
+}
+
+/** What is said to the seat waits from now on, however long it takes until the row says that its socket is gone. */
+function noteGone({ live }: RoomsContext, roomId: string, socketId: string): void {
+  const seat = live.here(roomId)?.seatOf(socketId);
+  if (seat) seat.goneSocketId = socketId;
 }
 
 interface Going {
@@ -43,6 +50,8 @@ async function untilWritten(context: RoomsContext, going: Going, signal: AbortSi
 
 async function giveUp(context: RoomsContext, { roomId, socketId, goneAt }: Going): Promise<void> {
   const { attendance, config, database, databaseClock, node } = context;
+  // Once more, for the join that was under way.
+  noteGone(context, roomId, socketId);
   const presence = attendance.ofSocket(roomId, socketId);
   if (presence) attendance.leave(presence);
   const gone = await database.transaction(async (tx) => {

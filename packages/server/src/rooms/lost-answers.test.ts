@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
 import type { Database } from '../platform/database/database.js';
+import { isAway } from './seat.js';
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
 const ROOM = { roomId: 'standup' };
@@ -188,6 +189,23 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     await first.end();
     await host.send('admit', { ...lobby, participantId });
     expect(again.heard('admitted')).toMatchObject([{ participantId }]);
+  });
+
+  test('[RM214] a seat is away from the moment when its socket goes, though the database cannot hear of it', async () => {
+    const friend = guest();
+    const { participantId } = await join(friend);
+    const seat = node.seats.seatOf(friend.id, 'standup');
+    site.isAway = true;
+    const ending = friend.end();
+    expect(seat).toMatchObject({ participantId, state: 'joined' });
+    expect(seat && isAway(seat)).toBe(true);
+    site.isAway = false;
+    await site.pass(1000);
+    await ending;
+    const back = node.connect(friend.user, friend.instanceId);
+    await join(back, { participantId });
+    await site.quiet();
+    expect(seat && isAway(seat)).toBe(false);
   });
 
   /** A socket that came back by `resume` and has not joined yet. */
