@@ -158,18 +158,27 @@ export function signalingRules(world: GetWorld): void {
       expect(await signal(first, third, { negotiationId, restart: true })).toMatchObject({ unheard: true });
     });
 
-    it('[RM110] [BEY4] a seat within its grace gets its signals when it is taken again', async () => {
+    it('[RM110] [BEY4] a seat within its grace gets 64 signals of a sender when it is taken again, and one more is BUSY', async () => {
       const { first, second, roomId } = await pair();
       const { participantId } = second;
       second.socket.disconnect();
       await told(first, 'user-reconnecting');
       const negotiationId = v4();
       await signal(first, second, { negotiationId, description: offer });
-      await signal(first, second, { negotiationId, candidate });
+      const candidates = Array.from({ length: 63 }, (_, n) => ({
+        ...candidate,
+        candidate: `candidate:${n}`,
+      }));
+      for (const one of candidates)
+        expect(await signal(first, second, { negotiationId, candidate: one })).toMatchObject({
+          success: true,
+        });
+      const refusal = expectRefused(await signal(first, second, { negotiationId, candidate }), 'BUSY');
+      expect(refusal.retryAfterMs).toBeGreaterThan(0);
       const back = await joinRoom(world, second.account, roomId, { participantId });
-      expect(await told(back, 'signal', 2)).toMatchObject([
+      expect(await told(back, 'signal', 64)).toMatchObject([
         { negotiationId, description: offer },
-        { negotiationId, candidate },
+        ...candidates.map((one) => ({ negotiationId, candidate: one })),
       ]);
     });
   });

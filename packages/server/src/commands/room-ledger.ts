@@ -145,17 +145,23 @@ export class RoomLedger {
     return outcomesOf(batch, row);
   }
 
-  /** Undefined for a room that is closed, or was made anew. */
+  /**
+   * Undefined for a room that is closed, or was made anew.
+   * @param maxBytes the row that passes them is the last one
+   */
   async read(
     room: { streamId: number; generation: number },
     after: number,
     limit: number,
+    maxBytes = Number.MAX_SAFE_INTEGER,
   ): Promise<RoomPage | undefined> {
     const rows = await this.#database.query<PageRow>(
       `select last_seq as "lastSeq", floor_seq as "floorSeq", epoch, seq, sender_id as "senderId", id, type, payload,
          accepted_at as "acceptedAt"
-       from read_room($1,$2,$3,$4)`,
-      [room.streamId, room.generation, after, limit],
+       from (select r.*, sum(octet_length(payload)) over (order by seq) - octet_length(payload) as before
+             from read_room($1,$2,$3,$4) r) page
+       where before is null or before < $5 order by seq`,
+      [room.streamId, room.generation, after, limit, maxBytes],
       { name: 'read_room', timeoutMs: STATEMENT_TIMEOUT_MS },
     );
     const [first] = rows;

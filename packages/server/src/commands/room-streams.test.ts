@@ -4,7 +4,7 @@ import { describeEachDatabase } from '../../test/support/databases.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { Reader, type RoomsHarness, roomsHarness, triggerRoom } from '../../test/support/rooms.js';
 import type { Database } from '../platform/database/database.js';
-import type { CommandsDeps, RoomEntry, RoomGrant, RoomResume } from './index.js';
+import type { CommandsDeps, RoomEntry, RoomGrant } from './index.js';
 
 describeEachDatabase('room streams', (open) => {
   let database: Database;
@@ -46,15 +46,20 @@ describeEachDatabase('room streams', (open) => {
         Array.from({ length: Math.min(50, count - i) }, (_, n) => by.post('lobby', { data: i + n })),
       );
   };
-  const missed = async (resume: RoomResume): Promise<RoomEntry[][]> => {
-    const pages: RoomEntry[][] = [];
-    if (resume.recovered) for await (const page of resume.pages) pages.push(page);
-    return pages;
+  const resume = async (from: { epoch?: string; seq: number }) => {
+    const epoch = await harness.commands.currentEpoch();
+    return harness.commands.rooms.resume(harness.grant('lobby'), { epoch, ...from });
   };
-  const resume = (from: { epoch?: string; seq: number }, until?: number) =>
-    harness.commands
-      .currentEpoch()
-      .then((epoch) => harness.commands.rooms.resume(harness.grant('lobby'), { epoch, ...from }, until));
+  const missedAfter = async (seq: number) => {
+    const epoch = await harness.commands.currentEpoch();
+    return harness.commands.rooms.missed(harness.grant('lobby'), { epoch, seq });
+  };
+  /** All pages after `seq`. */
+  const missed = async (seq: number): Promise<RoomEntry[][]> => {
+    const page = await missedAfter(seq);
+    const last = page.at(-1);
+    return last ? [page, ...(await missed(last.seq))] : [];
+  };
 
   it('[MSG3] a subscriber gets each entry after its position once and in order, the same object for all', async () => {
     await postMany(3);
@@ -109,17 +114,26 @@ describeEachDatabase('room streams', (open) => {
     expect(reader.seqs.slice(301)).toEqual([302, 303, 304]);
   });
 
-  it('[MSG3] a resume gives what was missed in pages of at most 300, up to where the subscription begins', async () => {
+  it('[MSG3] what was missed comes in pages of at most 300', async () => {
     await postMany(700);
-    const { lastSeq } = await subscribe();
-    const answer = await resume({ seq: 20 }, lastSeq);
-    await postMany(5);
-    expect(answer).toMatchObject({ recovered: true, lastSeq: 700 });
-    const pages = await missed(answer);
+    expect(await resume({ seq: 20 })).toEqual({
+      recovered: true,
+      lastSeq: 700,
+      epoch: await harness.commands.currentEpoch(),
+    });
+    const pages = await missed(20);
     expect(pages.map((page) => page.length)).toEqual([300, 300, 80]);
     expect(pages.flat().map(({ seq }) => seq)).toEqual(Array.from({ length: 680 }, (_, i) => i + 21));
-    expect((await missed(await resume({ seq: 0 }, 10))).flat()).toHaveLength(10);
-    expect(await missed(await resume({ seq: 705 }))).toEqual([]);
+    expect(await missed(700)).toEqual([]);
+  });
+
+  it('[RM210] a page of what was missed ends with the entry that passes 256 KiB, and has one at least', async () => {
+    const data = 'x'.repeat(15 * 1024);
+    for (let n = 0; n < 40; n += 1) await harness.post('lobby', { data });
+    const pages = await missed(0);
+    expect(pages.map((page) => page.length)).toEqual([18, 18, 4]);
+    expect(pages.flat().map(({ seq }) => seq)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    expect(pages[2]?.at(-1)?.fields).toEqual({ data });
   });
 
   it('[MSG3] an offset of another epoch, past the end or below the floor is not recovered, and says why', async () => {
@@ -132,18 +146,15 @@ describeEachDatabase('room streams', (open) => {
     });
     expect(await resume({ seq: 11 })).toMatchObject({ recovered: false, reason: 'ahead', lastSeq: 10 });
     expect(await resume({ seq: 3 })).toMatchObject({ recovered: false, reason: 'floor', lastSeq: 10 });
-    expect((await missed(await resume({ seq: 4 }))).flat().map(({ seq }) => seq)).toEqual([
-      5, 6, 7, 8, 9, 10,
-    ]);
+    expect(await resume({ seq: 4 })).toMatchObject({ recovered: true });
+    expect((await missed(4)).flat().map(({ seq }) => seq)).toEqual([5, 6, 7, 8, 9, 10]);
   });
 
   it('[MSG3] what is pruned while it is read is told, not left out', async () => {
     await postMany(650);
-    const answer = await resume({ seq: 0 });
-    if (!answer.recovered) throw new Error('not recovered');
-    expect((await answer.pages.next()).value).toHaveLength(300);
+    expect(await missedAfter(0)).toHaveLength(300);
     await database.query("update streams set floor_seq = 500 where name = 'lobby'");
-    await expect(answer.pages.next()).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+    await expect(missedAfter(300)).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true });
   });
 
   it('[MSG3] history comes in pages after a seq, never below the floor, of at most 300', async () => {
@@ -163,6 +174,7 @@ describeEachDatabase('room streams', (open) => {
     const { rooms } = harness.commands;
     await expect(rooms.subscribe(fake, new Reader())).rejects.toMatchObject(refused);
     await expect(rooms.resume(fake, { epoch: '', seq: 0 })).rejects.toMatchObject(refused);
+    await expect(rooms.missed(fake, { epoch: '', seq: 0 })).rejects.toMatchObject(refused);
     await expect(rooms.page(fake, 0, 10)).rejects.toMatchObject(refused);
     await expect(rooms.page(null as unknown as RoomGrant, 0, 10)).rejects.toMatchObject(refused);
   });

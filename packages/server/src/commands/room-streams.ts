@@ -30,16 +30,7 @@ export interface RoomSubscription extends RoomPosition {
 }
 
 export type RoomResume =
-  | {
-      recovered: true;
-      epoch: string;
-      lastSeq: number;
-      /**
-       * What was missed, in order, in pages of at most 300, up to `until`.
-       * @throws UNAVAILABLE when a part was pruned meanwhile: another resume tells
-       */
-      pages: AsyncGenerator<RoomEntry[]>;
-    }
+  | { recovered: true; epoch: string; lastSeq: number }
   | { recovered: false; epoch: string; lastSeq: number; reason: 'epoch' | 'ahead' | 'floor' };
 
 export interface RoomHistory {
@@ -57,6 +48,8 @@ interface HeldTail {
 }
 
 export const MAX_PAGE = 300;
+/** Of one who catches up: what is in memory for it at a time. */
+const MAX_MISSED_BYTES = 256 * 1024;
 const HEADS_A_QUERY = 1000;
 const READ_RETRY_MS = 500;
 const ATTACH_ATTEMPTS = 3;
@@ -108,21 +101,27 @@ export class RoomStreams {
   }
 
   /**
-   * What a client missed since its offset. A client that subscribes too asks for what came up to its subscription.
+   * Whether a client can go on from its offset. Reads none of what it missed: many may come back at once.
    * @throws FORBIDDEN without a grant, ROOM_CLOSED, UNAVAILABLE
    */
-  async resume(
-    grant: RoomGrant,
-    from: { epoch: string; seq: number },
-    until = Number.MAX_SAFE_INTEGER,
-  ): Promise<RoomResume> {
+  async resume(grant: RoomGrant, from: { epoch: string; seq: number }): Promise<RoomResume> {
     const rights = RoomGrant.rightsOf(grant);
-    const first = await this.#read(rights, from.seq, MAX_PAGE);
-    const { epoch, lastSeq, floorSeq } = first;
+    const { epoch, lastSeq, floorSeq } = await this.#read(rights, Number.MAX_SAFE_INTEGER, 1);
     if (from.epoch !== epoch) return { recovered: false, epoch, lastSeq, reason: 'epoch' };
     if (from.seq > lastSeq) return { recovered: false, epoch, lastSeq, reason: 'ahead' };
     if (from.seq < floorSeq) return { recovered: false, epoch, lastSeq, reason: 'floor' };
-    return { recovered: true, epoch, lastSeq, pages: this.#pages(rights, first, Math.min(until, lastSeq)) };
+    return { recovered: true, epoch, lastSeq };
+  }
+
+  /**
+   * What comes after an offset, in order: at most 300 entries, of which the one that passes 256 KiB is the last. Empty at the end.
+   * @throws FORBIDDEN without a grant, ROOM_CLOSED, UNAVAILABLE; so too when a part was pruned meanwhile: a resume tells
+   */
+  async missed(grant: RoomGrant, from: { epoch: string; seq: number }): Promise<RoomEntry[]> {
+    const rights = RoomGrant.rightsOf(grant);
+    const page = await this.#read(rights, from.seq, MAX_PAGE, MAX_MISSED_BYTES);
+    if (page.floorSeq > from.seq || page.epoch !== from.epoch) throw new BongsuError('UNAVAILABLE');
+    return this.#toEntries(rights, page.rows);
   }
 
   /** A page of history after `after`, of 1 to 300 entries. @throws FORBIDDEN without a grant, ROOM_CLOSED, UNAVAILABLE */
@@ -231,20 +230,8 @@ export class RoomStreams {
     return { entries: await this.#toEntries(rights, page.rows), lastSeq: page.lastSeq };
   }
 
-  async *#pages(rights: RoomRights, first: RoomPage, until: number): AsyncGenerator<RoomEntry[]> {
-    let page = first;
-    for (;;) {
-      const rows = page.rows.filter((row) => row.seq <= until);
-      if (rows.length > 0) yield await this.#toEntries(rights, rows);
-      const last = rows.at(-1)?.seq ?? until;
-      if (last >= until) return;
-      page = await this.#read(rights, last, MAX_PAGE);
-      if (page.floorSeq > last || page.epoch !== first.epoch) throw new BongsuError('UNAVAILABLE');
-    }
-  }
-
-  async #read(rights: RoomRights, after: number, limit: number): Promise<RoomPage> {
-    const page = await this.#deps.ledger.read(rights, after, limit).catch((cause: unknown) => {
+  async #read(rights: RoomRights, after: number, limit: number, maxBytes?: number): Promise<RoomPage> {
+    const page = await this.#deps.ledger.read(rights, after, limit, maxBytes).catch((cause: unknown) => {
       throw new BongsuError('UNAVAILABLE', { retryAfterMs: READ_RETRY_MS, cause });
     });
     if (!page) throw new BongsuError('ROOM_CLOSED');

@@ -3,6 +3,7 @@ import type { Queryable } from '../platform/database/database.js';
 import type { Acceptor, Caller } from './accept.js';
 import { type MessageCommand, message } from './message.js';
 import { RoomGrant, type RoomRights } from './room-grant.js';
+import type { RoomEntry } from './room-hints.js';
 import type { AddedScreen, OpenRoom, RoomLedger } from './room-ledger.js';
 import type { RoomHistory, RoomResume, RoomStreams, RoomSubscription } from './room-streams.js';
 import type { RoomSubscriber } from './room-tail.js';
@@ -42,7 +43,8 @@ export interface RoomCommands {
   /** Accepts a message into the room's stream. @throws BongsuError */
   message(caller: Caller, input: MessageCommand): Promise<Accepted>;
   subscribe(grant: RoomGrant, subscriber: RoomSubscriber): Promise<RoomSubscription>;
-  resume(grant: RoomGrant, from: { epoch: string; seq: number }, until?: number): Promise<RoomResume>;
+  resume(grant: RoomGrant, from: { epoch: string; seq: number }): Promise<RoomResume>;
+  missed(grant: RoomGrant, from: { epoch: string; seq: number }): Promise<RoomEntry[]>;
   page(grant: RoomGrant, after: number, limit: number): Promise<RoomHistory>;
 }
 
@@ -72,7 +74,8 @@ export function createRoomCommands(deps: {
     grant: (rights) => new RoomGrant(rights),
     message: (caller, input) => message(acceptor, caller, input),
     subscribe: (grant, subscriber) => streams.subscribe(grant, subscriber),
-    resume: (grant, from, until) => streams.resume(grant, from, until),
+    resume: (grant, from) => streams.resume(grant, from),
+    missed: (grant, from) => streams.missed(grant, from),
     page: (grant, after, limit) => streams.page(grant, after, limit),
   };
 }

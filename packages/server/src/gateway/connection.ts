@@ -12,6 +12,7 @@ import type { Origin, Principal, UserPrincipal } from '../platform/principal.js'
 import type { EventContext } from '../platform/surface.js';
 import type { RoomSocket } from '../rooms/index.js';
 import { type SocketData, socketData } from './authenticate.js';
+import { unreadBytes } from './unread-bytes.js';
 
 /** Events that may wait for `ready`, in order: as many as a client may well have kept while it was offline. */
 const MAX_EARLY_EVENTS = 1000;
@@ -125,15 +126,9 @@ export class Connection implements EventContext {
     this.#socket.conn.close();
   }
 
-  /** What the transport has not taken yet, because the peer does not read. Characters of text count as bytes. */
+  /** What waits for the peer to read. */
   queuedBytes(): number {
-    const { writeBuffer, transport } = this.#socket.conn as unknown as Outgoing;
-    // Of a websocket: what the kernel has not taken.
-    let bytes = transport.socket?.bufferedAmount ?? 0;
-    for (const { data } of writeBuffer) {
-      bytes += typeof data === 'string' ? data.length : (data?.byteLength ?? 0);
-    }
-    return bytes;
+    return unreadBytes(this.#socket);
   }
 
   /** At once and without a word: it would only join the queue. */
@@ -175,12 +170,6 @@ export class Connection implements EventContext {
       close: (closing) => this.close(closing),
     };
   }
-}
-
-/** Where Engine.IO and ws keep what was not sent; not in their types. */
-interface Outgoing {
-  writeBuffer: { data?: string | Buffer }[];
-  transport: { socket?: { bufferedAmount: number } };
 }
 
 /** What Socket.IO keeps per socket for plain acks; not in its types, and the only way to forget one. */

@@ -1,5 +1,6 @@
 import type { Namespace } from 'socket.io';
 import type { SocketGroups } from '../platform/push.js';
+import { unreadBytes } from './unread-bytes.js';
 
 /** Socket.IO puts each socket into a room of its own id, which has no colon. */
 const nameOf = (group: string) => `group:${group}`;
@@ -24,6 +25,11 @@ export class NamespaceGroups implements SocketGroups {
 
   leave(socketId: string, group: string): void {
     void this.#namespace?.sockets.get(socketId)?.leave(nameOf(group));
+  }
+
+  unreadBytes(socketId: string): number {
+    const socket = this.#namespace?.sockets.get(socketId);
+    return socket ? unreadBytes(socket) : 0;
   }
 
   emit: SocketGroups['emit'] = (group, event, payload, exceptSocketId) => {

@@ -42,6 +42,8 @@ export interface SocketGroups {
   /** False when the socket is not connected here any more. A socket leaves all its groups when it ends. */
   join(socketId: string, group: string): boolean;
   leave(socketId: string, group: string): void;
+  /** What waits for the peer of a socket to read; 0 for one that is not of this node. */
+  unreadBytes(socketId: string): number;
   /** To all sockets of the group, on whatever node, in the order of the calls here; encoded once. */
   emit<Event extends GroupEvent>(
     group: string,

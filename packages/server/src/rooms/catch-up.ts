@@ -10,25 +10,23 @@ export interface CatchUpDeps {
   groups: Pick<SocketGroups, 'join' | 'emitTo'>;
   clock: Clock;
   log: Log;
+  /** A page of what comes after `seq`, in order; empty at the end. */
+  missed(seq: number): Promise<RoomEntry[]>;
 }
 
-export interface Missed {
-  epoch: string;
-  /** What the socket needs begins after it. */
-  done: number;
-  /** Up to where the stream was when it began to be listened to. */
-  pages?: AsyncIterable<RoomEntry[]> | Iterable<RoomEntry[]>;
-}
-
-/** While a socket has more than this to read, nothing is read for it. */
-const MAX_UNREAD_BYTES = 512 * 1024;
+/** While a socket has more than this to read, nothing is read for it. A page more is far from what ends a slow socket. */
+const MAX_UNREAD_BYTES = 256 * 1024;
+/** Nothing more is sent to it beyond. */
+const MAX_SENT_BYTES = 2 * MAX_UNREAD_BYTES;
 const UNREAD_LOOK_MS = 20;
-/** What may come to a room while one reads what it missed. Beyond, it comes back and goes on from where it is then. */
-const MAX_KEPT = 2000;
+/** What comes while one page is read. Of more nothing is kept: it is read as well. */
+const MAX_KEPT = 100;
+/** Places of its own entries, which it must not get back. Who sends more than that without reading comes back. */
+const MAX_OWN = 2000;
 
 /**
- * Brings one socket to the present of one stream: sends what it missed, in order, then what came meanwhile; when both are even, it
- * joins the group of those who hear live. Listens from its making on, so that nothing falls between.
+ * Brings one socket to the present of one stream: reads and sends page by page what it missed, and when nothing is missing joins it to
+ * the group of those who hear live. Keeps nothing but while a page is read.
  */
 export class CatchUp implements StreamListener {
   readonly #live: LiveStream;
@@ -36,8 +34,10 @@ export class CatchUp implements StreamListener {
   readonly #deps: CatchUpDeps;
   /** The socket has everything up to here. */
   #done = 0;
-  /** What comes while the missed is read; then nothing is kept any more. */
-  #kept: RoomStreamEntry[] | undefined = [];
+  /** What comes while a page is read, without a gap from its beginning on. */
+  #kept: RoomStreamEntry[] | undefined;
+  readonly #own = new Set<number>();
+  #isRead = false;
   #isOver = false;
 
   constructor(live: LiveStream, socket: RoomSocket, deps: CatchUpDeps) {
@@ -55,37 +55,46 @@ export class CatchUp implements StreamListener {
   stop(): void {
     this.#isOver = true;
     this.#kept = undefined;
+    this.#own.clear();
     this.#live.forget(this);
   }
 
   entry(entry: RoomStreamEntry, senderSocketId: string | undefined): void {
-    const isOwn = senderSocketId === this.#socket.socketId;
-    if (!this.#kept) {
-      if (!isOwn) this.#send(entry);
+    if (senderSocketId === this.#socket.socketId) this.#own.add(entry.seq);
+    if (this.#own.size > MAX_OWN) this.#giveUp();
+    else if (this.#isRead) {
+      this.#send(entry);
       this.#joinIfEven();
-      return;
-    }
-    if (isOwn) return;
-    if (this.#kept.length < MAX_KEPT) this.#kept.push(entry);
-    else this.#giveUp();
+    } else if (this.#kept && this.#kept.length < MAX_KEPT) this.#kept.push(entry);
+    else this.#kept = undefined;
   }
 
-  /** Resolves when what was missed is sent. Never rejects: where that fails, the socket ends and comes back. */
-  async run({ epoch, done, pages = [] }: Missed): Promise<void> {
+  /** Resolves when what comes after `done` is sent. Never rejects: where that fails, the socket ends and comes back. */
+  async run(done: number): Promise<void> {
     this.#done = done;
     try {
-      for await (const page of pages) {
-        for (const entry of page) this.#send(toWire(entry, epoch));
-        await this.#untilRead();
-        if (this.#isOver) return;
-      }
+      while (!this.#isOver && this.#done < this.#live.position().lastSeq) await this.#goOn();
     } catch (error) {
       this.#onUnreadable(error);
     }
+    this.#isRead = true;
+    this.#joinIfEven();
+  }
+
+  async #goOn(): Promise<void> {
+    await this.#untilRead();
+    if (this.#isOver) return;
+    const { epoch, lastSeq } = this.#live.position();
+    this.#kept = [];
+    const page = await this.#deps.missed(this.#done);
+    if (page.length === 0) throw new BongsuError('UNAVAILABLE');
     const kept = this.#kept ?? [];
     this.#kept = undefined;
-    for (const entry of kept) this.#send(entry);
-    this.#joinIfEven();
+    // What came since is told with who sent it, and a page does not say that.
+    const isSent = this.#sendAll(
+      page.filter(({ seq }) => seq <= lastSeq).map((entry) => toWire(entry, epoch)),
+    );
+    if (isSent && this.#done >= lastSeq) this.#sendAll(kept);
   }
 
   #onUnreadable(error: unknown): void {
@@ -103,10 +112,19 @@ export class CatchUp implements StreamListener {
       await sleep(this.#deps.clock, UNREAD_LOOK_MS);
   }
 
+  /** False when the socket has enough to read before all is sent. */
+  #sendAll(entries: readonly RoomStreamEntry[]): boolean {
+    for (const entry of entries) {
+      if (this.#socket.queuedBytes() > MAX_SENT_BYTES) return false;
+      this.#send(entry);
+    }
+    return true;
+  }
+
   #send(entry: RoomStreamEntry): void {
     if (this.#isOver || entry.seq <= this.#done) return;
     this.#done = entry.seq;
-    this.#deps.groups.emitTo(this.#socket.socketId, entry.type, entry);
+    if (!this.#own.delete(entry.seq)) this.#deps.groups.emitTo(this.#socket.socketId, entry.type, entry);
   }
 
   /** This process may have heard less than the socket had before it came: then its group would repeat that. */

@@ -12,13 +12,14 @@ import { lockRoom } from './store/rooms.js';
  * that a newer one holds is let be. Never rejects; it is tried again while the database is away.
  */
 export async function disconnect(
-  { attendance, databaseClock, feed }: RoomsContext,
+  context: RoomsContext,
   departures: Departures,
   socketId: string,
 ): Promise<void> {
-  feed.disconnected(socketId);
-  const goneAt = Math.floor(databaseClock());
-  const rooms = attendance.takeVisits(socketId);
+  context.feed.disconnected(socketId);
+  const goneAt = Math.floor(context.databaseClock());
+  const rooms = context.attendance.takeVisits(socketId);
+  for (const roomId of rooms) noteGone(context, roomId, socketId);
   await Promise.all(rooms.map((roomId) => departures.add(roomId, { socketId, goneAt })));
 }
 
@@ -39,10 +40,18 @@ export async function writeDepartures(
   return written;
 }
 
-function leaveAll({ attendance }: RoomsContext, roomId: string, gone: readonly Departure[]): void {
+/** What is said to the seat waits from now on, however long it takes until the row says that its socket is gone. */
+function noteGone({ live }: RoomsContext, roomId: string, socketId: string): void {
+  const seat = live.here(roomId)?.seatOf(socketId);
+  if (seat) seat.goneSocketId = socketId;
+}
+
+/** Also of the join that was under way when its socket went. */
+function leaveAll(context: RoomsContext, roomId: string, gone: readonly Departure[]): void {
   for (const { socketId } of gone) {
-    const presence = attendance.ofSocket(roomId, socketId);
-    if (presence) attendance.leave(presence);
+    noteGone(context, roomId, socketId);
+    const presence = context.attendance.ofSocket(roomId, socketId);
+    if (presence) context.attendance.leave(presence);
   }
 }
 

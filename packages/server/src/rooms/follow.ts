@@ -2,6 +2,7 @@ import type { Joined, LeaveReason } from '@bongsu/protocol';
 import { sleep } from '../platform/clock.js';
 import type { Evictions, Presence } from './attendance.js';
 import type { RoomsContext } from './deps.js';
+import { turnAwayStrangers } from './guests.js';
 import { toJoined } from './joined.js';
 import type { RoomMove } from './live-room.js';
 import type { RoomChange, RoomHint } from './live-rooms.js';
@@ -20,6 +21,7 @@ export async function follow(
 ): Promise<void> {
   const moves = await context.live.apply(change);
   const ended = new Set(change.ended);
+  if (ended.size > 0) await turnAwayStrangers(context, change.room.roomId);
   await carryOut(context, change.room.roomId, moves, {
     closed: change.closed,
     reasonOf: async (id) => (ended.has(id) ? reason : reasonInSql(context, id)),
@@ -31,6 +33,7 @@ export async function follow(
 /** Another process changed the room, or a hint of it may have been missed. */
 export async function followHint(context: RoomsContext, hint: RoomHint): Promise<void> {
   const moves = await context.live.catchUp(hint);
+  await turnAwayStrangers(context, hint.roomId);
   await carryOut(context, hint.roomId, moves, {
     closed: hint.closed,
     reasonOf: (id) => reasonInSql(context, id),

@@ -10,6 +10,7 @@ import type { RoomsContext, RoomsDeps } from './deps.js';
 import { disconnect, writeDepartures } from './disconnect.js';
 import { roomEvents } from './events.js';
 import { followHint } from './follow.js';
+import { turnAwayStrangers } from './guests.js';
 import { iceRoutes } from './ice-routes.js';
 import { KeyedQueues } from './keyed-queues.js';
 import { roomLanes } from './lanes.js';
@@ -130,10 +131,12 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
 }
 
 function onHint(context: RoomsContext, hint: RoomHint): void {
-  const { log, queues } = context;
+  const { feed, live, log, queues } = context;
   const { roomId } = hint;
+  const isFollowed = live.follows(roomId);
+  if (!isFollowed && feed.guestsOf(roomId).length === 0) return;
   queues
-    .run(roomId, () => followHint(context, hint))
+    .run(roomId, () => (isFollowed ? followHint(context, hint) : turnAwayStrangers(context, roomId)))
     // The next look finds it.
     .catch((error: unknown) => log.warn({ err: error, roomId }, 'a room could not be read anew yet'));
 }

@@ -18,7 +18,7 @@ export function kick(
   participantId: string,
 ): Promise<void> {
   return context.queues.run(roomId, async () => {
-    const { room, seats, userId } = await context.database.transaction(async (tx) => {
+    const { room, seats } = await context.database.transaction(async (tx) => {
       const room = await accessRoomForChange(tx, call, roomId, 'rooms.change');
       const seat = await findSeat(tx, room.id, participantId);
       if (!seat) throw new BongsuError('PARTICIPANT_NOT_FOUND');
@@ -34,9 +34,8 @@ export function kick(
         roomId,
         data: { participantId, userId },
       });
-      return { room, seats, userId };
+      return { room, seats };
     });
-    context.feed.turnAway(room, userId);
     await follow(context, { room, ended: seats.map((seat) => seat.participantId) }, 'kicked');
   });
 }

@@ -9,7 +9,7 @@ import type { RoomRow, RoomsDeps } from './deps.js';
 import { LiveRoom, type RoomMove, type SeatMove } from './live-room.js';
 import { grantOf, type RoomAccess, type RoomStanding, rolesIn } from './room-access.js';
 import type { Seat } from './seat.js';
-import { readRoom, type SeatRow } from './store/participants.js';
+import { readRoom, readRooms, type SeatRow } from './store/participants.js';
 import { readVersions } from './store/rooms.js';
 
 type LiveRoomsDeps = Pick<
@@ -28,7 +28,7 @@ export interface RoomChange {
   closed?: RoomCloseReason;
 }
 
-/** Another process changed a room in which sockets of this one are. */
+/** Another process changed a room. */
 export interface RoomHint {
   roomId: string;
   /** Which room it was, and its version; unknown where hints were missed. */
@@ -63,7 +63,7 @@ export class LiveRooms implements RoomAccess {
     this.#counts = countCache(metrics, 'rooms');
   }
 
-  /** @param onHint called for rooms that are here */
+  /** @param onHint called for every room, and where hints were missed for those that are followed */
   start(onHint: (hint: RoomHint) => void): void {
     this.#unsubscribe = this.deps.ephemeral.bus.subscribe(CHANNEL, (event) => this.#onEvent(event, onHint));
   }
@@ -75,6 +75,11 @@ export class LiveRooms implements RoomAccess {
   /** How many rooms have sockets of this process. */
   get count(): number {
     return this.#here.size;
+  }
+
+  /** Whether what becomes of the room is to be read: it has sockets here, or will have. */
+  follows(roomId: string): boolean {
+    return this.#here.has(roomId) || this.#arriving.has(roomId);
   }
 
   /** A room that has sockets here. */
@@ -91,6 +96,13 @@ export class LiveRooms implements RoomAccess {
     const live = this.#here.get(room.roomId);
     const seat = live?.room.id === room.id ? live.seat(participantId) : undefined;
     return seat?.state === 'waiting' ? undefined : seat;
+  }
+
+  /** See `RoomAccess`. */
+  expect(roomIds: readonly string[]): void {
+    const isKnown = (id: string) => this.#here.has(id) || this.#others.has(id) || this.#loads.has(id);
+    const unknown = roomIds.filter((roomId) => !isKnown(roomId));
+    if (unknown.length > 0) this.#load(unknown);
   }
 
   /** See `RoomAccess`. */
@@ -202,7 +214,7 @@ export class LiveRooms implements RoomAccess {
       return;
     }
     this.#forgetOther(roomId);
-    if (this.#here.has(roomId) || this.#arriving.has(roomId)) onHint({ roomId, id, version, closed });
+    onHint({ roomId, id, version, closed });
   }
 
   /** Of a room that this process did not follow: nobody here was told anything of it, or was there to be told. */
@@ -222,10 +234,19 @@ export class LiveRooms implements RoomAccess {
   }
 
   async #loadOther(roomId: string): Promise<LiveRoom | undefined> {
-    const known = this.#loads.get(roomId);
-    if (known) return known;
-    const load: Promise<LiveRoom | undefined> = readRoom(this.deps.database, roomId)
-      .then((read) => {
+    if (!this.#loads.has(roomId)) this.#load([roomId]);
+    return this.#loads.get(roomId);
+  }
+
+  #load(roomIds: readonly string[]): void {
+    const reading = readRooms(this.deps.database, roomIds);
+    for (const roomId of roomIds) this.#take(roomId, reading);
+  }
+
+  #take(roomId: string, reading: ReturnType<typeof readRooms>): void {
+    const load: Promise<LiveRoom | undefined> = reading
+      .then((rooms) => {
+        const read = rooms.get(roomId);
         if (!read) return undefined;
         const live = new LiveRoom(read.room, this.deps.node.incarnation);
         live.replace(read.room, read.seats, new Map());
@@ -236,8 +257,9 @@ export class LiveRooms implements RoomAccess {
       .finally(() => {
         if (this.#loads.get(roomId) === load) this.#loads.delete(roomId);
       });
+    // Perhaps nobody waits for it.
+    load.catch(() => undefined);
     this.#loads.set(roomId, load);
-    return load;
   }
 
   async #namesFor(live: LiveRoom, rows: readonly SeatRow[]): Promise<ReadonlyMap<string, string>> {

@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
 import { type Database, DatabaseError } from '../platform/database/database.js';
+import { isAway } from './seat.js';
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
 const ROOM = { roomId: 'standup' };
@@ -206,5 +207,59 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     await first.end();
     await host.send('admit', { ...lobby, participantId });
     expect(again.heard('admitted')).toMatchObject([{ participantId }]);
+  });
+
+  test('[RM214] a seat is away from the moment when its socket goes, though the database cannot hear of it', async () => {
+    const friend = guest();
+    const { participantId } = await join(friend);
+    const seat = node.seats.seatOf(friend.id, 'standup');
+    site.isAway = true;
+    const ending = friend.end();
+    expect(seat).toMatchObject({ participantId, state: 'joined' });
+    expect(seat && isAway(seat)).toBe(true);
+    site.isAway = false;
+    await site.pass(1000);
+    await ending;
+    const back = node.connect(friend.user, friend.instanceId);
+    await join(back, { participantId });
+    await site.quiet();
+    expect(seat && isAway(seat)).toBe(false);
+  });
+
+  /** A socket that came back by `resume` and has not joined yet. */
+  const comeBack = async (on: RoomNode, user: RoomSocket['user'], streams = { 'room:standup': 0 }) => {
+    const { id: socketId } = on.connect(user);
+    const socket = { socketId, principal: user, isConnected: () => true, queuedBytes: () => 0, drop() {} };
+    return Object.keys((await on.rooms.resume(socket, { epoch: 'epoch', streams })).streams);
+  };
+
+  test('[RM211] who is kicked hears the room no more, found by a look or told by another process', async () => {
+    const other = await site.node();
+    const [here, there] = [guest(), guest()];
+    const ids = [await join(here), await join(there)].map(({ participantId }) => participantId);
+    await here.end();
+    await there.end();
+    expect(await comeBack(node, here.user)).toEqual(['room:standup']);
+    expect(await comeBack(other, there.user)).toEqual(['room:standup']);
+    await unanswered(() => host.send('kick', { ...ROOM, participantId: ids[0] }));
+    expect(node.guests).toHaveLength(1);
+    await site.pass(LOOK_MS);
+    expect([node.guests.length, other.guests.length]).toEqual([0, 1]);
+    await host.send('kick', { ...ROOM, participantId: ids[1] });
+    await site.quiet();
+    expect(other.guests).toEqual([]);
+    expect(await comeBack(other, there.user)).toEqual([]);
+  });
+
+  test('[RM212] rooms that a handshake makes up are asked for at once, and what cannot be a room is not', async () => {
+    const other = await site.node();
+    const stranger = guest(other);
+    const names = Array.from({ length: 50 }, (_, n) => [`room:made-up-${n}`, `room:!${n}`]).flat();
+    const streams = Object.fromEntries(['room:standup', ...names].map((name) => [name, 0]));
+    const asked: string[] = [];
+    site.meanwhile = async (text) => void asked.push(text);
+    expect(await comeBack(other, stranger.user, streams as { 'room:standup': number })).toEqual([]);
+    expect(asked).toHaveLength(1);
+    expect(await comeBack(other, host.user, streams as { 'room:standup': number })).toEqual(['room:standup']);
   });
 });

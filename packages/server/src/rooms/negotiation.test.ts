@@ -103,12 +103,21 @@ describe('Negotiation', () => {
     }
   });
 
+  it('[RM213] of a pair from before a restart a late answer does not end what the other side offered since', () => {
+    const pair = new Negotiation(true);
+    pair.describe(EARLIER, 'offer', 'fresh');
+    expect(pair.describe(LATER, 'answer', 'before')).toBe('stale');
+    expect(pair.isLive('fresh')).toBe(true);
+    expect(pair.describe(LATER, 'answer', 'fresh')).toBe('live');
+  });
+
   it('[SIG4] [RM101] of a pair from before a restart nothing is stale until something was answered', () => {
     const pair = new Negotiation(true);
     expect(pair.isLive('before')).toBe(true);
     pair.describe(LATER, 'offer', 'b');
     expect(pair.describe(LATER, 'answer', 'before')).toBe('live');
     expect([pair.isLive('before'), pair.isLive('b'), pair.isLive('other')]).toEqual([true, false, false]);
+    expect(pair.trickled(EARLIER)).toBe('before');
     const reloaded = new Negotiation(true);
     reloaded.reset(EARLIER, false);
     expect(reloaded.isLive('before')).toBe(false);

@@ -20,11 +20,16 @@ export class Negotiation {
   #isInherited: boolean;
 
   /**
-   * @param isInherited it began before this process did: until the first answer that passes here nothing can be known to be stale,
-   * and a call that outlived a restart must not be cut off
+   * @param isInherited it began before this process did: until the first answer that passes here nothing can be known to be stale but
+   * an answer while the other side has offered anew, and a call that outlived a restart must not be cut off
    */
   constructor(isInherited: boolean) {
     this.#isInherited = isInherited;
+  }
+
+  /** Whether there may be an offer, and what goes with it, of which this process does not know. */
+  get isInherited(): boolean {
+    return this.#isInherited;
   }
 
   /** Of `from`, for a plain answer: the other side's latest offer. */
@@ -32,15 +37,15 @@ export class Negotiation {
     return this.#offers[other(from)];
   }
 
-  /** Of `from`, for a plain candidate: of whatever it last described, else of what it was offered. */
+  /** Of `from`, for a plain candidate: of whatever it last described, else of what it was offered, or was answered from before. */
   trickled(from: Side): string | undefined {
-    return this.#described[from] ?? this.#offers[other(from)];
+    return this.#described[from] ?? this.#offers[other(from)] ?? this.#established;
   }
 
   describe(from: Side, type: 'offer' | 'answer' | 'pranswer', id: string): Verdict {
     this.#described[from] = id;
     if (type === 'offer') return this.#offer(from, id);
-    if (this.#offers[other(from)] !== id && !this.#isInherited) return 'stale';
+    if (!this.#mayAnswer(from, id)) return 'stale';
     // A provisional answer leaves the offer open.
     if (type === 'answer') this.#establish(id);
     return 'live';
@@ -70,6 +75,12 @@ export class Negotiation {
     if (!keepsOffer) this.#offers[other(side)] = undefined;
     this.#hasCrossed = false;
     this.#isInherited = false;
+  }
+
+  /** An offer from before this process is over too when its side has made another one. */
+  #mayAnswer(from: Side, id: string): boolean {
+    const offer = this.#offers[other(from)];
+    return offer === undefined ? this.#isInherited : offer === id;
   }
 
   /** It replaces what this side offered before. Offers that cross count once, until one is answered. */

@@ -1,13 +1,13 @@
-import { BongsuError, type StreamState } from '@bongsu/protocol';
+import { BongsuError, RoomIdSchema, type StreamState } from '@bongsu/protocol';
 import type { DatabaseClock } from '../platform/clock.js';
 import { assertRight } from '../platform/rights.js';
 import type { RoomSocket } from './index.js';
-import type { RoomAccess } from './room-access.js';
+import { hears, type RoomAccess } from './room-access.js';
 import type { Return, RoomFeed } from './seams.js';
 
 export interface ResumeDeps {
-  access: Pick<RoomAccess, 'role'>;
-  feed: Pick<RoomFeed, 'comeBack' | 'disconnected'>;
+  access: Pick<RoomAccess, 'expect' | 'role'>;
+  feed: Pick<RoomFeed, 'comeBack' | 'disconnected' | 'turnAway'>;
   databaseClock: DatabaseClock;
 }
 
@@ -28,9 +28,10 @@ const PREFIX = 'room:';
  * @throws UNAVAILABLE when a room cannot be read: the client comes back and asks again
  */
 export async function resume(deps: ResumeDeps, socket: RoomSocket, from: From): Promise<Resumed> {
-  const streams = Object.keys(from.streams).filter((stream) => stream.startsWith(PREFIX));
-  if (streams.length === 0 || !mayRead(deps, socket)) return { streams: {}, deliver() {} };
-  const answers = await Promise.allSettled(streams.map((stream) => comeBack(deps, socket, from, stream)));
+  const roomIds = Object.keys(from.streams).flatMap(roomOf);
+  if (roomIds.length === 0 || !mayRead(deps, socket)) return { streams: {}, deliver() {} };
+  deps.access.expect(roomIds);
+  const answers = await Promise.allSettled(roomIds.map((roomId) => comeBack(deps, socket, from, roomId)));
   const returns: (readonly [string, Return])[] = [];
   for (const answer of answers) {
     if (answer.status === 'rejected') {
@@ -49,18 +50,29 @@ async function deliver(returns: readonly (readonly [string, Return])[]): Promise
   for (const [, back] of returns) await back.deliver();
 }
 
+/** What cannot be a room's id is none. */
+function roomOf(stream: string): string[] {
+  const roomId = stream.slice(PREFIX.length);
+  return stream.startsWith(PREFIX) && RoomIdSchema.safeParse(roomId).success ? [roomId] : [];
+}
+
 async function comeBack(
   { access, feed }: ResumeDeps,
   socket: RoomSocket,
   from: From,
-  stream: string,
+  roomId: string,
 ): Promise<readonly [string, Return] | undefined> {
-  const standing = await access.role(socket.principal, stream.slice(PREFIX.length));
-  // An administrator who is no member may look a room up, and is not told of it.
-  if (!standing || standing.role === 'admin') return undefined;
+  const { principal } = socket;
+  const standing = await access.role(principal, roomId);
+  if (!hears(standing)) return undefined;
+  const stream = `${PREFIX}${roomId}`;
   try {
     const seq = from.streams[stream] ?? 0;
-    return [stream, await feed.comeBack(standing.room, socket, { epoch: from.epoch, seq })];
+    const back = await feed.comeBack(standing.room, socket, { epoch: from.epoch, seq });
+    // Who was put out in between was not there yet to be turned away. Whoever is from here on is.
+    if (hears(await access.role(principal, roomId))) return [stream, back];
+    feed.turnAway(roomId, principal.userId);
+    return undefined;
   } catch (error) {
     if (error instanceof BongsuError && error.code === 'ROOM_CLOSED') return undefined;
     throw error;

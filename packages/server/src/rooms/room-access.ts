@@ -11,6 +11,8 @@ export interface RoomStanding {
 
 /** Who may do what with rooms, from memory. */
 export interface RoomAccess {
+  /** Those of the rooms that are not in memory are read by one question, for which `role` then waits. */
+  expect(roomIds: readonly string[]): void;
   /** Undefined for a room that is closed, does not exist, or is none of the user's: they must not be told apart. */
   role(user: UserPrincipal, roomId: string): RoomStanding | undefined | Promise<RoomStanding | undefined>;
   /** For the acceptor: members only. @throws ROOM_CLOSED to whose it was */
@@ -29,6 +31,11 @@ export function rolesIn(
   if (userId === ownerId) return ['owner'];
   const roles: RoomRole[] = isMember ? ['member'] : [];
   return role === 'admin' ? [...roles, 'admin'] : roles;
+}
+
+/** Whether a socket is told what is said there: an administrator who is no member may look a room up, and is not told of it. */
+export function hears(standing: RoomStanding | undefined): standing is RoomStanding {
+  return standing !== undefined && standing.role !== 'admin';
 }
 
 /** What a grant for somebody in that role says. One for an administrator is for reading only. */

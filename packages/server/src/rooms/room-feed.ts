@@ -2,8 +2,9 @@ import { BongsuError, type StreamState } from '@bongsu/protocol';
 import type { RoomCommands, RoomPosition, RoomResume } from '../commands/index.js';
 import type { Clock } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
+import type { UserPrincipal } from '../platform/principal.js';
 import type { SocketGroups } from '../platform/push.js';
-import { CatchUp, type Missed } from './catch-up.js';
+import { CatchUp } from './catch-up.js';
 import type { RoomRow } from './deps.js';
 import type { RoomSocket } from './index.js';
 import { LiveStream, type StreamHolder } from './live-stream.js';
@@ -11,7 +12,7 @@ import type { RoomFeed as Feed, Position, Return } from './seams.js';
 import { roomGroup, type Seat, seatGroup } from './seat.js';
 
 export interface RoomFeedDeps {
-  streams: Pick<RoomCommands, 'grant' | 'subscribe' | 'resume'>;
+  streams: Pick<RoomCommands, 'grant' | 'subscribe' | 'resume' | 'missed'>;
   groups: Pick<SocketGroups, 'join' | 'leave' | 'emitHere' | 'emitTo'>;
   touch(room: RoomRow): void;
   clock: Clock;
@@ -48,6 +49,8 @@ export class RoomFeed implements Feed {
   readonly #seats = new Map<string, Seated>();
   /** By socket. */
   readonly #returned = new Map<string, Set<Returned>>();
+  /** Those of them without a seat, by room. */
+  readonly #guests = new Map<string, Set<Returned>>();
   /** Perhaps before they were attached. */
   readonly #detached = new WeakSet<Seat>();
 
@@ -89,26 +92,25 @@ export class RoomFeed implements Feed {
   }
 
   /**
-   * Begins to keep what comes to a room for a socket that came back. Who may read the room was asked before.
+   * A socket that came back hears the room from where it was, before it has taken its seat. Who may read the room was asked before.
    * @throws ROOM_CLOSED, UNAVAILABLE
    */
   async comeBack(room: RoomRow, socket: RoomSocket, from: { epoch: string; seq: number }): Promise<Return> {
     return this.#withLive(room, async (live) => {
       const begin = live.position();
-      const catchUp = new CatchUp(live, socket, this.#deps);
-      try {
-        const { state, missed } = toReturn(await this.#resume(room, from, begin), from.seq, begin);
-        const returned: Returned = {
-          ...{ live, room, socket, catchUp, cancelExpiry: () => {} },
-          ended: () => this.#dismiss(returned),
-        };
-        if (socket.isConnected()) this.#admit(returned);
-        else catchUp.stop();
-        return { state, deliver: () => catchUp.run(missed) };
-      } catch (error) {
-        catchUp.stop();
-        throw error;
-      }
+      const { streams } = this.#deps;
+      const { roomId, streamId, generation } = room;
+      const grant = streams.grant({ roomId, streamId, generation, mayCommand: false });
+      const state = toState(await streams.resume(grant, from), from.seq, begin);
+      if (!socket.isConnected()) return { state, deliver: async () => {} };
+      const missed = (seq: number) => streams.missed(grant, { epoch: begin.epoch, seq });
+      const catchUp = new CatchUp(live, socket, { ...this.#deps, missed });
+      const returned: Returned = {
+        ...{ live, room, socket, catchUp, cancelExpiry: () => {} },
+        ended: () => this.#dismiss(returned),
+      };
+      this.#admit(returned);
+      return { state, deliver: () => catchUp.run(state.recovered ? from.seq : begin.lastSeq) };
     });
   }
 
@@ -117,13 +119,15 @@ export class RoomFeed implements Feed {
     for (const returned of this.#returned.get(socketId) ?? []) this.#dismiss(returned);
   }
 
+  /** Who came back to the room and has taken no seat. */
+  guestsOf(roomId: string): UserPrincipal[] {
+    return [...(this.#guests.get(roomId) ?? [])].map(({ socket }) => socket.principal);
+  }
+
   /** Sockets of the user that came back hear the room no more: they have no seat to take. */
-  turnAway(room: Pick<RoomRow, 'id'>, userId: string): void {
-    for (const returns of this.#returned.values())
-      for (const returned of [...returns]) {
-        const { socket } = returned;
-        if (returned.room.id === room.id && socket.principal.userId === userId) this.#dismiss(returned);
-      }
+  turnAway(roomId: string, userId: string): void {
+    for (const guest of [...(this.#guests.get(roomId) ?? [])])
+      if (guest.socket.principal.userId === userId) this.#dismiss(guest);
   }
 
   /** Who holds the stream while `use` runs keeps it from being given up in between. */
@@ -158,7 +162,9 @@ export class RoomFeed implements Feed {
     const returned = this.#returnedTo(socketId, live);
     // One that still catches up joins when it has: it must not hear the new before the old.
     if (!returned || returned.catchUp.isOver) groups.join(socketId, live.group);
-    returned?.cancelExpiry();
+    if (!returned) return;
+    returned.cancelExpiry();
+    remove(this.#guests, room.roomId, returned);
   }
 
   #unseat(participantId: string, seated: Seated): void {
@@ -174,19 +180,12 @@ export class RoomFeed implements Feed {
       this.#deps.groups.leave(socketId, group);
   }
 
-  #resume(room: RoomRow, from: { epoch: string; seq: number }, begin: RoomPosition): Promise<RoomResume> {
-    const { roomId, streamId, generation } = room;
-    const grant = this.#deps.streams.grant({ roomId, streamId, generation, mayCommand: false });
-    return this.#deps.streams.resume(grant, from, begin.lastSeq);
-  }
-
   #admit(returned: Returned): void {
-    const { live, socket } = returned;
+    const { live, room, socket } = returned;
     live.hold(returned);
     returned.cancelExpiry = this.#deps.clock.after(this.#deps.graceMs, () => this.#dismiss(returned));
-    const others = this.#returned.get(socket.socketId);
-    if (others) others.add(returned);
-    else this.#returned.set(socket.socketId, new Set([returned]));
+    add(this.#returned, socket.socketId, returned);
+    add(this.#guests, room.roomId, returned);
   }
 
   #returnedTo(socketId: string, live: LiveStream): Returned | undefined {
@@ -194,13 +193,12 @@ export class RoomFeed implements Feed {
   }
 
   #dismiss(returned: Returned): void {
-    const { live, socket, catchUp } = returned;
+    const { live, room, socket, catchUp } = returned;
     catchUp.stop();
     returned.cancelExpiry();
     this.#deps.groups.leave(socket.socketId, live.group);
-    const others = this.#returned.get(socket.socketId);
-    others?.delete(returned);
-    if (others?.size === 0) this.#returned.delete(socket.socketId);
+    remove(this.#returned, socket.socketId, returned);
+    remove(this.#guests, room.roomId, returned);
     live.release(returned);
   }
 
@@ -209,22 +207,22 @@ export class RoomFeed implements Feed {
   }
 }
 
+function add(sets: Map<string, Set<Returned>>, key: string, returned: Returned): void {
+  const others = sets.get(key);
+  if (others) others.add(returned);
+  else sets.set(key, new Set([returned]));
+}
+
+function remove(sets: Map<string, Set<Returned>>, key: string, returned: Returned): void {
+  const others = sets.get(key);
+  others?.delete(returned);
+  if (others?.size === 0) sets.delete(key);
+}
+
 /** @throws UNAVAILABLE when the epoch changed meanwhile */
-function toReturn(
-  answer: RoomResume,
-  seq: number,
-  begin: RoomPosition,
-): { state: StreamState; missed: Missed } {
-  const { epoch } = answer;
-  if (epoch !== begin.epoch) throw new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS });
-  if (!answer.recovered) {
-    const { reason } = answer;
-    return {
-      state: { lastSeq: begin.lastSeq, recovered: false, reason },
-      missed: { epoch, done: begin.lastSeq },
-    };
-  }
+function toState(answer: RoomResume, seq: number, begin: RoomPosition): StreamState {
+  if (answer.epoch !== begin.epoch) throw new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS });
+  if (!answer.recovered) return { lastSeq: begin.lastSeq, recovered: false, reason: answer.reason };
   // This process may not have heard yet of what the socket had from another.
-  const lastSeq = Math.max(begin.lastSeq, seq);
-  return { state: { lastSeq, recovered: true }, missed: { epoch, done: seq, pages: answer.pages } };
+  return { lastSeq: Math.max(begin.lastSeq, seq), recovered: true };
 }

@@ -1,4 +1,5 @@
 import type { IceServers, StreamState } from '@bongsu/protocol';
+import type { UserPrincipal } from '../platform/principal.js';
 import type { Events } from '../platform/surface.js';
 import type { RoomRow } from './deps.js';
 import type { RoomSocket } from './index.js';
@@ -27,8 +28,10 @@ export interface RoomFeed {
   comeBack(room: RoomRow, socket: RoomSocket, from: { epoch: string; seq: number }): Promise<Return>;
   /** The socket is gone: what it was to hear by `comeBack` is over. */
   disconnected(socketId: string): void;
+  /** Who hears the room by `comeBack` and has taken no seat. */
+  guestsOf(roomId: string): UserPrincipal[];
   /** The user has no seat to come back to any more. */
-  turnAway(room: Pick<RoomRow, 'id'>, userId: string): void;
+  turnAway(roomId: string, userId: string): void;
 }
 
 export interface Return {

@@ -24,6 +24,13 @@ export interface Seat {
    * While its socket, which is connected here, is not in its groups yet: what signaling will be told of it. What is said to it waits.
    */
   arriving?: 'new' | { resumed: boolean };
+  /** The socket of this process that held it last and is gone. Equal to `socketId` until the row says so. */
+  goneSocketId?: string;
+}
+
+/** Nobody is there to hear what is said to it. */
+export function isAway({ state, arriving, socketId, goneSocketId }: Seat): boolean {
+  return state === 'reconnecting' || arriving !== undefined || socketId === goneSocketId;
 }
 
 /** The sockets of all who have a seat. */

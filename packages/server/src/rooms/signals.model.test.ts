@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { PerfectPeer } from '../../test/support/perfect-peer.js';
-import { CALM_STEPS, SignalWorld, STEPS, type Step } from '../../test/support/signal-world.js';
+import { CALM_STEPS, RESTART_STEPS, SignalWorld, STEPS, type Step } from '../../test/support/signal-world.js';
 import { Metrics } from '../platform/metrics.js';
 
 const WEIGHTS: Partial<Record<Step, number>> = {
@@ -72,4 +72,14 @@ it('[SIG4] [BEY4] [RM96] [RM97] [RM98] with cuts and reloads besides, every pair
   const { room } = new SignalWorld(2, true, metrics);
   expect(await room.count('bongsu_signals_total{kind="offer",outcome="waiting"}')).toBeGreaterThan(50);
   expect(await room.count('bongsu_signals_total{kind="answer",outcome="stale"}')).toBeGreaterThan(20);
+});
+
+it('[SIG4] [BEY4] [RM101] [RM213] with restarts of the server besides, every pair ends in one negotiation', async () => {
+  const metrics = new Metrics();
+  await fc.assert(
+    fc.asyncProperty(people, scripts(RESTART_STEPS), async (count, script) => {
+      await play(new SignalWorld(count, true, metrics), script);
+    }),
+    { numRuns: 1500 },
+  );
 });

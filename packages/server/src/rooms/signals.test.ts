@@ -11,6 +11,7 @@ import {
   roomRow,
   SignalRoom,
 } from '../../test/support/signal-room.js';
+import type { SentSignal } from './plain-events.js';
 import type { Seat } from './seat.js';
 
 let room: SignalRoom;
@@ -152,6 +153,37 @@ describe('the fence', () => {
   });
 });
 
+describe('plain events after a restart of the server', () => {
+  const plain = (from: Seat, to: Seat, content: SentSignal['content']) =>
+    room.send(from, {
+      ...{ roomId: 'stand-up', to: to.participantId, negotiationId: undefined, content, words: 'events' },
+    });
+
+  beforeEach(() => {
+    room = new SignalRoom(NOW + 1);
+    ann = room.join('ann', { signaling: 'events' });
+    ben = room.join('ben', { signaling: 'events' });
+  });
+
+  it('[SIG4] [RM101] the answer to an offer from before passes, and candidates before and after it', () => {
+    expect(plain(ann, ben, candidate('1'))).toEqual({ negotiationId: expect.any(String) });
+    const { negotiationId } = plain(ben, ann, answer());
+    expect(room.heard(ann)).toMatchObject([{ event: 'answer', payload: { negotiationId } }]);
+    for (const [from, to] of [
+      [ann, ben],
+      [ben, ann],
+    ] as const)
+      expect(plain(from, to, candidate('2'))).toEqual({ negotiationId });
+    expect(room.heard(ben)).toHaveLength(2);
+    expect(plain(ben, ann, answer())).toEqual({ negotiationId: null, stale: true });
+  });
+
+  it('[RM213] an answer belongs to what was offered since', () => {
+    const { negotiationId } = plain(ann, ben, offer());
+    expect(plain(ben, ann, answer())).toEqual({ negotiationId });
+  });
+});
+
 describe('a seat within its grace', () => {
   beforeEach(() => connect());
 
@@ -182,6 +214,25 @@ describe('a seat within its grace', () => {
       room.signal(ann, ben, 'n1', candidate('then'));
       expect(textsOf(ben)).toEqual(['early', 'then']);
     }
+  });
+
+  it('[RM214] so does one whose socket has just gone, before its row says so, until another one takes the seat', () => {
+    ben.goneSocketId = 'socket-of-ben';
+    expect(room.signal(ann, ben, 'n1', offer('early'))).toEqual({ negotiationId: 'n1' });
+    expect(textsOf(ben)).toEqual([]);
+    room.away(ben);
+    room.back(ben, true);
+    ben.socketId = 'a newer one';
+    room.signal(ann, ben, 'n1', candidate('then'));
+    expect(textsOf(ben)).toEqual(['early', 'then']);
+  });
+
+  it('[RM215] who has more than 512 KiB to read gets no signals: BUSY, which counts for nothing', () => {
+    room.unread.set('socket-of-ben', 512 * 1024 + 1);
+    expect(refusalOf(() => room.signal(ann, ben, 'n1', offer()))).toBe('BUSY');
+    room.unread.set('socket-of-ben', 512 * 1024);
+    expect(room.signal(ann, ben, 'n1', candidate())).toMatchObject({ stale: true });
+    expect(room.signal(ann, ben, 'n1', offer())).toEqual({ negotiationId: 'n1' });
   });
 
   it('[SIG4] [RM96] 64 of a sender wait; one more is BUSY and opens nothing', () => {

@@ -13,7 +13,7 @@ import {
   type SignalContent,
   type SignalKind,
 } from './plain-events.js';
-import { isPolite, type Seat } from './seat.js';
+import { isAway, isPolite, type Seat } from './seat.js';
 import { type SignalCounts, type SignalOutcome, signalCounts } from './signal-counts.js';
 import { WaitingSignals } from './waiting-signals.js';
 
@@ -26,7 +26,7 @@ export interface Seats {
 
 export interface SignalRelayDeps {
   seats: Seats;
-  groups: Pick<SocketGroups, 'emit'>;
+  groups: Pick<SocketGroups, 'emit' | 'unreadBytes'>;
   metrics: Pick<Metrics, 'counter' | 'tally'>;
   /** Of this process, by the database's clock. */
   startedAt: number;
@@ -38,6 +38,8 @@ export interface SignalRelayDeps {
 
 /** What waits is given out when its receiver is back, or its grace is over: nobody can say when. */
 const BUSY_RETRY_MS = 1000;
+/** Who has more to read gets no signals, so that nobody by signaling ends somebody else's socket as slow. */
+const MAX_UNREAD_BYTES = 512 * 1024;
 
 interface Pair {
   sender: Seat;
@@ -107,7 +109,7 @@ export class SignalRelay {
 
   #pairOf(socketId: string, { roomId, to, words }: SentSignal): Pair {
     const sender = this.#deps.seats.seatOf(socketId, roomId);
-    if (sender?.state !== 'joined') throw new BongsuError('FORBIDDEN', { details: { reason: 'no-seat' } });
+    if (!sender) throw new BongsuError('FORBIDDEN', { details: { reason: 'no-seat' } });
     if (sender.signaling === undefined) {
       sender.signaling = words;
       this.#deps.keepWords(sender);
@@ -115,7 +117,7 @@ export class SignalRelay {
     if (to === sender.participantId)
       throw new ValidationError([{ path: 'to', message: 'must be another participant' }]);
     const target = this.#deps.seats.seat(sender.room, to);
-    if (!target || target.state === 'waiting') throw new BongsuError('PARTICIPANT_NOT_FOUND');
+    if (!target) throw new BongsuError('PARTICIPANT_NOT_FOUND');
     const negotiation = this.#negotiations.of(sender, target);
     return { sender, target, negotiation, side: sideOf(sender, target) };
   }
@@ -128,8 +130,10 @@ export class SignalRelay {
     const replaced = replacedBy(pair, content, negotiationId);
     const said = { from: sender.participantId, userId: sender.userId, content, bytes: bytesOf(content) };
     // Before the negotiation hears of it: what is refused must not count.
-    if (waits && !this.#waiting.fits(target.participantId, said, replaced))
-      throw new BongsuError('BUSY', { retryAfterMs: BUSY_RETRY_MS });
+    const isTaken = waits
+      ? this.#waiting.fits(target.participantId, said, replaced)
+      : this.#isReading(target);
+    if (!isTaken) throw new BongsuError('BUSY', { retryAfterMs: BUSY_RETRY_MS });
     const verdict = negotiationId === null ? 'stale' : judge(pair, content, negotiationId);
     this.#deps.noteActivity(sender.room);
     if (negotiationId === null || verdict === 'stale') {
@@ -147,8 +151,11 @@ export class SignalRelay {
   }
 
   #mustWait(target: Seat): boolean {
-    const isAway = target.state === 'reconnecting' || target.arriving !== undefined;
-    return isAway || !this.#waiting.isEmpty(target.participantId);
+    return isAway(target) || !this.#waiting.isEmpty(target.participantId);
+  }
+
+  #isReading({ socketId }: Seat): boolean {
+    return socketId === undefined || this.#deps.groups.unreadBytes(socketId) <= MAX_UNREAD_BYTES;
   }
 
   /** What waits of an offer that is none any more, its candidates included. */
@@ -202,8 +209,9 @@ function replacedBy(
 function idOf({ negotiation, side }: Pair, { negotiationId, content }: SentSignal): string | undefined {
   if (negotiationId !== undefined) return negotiationId;
   const kind: SignalKind = kindOf(content);
-  if (kind === 'offer') return uuidv7();
-  return kind === 'answer' ? negotiation.answered(side) : negotiation.trickled(side);
+  const known = kind === 'answer' ? negotiation.answered(side) : negotiation.trickled(side);
+  // What an answer or a candidate from before this process belongs to had an id that nobody knows any more.
+  return kind === 'offer' || (known === undefined && negotiation.isInherited) ? uuidv7() : known;
 }
 
 /** Of what the sender wrote; the envelope is ours. */

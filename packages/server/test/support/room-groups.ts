@@ -83,6 +83,10 @@ export class MemoryGroups implements SocketGroups {
     this.#sockets.get(socketId)?.groups.delete(group);
   }
 
+  unreadBytes(socketId: string): number {
+    return this.#sockets.get(socketId)?.unread ?? 0;
+  }
+
   emit: SocketGroups['emit'] = (group, event, payload, exceptSocketId) => {
     for (const socket of this.#sockets.values())
       if (socket.isOpen && socket.groups.has(group) && socket.socketId !== exceptSocketId)

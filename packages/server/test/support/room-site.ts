@@ -44,6 +44,8 @@ export interface RoomNode {
   /** While true, no socket can be attached to a stream. */
   losesFeed: boolean;
   signals: { seat: Seat; what: 'returned' | 'gone'; resumed?: boolean }[];
+  /** Who hears the room by a resume. */
+  guests: UserPrincipal[];
   connect(user: UserPrincipal, instanceId?: string): RoomSocket;
   http(
     user: UserPrincipal,
@@ -205,7 +207,15 @@ export class RoomSite {
       await ephemeral.close();
     };
     const node: RoomNode = {
-      ...{ name, incarnation, rooms, metrics, attached: parts.attached, signals: parts.told },
+      ...{
+        name,
+        incarnation,
+        rooms,
+        metrics,
+        attached: parts.attached,
+        signals: parts.told,
+        guests: parts.guests,
+      },
       losesFeed: false,
       seats: seats as unknown as Seats,
       connect: (user, instanceId) => this.#connect(node, user, instanceId),
@@ -317,6 +327,7 @@ function mortalClock(clock: ManualClock, life: { isOver: boolean }): Clock {
 function standIns(groups: ReturnType<RoomSockets['of']>, isLost: () => boolean) {
   const attached = new Set<string>();
   const told: RoomNode['signals'] = [];
+  const guests: UserPrincipal[] = [];
   const parts: RoomParts = {
     feed: {
       async attach({ socketId = '', participantId, room }) {
@@ -331,9 +342,14 @@ function standIns(groups: ReturnType<RoomSockets['of']>, isLost: () => boolean) 
         groups.leave(socketId, roomGroup(room));
         groups.leave(socketId, seatGroup(participantId));
       },
-      comeBack: async () => ({ state: { lastSeq: 0, recovered: true }, deliver: async () => {} }),
+      async comeBack(_, { principal }) {
+        guests.push(principal);
+        return { state: { lastSeq: 0, recovered: true }, deliver: async () => {} };
+      },
       disconnected() {},
-      turnAway() {},
+      guestsOf: () => [...guests],
+      turnAway: (_, userId) =>
+        void guests.splice(0, guests.length, ...guests.filter((it) => it.userId !== userId)),
     },
     signals: {
       arrived() {},
@@ -343,5 +359,5 @@ function standIns(groups: ReturnType<RoomSockets['of']>, isLost: () => boolean) 
     events: {},
     iceServers: { issue: () => ({ iceServers: [], expiresAt: null }) },
   };
-  return { ...parts, attached, told };
+  return { ...parts, attached, told, guests };
 }

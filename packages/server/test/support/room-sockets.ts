@@ -56,6 +56,7 @@ export class RoomSockets {
         this.#groups.set(group, members.add(socketId));
         return true;
       },
+      unreadBytes: () => 0,
       leave: (socketId, group) => void this.#groups.get(group)?.delete(socketId),
       emit: (group, event, payload, except) => emit(group, event, payload, except),
       emitHere: (group, event, payload, except) => emit(group, event, payload, except, true),

@@ -34,11 +34,13 @@ export function roomRow(roomId = 'stand-up', id = 1): RoomRow {
 export class SignalRoom {
   readonly row = roomRow();
   readonly seats = new Map<string, Seat>();
-  readonly relay: SignalRelay;
+  relay: SignalRelay;
   /** Rooms that were said to be active. */
   activity = 0;
   /** Seats whose words were decided by a signal. */
   readonly decided: string[] = [];
+  /** Bytes that sockets have not read. */
+  readonly unread = new Map<string, number>();
   readonly #heard = new Map<string, Heard[]>();
   #joins = 0;
 
@@ -47,16 +49,29 @@ export class SignalRoom {
     startedAt = 0,
     readonly metrics = new Metrics(),
   ) {
-    this.relay = new SignalRelay({
+    this.relay = this.#relayOf(startedAt);
+  }
+
+  /** The server is started anew: its memory is gone, and so are all sockets. */
+  restart(): void {
+    this.relay = this.#relayOf(NOW + 1);
+    for (const seat of this.seats.values()) this.away(seat);
+  }
+
+  #relayOf(startedAt: number): SignalRelay {
+    return new SignalRelay({
       seats: {
         seatOf: (socketId, roomId) =>
-          [...this.seats.values()].find((seat) => seat.socketId === socketId && seat.room.roomId === roomId),
+          [...this.seats.values()].find(
+            (seat) => seat.socketId === socketId && seat.room.roomId === roomId && seat.state === 'joined',
+          ),
         seat: (room, participantId) => {
           const seat = this.seats.get(participantId);
-          return seat?.room.id === room.id ? seat : undefined;
+          return seat?.room.id === room.id && seat.state !== 'waiting' ? seat : undefined;
         },
       },
       groups: {
+        unreadBytes: (socketId) => this.unread.get(socketId) ?? 0,
         emit: (group, event, payload) =>
           this.#hear(group, { event, payload: payload as unknown as Heard['payload'] }),
       },

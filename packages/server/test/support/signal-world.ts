@@ -7,7 +7,8 @@ import { SignalRoom } from './signal-room.js';
 
 export const CALM_STEPS = ['need', 'up', 'down', 'operation', 'gather'] as const;
 export const STEPS = [...CALM_STEPS, 'cut', 'notice', 'return', 'reload'] as const;
-export type Step = (typeof STEPS)[number];
+export const RESTART_STEPS = [...STEPS, 'restart'] as const;
+export type Step = (typeof RESTART_STEPS)[number];
 
 type Told = { from: string; wire: Wire } | { returned: string; resumed: boolean };
 
@@ -29,6 +30,7 @@ export class SignalWorld {
   readonly clients: Client[] = [];
   readonly #alive = new Map<string, AliveNegotiations>();
   #ids = 0;
+  #isRestarted = false;
 
   constructor(
     people: number,
@@ -90,6 +92,7 @@ export class SignalWorld {
         if (!client.isConnected) this.#return(client);
       },
       reload: () => this.#reload(client),
+      restart: () => this.#restart(),
     };
     actions[step]();
   }
@@ -149,6 +152,17 @@ export class SignalWorld {
     client.down.length = 0;
   }
 
+  /** What clients have not sent yet they send when they are back. */
+  #restart(): void {
+    for (const client of this.clients) {
+      client.isConnected = false;
+      client.down.length = 0;
+    }
+    this.room.restart();
+    this.#isRestarted = true;
+    for (const pair of this.#alive.values()) pair.inherit();
+  }
+
   #return(client: Client): void {
     client.isConnected = true;
     this.#tellReturned(client, true);
@@ -191,7 +205,7 @@ export class SignalWorld {
 
   #pair(one: string, other: string): AliveNegotiations {
     const key = [one, other].sort().join();
-    const pair = this.#alive.get(key) ?? new AliveNegotiations();
+    const pair = this.#alive.get(key) ?? new AliveNegotiations(this.#isRestarted);
     this.#alive.set(key, pair);
     return pair;
   }

@@ -261,20 +261,25 @@ export async function findEndReason(db: Queryable, participantId: string): Promi
   return row?.reason ?? undefined;
 }
 
+export interface ReadRoom {
+  room: RoomRow;
+  seats: SeatRow[];
+}
+
 /** An open room with all who have not left, at one moment. */
-export async function readRoom(
-  db: Queryable,
-  roomId: string,
-): Promise<{ room: RoomRow; seats: SeatRow[] } | undefined> {
-  const [row] = await db.query<RoomRow & { seats: SeatRow[] }>(
+export async function readRoom(db: Queryable, roomId: string): Promise<ReadRoom | undefined> {
+  return (await readRooms(db, [roomId])).get(roomId);
+}
+
+/** Those of the rooms that are open, by id, with all who have not left, at one moment. */
+export async function readRooms(db: Queryable, roomIds: readonly string[]): Promise<Map<string, ReadRoom>> {
+  const rows = await db.query<RoomRow & { seats: SeatRow[] }>(
     `select r.id, r.room_id as "roomId", r.stream_id as "streamId", r.generation, r.name, r.owner_id as "ownerId",
        r.max_users as "maxUsers", r.locked, r.lobby, r.persistent, r.commanders, r.version, r.created_at as "createdAt",
        coalesce((select jsonb_agg(to_jsonb(s) order by s.number) from (${SELECT_OPEN} and p.room = r.id) s), '[]') as seats
-     from rooms r where r.room_id = $1 and r.status = 'open'`,
-    [roomId],
+     from rooms r where r.room_id = any($1::text[]) and r.status = 'open'`,
+    [roomIds],
     { name: 'rooms-read' },
   );
-  if (!row) return undefined;
-  const { seats, ...room } = row;
-  return { room, seats };
+  return new Map(rows.map(({ seats, ...room }) => [room.roomId, { room, seats }]));
 }
