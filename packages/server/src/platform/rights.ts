@@ -170,7 +170,7 @@ export const RIGHTS = {
     within: MODERATORS,
   },
   'rooms.screens': {
-    what: 'let a screen that one commands be commanded from a room that one is in',
+    what: 'let a screen that one commands be commanded from a room that one is in or owns',
     access: 'user',
     scope: 'rooms:write',
     within: READERS,

@@ -8,8 +8,8 @@ import { findOpenRoom } from './store/rooms.js';
 type Context = Pick<RoomsContext, 'database' | 'databaseClock' | 'recordAudit' | 'streams' | 'screens'>;
 
 /**
- * Lets a screen be commanded from a room: the consent of who commands it and is in the room. Doing it twice changes nothing.
- * @throws ROOM_NOT_FOUND, ROOM_CLOSED, SCREEN_NOT_FOUND; FORBIDDEN for who is not in the room; CONFLICT beyond 1,000
+ * Lets a screen be commanded from a room: the consent of who commands it and is in the room, or owns it. Doing it twice changes nothing.
+ * @throws ROOM_NOT_FOUND, ROOM_CLOSED, SCREEN_NOT_FOUND; FORBIDDEN for an administrator who is not in the room; CONFLICT beyond 1,000
  */
 export async function addRoomScreen(
   context: Context,
@@ -17,7 +17,7 @@ export async function addRoomScreen(
   roomId: string,
   screenId: string,
 ): Promise<void> {
-  // Whoever may post is in it; an administrator may read every room.
+  // Whoever may post is in it, or owns it; an administrator may read every room.
   const room = await accessRoom(context.database, call, roomId, 'rooms.post');
   const screen = await context.screens.authorizeCommand(call.user, screenId);
   if (!screen) throw new BongsuError('SCREEN_NOT_FOUND');
