@@ -166,9 +166,9 @@ describe('a call in the console', () => {
     await button(jiho, `Let ${ANA.username} in`).click();
     await seeMoving(ana, JIHO.username);
     await jiho.getByRole('link', { name: 'About this room' }).click();
-    await button(jiho, `Put ${ANA.username} out`).click();
-    await button(jiho, 'Put out').last().click();
-    await ana.getByText('Somebody put you out of this room.').waitFor();
+    await button(jiho, `Remove ${ANA.username}`).click();
+    await button(jiho, 'Remove').last().click();
+    await ana.getByText('You were removed from this room.').waitFor();
     await button(ana, 'Join again').click();
     await ana.getByText('FORBIDDEN').waitFor();
     await expect.poll(() => ana.getByLabel(`Picture of ${JIHO.username}`).count()).toBe(0);
