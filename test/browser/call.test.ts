@@ -279,10 +279,10 @@ describe('a call in the console', () => {
     await tile(jiho, ANA.username).hover();
     await photograph(jiho, 'call-10-manage-phone', { whole: true });
     await jiho.setViewportSize({ width: 1000, height: 860 });
-    await button(jiho, `Put ${ANA.username} out`).click();
+    await button(jiho, `Remove ${ANA.username}`).click();
     await photograph(jiho, 'call-11-put-out');
-    await button(jiho, 'Put out').last().click();
-    await ana.getByText('Somebody put you out of this room.').waitFor();
+    await button(jiho, 'Remove').last().click();
+    await ana.getByText('You were removed from this room.').waitFor();
     await tile(jiho, ANA.username).waitFor({ state: 'detached' });
     await button(ana, 'Join again').click();
     await ana.getByText('FORBIDDEN').waitFor();

@@ -1,4 +1,5 @@
 import { io, type Socket } from 'socket.io-client';
+import type { Person } from './account.js';
 
 const PASSWORD = 'beacons on the ridge';
 
@@ -6,10 +7,16 @@ const PASSWORD = 'beacons on the ridge';
 export class Guest {
   /** Why this one was put out, when it was. */
   readonly putOut: Promise<string>;
+  private participantId: string | undefined;
 
-  private constructor(private readonly socket: Socket) {
+  private constructor(
+    readonly person: Person,
+    private readonly socket: Socket,
+  ) {
     this.putOut = new Promise((resolve) => {
-      socket.on('user-left', ({ reason }: { reason: string }) => resolve(reason));
+      socket.on('user-left', ({ participantId, reason }: { participantId: string; reason: string }) => {
+        if (participantId === this.participantId) resolve(reason);
+      });
     });
   }
 
@@ -23,7 +30,7 @@ export class Guest {
     });
     const { accessToken } = (await response.json()) as { accessToken: string };
     const socket = io(url, { auth: { token: accessToken }, transports: ['websocket'] });
-    const guest = new Guest(socket);
+    const guest = new Guest(person, socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('ready', () => resolve());
       socket.once('connect_error', reject);
@@ -34,6 +41,7 @@ export class Guest {
   /** "joined", "waiting" in the lobby, or the code it was refused with. */
   async join(roomId: string): Promise<string> {
     const answer = await this.ask('join-room', { roomId });
+    this.participantId = answer.participantId;
     if (answer.waiting === true) return 'waiting';
     return answer.success ? 'joined' : (answer.error?.code ?? 'refused');
   }
@@ -58,7 +66,7 @@ export class Guest {
   private async ask(
     event: string,
     payload: object,
-  ): Promise<{ success: boolean; waiting?: boolean; error?: { code: string } }> {
+  ): Promise<{ success: boolean; participantId?: string; waiting?: boolean; error?: { code: string } }> {
     return this.socket.timeout(10_000).emitWithAck(event, payload);
   }
 }

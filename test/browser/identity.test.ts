@@ -66,7 +66,7 @@ describe('accounts in the console', () => {
     await form.getByLabel('New password').fill('short');
     await button('Change the password').click();
     await expect.poll(focused).toBe('password');
-    await form.getByText('Not accepted: must have at least 8 characters.').waitFor();
+    await form.getByText('This must have at least 8 characters.').waitFor();
     await form.getByLabel('New password').fill('embers under the ash');
     await button('Change the password').click();
     await form.getByText('This is not your password.').waitFor();
@@ -222,7 +222,7 @@ describe('accounts in the console', () => {
       .poll(() => desk.evaluate(() => document.activeElement?.getAttribute('type')))
       .toBe('checkbox');
     await desk.getByLabel('See your screens and what they show').check();
-    expect(await desk.getByText('Not accepted').count()).toBe(0);
+    expect(await desk.getByText('This must').count()).toBe(0);
     expect(await desk.getByText('Choose at least one.').count()).toBe(0);
     await desk.getByLabel('Ends after').selectOption('30');
     await photograph(desk, 'i7-new-key');

@@ -89,7 +89,7 @@ describe('links in mails', () => {
     expect(desk.url()).toBe(`${server.url}/reset`);
     await desk.getByLabel('New password').fill('short');
     await desk.getByRole('button', { name: 'Change the password' }).click();
-    await desk.getByText('Not accepted: must have at least 8 characters.').waitFor();
+    await desk.getByText('This must have at least 8 characters.').waitFor();
     await desk.getByLabel('New password').fill('embers under the ash');
     await desk.getByRole('button', { name: 'Change the password' }).click();
     await heading('The password is changed').waitFor();

@@ -53,14 +53,12 @@ describe('rooms in the console', () => {
     const dialog = desk.getByRole('dialog');
     await dialog.getByLabel('Name', { exact: true }).fill('S');
     await dialog.getByLabel('Room ID').fill('stand-up');
-    await dialog.getByText('Stays open').click();
     await dialog.getByRole('button', { name: 'Create a room' }).click();
-    await dialog.getByText(/^Not accepted/).waitFor();
-    await photograph(desk, 'rooms-1-refused');
+    await dialog.getByText('Use 2 to 50 characters.').waitFor();
     await dialog.getByLabel('Name', { exact: true }).fill('Stand-up');
     await desk.keyboard.press('Enter');
     await desk.getByRole('heading', { name: 'Stand-up', level: 1 }).waitFor();
-    await desk.getByText('Nobody is in.', { exact: true }).waitFor();
+    await desk.getByText('Nobody is here.', { exact: true }).waitFor();
     await desk.getByText('Nothing was said yet.').waitFor();
   });
 
@@ -78,8 +76,22 @@ describe('rooms in the console', () => {
     expect(await heard).toEqual({ text: '<i>welcome</i> back' });
     await photograph(desk, 'rooms-2-detail');
     await desk.getByRole('link', { name: 'Rooms', exact: true }).last().click();
-    await row('Stand-up').getByText('1 of 10 is in').waitFor();
+    await row('Stand-up').getByText('1 of 10 people').waitFor();
     await photograph(desk, 'rooms-2-list');
+  });
+
+  it('[RM231] a room that was read before somebody came is counted by who is in it', async () => {
+    const facts = `${server.url}/api/rooms/stand-up`;
+    await desk.route(facts, async (route) => {
+      const response = await route.fetch();
+      const { room } = await response.json();
+      await route.fulfill({ response, json: { room: { ...room, participants: 0 } } });
+    });
+    await desk.goto(`${server.url}/rooms/stand-up`);
+    await person('Ana <b>Lopes</b>').waitFor();
+    await desk.getByRole('region', { name: 'About this room' }).getByText('1 of 10 people').waitFor();
+    await desk.unroute(facts);
+    await desk.getByRole('link', { name: 'Rooms', exact: true }).last().click();
   });
 
   it('[SIG3] a locked room lets nobody in until it is unlocked', async () => {
@@ -99,16 +111,63 @@ describe('rooms in the console', () => {
     const dialog = desk.getByRole('dialog');
     await dialog.getByLabel('Name', { exact: true }).fill('S');
     await dialog.getByRole('button', { name: 'Save' }).click();
-    await dialog.getByText(/^Not accepted/).waitFor();
+    await dialog.getByText('This must have at least 2 characters.').waitFor();
     await dialog.getByLabel('Name', { exact: true }).fill('Morning stand-up');
     await desk.keyboard.press('Enter');
     await desk.getByRole('heading', { name: 'Morning stand-up', level: 1 }).waitFor();
   });
 
-  it('[BEY4] a screen that is put into the room is there, and is taken out again', async () => {
+  it('[BEY4] a screen that is put into the room is there', async () => {
     await desk.getByLabel('Add a screen').selectOption({ label: 'Lobby left' });
     await button('Add').click();
     await desk.getByTestId('member-screen').getByRole('link', { name: 'Lobby left' }).waitFor();
+  });
+
+  it('[RM232] the owner sends to the screens, and hears what is wrong and what was accepted', async () => {
+    await home.switchOn();
+    await button('Send a command').click();
+    const dialog = desk.getByRole('dialog');
+    await dialog.getByLabel('Action').fill('no spaces');
+    await dialog.getByRole('button', { name: 'Send trigger' }).click();
+    await dialog.getByText('Use 1 to 64 of').waitFor();
+    await dialog.getByLabel('Action').fill('welcome');
+    await dialog.getByLabel('Data').fill(JSON.stringify('x'.repeat(20_000)));
+    await dialog.getByRole('button', { name: 'Send trigger' }).click();
+    await dialog.getByRole('alert').waitFor();
+    await dialog.getByLabel('Data').fill('{ "to": "all" }');
+    await dialog.getByRole('button', { name: 'Send trigger' }).click();
+    await dialog.getByText(/^Accepted as no\. \d+ of this room\./).waitFor();
+    expect(await dialog.getByRole('alert').count()).toBe(0);
+    await expect.poll(() => home.done).toEqual(['welcome']);
+    await photograph(desk, 'rooms-3-sent');
+    await dialog.getByText('Navigate', { exact: true }).click();
+    await dialog.getByLabel('Address').fill('/menu');
+    await dialog.getByRole('button', { name: 'Send navigate' }).click();
+    await expect.poll(() => home.done).toEqual(['welcome', '/menu']);
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await said('Trigger').waitFor();
+    await said('Navigate').waitFor();
+  });
+
+  it('[RM232] a member reads whose room it is, and is offered nothing that is not for members', async () => {
+    const owner = await home.sender.joinRoom('stand-up');
+    const ana = await openWindow(browser, faults);
+    await signIn(ana, server.url, guest.person);
+    await ana.goto(`${server.url}/rooms/stand-up`);
+    await ana.getByTestId('participant').filter({ hasText: 'Jiho Park' }).waitFor();
+    await ana.getByTestId('member-screen').waitFor();
+    await ana.getByRole('textbox', { name: 'Message' }).waitFor();
+    expect(await ana.getByRole('button', { name: 'Send a command' }).count()).toBe(0);
+    await ana
+      .getByRole('region', { name: 'About this room' })
+      .getByRole('definition')
+      .filter({ hasText: 'Jiho Park' })
+      .waitFor();
+    await ana.context().close();
+    await owner.leave();
+  });
+
+  it('[BEY4] a screen is taken out again', async () => {
     await button('Take Lobby left out').click();
     await desk.getByText('No screen belongs to the room.').waitFor();
   });
@@ -128,10 +187,10 @@ describe('rooms in the console', () => {
   });
 
   it('[SIG3] who is put out is gone, and hears why', async () => {
-    await button('Put Ana <b>Lopes</b> out').click();
+    await button('Remove Ana <b>Lopes</b>').click();
     await button('Cancel').click();
-    await button('Put Ana <b>Lopes</b> out').click();
-    await button('Put out').last().click();
+    await button('Remove Ana <b>Lopes</b>').click();
+    await button('Remove').click();
     await person('Ana <b>Lopes</b>').waitFor({ state: 'hidden' });
     expect(await guest.putOut).toBe('kicked');
     await said('hello').waitFor();
@@ -139,9 +198,9 @@ describe('rooms in the console', () => {
 
   it('[SIG3] [RM19] who was put out may come again when the owner says so', async () => {
     expect(await guest.join('stand-up')).toBe('FORBIDDEN');
-    await desk.getByRole('heading', { name: 'May not come back', level: 3 }).waitFor();
+    await desk.getByRole('heading', { name: 'Removed people', level: 3 }).waitFor();
     await photograph(desk, 'rooms-3-put-out', { whole: true });
-    await button('Let Ana <b>Lopes</b> come again').click();
+    await button('Allow Ana <b>Lopes</b> back').click();
     await desk.getByTestId('kicked').waitFor({ state: 'hidden' });
     expect(await guest.join('stand-up')).toBe('joined');
     await person('Ana <b>Lopes</b>').waitFor();
@@ -165,6 +224,8 @@ describe('rooms in the console', () => {
     await desk.setViewportSize({ width: 360, height: 740 });
     const overflow = () => desk.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await expect.poll(overflow).toBeLessThanOrEqual(0);
+    const hidden = (nav: Element) => nav.scrollWidth - nav.clientWidth;
+    expect(await desk.getByRole('navigation').evaluate(hidden)).toBeLessThanOrEqual(0);
     await photograph(desk, 'rooms-3-phone');
     await desk.emulateMedia({ colorScheme: 'dark' });
     await photograph(desk, 'rooms-3-phone-dark', { whole: true });
@@ -182,6 +243,17 @@ describe('rooms in the console', () => {
     await other.context().close();
   });
 
+  it('[RM232] an administrator who is not in the room reads it, and is not asked to say anything', async () => {
+    const other = await openWindow(browser, faults);
+    await signIn(other, server.url, keeper);
+    await other.goto(`${server.url}/rooms/stand-up`);
+    await other.getByTestId('said').first().waitFor();
+    await other.getByTestId('participant').first().waitFor();
+    expect(await other.getByRole('textbox', { name: 'Message' }).count()).toBe(0);
+    expect(await other.getByLabel('Add a screen').count()).toBe(0);
+    await other.context().close();
+  });
+
   it('[SIG3] a closed room is out of the list', async () => {
     await button('Close').click();
     await button('Close the room').click();
@@ -196,7 +268,47 @@ describe('rooms in the console', () => {
     await desk.getByText('This room is closed.').waitFor();
     expect(await desk.getByRole('alert').count()).toBe(0);
     expect(await desk.getByRole('heading', { level: 2 }).count()).toBe(0);
+    expect(await desk.getByRole('button', { name: 'Copy Link' }).count()).toBe(0);
+    expect(await desk.getByText('of 10 people').count()).toBe(0);
     await desk.getByRole('link', { name: 'Rooms', exact: true }).last().click();
+  });
+
+  it('[RM230] a room stays open, and one that does not says when it closes', async () => {
+    await button('Create a room').click();
+    const dialog = desk.getByRole('dialog');
+    await dialog.getByLabel('Name', { exact: true }).fill('Short talk');
+    await dialog.getByLabel('Room ID').fill('short-talk');
+    expect(await dialog.getByLabel('Stays open').isChecked()).toBe(true);
+    await dialog.getByLabel('Stays open').uncheck();
+    await dialog.getByRole('button', { name: 'Create a room' }).click();
+    const notice = desk.getByText('It closes when nobody comes within a minute.');
+    await notice.waitFor();
+    await photograph(desk, 'rooms-4-closes');
+    const passer = await Guest.arrive(server.url, 'Minh');
+    expect(await passer.join('short-talk')).toBe('joined');
+    await notice.waitFor({ state: 'hidden' });
+    await button('Close').click();
+    await desk.getByText('1 person will be removed.').waitFor();
+    await button('Close the room').click();
+    await desk.getByRole('heading', { name: 'Rooms', level: 1 }).waitFor();
+    passer.close();
+  });
+
+  it('[RM234] what is wrong with a new room stands at its field, in words and in red', async () => {
+    await button('Create a room').click();
+    const dialog = desk.getByRole('dialog');
+    const size = dialog.getByLabel('Maximum people');
+    await dialog.getByLabel('Name', { exact: true }).fill('S');
+    await dialog.getByLabel('Room ID').fill('two words');
+    await size.fill('2.5');
+    await desk.keyboard.press('Enter');
+    await dialog.getByText('Use 2 to 50 characters.').waitFor();
+    await dialog.getByText('Use 3 to 100 of').waitFor();
+    const fault = dialog.getByText('Use a whole number from 1 to 1,000.');
+    const red = await fault.evaluate((text) => getComputedStyle(text).color);
+    expect(await size.evaluate((input) => getComputedStyle(input).borderBlockStartColor)).toBe(red);
+    await photograph(desk, 'rooms-4-refused');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
   });
 
   it('[SIG3] who waits in a lobby is let in or refused from the page of the room, on a phone too', async () => {
@@ -213,7 +325,7 @@ describe('rooms in the console', () => {
     await button('Let Lan in').waitFor();
     await photograph(desk, 'rooms-4-lobby-phone', { whole: true });
     await button('Refuse Bo').click();
-    await desk.getByText('They cannot ask again until you let them').waitFor();
+    await desk.getByText('They cannot ask again until you allow it').waitFor();
     await photograph(desk, 'rooms-4-refuse-phone');
     await button('Cancel').click();
     await button('Refuse Bo').click();
@@ -224,5 +336,32 @@ describe('rooms in the console', () => {
     const overflow = () => desk.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(await overflow()).toBeLessThanOrEqual(0);
     for (const one of [first, second]) one.close();
+  });
+
+  it('[RM231] who is put out reads that the room is not theirs any more', async () => {
+    const mai = await Guest.arrive(server.url, 'Mai');
+    expect(await mai.join('interview')).toBe('waiting');
+    await button('Let Mai in').click();
+    await person('Mai').waitFor();
+    const window = await openWindow(browser, faults);
+    await signIn(window, server.url, mai.person);
+    await window.goto(`${server.url}/rooms/interview`);
+    await window.getByRole('heading', { name: 'Interview', level: 1 }).waitFor();
+    await button('Remove Mai').click();
+    await button('Remove').click();
+    await window.getByText('There is no such room, or it is not yours.').waitFor();
+    expect(await window.getByRole('heading', { level: 2 }).count()).toBe(0);
+    await window.context().close();
+    mai.close();
+  });
+
+  it('[RM233] the link of a room is as good as its id', async () => {
+    await desk.getByRole('link', { name: 'Rooms', exact: true }).last().click();
+    await desk.getByLabel('Room ID or link').fill('https://elsewhere.example.org/rooms/interview');
+    await button('Join').click();
+    await desk.getByText('This is neither the ID of a room nor a link to one here.').waitFor();
+    await desk.getByLabel('Room ID or link').fill(`${server.url}/rooms/interview/call`);
+    await button('Join').click();
+    await desk.waitForURL(`${server.url}/rooms/interview/call`);
   });
 });

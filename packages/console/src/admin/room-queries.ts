@@ -1,5 +1,7 @@
 import type { Room, User } from '@bongsu/protocol';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
+import { toProblem } from '../api/problem.js';
 import type { HistoryPage, HistoryPiece } from '../api/room-calls.js';
 import { given, PAGE_SIZE, paging, whileShort } from './queries.js';
 import { useServices, useUser } from './services.js';
@@ -43,34 +45,49 @@ export function useRoom(roomId: string) {
 /** `enabled`: false for those who may not know. */
 export function useParticipants(roomId: string, { enabled = true }: { enabled?: boolean } = {}) {
   const { api } = useServices();
-  return useQuery({
+  const query = useQuery({
     queryKey: roomKeys.people(roomId),
     queryFn: ({ signal }) => api.listParticipants(roomId, signal),
     enabled,
     refetchInterval: PEOPLE_REFRESH_MS,
   });
+  useTruth(roomId, query.error);
+  return query;
 }
 
 /** For those who may let them come again. */
 export function useKicked(roomId: string) {
   const { api } = useServices();
-  return useQuery({
+  const query = useQuery({
     queryKey: roomKeys.kicked(roomId),
     queryFn: ({ signal }) => api.listKicked(roomId, signal),
     refetchInterval: ROOM_REFRESH_MS,
   });
+  useTruth(roomId, query.error);
+  return query;
 }
 
 /** The last entries first; the next page is the one before. */
 export function useRoomHistory(roomId: string) {
   const { api } = useServices();
-  return useInfiniteQuery({
+  const query = useInfiniteQuery({
     queryKey: roomKeys.history(roomId),
     queryFn: ({ pageParam, signal }) => api.getHistory(roomId, pageParam, signal),
     initialPageParam: undefined as HistoryPiece | undefined,
     getNextPageParam: ({ before }: HistoryPage) => before ?? undefined,
     refetchInterval: ({ state }) => whileShort(state.data?.pages, ROOM_REFRESH_MS),
   });
+  useTruth(roomId, query.error);
+  return query;
+}
+
+/** A part of a room that is refused, because the room ended or one was put out, has the room itself read again. */
+function useTruth(roomId: string, error: unknown): void {
+  const queryClient = useQueryClient();
+  useEffect(() => {
+    if (!error || !['ROOM_NOT_FOUND', 'ROOM_CLOSED'].includes(toProblem(error).code)) return;
+    void queryClient.invalidateQueries({ queryKey: roomKeys.facts(roomId) });
+  }, [queryClient, roomId, error]);
 }
 
 /** Owners and administrators lock and close, admit and kick. */

@@ -1,12 +1,12 @@
 import { type AcceptedCommand, type Client, connect, type TokenSource } from '@bongsu/client';
-import type { CommandStatus } from '@bongsu/protocol';
+import type { CommandStatus, Target } from '@bongsu/protocol';
 import type { CallRoom, EnterOptions } from '../rooms/call-types.js';
 import { isAway } from './problem.js';
 
 export type LinkState = 'connecting' | 'online' | 'offline';
 
-/** A command as the Try it page makes it. */
-export type Draft = { screenId: string; displayIndex?: number } & (
+/** A command as somebody typed it. */
+export type Draft = { target: Target; displayIndex?: number } & (
   | { type: 'trigger'; action: string; data?: unknown }
   | { type: 'navigate'; url: string }
 );
@@ -80,14 +80,14 @@ export class Live {
   send(draft: Draft, id?: string): Promise<AcceptedCommand> {
     this.open();
     const client = this.#client as Client;
-    const { screenId, displayIndex } = draft;
+    const { target, displayIndex } = draft;
     const options = {
       ...(displayIndex === undefined ? {} : { displayIndex }),
       ...(id === undefined ? {} : { id }),
     };
     return draft.type === 'trigger'
-      ? client.trigger({ screenId }, draft.action, draft.data, options)
-      : client.navigate({ screenId }, draft.url, options);
+      ? client.trigger(target, draft.action, draft.data, options)
+      : client.navigate(target, draft.url, options);
   }
 
   /**

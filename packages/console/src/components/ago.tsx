@@ -7,7 +7,7 @@ const TICK_MS = 30_000;
 
 /** "5 minutes ago", kept right while it is looked at; the exact time is its title. */
 export function Ago({ at }: { at: number }) {
-  const { i18n } = useTranslation();
+  const { t, i18n } = useTranslation();
   const now = useNow(TICK_MS);
-  return <Moment at={at}>{ago(at, now, i18n.language)}</Moment>;
+  return <Moment at={at}>{ago(at, now, i18n.language) ?? t('common.justNow')}</Moment>;
 }

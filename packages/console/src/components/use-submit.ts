@@ -49,7 +49,8 @@ export function useSubmit<Result>(
     /** For a field's `error`; null when it has none. */
     errorOf: (field: string) => {
       const fault = faultOf(field);
-      return fault ? t('form.fault', { fault }) : null;
+      if (!fault) return null;
+      return fault.startsWith('must ') ? t('form.must', { fault }) : t('form.fault', { fault });
     },
     reset: mutation.reset,
   };

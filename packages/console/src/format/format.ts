@@ -31,12 +31,14 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', MINUTE_MS],
 ];
 
-/** "5 minutes ago", "now" within the first minute; a clock that is behind shows "now" rather than the future. */
-export function ago(at: number, now: number, language: string): string {
-  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
-  const elapsedMs = Math.max(0, now - at);
-  const step = STEPS.find(([, stepMs]) => elapsedMs >= stepMs);
-  return step ? format.format(-Math.floor(elapsedMs / step[1]), step[0]) : format.format(0, 'second');
+/** "5 minutes ago"; undefined within the first minute, and in the future, as a clock that is behind has it. */
+export function ago(at: number, now: number, language: string): string | undefined {
+  const step = STEPS.find(([, stepMs]) => now - at >= stepMs);
+  if (!step) return undefined;
+  return new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(
+    -Math.floor((now - at) / step[1]),
+    step[0],
+  );
 }
 
 /**

@@ -176,7 +176,7 @@ export const RIGHTS = {
     within: MODERATORS,
   },
   'rooms.screens': {
-    what: 'let a screen that one commands be commanded from a room that one is in, and take it out again (as do the room’s owner and administrators)',
+    what: 'let a screen that one commands be commanded from a room that one is in or owns, and take it out again (as do the room’s owner and administrators)',
     access: 'user',
     scope: 'rooms:write',
     // Whoever may not say who commands a screen lets no room command it either.

@@ -8,8 +8,8 @@ import { findOpenRoom } from './store/rooms.js';
 type Context = Pick<RoomsContext, 'database' | 'databaseClock' | 'recordAudit' | 'streams' | 'screens'>;
 
 /**
- * Lets a screen be commanded from a room: the consent of who commands it and is in the room. Doing it twice changes nothing.
- * @throws ROOM_NOT_FOUND, ROOM_CLOSED, SCREEN_NOT_FOUND; FORBIDDEN for who is not in the room; CONFLICT beyond 1,000
+ * Lets a screen be commanded from a room: the consent of who commands it and is in the room, or owns it. Doing it twice changes nothing.
+ * @throws ROOM_NOT_FOUND, ROOM_CLOSED, SCREEN_NOT_FOUND; FORBIDDEN for an administrator who is not in the room; CONFLICT beyond 1,000
  */
 export async function addRoomScreen(
   context: Context,

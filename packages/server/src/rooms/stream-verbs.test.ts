@@ -127,6 +127,12 @@ describeEachDatabase('what is said in rooms', (open) => {
     });
   });
 
+  it('[RM74] an owner puts a screen of theirs into their room without being in it', async () => {
+    await site.screenOf('scr_a', owner);
+    await site.send(host, 'leave-room', { roomId: 'lobby' });
+    expect((await site.http(owner, 'PUT', '/rooms/lobby/screens/scr_a')).status).toBe(204);
+  });
+
   it('[RM74] either side takes a screen back, and nobody else', async () => {
     await site.screenOf('scr_a', member);
     const other = site.connect('other', stranger);

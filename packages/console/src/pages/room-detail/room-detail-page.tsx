@@ -2,7 +2,7 @@ import type { Room } from '@bongsu/protocol';
 import { Button, Skeleton } from '@mantine/core';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
-import { mayManageRoom, useRoom } from '../../admin/room-queries.js';
+import { mayManageRoom, useParticipants, useRoom } from '../../admin/room-queries.js';
 import { useUser } from '../../admin/services.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
 import { toProblem } from '../../api/problem.js';
@@ -11,8 +11,11 @@ import detail from '../../components/detail.module.css';
 import { Failed } from '../../components/failed.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
+import { attended, isMember, mayCommand } from '../../rooms/attendance.js';
+import { CloseRoom } from './close-room.js';
 import { ManageRoom } from './manage-room.js';
 import { People } from './people.js';
+import styles from './room-detail-page.module.css';
 import { RoomFacts } from './room-facts.js';
 import { RoomHistory } from './room-history.js';
 import { RoomScreens } from './room-screens.js';
@@ -46,12 +49,16 @@ export function RoomDetailPage() {
   );
 }
 
-function Loaded({ room }: { room: Room }) {
+function Loaded({ room: read }: { room: Room }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const user = useUser();
+  const { roomId, status } = read;
+  const isOpen = status === 'open';
+  const { data: people } = useParticipants(roomId, { enabled: isOpen });
+  const room = isOpen ? attended(read, people) : read;
   const mayManage = mayManageRoom(user, room);
-  const { roomId, status } = room;
+  const isIn = isMember(user, room, people);
   return (
     <>
       <header className={page.head}>
@@ -59,8 +66,8 @@ function Loaded({ room }: { room: Room }) {
           <Beacon lit={room.participants > 0} />
           <bdi>{room.name}</bdi>
         </h1>
-        {status === 'open' ? (
-          <div className={detail.actions}>
+        {isOpen ? (
+          <div className={`${detail.actions} ${styles.actions}`}>
             {mayManage ? <ManageRoom room={room} /> : null}
             <Button
               leftSection={<Icon name="camera" />}
@@ -68,16 +75,22 @@ function Loaded({ room }: { room: Room }) {
             >
               {t('rooms.call')}
             </Button>
+            {mayManage ? <CloseRoom room={room} /> : null}
           </div>
         ) : null}
       </header>
       <div className={page.stack}>
-        <RoomFacts room={room} />
-        {status === 'open' ? (
+        <RoomFacts room={room} people={people} />
+        {isOpen ? (
           <>
             <People room={room} mayManage={mayManage} />
-            <RoomScreens room={room} mayManage={mayManage} />
-            <RoomHistory roomId={roomId} />
+            <RoomScreens
+              room={room}
+              mayManage={mayManage}
+              mayAdd={isIn}
+              mayCommand={mayCommand(user, room, isIn)}
+            />
+            <RoomHistory roomId={roomId} maySay={isIn} />
           </>
         ) : (
           <p>{t('room.over')}</p>

@@ -14,7 +14,7 @@ import { MessageBox } from './message-box.js';
 import styles from './room-detail-page.module.css';
 
 /** What was said in the room and sent to its screens, newest first. */
-export function RoomHistory({ roomId }: { roomId: string }) {
+export function RoomHistory({ roomId, maySay }: { roomId: string; maySay: boolean }) {
   const { t } = useTranslation();
   const query = useRoomHistory(roomId);
   const entries = (query.data?.pages ?? []).flatMap(({ items }) => [...items].reverse());
@@ -24,7 +24,7 @@ export function RoomHistory({ roomId }: { roomId: string }) {
         <h2 id="history">{t('room.history')}</h2>
         <p className={detail.hint}>{t('room.historyLead')}</p>
       </div>
-      <MessageBox roomId={roomId} />
+      {maySay ? <MessageBox roomId={roomId} /> : null}
       {query.isPending ? <Skeleton height={96} radius="md" aria-label={t('common.loading')} /> : null}
       {query.data && entries.length === 0 ? <p>{t('room.nothingSaid')}</p> : null}
       {entries.length > 0 ? (

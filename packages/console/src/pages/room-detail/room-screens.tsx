@@ -14,10 +14,18 @@ import page from '../../components/page.module.css';
 import people from '../../components/people.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
 import { ScreenState } from '../../components/screen-state.js';
+import { CommandScreens } from './command-screens.js';
 import styles from './room-detail-page.module.css';
 
+interface RoomScreensProps {
+  room: Room;
+  mayManage: boolean;
+  mayAdd: boolean;
+  mayCommand: boolean;
+}
+
 /** The screens that carry out what is sent to the room. */
-export function RoomScreens({ room, mayManage }: { room: Room; mayManage: boolean }) {
+export function RoomScreens({ room, mayManage, mayAdd, mayCommand }: RoomScreensProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const queryClient = useQueryClient();
@@ -63,11 +71,14 @@ export function RoomScreens({ room, mayManage }: { room: Room; mayManage: boolea
           })}
         </ul>
       )}
-      <AddScreen
-        taken={screens}
-        pending={change.isPending}
-        onAdd={(id) => change.mutate({ id, put: true })}
-      />
+      {mayCommand && screens.length > 0 ? <CommandScreens room={room} /> : null}
+      {mayAdd ? (
+        <AddScreen
+          taken={screens}
+          pending={change.isPending}
+          onAdd={(id) => change.mutate({ id, put: true })}
+        />
+      ) : null}
       <ProblemNote problem={change.error ? toProblem(change.error) : undefined} />
     </section>
   );

@@ -17,7 +17,7 @@ function toRoom(fields: Record<string, string>): NewRoom {
   const { name = '', maxUsers = '', roomId = '' } = fields;
   return {
     name,
-    // Whatever is no number comes back as the server's word about the field.
+    // Whatever is no number the server refuses.
     maxUsers: Number(maxUsers),
     lobby: fields.lobby === 'on',
     persistent: fields.persistent === 'on',
@@ -59,7 +59,7 @@ function RoomForm({ onCancel }: { onCancel(): void }) {
         name="name"
         label={t('newRoom.name')}
         description={t('newRoom.nameHint')}
-        error={submit.errorOf('name')}
+        error={submit.errorOf('name') && t('newRoom.nameFault')}
         autoComplete="off"
         data-autofocus
       />
@@ -67,7 +67,7 @@ function RoomForm({ onCancel }: { onCancel(): void }) {
         name="roomId"
         label={t('newRoom.roomId')}
         description={t('newRoom.roomIdHint')}
-        error={taken ? t('newRoom.taken') : submit.errorOf('roomId')}
+        error={taken ? t('newRoom.taken') : submit.errorOf('roomId') && t('newRoom.roomIdFault')}
         autoComplete="off"
         autoCapitalize="none"
         spellCheck={false}
@@ -80,10 +80,16 @@ function RoomForm({ onCancel }: { onCancel(): void }) {
         label={t('newRoom.maxUsers')}
         description={t('newRoom.maxUsersHint')}
         defaultValue={MANY}
-        error={submit.errorOf('maxUsers')}
+        error={submit.errorOf('maxUsers') && t('newRoom.maxUsersFault')}
       />
       <Checkbox name="lobby" label={t('newRoom.lobby')} description={t('newRoom.lobbyHint')} />
-      <Checkbox name="persistent" label={t('newRoom.persistent')} description={t('newRoom.persistentHint')} />
+      <Checkbox
+        name="persistent"
+        label={t('newRoom.persistent')}
+        description={t('newRoom.persistentHint')}
+        // A room that is made here and now is mostly for later.
+        defaultChecked
+      />
       <NativeSelect
         name="commanders"
         label={t('newRoom.commanders')}

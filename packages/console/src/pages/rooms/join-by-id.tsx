@@ -2,11 +2,10 @@ import { Button, TextInput } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { readRoomId } from '../../rooms/room-id.js';
 import styles from './rooms-page.module.css';
 
-const ROOM_ID = /^[A-Za-z0-9_-]{3,100}$/;
-
-/** Whoever knows a room's id may join it. */
+/** Whoever knows a room's id, or has its link, may join it. */
 export function JoinById() {
   const { t } = useTranslation();
   const navigate = useNavigate();
@@ -14,10 +13,9 @@ export function JoinById() {
   const [refused, setRefused] = useState(false);
   function join(event: FormEvent) {
     event.preventDefault();
-    const roomId = typed.trim();
-    const valid = ROOM_ID.test(roomId);
-    setRefused(!valid);
-    if (valid) void navigate({ to: '/rooms/$roomId/call', params: { roomId } });
+    const roomId = readRoomId(typed, location.origin);
+    setRefused(roomId === undefined);
+    if (roomId !== undefined) void navigate({ to: '/rooms/$roomId/call', params: { roomId } });
   }
   return (
     <form className={styles.join} onSubmit={join} noValidate>
@@ -25,7 +23,7 @@ export function JoinById() {
         name="roomId"
         label={t('rooms.joinById')}
         description={t('rooms.joinByIdHint')}
-        error={refused ? t('rooms.idFault') : null}
+        error={refused ? t('rooms.joinByIdFault') : null}
         value={typed}
         onChange={(event) => setTyped(event.currentTarget.value)}
         autoComplete="off"

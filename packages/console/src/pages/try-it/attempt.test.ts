@@ -3,7 +3,7 @@ import { type Attempt, stopsOf } from './attempt.js';
 
 const pressed: Attempt = {
   key: 1,
-  draft: { type: 'trigger', screenId: 'scr_1', action: 'play' },
+  draft: { type: 'trigger', target: { screenId: 'scr_1' }, action: 'play' },
   screenName: 'Lobby',
   pressedAt: 0,
 };

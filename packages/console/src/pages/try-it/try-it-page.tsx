@@ -4,13 +4,16 @@ import { useTranslation } from 'react-i18next';
 import { useScreens } from '../../admin/queries.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
 import { toProblem } from '../../api/problem.js';
+import { CommandForm } from '../../commands/command-form.js';
 import { Empty } from '../../components/empty.js';
 import page from '../../components/page.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
 import { AttemptCard } from './attempt-card.js';
-import { CommandForm } from './command-form.js';
+import { ScreenChoice } from './screen-choice.js';
 import styles from './try-it-page.module.css';
 import { useAttempts } from './use-attempts.js';
+
+const EXAMPLE = { action: 'play', data: '{ "volume": 0.8 }' };
 
 const route = getRouteApi('/signed-in/try');
 
@@ -42,14 +45,21 @@ export function TryItPage() {
       ) : null}
       {chosen ? (
         <div className={styles.columns}>
-          <CommandForm
-            screens={known}
-            chosen={chosen}
-            onChoose={(screenId) =>
-              void navigate({ to: '/try', search: { screen: screenId }, replace: true })
-            }
-            onSend={(draft) => void send(draft, chosen.name)}
-          />
+          <div className={`${page.panel} ${styles.form}`}>
+            <CommandForm
+              target={{ screenId: chosen.screenId }}
+              example={EXAMPLE}
+              onSend={(draft) => void send(draft, chosen.name)}
+            >
+              <ScreenChoice
+                screens={known}
+                chosen={chosen}
+                onChoose={(screenId) =>
+                  void navigate({ to: '/try', search: { screen: screenId }, replace: true })
+                }
+              />
+            </CommandForm>
+          </div>
           <section aria-labelledby="history" className={styles.history}>
             <h2 id="history">{t('tryIt.history')}</h2>
             {attempts.length === 0 ? <p className={styles.none}>{t('tryIt.historyEmpty')}</p> : null}

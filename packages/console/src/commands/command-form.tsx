@@ -1,26 +1,30 @@
-import type { Screen } from '@bongsu/protocol';
+import type { Target } from '@bongsu/protocol';
 import { Button, NativeSelect, SegmentedControl, Textarea, TextInput } from '@mantine/core';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Draft } from '../../api/live.js';
-import page from '../../components/page.module.css';
+import type { Draft } from '../api/live.js';
+import form from '../components/form.module.css';
+import styles from './command-form.module.css';
 import type { DraftFault } from './read-draft.js';
-import styles from './try-it-page.module.css';
 
 interface CommandFormProps {
-  screens: Screen[];
-  chosen: Screen;
-  onChoose(screenId: string): void;
+  target: Target;
+  /** What stands in the fields of a trigger at first. */
+  example?: { action: string; data: string };
+  /** Above the fields. */
+  children?: ReactNode;
+  pending?: boolean;
   onSend(draft: Draft): void;
 }
 
 const DISPLAYS = Array.from({ length: 16 }, (_, index) => String(index));
 
-export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormProps) {
+/** A trigger or a navigate as it is typed, told what is wrong with it before it is sent. */
+export function CommandForm({ target, example, children, pending = false, onSend }: CommandFormProps) {
   const { t } = useTranslation();
   const [type, setType] = useState<Draft['type']>('trigger');
-  const [action, setAction] = useState('play');
-  const [data, setData] = useState('{ "volume": 0.8 }');
+  const [action, setAction] = useState(example?.action ?? '');
+  const [data, setData] = useState(example?.data ?? '');
   const [url, setUrl] = useState('');
   const [display, setDisplay] = useState('');
   const [fault, setFault] = useState<DraftFault>();
@@ -29,23 +33,14 @@ export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormPr
     event.preventDefault();
     // The schemas of the protocol are a fifth of the page's code, and nobody needs them before this moment.
     const { readDraft } = await import('./read-draft.js');
-    const read = readDraft(chosen.screenId, { type, action, data, url, display });
+    const read = readDraft(target, { type, action, data, url, display });
     setFault(read.fault);
     if (read.draft) onSend(read.draft);
   }
 
   return (
-    <form className={`${page.panel} ${styles.form}`} onSubmit={(event) => void submit(event)} noValidate>
-      <NativeSelect
-        label={t('tryIt.screen')}
-        value={chosen.screenId}
-        onChange={(event) => onChoose(event.currentTarget.value)}
-        data={screens.map(({ screenId, name, online }) => ({
-          value: screenId,
-          label: online ? name : t('tryIt.offlineOption', { name }),
-        }))}
-      />
-      {chosen.online ? null : <p className={styles.offline}>{t('tryIt.offlineHint')}</p>}
+    <form className={`${form.form} ${styles.fields}`} onSubmit={(event) => void submit(event)} noValidate>
+      {children}
       <SegmentedControl
         aria-label={t('tryIt.kind')}
         value={type}
@@ -96,7 +91,9 @@ export function CommandForm({ screens, chosen, onChoose, onSend }: CommandFormPr
         onChange={(event) => setDisplay(event.currentTarget.value)}
         data={[{ value: '', label: t('tryIt.displayNone') }, ...DISPLAYS]}
       />
-      <Button type="submit">{type === 'trigger' ? t('tryIt.sendTrigger') : t('tryIt.sendNavigate')}</Button>
+      <Button type="submit" loading={pending}>
+        {type === 'trigger' ? t('tryIt.sendTrigger') : t('tryIt.sendNavigate')}
+      </Button>
     </form>
   );
 }

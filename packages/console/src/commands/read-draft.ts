@@ -1,5 +1,5 @@
-import { ActionSchema, UrlSchema } from '@bongsu/protocol';
-import type { Draft } from '../../api/live.js';
+import { ActionSchema, type Target, UrlSchema } from '@bongsu/protocol';
+import type { Draft } from '../api/live.js';
 
 /** The form as it was typed. */
 export interface Typed {
@@ -17,8 +17,8 @@ export interface DraftFault {
 }
 
 /** The command that the form means, or which field is wrong. */
-export function readDraft(screenId: string, typed: Typed): { draft?: Draft; fault?: DraftFault } {
-  const to = { screenId, ...(typed.display === '' ? {} : { displayIndex: Number(typed.display) }) };
+export function readDraft(target: Target, typed: Typed): { draft?: Draft; fault?: DraftFault } {
+  const to = { target, ...(typed.display === '' ? {} : { displayIndex: Number(typed.display) }) };
   if (typed.type === 'navigate') {
     const url = UrlSchema.safeParse(typed.url.trim());
     return url.success ? { draft: { type: 'navigate', ...to, url: url.data } } : fault('url', url.error);
