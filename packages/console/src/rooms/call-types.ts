@@ -1,4 +1,5 @@
 import type { BongsuError, RoomUser } from '@bongsu/protocol';
+import type { CallEnd } from './call-end.js';
 import type { MediaState, Saying } from './media-types.js';
 
 /** Somebody else in the call. */
@@ -11,12 +12,6 @@ export interface Tile extends RoomUser {
   stream: MediaStream | undefined;
   /** What they say of themselves over the peer connection. Undefined: nothing; then what comes is shown. */
   says: Saying | undefined;
-}
-
-/** Why the call is over: as the SDK says, or that one left. */
-export interface CallEnd {
-  reason: string;
-  error?: BongsuError | undefined;
 }
 
 export interface CallState {

@@ -118,6 +118,37 @@ describe('a call', () => {
     expect(call.state).toMatchObject({ phase: 'ready', end: { reason: 'kicked' }, participantId: undefined });
   });
 
+  it('[RM243] turns no device on before it is in, or in the lobby', async () => {
+    const devices = new FakeDevices();
+    const answers: (() => Promise<CallRoom>)[] = [
+      () => Promise.reject(new BongsuError('ROOM_NOT_FOUND')),
+      () => Promise.reject(new BongsuError('ROOM_LOCKED')),
+    ];
+    let wait = () => {};
+    const { call, media } = setUp(({ onWaiting }) => {
+      wait = onWaiting;
+      return answers.shift()?.() ?? new Promise(() => {});
+    }, devices);
+    media.rest();
+    await call.join();
+    expect([call.state.end, devices.questions]).toEqual([{ reason: 'missing' }, 0]);
+    await call.join();
+    expect(call.state.end?.error?.code).toBe('ROOM_LOCKED');
+    expect([devices.questions, media.state.resting]).toEqual([0, ['microphone', 'camera']]);
+    void call.join();
+    expect(devices.questions).toBe(0);
+    wait();
+    await settled();
+    expect(media.state).toMatchObject({ microphone: 'on', camera: 'on', resting: [] });
+  });
+
+  it('[RM242] tells somebody who was put out while the link was lost the same as anybody else', async () => {
+    const { call, room } = await inCall();
+    const error = new BongsuError('FORBIDDEN', { details: { reason: 'kicked' } });
+    room.tell('closed', { reason: 'refused', error });
+    expect(call.state.end).toEqual({ reason: 'kicked' });
+  });
+
   it('[SIG8] shows why it may not join, as the server says it', async () => {
     const { call } = setUp(() => Promise.reject(new BongsuError('ROOM_LOCKED')));
     await call.join();

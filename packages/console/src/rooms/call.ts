@@ -1,4 +1,5 @@
 import { BongsuError } from '@bongsu/protocol';
+import { type CallEnd, plainEnd } from './call-end.js';
 import type { CallRoom, CallState, EnterOptions, RoomState, Tile } from './call-types.js';
 import type { LocalMedia } from './local-media.js';
 import { Outgoing } from './outgoing.js';
@@ -56,11 +57,12 @@ export class Call {
     this.#entering = entering;
     const { signal } = entering;
     this.#set({ phase: 'joining', end: undefined });
-    void this.media.resume();
     try {
       const seat = participantId === undefined ? {} : { participantId };
       const onWaiting = () => {
-        if (!signal.aborted) this.#set({ phase: 'waiting' });
+        if (signal.aborted) return;
+        this.#set({ phase: 'waiting' });
+        void this.media.resume();
       };
       const room = await this.#deps.enter({ ...seat, onWaiting, signal });
       if (signal.aborted) void room.leave();
@@ -94,6 +96,8 @@ export class Call {
     this.#stops = this.#hearRoom(room);
     this.#set({ participantId: room.participantId });
     this.#seat(room);
+    // Not before: for a room that is not there, or lets us not in, no light goes on.
+    void this.media.resume();
     const outgoing = await Outgoing.start(this.media, this.#deps.newStream, (stream) =>
       room.peers({ stream }),
     );
@@ -174,7 +178,7 @@ export class Call {
     for (const channel of this.#channels.values()) tell(channel, state.sends);
   }
 
-  #over(end: { reason: string; error?: BongsuError }): void {
+  #over(end: CallEnd): void {
     for (const stop of this.#stops.splice(0)) stop();
     this.#room = undefined;
     this.#outgoing = undefined;
@@ -183,7 +187,7 @@ export class Call {
     this.#channels.clear();
     // Beside "You have left" no light may be on; and a screen, shared with those of one call, must not turn up in the next.
     this.media.pause();
-    this.#set({ phase: 'ready', end, tiles: [], participantId: undefined });
+    this.#set({ phase: 'ready', end: plainEnd(end), tiles: [], participantId: undefined });
   }
 
   #put(tile: Tile): void {

@@ -58,7 +58,7 @@ export class LocalMedia {
   /** Both devices with one question, where the browser has both to give; or those that are wanted. */
   async start(wanted: Record<DeviceKind, boolean> = { microphone: true, camera: true }): Promise<void> {
     const { devices } = this.#source;
-    if (!devices) return this.#set({ microphone: 'insecure', camera: 'insecure' });
+    if (!devices) return this.#set({ microphone: 'insecure', camera: 'insecure', resting: [] });
     if (wanted.microphone && wanted.camera) await this.#startBoth(devices);
     else if (wanted.microphone) await this.#turnOn('microphone');
     else if (wanted.camera) await this.#turnOn('camera');
@@ -139,9 +139,15 @@ export class LocalMedia {
     this.#set({ screen: 'off' });
   }
 
+  /** Starts nothing yet: both come on with the call. */
+  rest(): void {
+    this.#set({ resting: DEVICE_KINDS });
+  }
+
   /** Lets all go while nobody is there to get it. */
   pause(): void {
-    const resting = DEVICE_KINDS.filter((kind) => this.#isInUse(kind));
+    const { resting: before } = this.state;
+    const resting = DEVICE_KINDS.filter((kind) => this.#isInUse(kind) || before.includes(kind));
     for (const kind of DEVICE_KINDS) {
       this.#order(kind);
       this.#letGo(kind);
@@ -151,7 +157,7 @@ export class LocalMedia {
     this.stopSharing();
   }
 
-  /** Takes up again what was in use before the pause. */
+  /** Takes up what rests. */
   async resume(): Promise<void> {
     const { resting } = this.state;
     if (resting.length === 0) return;

@@ -1,5 +1,6 @@
 import { Skeleton } from '@mantine/core';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useRoom } from '../../admin/room-queries.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
@@ -19,10 +20,16 @@ export function CallPage() {
   // Who is no member yet may not read the room, and sees its id until then.
   const room = useRoom(roomId);
   const name = room.data?.name ?? roomId;
+  const isKnown = room.data !== undefined && !room.error;
+  const isOpen = isKnown && room.data.status === 'open';
+  // Of any other room only a join says whether there is one, and no light goes on for none.
+  useEffect(() => {
+    if (isOpen && call && !call.state.end) void call.media.resume();
+  }, [isOpen, call]);
   usePageTitle(t('call.title', { name }));
   return (
     <>
-      {room.data ? (
+      {isKnown ? (
         <Link to="/rooms/$roomId" params={{ roomId }} className={page.back}>
           <Icon name="back" /> {t('call.toRoom')}
         </Link>
@@ -31,21 +38,31 @@ export function CallPage() {
           <Icon name="back" /> {t('rooms.title')}
         </Link>
       )}
-      {call ? (
-        <Phases call={call} roomId={roomId} name={name} />
-      ) : (
-        <Skeleton height={320} radius="md" aria-label={t('common.loading')} />
-      )}
+      {call ? <Phases call={call} roomId={roomId} name={name} isPending={room.isPending} /> : <Loading />}
     </>
   );
 }
 
-function Phases({ call, roomId, name }: { call: Call; roomId: string; name: string }) {
+interface PhasesProps {
+  call: Call;
+  roomId: string;
+  name: string;
+  /** What the room is called is not known yet. */
+  isPending: boolean;
+}
+
+function Phases({ call, roomId, name, isPending }: PhasesProps) {
   const state = useCallState(call);
-  const isIn = state.phase === 'joined' || state.phase === 'reconnecting';
-  return isIn ? (
+  const { phase } = state;
+  if (isPending && phase === 'ready') return <Loading />;
+  return phase === 'joined' || phase === 'reconnecting' ? (
     <InCall call={call} state={state} roomId={roomId} name={name} />
   ) : (
     <BeforeCall call={call} state={state} name={name} />
   );
+}
+
+function Loading() {
+  const { t } = useTranslation();
+  return <Skeleton height={320} radius="md" aria-label={t('common.loading')} />;
 }

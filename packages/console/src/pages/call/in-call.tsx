@@ -4,22 +4,21 @@ import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { mayManageRoom, roomKeys, useRoom } from '../../admin/room-queries.js';
 import { useUser } from '../../admin/services.js';
+import { Copyable } from '../../components/copyable.js';
 import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
 import type { Call } from '../../rooms/call.js';
-import type { CallState, Tile } from '../../rooms/call-types.js';
+import { callLink } from '../../rooms/call-link.js';
+import type { CallState } from '../../rooms/call-types.js';
 import { LockButton } from '../../rooms/lock-button.js';
-import { PutOutDialog, usePutOut } from '../../rooms/put-out-dialog.js';
-import { useFocusKept } from '../../rooms/use-focus-kept.js';
 import styles from './call-page.module.css';
 import { DeviceChoice } from './device-choice.js';
 import { DeviceNotes } from './device-notes.js';
 import { DeviceToggles } from './device-toggles.js';
 import { LeaveGuard } from './leave-guard.js';
 import { LobbyPanel } from './lobby-panel.js';
-import { OtherTile } from './other-tile.js';
-import { OwnTile } from './own-tile.js';
 import { ShareScreen } from './share-screen.js';
+import { Tiles } from './tiles.js';
 
 interface InCallProps {
   call: Call;
@@ -41,19 +40,16 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
   }, [queryClient]);
   const room = useRoom(roomId).data;
   const mayManage = mayManageRoom(user, room);
-  const { person, ask, ...dialog } = usePutOut();
-  const mayPutOut = ({ userId }: Tile) => mayManage && userId !== room?.ownerId && userId !== user?.userId;
   const heading = useRef<HTMLHeadingElement>(null);
   // The button that had the focus is gone.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
-  const kept = useFocusKept(heading);
   const away = tiles.filter(({ seat }) => seat === 'reconnecting');
   function allowSound() {
     setBlocked(false);
     setAllowed(allowed + 1);
   }
   return (
-    <>
+    <div className={styles.call}>
       <header className={page.head}>
         <div>
           <h1 ref={heading} tabIndex={-1} className={styles.title}>
@@ -62,6 +58,11 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
           <p role="status" className={page.lead}>
             {phase === 'reconnecting' ? t('call.weReconnect') : t('call.count', { count: tiles.length + 1 })}
           </p>
+          {tiles.length === 0 ? (
+            <p className={styles.invite}>
+              {t('call.invite')} <Copyable value={callLink(roomId)} label={t('room.link')} />
+            </p>
+          ) : null}
         </div>
         {blocked ? (
           <Button leftSection={<Icon name="sound" />} onClick={allowSound}>
@@ -74,35 +75,26 @@ export function InCall({ call, state, roomId, name }: InCallProps) {
         {away.map(({ username }) => t('call.trouble.reconnecting', { name: username })).join('. ')}
       </p>
       {mayManage && room ? <LobbyPanel room={room} knocks={state.knocks} heading={heading} /> : null}
-      <ul
-        className={styles.grid}
-        data-count={Math.min(tiles.length + 1, 5)}
-        aria-label={t('call.people')}
-        {...kept}
-      >
-        <OwnTile state={state} username={user?.username ?? ''} />
-        {tiles.map((tile) => (
-          <OtherTile
-            key={tile.participantId}
-            tile={tile}
-            own={tile.userId === user?.userId}
-            allowed={allowed}
-            onBlocked={() => setBlocked(true)}
-            onPutOut={mayPutOut(tile) ? () => ask(tile) : undefined}
-          />
-        ))}
-      </ul>
+      <Tiles
+        state={state}
+        roomId={roomId}
+        room={room}
+        heading={heading}
+        allowed={allowed}
+        onBlocked={() => setBlocked(true)}
+      />
       <DeviceNotes media={media} />
-      <fieldset className={styles.bar} aria-label={t('call.controls')}>
-        <DeviceToggles call={call} media={media} />
-        <ShareScreen call={call} screen={media.screen} />
-        <Button color="red" leftSection={<Icon name="leave" />} onClick={() => call.leave()}>
-          {t('call.leave')}
-        </Button>
-      </fieldset>
-      <DeviceChoice call={call} media={media} />
-      {person ? <PutOutDialog roomId={roomId} kind="kick" person={person} {...dialog} /> : null}
+      <div className={styles.controls}>
+        <fieldset className={styles.bar} aria-label={t('call.controls')}>
+          <DeviceToggles call={call} media={media} />
+          <ShareScreen call={call} screen={media.screen} />
+          <Button color="red" leftSection={<Icon name="leave" />} onClick={() => call.leave()}>
+            {t('call.leave')}
+          </Button>
+        </fieldset>
+        <DeviceChoice call={call} media={media} />
+      </div>
       <LeaveGuard call={call} />
-    </>
+    </div>
   );
 }

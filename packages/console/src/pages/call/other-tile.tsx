@@ -1,7 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import type { Tile } from '../../rooms/call-types.js';
-import styles from './call-page.module.css';
-import { TileFrame } from './tile-frame.js';
+import { type Enlarging, TileFrame } from './tile-frame.js';
 import { Video } from './video.js';
 
 interface OtherTileProps {
@@ -10,11 +9,12 @@ interface OtherTileProps {
   own: boolean;
   allowed: number;
   onBlocked(): void;
+  enlarging: Enlarging | undefined;
   /** For who may: asks first. */
   onPutOut: (() => void) | undefined;
 }
 
-export function OtherTile({ tile, own, allowed, onBlocked, onPutOut }: OtherTileProps) {
+export function OtherTile({ tile, own, allowed, onBlocked, enlarging, onPutOut }: OtherTileProps) {
   const { t } = useTranslation();
   const { username, stream, says } = tile;
   const shown = isSeen(tile);
@@ -26,6 +26,8 @@ export function OtherTile({ tile, own, allowed, onBlocked, onPutOut }: OtherTile
       muted={says?.microphone === false}
       sharing={says?.screen === true}
       trouble={useTrouble(tile)}
+      enlarging={enlarging}
+      onPutOut={onPutOut}
     >
       <Video
         stream={stream}
@@ -34,16 +36,6 @@ export function OtherTile({ tile, own, allowed, onBlocked, onPutOut }: OtherTile
         allowed={allowed}
         onBlocked={onBlocked}
       />
-      {onPutOut ? (
-        <button
-          type="button"
-          className={styles.putOut}
-          aria-label={t('room.kickNamed', { name: username })}
-          onClick={onPutOut}
-        >
-          {t('room.kick')}
-        </button>
-      ) : null}
     </TileFrame>
   );
 }

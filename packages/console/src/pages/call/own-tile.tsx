@@ -1,9 +1,15 @@
 import { useTranslation } from 'react-i18next';
 import type { CallState } from '../../rooms/call-types.js';
-import { TileFrame } from './tile-frame.js';
+import { type Enlarging, TileFrame } from './tile-frame.js';
 import { Video } from './video.js';
 
-export function OwnTile({ state, username }: { state: CallState; username: string }) {
+interface OwnTileProps {
+  state: CallState;
+  username: string;
+  enlarging?: Enlarging | undefined;
+}
+
+export function OwnTile({ state, username, enlarging }: OwnTileProps) {
   const { t } = useTranslation();
   const { media, picture, phase } = state;
   const sharing = media.screen === 'on';
@@ -15,6 +21,7 @@ export function OwnTile({ state, username }: { state: CallState; username: strin
       muted={!media.sends.microphone}
       sharing={sharing}
       trouble={phase === 'reconnecting' ? t('room.reconnecting') : undefined}
+      enlarging={enlarging}
     >
       <Video
         stream={picture}

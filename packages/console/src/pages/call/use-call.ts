@@ -5,7 +5,7 @@ import { Call } from '../../rooms/call.js';
 import { LocalMedia } from '../../rooms/local-media.js';
 import { dropSeatNote, leaveSeatNote, readSeatNote } from '../../rooms/seat-note.js';
 
-/** A call for as long as the page is shown. One that was cut by a reload goes on by itself. */
+/** A call for as long as the page is shown. One that was cut by a reload goes on by itself; else devices rest until `resume`. */
 export function useCall(roomId: string): Call | undefined {
   const { live } = useServices();
   const [call, setCall] = useState<Call>();
@@ -18,7 +18,8 @@ export function useCall(roomId: string): Call | undefined {
     setCall(made);
     const before = readSeatNote(roomId);
     // Who was muted stays so: nobody asked for a microphone by reloading.
-    void made.media.start(before?.devices);
+    if (before) void made.media.start(before.devices);
+    else made.media.rest();
     let isOver = false;
     if (before)
       void made.join(before.participantId).then(() => {
