@@ -105,7 +105,7 @@ describe('the page of a call', () => {
           .poll(() => shapeOf(jiho))
           .toEqual({ columns: shape.columns, rows: shape.rows, overflow: false });
         // Whichever of the two ends first, width or height, is used up.
-        expect(await filled(jiho)).toBeGreaterThan(0.9);
+        await expect.poll(() => filled(jiho)).toBeGreaterThan(0.9);
         await photograph(jiho, `call-view-4-${shape.people}-${width}`);
       }
       await jiho.setViewportSize({ width: 360, height: 740 });
