@@ -224,7 +224,7 @@ describe('a call in the console', () => {
   it('[SIG3] leaving takes the picture from the other, and closing the room ends the call of who is left', async () => {
     await button(jiho, 'Leave').click();
     await jiho.getByText('You have left the call.').waitFor();
-    await jiho.getByText('Your camera is off. Joining again turns it on.').waitFor();
+    await jiho.getByText('Your camera is off. Joining turns it on.').waitFor();
     expect(await jiho.getByLabel('Your own picture').isVisible()).toBe(false);
     await photograph(jiho, 'call-7-left');
     await ana.getByText('Nobody else is here yet.').waitFor();
@@ -232,7 +232,7 @@ describe('a call in the console', () => {
     await button(jiho, 'Close').click();
     await button(jiho, 'Close the room').click();
     await ana.getByText('The room was closed.').waitFor();
-    expect(await ana.getByTestId('tile').count()).toBe(1);
+    expect(await button(ana, 'Join again').count()).toBe(0);
     expect(faults).toEqual([]);
   });
 
@@ -253,7 +253,7 @@ describe('a call in the console', () => {
       await button(page, 'Join the call').focus();
       await page.keyboard.press('Enter');
       await page.getByText('You are in the lobby.').waitFor();
-      expect(await focused(page)).toBe('Join the call');
+      await expect.poll(() => focused(page)).toBe('interview');
     }
     await spoken(jiho, '2 people wait in the lobby.').waitFor();
     await photograph(jiho, 'call-9-lobby');
@@ -284,8 +284,6 @@ describe('a call in the console', () => {
     await button(jiho, 'Remove').last().click();
     await ana.getByText('You were removed from this room.').waitFor();
     await tile(jiho, ANA.username).waitFor({ state: 'detached' });
-    await button(ana, 'Join again').click();
-    await ana.getByText('FORBIDDEN').waitFor();
     await expect.poll(() => ana.getByLabel(`Picture of ${JIHO.username}`).count()).toBe(0);
     expect(await button(ana, 'Lock').count()).toBe(0);
     expect(faults).toEqual([]);

@@ -1,6 +1,6 @@
 import { Skeleton } from '@mantine/core';
-import { getRouteApi, Link } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { getRouteApi, Link, lazyRouteComponent } from '@tanstack/react-router';
+import { Suspense, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useRoom } from '../../admin/room-queries.js';
 import { usePageTitle } from '../../admin/use-page-title.js';
@@ -8,9 +8,10 @@ import { Icon } from '../../components/icon.js';
 import page from '../../components/page.module.css';
 import type { Call } from '../../rooms/call.js';
 import { BeforeCall } from './before-call.js';
-import { InCall } from './in-call.js';
 import { useCall, useCallState } from './use-call.js';
 
+// Whoever only looks in loads no call.
+const InCall = lazyRouteComponent(() => import('./in-call.js'), 'InCall');
 const route = getRouteApi('/signed-in/rooms/$roomId/call');
 
 export function CallPage() {
@@ -56,7 +57,9 @@ function Phases({ call, roomId, name, isPending }: PhasesProps) {
   const { phase } = state;
   if (isPending && phase === 'ready') return <Loading />;
   return phase === 'joined' || phase === 'reconnecting' ? (
-    <InCall call={call} state={state} roomId={roomId} name={name} />
+    <Suspense fallback={<Loading />}>
+      <InCall call={call} state={state} roomId={roomId} name={name} />
+    </Suspense>
   ) : (
     <BeforeCall call={call} state={state} name={name} />
   );

@@ -36,19 +36,17 @@ describe('the tiles of a call', () => {
     ]);
   });
 
-  it('[RM241] who shares a screen is large, until the reader chooses otherwise or they stop', () => {
+  it('[RM241] who shares a screen is large, until the reader chooses otherwise', () => {
     const quiet = [tile('a'), tile('b')];
     const sharing = [tile('a'), tile('b', true)];
     expect([largeOf(quiet, undefined), largeOf(sharing, undefined)]).toEqual([undefined, 'b']);
-    const putBack = { sharer: sharerOf(sharing), large: undefined };
-    expect([largeOf(sharing, putBack), largeOf([tile('a', true)], putBack)]).toEqual([undefined, 'a']);
-    const chosen = { sharer: undefined, large: 'a' };
-    expect([largeOf(quiet, chosen), largeOf(sharing, chosen), largeOf([tile('b')], chosen)]).toEqual([
-      'a',
-      'b',
+    expect([largeOf(sharing, null), largeOf(sharing, 'a'), largeOf(quiet, 'a')]).toEqual([
       undefined,
+      'a',
+      'a',
     ]);
-    const own = { sharer: undefined, large: OWN };
-    expect([largeOf(quiet, own), largeOf([], own)]).toEqual([OWN, undefined]);
+    expect(largeOf([tile('b')], 'a')).toBeUndefined();
+    expect([largeOf(quiet, OWN), largeOf([], OWN)]).toEqual([OWN, undefined]);
+    expect(sharerOf([tile('a', true), tile('b', true), tile('c')])).toBe('b');
   });
 });

@@ -5,11 +5,8 @@ export const OWN = 'own';
 /** Beside a large tile: more below each other would be too small to see who it is. */
 const PER_STRIP = 5;
 
-/** What the reader enlarged, or nothing; for as long as the same one shares a screen. */
-export interface Choice {
-  sharer: string | undefined;
-  large: string | undefined;
-}
+/** What the reader enlarged; null: nothing. Undefined until they choose. */
+export type Choice = string | null | undefined;
 
 /** Which of the others shares a screen: of several the one who came last. Our own we see anyway. */
 export function sharerOf(tiles: readonly Tile[]): string | undefined {
@@ -17,9 +14,8 @@ export function sharerOf(tiles: readonly Tile[]): string | undefined {
 }
 
 /** The tile that is large, if one is: what the reader chose, else who shares a screen. */
-export function largeOf(tiles: readonly Tile[], choice: Choice | undefined): string | undefined {
-  const sharer = sharerOf(tiles);
-  const wanted = choice && choice.sharer === sharer ? choice.large : sharer;
+export function largeOf(tiles: readonly Tile[], choice: Choice): string | undefined {
+  const wanted = (choice === undefined ? sharerOf(tiles) : choice) ?? undefined;
   const isThere = tiles.some(({ participantId }) => participantId === wanted);
   return isThere || (wanted === OWN && tiles.length > 0) ? wanted : undefined;
 }

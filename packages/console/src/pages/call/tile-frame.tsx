@@ -56,7 +56,9 @@ export function TileFrame(props: TileFrameProps) {
           <button
             type="button"
             className={styles.action}
-            aria-label={t(large ? 'call.reduceNamed' : 'call.enlargeNamed', { name: username })}
+            aria-label={
+              large ? t('call.reduceNamed', { name: username }) : t('call.enlargeNamed', { name: username })
+            }
             onClick={enlarging.onToggle}
           >
             {large ? t('call.reduce') : t('call.enlarge')}

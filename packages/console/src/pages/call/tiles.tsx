@@ -26,7 +26,14 @@ export function Tiles({ state, roomId, room, heading, allowed, onBlocked }: Tile
   const { t } = useTranslation();
   const user = useUser();
   const { tiles } = state;
+  const sharer = sharerOf(tiles);
   const [choice, setChoice] = useState<Choice>();
+  const [before, setBefore] = useState(sharer);
+  // Whatever was chosen while somebody else shared a screen, or nobody, was chosen beside something else.
+  if (before !== sharer) {
+    setBefore(sharer);
+    setChoice(undefined);
+  }
   const kept = useFocusKept(heading);
   const { person, ask, ...dialog } = usePutOut();
   const mayManage = mayManageRoom(user, room);
@@ -36,8 +43,7 @@ export function Tiles({ state, roomId, room, heading, allowed, onBlocked }: Tile
   function enlargingOf(id: string) {
     if (tiles.length === 0) return undefined;
     const isLarge = large === id;
-    const onToggle = () => setChoice({ sharer: sharerOf(tiles), large: isLarge ? undefined : id });
-    return { large: isLarge, onToggle };
+    return { large: isLarge, onToggle: () => setChoice(isLarge ? null : id) };
   }
   return (
     <div className={styles.stage}>
