@@ -1,9 +1,7 @@
 import type { Room } from '@bongsu/protocol';
-import { Button, NativeSelect } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useScreens } from '../../admin/queries.js';
 import { roomKeys } from '../../admin/room-queries.js';
 import { useServices } from '../../admin/services.js';
 import { useScreensById } from '../../admin/use-screens-by-id.js';
@@ -14,8 +12,8 @@ import page from '../../components/page.module.css';
 import people from '../../components/people.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
 import { ScreenState } from '../../components/screen-state.js';
+import { AddScreen } from './add-screen.js';
 import { CommandScreens } from './command-screens.js';
-import styles from './room-detail-page.module.css';
 
 interface RoomScreensProps {
   room: Room;
@@ -31,6 +29,7 @@ export function RoomScreens({ room, mayManage, mayAdd, mayCommand }: RoomScreens
   const queryClient = useQueryClient();
   const known = useScreensById();
   const { roomId, screens } = room;
+  const free = [...known.values()].filter(({ screenId }) => !screens.includes(screenId));
   const change = useMutation({
     mutationFn: ({ id, put }: { id: string; put: boolean }) =>
       put ? api.putRoomScreen(roomId, id) : api.deleteRoomScreen(roomId, id),
@@ -72,50 +71,16 @@ export function RoomScreens({ room, mayManage, mayAdd, mayCommand }: RoomScreens
         </ul>
       )}
       {mayCommand && screens.length > 0 ? <CommandScreens room={room} /> : null}
-      {mayAdd ? (
-        <AddScreen
-          taken={screens}
-          pending={change.isPending}
-          onAdd={(id) => change.mutate({ id, put: true })}
-        />
+      {mayAdd && free.length > 0 ? (
+        <Suspense fallback={<Skeleton height={64} radius="md" aria-label={t('common.loading')} />}>
+          <AddScreen
+            free={free}
+            pending={change.isPending}
+            onAdd={(id) => change.mutate({ id, put: true })}
+          />
+        </Suspense>
       ) : null}
       <ProblemNote problem={change.error ? toProblem(change.error) : undefined} />
     </section>
-  );
-}
-
-interface AddScreenProps {
-  taken: readonly string[];
-  pending: boolean;
-  onAdd(screenId: string): void;
-}
-
-function AddScreen({ taken, pending, onAdd }: AddScreenProps) {
-  const { t } = useTranslation();
-  const { data = [] } = useScreens();
-  const [chosen, setChosen] = useState('');
-  const free = data.filter(({ screenId }) => !taken.includes(screenId));
-  if (free.length === 0) return null;
-  function add(event: FormEvent) {
-    event.preventDefault();
-    onAdd(chosen);
-    setChosen('');
-  }
-  return (
-    <form className={`${detail.add} ${styles.add}`} onSubmit={add}>
-      <NativeSelect
-        label={t('room.addScreen')}
-        description={t('room.addScreenHint')}
-        value={chosen}
-        onChange={(event) => setChosen(event.currentTarget.value)}
-        data={[
-          { value: '', label: t('room.chooseScreen') },
-          ...free.map(({ screenId, name }) => ({ value: screenId, label: name })),
-        ]}
-      />
-      <Button type="submit" variant="default" disabled={chosen === ''} loading={pending}>
-        {t('room.add')}
-      </Button>
-    </form>
   );
 }
