@@ -55,7 +55,7 @@ describe('the page of a call', () => {
     await button(jiho, 'Join the call').click();
   }
 
-  it('[RM243] asks for no device for a room that is not there, and says that it is not', async () => {
+  it('[RM208] asks for no device for a room that is not there, and says that it is not', async () => {
     await ana.goto(`${server.url}/rooms`);
     await ana.getByLabel('Room ID').fill('nosuchroom');
     await button(ana, 'Join').click();
@@ -70,7 +70,7 @@ describe('the page of a call', () => {
     await ana.getByRole('heading', { name: 'Rooms', level: 1 }).waitFor();
   });
 
-  it('[RM244] who is alone has the link for others, and it leads here', async () => {
+  it('[RM209] who is alone has the link for others, and it leads here', async () => {
     await makeRoom('stand-up', 'Stand-up');
     await jiho.getByText('Nobody else is here yet.').waitFor();
     await jiho.getByText(`${server.url}/rooms/stand-up/call`).waitFor();
@@ -88,7 +88,7 @@ describe('the page of a call', () => {
     { people: 4, columns: 2, rows: 2 },
     { people: 6, columns: 3, rows: 2 },
   ])(
-    '[RM240] $people people fill a window without scrolling, and stand below each other on a phone',
+    '[RM205] $people people fill a window without scrolling, and stand below each other on a phone',
     async (shape) => {
       while (guests.length + 2 < shape.people) {
         const guest = await Guest.arrive(server.url, GUESTS[guests.length] ?? '');
@@ -118,7 +118,7 @@ describe('the page of a call', () => {
     },
   );
 
-  it('[RM241] a shared screen is large and whole; a tile is put back and enlarged by keyboard, and fills the screen', async () => {
+  it('[RM206] a shared screen is large and whole; a tile is put back and enlarged by keyboard, and fills the screen', async () => {
     await button(ana, 'Share screen').click();
     await tile(jiho, ANA.username).getByText('Shares a screen').waitFor();
     const width = (name: string) => tile(jiho, name).evaluate((it) => it.getBoundingClientRect().width);
@@ -154,7 +154,7 @@ describe('the page of a call', () => {
     await jiho.setViewportSize({ width: 1280, height: 800 });
   });
 
-  it('[RM242] who was put out is told so, then and when they come back, and is not offered to join again', async () => {
+  it('[RM207] who was put out is told so, then and when they come back, and is not offered to join again', async () => {
     const told = 'You were removed from this room. Its owner can allow you back.';
     await tile(jiho, ANA.username).hover();
     await button(jiho, `Remove ${ANA.username}`).click();
@@ -170,7 +170,7 @@ describe('the page of a call', () => {
     await button(jiho, 'Leave').click();
   });
 
-  it('[RM242] [RM244] who waits in a lobby reads so first, and is told when they are refused there', async () => {
+  it('[RM207] [RM209] who waits in a lobby reads so first, and is told when they are refused there', async () => {
     await makeRoom('interview', 'Interview');
     await ana.goto(`${server.url}/rooms/interview/call`);
     await button(ana, 'Join the call').click();

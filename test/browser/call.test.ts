@@ -86,7 +86,7 @@ describe('a call in the console', () => {
     expect(await jiho.getByTestId('tile').count()).toBe(2);
   });
 
-  it('[RM159] what was off stays off over a reload, and comes on when somebody says so', async () => {
+  it('[RM183] what was off stays off over a reload, and comes on when somebody says so', async () => {
     await button(ana, 'Mute').click();
     await button(ana, 'Camera off').click();
     await jiho.getByLabel(`Picture of ${ANA.username}`).waitFor({ state: 'hidden' });
@@ -101,7 +101,7 @@ describe('a call in the console', () => {
     await tile(jiho, ANA.username).getByLabel('Muted').waitFor({ state: 'hidden' });
   });
 
-  it('[RM185] a reload that is cut by another one comes back into the call all the same', async () => {
+  it('[RM197] a reload that is cut by another one comes back into the call all the same', async () => {
     let isHeld = true;
     // The SDK's part for rooms does not come, so the page is on its way back until it is loaded anew.
     await ana.route(/\/assets\/rooms-[^/]+\.js$/, async (route) => {
@@ -116,7 +116,7 @@ describe('a call in the console', () => {
     expect(await jiho.getByTestId('tile').count()).toBe(2);
   });
 
-  it('[RM186] a shared screen is seen in the place of the camera, until the browser ends it', async () => {
+  it('[RM198] a shared screen is seen in the place of the camera, until the browser ends it', async () => {
     await button(ana, 'Share screen').click();
     await tile(jiho, ANA.username).getByText('Shares a screen').waitFor();
     await seeMoving(jiho, ANA.username);
@@ -153,7 +153,7 @@ describe('a call in the console', () => {
     await seeMoving(ana, JIHO.username);
   });
 
-  it('[SIG3] [RM185] who has no device hears why, and takes part by watching, with storage blocked too', async () => {
+  it('[SIG3] [RM197] who has no device hears why, and takes part by watching, with storage blocked too', async () => {
     const plain = await launchChromium();
     try {
       const guest = await openWindow(plain, faults);
@@ -177,7 +177,7 @@ describe('a call in the console', () => {
     await jiho.getByText('2 people').waitFor();
   });
 
-  it('[MED4] [RM187] the controls work by keyboard, and the call fits a phone', async () => {
+  it('[MED4] [RM199] the controls work by keyboard, and the call fits a phone', async () => {
     await button(jiho, 'Mute').focus();
     await jiho.keyboard.press('Enter');
     await button(jiho, 'Unmute').waitFor();
@@ -201,7 +201,7 @@ describe('a call in the console', () => {
     await jiho.setViewportSize({ width: 1000, height: 860 });
   });
 
-  it('[RM181] another page is asked about first, for it ends the call', async () => {
+  it('[RM193] another page is asked about first, for it ends the call', async () => {
     await jiho.getByRole('link', { name: 'About this room' }).click();
     await jiho.getByText('Leave the call?').waitFor();
     await photograph(jiho, 'call-8-leave');
@@ -236,7 +236,7 @@ describe('a call in the console', () => {
     expect(faults).toEqual([]);
   });
 
-  it('[SIG3] [RM187] a lobby lets in whom the owner admits, by keyboard too', async () => {
+  it('[SIG3] [RM199] a lobby lets in whom the owner admits, by keyboard too', async () => {
     await button(jiho, 'Create a room').click();
     await jiho.getByLabel('Name', { exact: true }).fill('Interview');
     await jiho.getByRole('dialog').getByLabel('Room ID').fill('interview');
@@ -269,7 +269,7 @@ describe('a call in the console', () => {
     await spoken(jiho, `${LAN.username} is reconnecting`).waitFor();
   });
 
-  it('[RM181] who may manage the room locks it and puts people out without leaving the call', async () => {
+  it('[RM193] who may manage the room locks it and puts people out without leaving the call', async () => {
     await button(jiho, 'Lock').click();
     await button(jiho, 'Unlock').waitFor();
     await jiho.setViewportSize({ width: 360, height: 740 });

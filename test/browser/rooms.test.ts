@@ -80,7 +80,7 @@ describe('rooms in the console', () => {
     await photograph(desk, 'rooms-2-list');
   });
 
-  it('[RM231] a room that was read before somebody came is counted by who is in it', async () => {
+  it('[RM201] a room that was read before somebody came is counted by who is in it', async () => {
     const facts = `${server.url}/api/rooms/stand-up`;
     await desk.route(facts, async (route) => {
       const response = await route.fetch();
@@ -123,7 +123,7 @@ describe('rooms in the console', () => {
     await desk.getByTestId('member-screen').getByRole('link', { name: 'Lobby left' }).waitFor();
   });
 
-  it('[RM232] the owner sends to the screens, and hears what is wrong and what was accepted', async () => {
+  it('[RM202] the owner sends to the screens, and hears what is wrong and what was accepted', async () => {
     await home.switchOn();
     await button('Send a command').click();
     const dialog = desk.getByRole('dialog');
@@ -149,7 +149,7 @@ describe('rooms in the console', () => {
     await said('Navigate').waitFor();
   });
 
-  it('[RM232] a member reads whose room it is, and is offered nothing that is not for members', async () => {
+  it('[RM202] a member reads whose room it is, and is offered nothing that is not for members', async () => {
     const owner = await home.sender.joinRoom('stand-up');
     const ana = await openWindow(browser, faults);
     await signIn(ana, server.url, guest.person);
@@ -172,7 +172,7 @@ describe('rooms in the console', () => {
     await desk.getByText('No screen belongs to the room.').waitFor();
   });
 
-  it('[BEY4] [RM221] the page of a screen says in which rooms it is, and takes it out of one', async () => {
+  it('[BEY4] [RM88] the page of a screen says in which rooms it is, and takes it out of one', async () => {
     await desk.getByLabel('Add a screen').selectOption({ label: 'Lobby left' });
     await button('Add').click();
     await desk.getByTestId('member-screen').getByRole('link', { name: 'Lobby left' }).click();
@@ -196,7 +196,7 @@ describe('rooms in the console', () => {
     await said('hello').waitFor();
   });
 
-  it('[SIG3] [RM19] who was put out may come again when the owner says so', async () => {
+  it('[SIG3] [RM22] who was put out may come again when the owner says so', async () => {
     expect(await guest.join('stand-up')).toBe('FORBIDDEN');
     await desk.getByRole('heading', { name: 'Removed people', level: 3 }).waitFor();
     await photograph(desk, 'rooms-3-put-out', { whole: true });
@@ -234,7 +234,7 @@ describe('rooms in the console', () => {
     expect(faults).toEqual([]);
   });
 
-  it('[RM158] an administrator sees the rooms of all, others their own', async () => {
+  it('[RM182] an administrator sees the rooms of all, others their own', async () => {
     const other = await openWindow(browser, faults);
     await signIn(other, server.url, keeper);
     await other.getByRole('navigation').getByRole('link', { name: 'Rooms' }).click();
@@ -243,7 +243,7 @@ describe('rooms in the console', () => {
     await other.context().close();
   });
 
-  it('[RM232] an administrator who is not in the room reads it, and is not asked to say anything', async () => {
+  it('[RM202] an administrator who is not in the room reads it, and is not asked to say anything', async () => {
     const other = await openWindow(browser, faults);
     await signIn(other, server.url, keeper);
     await other.goto(`${server.url}/rooms/stand-up`);
@@ -263,7 +263,7 @@ describe('rooms in the console', () => {
     late.close();
   });
 
-  it('[RM158] the page of a room that is closed says so, and asks for nothing that is not there', async () => {
+  it('[RM182] the page of a room that is closed says so, and asks for nothing that is not there', async () => {
     await desk.goto(`${server.url}/rooms/stand-up`);
     await desk.getByText('This room is closed.').waitFor();
     expect(await desk.getByRole('alert').count()).toBe(0);
@@ -273,7 +273,7 @@ describe('rooms in the console', () => {
     await desk.getByRole('link', { name: 'Rooms', exact: true }).last().click();
   });
 
-  it('[RM230] a room stays open, and one that does not says when it closes', async () => {
+  it('[RM200] a room stays open, and one that does not says when it closes', async () => {
     await button('Create a room').click();
     const dialog = desk.getByRole('dialog');
     await dialog.getByLabel('Name', { exact: true }).fill('Short talk');
@@ -294,7 +294,7 @@ describe('rooms in the console', () => {
     passer.close();
   });
 
-  it('[RM234] what is wrong with a new room stands at its field, in words and in red', async () => {
+  it('[RM204] what is wrong with a new room stands at its field, in words and in red', async () => {
     await button('Create a room').click();
     const dialog = desk.getByRole('dialog');
     const size = dialog.getByLabel('Maximum people');
@@ -338,7 +338,7 @@ describe('rooms in the console', () => {
     for (const one of [first, second]) one.close();
   });
 
-  it('[RM231] who is put out reads that the room is not theirs any more', async () => {
+  it('[RM201] who is put out reads that the room is not theirs any more', async () => {
     const mai = await Guest.arrive(server.url, 'Mai');
     expect(await mai.join('interview')).toBe('waiting');
     await button('Let Mai in').click();
@@ -355,7 +355,7 @@ describe('rooms in the console', () => {
     mai.close();
   });
 
-  it('[RM233] the link of a room is as good as its id', async () => {
+  it('[RM203] the link of a room is as good as its id', async () => {
     await desk.getByRole('link', { name: 'Rooms', exact: true }).last().click();
     await desk.getByLabel('Room ID or link').fill('https://elsewhere.example.org/rooms/interview');
     await button('Join').click();

@@ -79,7 +79,7 @@ const pair = fc.constantFrom<('audio' | 'video')[][]>(
   [[], []],
 );
 
-it('[RM136] [BEY4] offers that cross are settled at once, over lost sockets too', async () => {
+it('[RM155] [BEY4] offers that cross are settled at once, over lost sockets too', async () => {
   const calm = ['some', 'some', 'all', 'cut', 'connect', 'share', 'cross'] as const;
   await fc.assert(
     fc.asyncProperty(pair, steps(calm), async (kinds, given) => {
@@ -93,7 +93,7 @@ it('[RM136] [BEY4] offers that cross are settled at once, over lost sockets too'
   expect(glare).toBeGreaterThan(100);
 });
 
-it('[RM137] [BEY4] who reloads is in contact again at once', async () => {
+it('[RM156] [BEY4] who reloads is in contact again at once', async () => {
   const calm = ['some', 'some', 'all', 'reload', 'share', 'cross'] as const;
   await fc.assert(
     fc.asyncProperty(pair, steps(calm), async (kinds, given) => {
@@ -104,7 +104,7 @@ it('[RM137] [BEY4] who reloads is in contact again at once', async () => {
   );
 });
 
-it('[RM136] [BEY4] two are in contact in the end, whatever crosses, is lost or is told late', async () => {
+it('[RM155] [BEY4] two are in contact in the end, whatever crosses, is lost or is told late', async () => {
   await fc.assert(
     fc.asyncProperty(pair, steps(WHAT), async (kinds, given) => {
       const world = await play(kinds, given);
@@ -114,14 +114,14 @@ it('[RM136] [BEY4] two are in contact in the end, whatever crosses, is lost or i
   );
 });
 
-it('[RM137] [BEY4] two are in contact in the end though their pages reload in the midst of it', async () => {
+it('[RM156] [BEY4] two are in contact in the end though their pages reload in the midst of it', async () => {
   await fc.assert(
     fc.asyncProperty(pair, steps([...WHAT, 'reload']), (kinds, given) => play(kinds, given).then(() => {})),
     { numRuns: 300 },
   );
 });
 
-it('[RM136] [BEY4] three are in contact in the end, each with each', async () => {
+it('[RM155] [BEY4] three are in contact in the end, each with each', async () => {
   const three = fc.constant<('audio' | 'video')[][]>([['audio', 'video'], ['audio'], []]);
   await fc.assert(
     fc.asyncProperty(three, steps([...WHAT, 'reload']), (kinds, given) => play(kinds, given).then(() => {})),
@@ -141,7 +141,7 @@ async function missReload(world: World): Promise<void> {
   await world.pass(3_000);
 }
 
-it('[RM170] [BEY4] two are in contact in the end though one missed a reload, and credentials wait', async () => {
+it('[RM184] [BEY4] two are in contact in the end though one missed a reload, and credentials wait', async () => {
   const few = ['some', 'all', 'blink', 'share', 'refuse'] as const;
   const step = (what: Step['what'], page = 0): Step => ({ what, page, choices: [0] });
   const kinds: ('audio' | 'video')[][] = [

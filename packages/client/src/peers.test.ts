@@ -38,7 +38,7 @@ const generation = (page: Page, other: Page) =>
   /a=ice-ufrag:(\S+)/.exec(page.to(other).localDescription?.sdp ?? '')?.[1];
 
 describe('peers', () => {
-  it('[RM134] [BEY4] whoever was in the room first offers to the newcomer, who waits', async () => {
+  it('[RM151] [BEY4] whoever was in the room first offers to the newcomer, who waits', async () => {
     const world = new World();
     const offers = told(world, isOffer);
     const { anna, ben } = await call(world);
@@ -50,7 +50,7 @@ describe('peers', () => {
     expect([anna.to(ben).rollbacks, world.server.counts.glare]).toEqual([0, 0]);
   });
 
-  it('[RM135] signals that come before `peers()` are kept for it', async () => {
+  it('[RM152] signals that come before `peers()` are kept for it', async () => {
     const world = new World();
     await world.add(['audio']);
     await world.drain();
@@ -61,7 +61,7 @@ describe('peers', () => {
     expect(await world.converge(3)).toBeLessThan(2);
   });
 
-  it('[RM149] when later offers cross, nothing is rolled back and each gets what the other added', async () => {
+  it('[RM168] when later offers cross, nothing is rolled back and each gets what the other added', async () => {
     const { world, anna, ben } = await call();
     const offers = told(world, ({ description }) => description?.type === 'offer');
     anna.share('video');
@@ -71,7 +71,7 @@ describe('peers', () => {
     expect([anna.to(ben).rollbacks, ben.to(anna).rollbacks]).toEqual([0, 0]);
   });
 
-  it('[RM138] [BEY4] ICE is restarted 3 s after it was disconnected, or when it failed; one asks, the other offers', async () => {
+  it('[RM157] [BEY4] ICE is restarted 3 s after it was disconnected, or when it failed; one asks, the other offers', async () => {
     const { world, anna, ben } = await call();
     const offers = told(world, isOffer);
     const asked = told(world, ({ restart }) => restart);
@@ -92,7 +92,7 @@ describe('peers', () => {
     expect(await world.converge(2)).toBeLessThan(2);
   });
 
-  it('[RM138] a short disconnection is left to heal by itself', async () => {
+  it('[RM157] a short disconnection is left to heal by itself', async () => {
     const { world } = await call();
     const signals = told(world, () => true);
     world.media.cut = true;
@@ -107,7 +107,7 @@ describe('peers', () => {
     expect(world.faults()).toEqual([]);
   });
 
-  it('[RM150] who came later offers when nobody else does', async () => {
+  it('[RM169] who came later offers when nobody else does', async () => {
     const world = new World();
     const anna = await world.add(['audio'], { calls: false });
     await world.drain();
@@ -125,7 +125,7 @@ describe('peers', () => {
     expect(await world.converge(3)).toBeLessThan(3);
   });
 
-  it.each(['unheard', 'stale'])('[RM151] [BEY4] whose wish for a restart is %s offers one', async (why) => {
+  it.each(['unheard', 'stale'])('[RM170] [BEY4] whose wish for a restart is %s offers one', async (why) => {
     const { world, anna, ben } = await call();
     const offers = told(world, isOffer);
     const receive = world.server.receive.bind(world.server);
@@ -145,7 +145,7 @@ describe('peers', () => {
     expect(generation(ben, anna)).not.toBe(before);
   });
 
-  it('[RM139] ICE is restarted when the network changes', async () => {
+  it('[RM158] ICE is restarted when the network changes', async () => {
     const window = new EventTarget();
     vi.stubGlobal('window', window);
     const { world, anna, ben } = await call();
@@ -160,7 +160,7 @@ describe('peers', () => {
     expect(signals).toEqual([]);
   });
 
-  it('[RM173] a new estimate of the bandwidth restarts nothing, another kind of network does', async () => {
+  it('[RM187] a new estimate of the bandwidth restarts nothing, another kind of network does', async () => {
     const connection = Object.assign(new EventTarget(), { type: 'wifi' as string | undefined });
     vi.stubGlobal('navigator', { connection });
     const { world, anna, ben } = await call();
@@ -180,7 +180,7 @@ describe('peers', () => {
     expect(await world.converge(2)).toBeLessThan(2);
   });
 
-  it('[RM173] where browsers do not tell the kind of network, estimates restart nothing', async () => {
+  it('[RM187] where browsers do not tell the kind of network, estimates restart nothing', async () => {
     const connection = new EventTarget();
     vi.stubGlobal('navigator', { connection });
     const { world } = await call();
@@ -190,7 +190,7 @@ describe('peers', () => {
     expect(signals).toEqual([]);
   });
 
-  it('[RM172] a candidate that the browser refuses is told, and the call goes on', async () => {
+  it('[RM186] a candidate that the browser refuses is told, and the call goes on', async () => {
     const { world, anna, ben } = await call();
     const connection = anna.to(ben);
     const refusal = new Error('Error processing ICE candidate');
@@ -208,7 +208,7 @@ describe('peers', () => {
   });
 
   it.each([0, 1])(
-    '[RM176] a reload that the other was away for is mended at once, of page %s',
+    '[RM190] a reload that the other was away for is mended at once, of page %s',
     async (who) => {
       const { world } = await call();
       const [reloaded, away] = who === 0 ? world.pages : [...world.pages].reverse();
@@ -222,7 +222,7 @@ describe('peers', () => {
     },
   );
 
-  it('[RM177] who never signals is offered to ever less often, and soon again when heard of', async () => {
+  it('[RM191] who never signals is offered to ever less often, and soon again when heard of', async () => {
     const world = new World();
     await world.add(['audio']);
     await world.drain();
@@ -247,7 +247,7 @@ describe('peers', () => {
     expect(await world.converge(3)).toBeLessThan(3);
   });
 
-  it('[RM174] a track that is given without a stream has one of its own', async () => {
+  it('[RM188] a track that is given without a stream has one of its own', async () => {
     class Stream {
       constructor(readonly tracks: MediaStreamTrack[]) {}
     }
@@ -267,14 +267,14 @@ describe('peers', () => {
     ]);
   });
 
-  it('[RM175] a track that is not sent cannot be replaced', async () => {
+  it('[RM189] a track that is not sent cannot be replaced', async () => {
     const { anna } = await call();
     await expect(anna.peers?.replaceTrack(track('video'), track('video'))).rejects.toThrow(
       'This track is not sent',
     );
   });
 
-  it('[RM175] where one connection refuses another track, all go on with the one before', async () => {
+  it('[RM189] where one connection refuses another track, all go on with the one before', async () => {
     const { world, anna, ben } = await call();
     const cleo = await world.add([]);
     await world.converge(2);
@@ -301,7 +301,7 @@ describe('peers', () => {
     for (const page of [cleo, dora]) expect(pictures(page)).toEqual([screen]);
   });
 
-  it('[RM140] a track is added to, replaced on and removed from all connections', async () => {
+  it('[RM159] a track is added to, replaced on and removed from all connections', async () => {
     const { world, anna, ben } = await call();
     const cleo = await world.add(['audio', 'video']);
     await world.converge(2);
@@ -330,7 +330,7 @@ describe('peers', () => {
     for (const page of [ben, cleo, dora]) expect(sent(page)).not.toContain(other);
   });
 
-  it('[RM152] a track that is being replaced is sent once, whatever is added meanwhile', async () => {
+  it('[RM171] a track that is being replaced is sent once, whatever is added meanwhile', async () => {
     const { world, anna, ben } = await call();
     const connection = anna.to(ben);
     const [camera] = anna.tracks.filter(({ kind }) => kind === 'video');
@@ -361,7 +361,7 @@ describe('peers', () => {
     expect(await world.converge(2)).toBeLessThan(2);
   });
 
-  it('[RM141] TURN credentials are renewed before they run out, and again when that failed', async () => {
+  it('[RM160] TURN credentials are renewed before they run out, and again when that failed', async () => {
     const world = new World();
     const server = (n: number) => ({ urls: ['turn:t'], username: `${n}`, credential: 'c' });
     const start = world.clock.now();
@@ -391,7 +391,7 @@ describe('peers', () => {
     expect(username()).toEqual(['2']);
   });
 
-  it('[RM141] [BEY4] after a sleep over their end ICE is restarted with new ones, on both sides', async () => {
+  it('[RM160] [BEY4] after a sleep over their end ICE is restarted with new ones, on both sides', async () => {
     const window = new EventTarget();
     vi.stubGlobal('window', window);
     const world = new World();
@@ -409,7 +409,7 @@ describe('peers', () => {
     expect(await world.converge(2)).toBeLessThan(2);
   });
 
-  it('[RM142] whoever asks twice for peers has the same ones, and after the room’s end closed ones', async () => {
+  it('[RM161] whoever asks twice for peers has the same ones, and after the room’s end closed ones', async () => {
     const { world, anna } = await call();
     const options = { RTCPeerConnection: world.media.RTCPeerConnection };
     expect(await Promise.all([anna.room?.peers(options), anna.room?.peers()])).toEqual([
@@ -424,7 +424,7 @@ describe('peers', () => {
     expect([ended?.closed, ended?.connections.size]).toEqual([true, 0]);
   });
 
-  it('[RM143] who leaves is closed and told, and `close` leaves nothing behind', async () => {
+  it('[RM162] who leaves is closed and told, and `close` leaves nothing behind', async () => {
     const { world, anna, ben } = await call();
     void ben.room?.leave();
     await world.drain();
@@ -443,7 +443,7 @@ describe('peers', () => {
 });
 
 describe('credentials', () => {
-  it('[RM153] are renewed every 10 s at most, however far the clock is ahead', async () => {
+  it('[RM172] are renewed every 10 s at most, however far the clock is ahead', async () => {
     const clock = new FakeClock();
     let renewals = 0;
     const servers = () => ({ iceServers: [], expiresAt: clock.now() + 3_600_000 });
@@ -467,7 +467,7 @@ describe('credentials', () => {
 });
 
 describe('credentials that cannot be renewed', () => {
-  it('[RM171] are waited for once for each renewal, 3 s, and not by every offer anew', async () => {
+  it('[RM185] are waited for once for each renewal, 3 s, and not by every offer anew', async () => {
     const clock = new FakeClock();
     const refuse: (() => void)[] = [];
     const source = new IceServerSource({
@@ -499,7 +499,7 @@ describe('credentials that cannot be renewed', () => {
 });
 
 describe('what a peer is told', () => {
-  it('[RM144] candidates that come before their description wait for it; late ones of an old negotiation do nothing', async () => {
+  it('[RM163] candidates that come before their description wait for it; late ones of an old negotiation do nothing', async () => {
     const network = new MediaNetwork({ soon: (_, task) => queueMicrotask(task) });
     const connect = () => new network.RTCPeerConnection({});
     const remote = connect();
@@ -540,7 +540,7 @@ describe('what a peer is told', () => {
     ]);
   });
 
-  it('[RM145] what is refused for now goes out again in order, what is refused for good does not', async () => {
+  it('[RM164] what is refused for now goes out again in order, what is refused for good does not', async () => {
     const clock = new FakeClock();
     const sent: string[] = [];
     const refused: string[] = [];

@@ -53,7 +53,7 @@ function person(participantId: string): RoomParticipant {
 }
 
 describe('signals before `peers()`', () => {
-  it('[RM135] [RM165] of each sender the last offer and its candidates are kept, in order', () => {
+  it('[RM152] [RM153] of each sender the last offer and its candidates are kept, in order', () => {
     const { hear, offer, candidate, taken } = setUp();
     offer('anna', 'n1');
     candidate('anna', 'n1');
@@ -70,7 +70,7 @@ describe('signals before `peers()`', () => {
     expect(taken()).toEqual([]);
   });
 
-  it('[RM165] whatever one participant sends, they are few and small', () => {
+  it('[RM153] whatever one participant sends, they are few and small', () => {
     const { offer, candidate, taken } = setUp();
     offer('anna', 'n1');
     for (let count = 0; count < 1_000; count += 1) candidate('anna', 'n1');
@@ -80,7 +80,7 @@ describe('signals before `peers()`', () => {
     expect(taken().length).toBeLessThan(1 + (128 - 60) / 2);
   });
 
-  it('[RM165] of many who send a lot the last are kept', () => {
+  it('[RM153] of many who send a lot the last are kept', () => {
     const { offer, taken } = setUp();
     for (let count = 0; count < 200; count += 1) offer(`p${count}`, 'n', 'v'.repeat(60 * KIB));
     const kept = taken();
@@ -88,7 +88,7 @@ describe('signals before `peers()`', () => {
     expect(kept.at(-1)).toBe('p199 n offer');
   });
 
-  it('[RM165] they go with their sender, with the page that sent them, and with our seat', () => {
+  it('[RM153] they go with their sender, with the page that sent them, and with our seat', () => {
     const { room, offer, taken } = setUp();
     const all = () => {
       for (const from of ['anna', 'ben']) offer(from, 'n');
@@ -112,12 +112,12 @@ describe('signals before `peers()`', () => {
 describe('`peers()`', () => {
   const RTCPeerConnection = class {} as unknown as NonNullable<PeersOptions['RTCPeerConnection']>;
 
-  it('[RM166] rejects at once where there is no RTCPeerConnection', async () => {
+  it('[RM154] rejects at once where there is no RTCPeerConnection', async () => {
     const { calls } = setUp();
     await expect(calls.peers({})).rejects.toThrow('RTCPeerConnection');
   });
 
-  it('[RM142] [RM166] asked again with the same options, or with fewer, is the same, and rejects others', async () => {
+  it('[RM161] [RM154] asked again with the same options, or with fewer, is the same, and rejects others', async () => {
     const { calls } = setUp();
     const config = { iceTransportPolicy: 'relay' } as const;
     const [first, second] = [track('audio'), track('audio')];

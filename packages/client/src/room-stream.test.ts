@@ -136,7 +136,7 @@ function play(what: readonly (typeof WHAT)[number][]): World {
   return world;
 }
 
-it('[RM146] [RM154] [SCL3] every entry of others is told once and in order, or a gap says so', () => {
+it('[RM165] [RM173] [SCL3] every entry of others is told once and in order, or a gap says so', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const world = new World();
@@ -153,7 +153,7 @@ it('[RM146] [RM154] [SCL3] every entry of others is told once and in order, or a
   );
 });
 
-it('[RM154] a join that came too late for the stream to go on says what was missed', () => {
+it('[RM173] a join that came too late for the stream to go on says what was missed', () => {
   const { told, gaps } = play([
     'other',
     'deliver',
@@ -169,7 +169,7 @@ it('[RM154] a join that came too late for the stream to go on says what was miss
   expect(told).toEqual([1, 4]);
 });
 
-it('[RM154] an entry that overtakes the answer of such a join hides nothing', () => {
+it('[RM173] an entry that overtakes the answer of such a join hides nothing', () => {
   const world = new World();
   for (const what of ['cut', 'back', 'dismiss', 'other'] as const) world[what]();
   world.join(1);

@@ -119,7 +119,7 @@ describe('reconnection', () => {
     await back;
   });
 
-  it('[RM147] gives up a link over which nothing comes for 4 s after a signal', async () => {
+  it('[RM166] gives up a link over which nothing comes for 4 s after a signal', async () => {
     const live = await server();
     live.onLink = (link) => link.on('signal', (_, ack) => ack?.({ success: true, negotiationId: 'n' }));
     const clock = new FakeClock();
@@ -148,7 +148,7 @@ describe('reconnection', () => {
     await back;
   });
 
-  it('[RM148] gives up an attempt that hangs after 4 s, the first one and those after six after 20 s', async () => {
+  it('[RM167] gives up an attempt that hangs after 4 s, the first one and those after six after 20 s', async () => {
     const clock = new FakeClock();
     const live = await server();
     const made = new Connection({

@@ -35,7 +35,7 @@ describe('examples/rooms', () => {
     ['plain-events', 'plain-events'],
     ['signal', 'plain-events'],
     ['plain-events', 'signal'],
-  ])('[RM111] [RM112] [BEY4] %s and %s.mjs offer, answer, trickle and talk', async (first, second) => {
+  ])('[RM128] [RM129] [BEY4] %s and %s.mjs offer, answer, trickle and talk', async (first, second) => {
     const [ann, ben] = await Promise.all(people.map((tokens) => tokens.getToken()));
     const room = { BONGSU_URL: server.url, BONGSU_ROOM: `room-${randomUUID()}` };
     const earlier = processes.run(`rooms/${first}.mjs`, { ...room, BONGSU_TOKEN: ann ?? '' });

@@ -26,7 +26,7 @@ class Login extends Emitter<TokenEvents> implements TokenSource {
 }
 
 describe('a client that ends', () => {
-  it('[RM163] has left its rooms once `close` resolves', async () => {
+  it('[RM180] has left its rooms once `close` resolves', async () => {
     const { client, rooms } = await setUp();
     const anna = client('anna');
     const owners = await Promise.all(
@@ -45,7 +45,7 @@ describe('a client that ends', () => {
     expect(logs).toEqual([['ben left'], ['ben left']]);
   });
 
-  it('[RM163] leaves by signing out, too', async () => {
+  it('[RM180] leaves by signing out, too', async () => {
     const { client } = await setUp();
     const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet' });
     const login = new Login();
@@ -58,7 +58,7 @@ describe('a client that ends', () => {
     expect(log).toEqual(['ben left']);
   });
 
-  it('[RM163] says so until it is heard', async () => {
+  it('[RM180] says so until it is heard', async () => {
     const { client, refusals, rooms } = await setUp();
     await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet' });
     const ben = client('ben');
@@ -68,7 +68,7 @@ describe('a client that ends', () => {
     expect(rooms.rooms.get('quiet')?.seats.size).toBe(1);
   });
 
-  it('[RM163] leaves what it was about to join', async () => {
+  it('[RM180] leaves what it was about to join', async () => {
     const { client, delay, rooms } = await setUp();
     const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet' });
     const ben = client('ben');
@@ -83,7 +83,7 @@ describe('a client that ends', () => {
     expect(rooms.rooms.get('quiet')?.seats.size).toBe(1);
   });
 
-  it('[RM163] waits 2 s for a server that does not answer, and not at all without a connection', async () => {
+  it('[RM180] waits 2 s for a server that does not answer, and not at all without a connection', async () => {
     const { client, delay, cut, barred } = await setUp();
     const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet' });
     const clock = new FakeClock();
@@ -103,7 +103,7 @@ describe('a client that ends', () => {
     await expect.poll(() => log).toEqual(['ben left']);
   });
 
-  it('[RM163] has no connection any more once `close` resolves', async () => {
+  it('[RM180] has no connection any more once `close` resolves', async () => {
     const { client, server } = await setUp();
     const { onLink } = server;
     const gone = new Promise<string>((resolve) => {

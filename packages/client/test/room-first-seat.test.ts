@@ -55,7 +55,7 @@ async function aboutToJoin(clock: Clock = systemClock) {
 
 describe('a first seat', () => {
   it.each(['before', 'behind'])(
-    '[RM160] what comes %s its answer is told to whoever awaited it, in order',
+    '[RM177] what comes %s its answer is told to whoever awaited it, in order',
     async (when) => {
       const { owner, joining, ask, say, inOneTurn } = await aboutToJoin();
       const [anna, cleo] = [wireOf('anna'), wireOf('cleo')];
@@ -85,7 +85,7 @@ describe('a first seat', () => {
     },
   );
 
-  it.each(['closed', 'kicked'] as const)('[RM160] tells what was said before it was %s', async (end) => {
+  it.each(['closed', 'kicked'] as const)('[RM177] tells what was said before it was %s', async (end) => {
     // Its time stands still.
     const { joining, participantId, rooms, ask, say, inOneTurn } = await aboutToJoin(new FakeClock());
     inOneTurn('behind', () => say(wireOf('anna'), 'hello'));
@@ -98,7 +98,7 @@ describe('a first seat', () => {
     expect(log).toEqual(['message hello', `closed ${end}`]);
   });
 
-  it('[RM160] what it had not told when its connection was lost comes again, once', async () => {
+  it('[RM177] what it had not told when its connection was lost comes again, once', async () => {
     const { cut, joining, say, inOneTurn, owner } = await aboutToJoin();
     inOneTurn('behind', () => {
       say(wireOf('anna'), 'hello');
@@ -140,7 +140,7 @@ async function waitingAnew() {
 }
 
 describe('a room whose seat is waited for anew', () => {
-  it('[RM161] is joined again once somebody admits', async () => {
+  it('[RM178] is joined again once somebody admits', async () => {
     const { owner, ben, room, participantId } = await waitingAnew();
     const settled: string[] = [];
     const joining = ben.joinRoom('quiet').finally(() => settled.push(room.state));
@@ -152,7 +152,7 @@ describe('a room whose seat is waited for anew', () => {
     expect(settled).toEqual(['joined']);
   });
 
-  it('[RM161] is not left by a second join that is given up', async () => {
+  it('[RM178] is not left by a second join that is given up', async () => {
     const { owner, ben, room, participantId } = await waitingAnew();
     const abort = new AbortController();
     const joining = ben.joinRoom('quiet', { signal: abort.signal });
@@ -164,14 +164,14 @@ describe('a room whose seat is waited for anew', () => {
     expect(await back).toEqual({ participantId, anew: true });
   });
 
-  it('[RM161] rejects when nobody lets one in', async () => {
+  it('[RM178] rejects when nobody lets one in', async () => {
     const { owner, ben, participantId } = await waitingAnew();
     const joining = ben.joinRoom('quiet');
     await owner.kick(participantId);
     await expect(joining).rejects.toMatchObject({ code: 'FORBIDDEN', details: { reason: 'kicked' } });
   });
 
-  it('[RM162] says so by `onWaiting`, for as long as the room lasts', async () => {
+  it('[RM179] says so by `onWaiting`, for as long as the room lasts', async () => {
     const { room, waits, ben } = await waitingAnew();
     expect(waits).toEqual([room, room]);
     const later: Room[] = [];

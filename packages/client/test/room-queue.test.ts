@@ -47,7 +47,7 @@ function arrivals({ server }: Awaited<ReturnType<typeof setUp>>): string[] {
 }
 
 describe('messages that an earlier process left', () => {
-  it('[RM164] wait until their room is joined, and what comes later for it waits behind them', async () => {
+  it('[RM181] wait until their room is joined, and what comes later for it waits behind them', async () => {
     const world = await leftBehind();
     const { client, owner, store, end } = world;
     await end();
@@ -68,7 +68,7 @@ describe('messages that an earlier process left', () => {
     expect(log).toEqual(['trigger', 'join-room', 'message', 'trigger', 'message']);
   });
 
-  it('[RM164] reject when their time is over, and free what waits behind them', async () => {
+  it('[RM181] reject when their time is over, and free what waits behind them', async () => {
     const { client, store, end } = await leftBehind();
     await end();
     const clock = new FakeClock();
@@ -85,7 +85,7 @@ describe('messages that an earlier process left', () => {
     await expect(behind).rejects.toMatchObject({ code: 'ROOM_NOT_FOUND' });
   });
 
-  it('[RM164] go at once where their room is joined already', async () => {
+  it('[RM181] go at once where their room is joined already', async () => {
     const { client, owner, store, end } = await leftBehind();
     const ben = client('ben', { queue: store });
     await ben.joinRoom('quiet');

@@ -7,7 +7,7 @@ import { failure } from './support/scripted-server.js';
 const { setUp, pair } = roomWorlds();
 
 describe('a room', () => {
-  it('[RM125] [SIG3] tells who is there, who comes and who goes', async () => {
+  it('[RM142] [SIG3] tells who is there, who comes and who goes', async () => {
     const { first, second, client } = await pair();
     expect([...second.participants.values()]).toEqual([
       { participantId: first.participantId, userId: 'anna', username: 'ANNA', state: 'joined', polite: true },
@@ -23,7 +23,7 @@ describe('a room', () => {
     expect(first.participants.size).toBe(1);
   });
 
-  it('[RM125] is one object for one client, and rejects with what the server says', async () => {
+  it('[RM142] is one object for one client, and rejects with what the server says', async () => {
     const { anna, ben, first, second, client, rooms } = await pair();
     expect(await anna.joinRoom('stand-up')).toBe(first);
     expect(await ben.joinRoom('stand-up')).toBe(second);
@@ -36,7 +36,7 @@ describe('a room', () => {
     expect(rooms.rooms.get('stand-up')?.seats.size).toBe(2);
   });
 
-  it('[RM126] keeps the seat over a lost connection, and gets what was said meanwhile once and in order', async () => {
+  it('[RM143] keeps the seat over a lost connection, and gets what was said meanwhile once and in order', async () => {
     const { first, second, cut, server } = await pair();
     const got = heard(second);
     await first.send(1);
@@ -57,7 +57,7 @@ describe('a room', () => {
     expect(server.handshakes.at(-1)?.resume?.streams['room:stand-up']).toBeGreaterThanOrEqual(1);
   });
 
-  it('[RM127] takes another seat when the grace is over, and says so', async () => {
+  it('[RM144] takes another seat when the grace is over, and says so', async () => {
     const { first, second, cut, grace, barred } = await pair();
     const { participantId } = second;
     const gone = happens(first, 'reconnecting');
@@ -78,7 +78,7 @@ describe('a room', () => {
     expect(await gap).toEqual({ reason: 'absent', after: 0, lastSeq: 1 });
   });
 
-  it('[RM9] a client whose join was never answered has one seat, and one that made the room is in it', async () => {
+  it('[RM12] a client whose join was never answered has one seat, and one that made the room is in it', async () => {
     const { client, cut, swallow, rooms } = await setUp();
     const lost = async <Result>(name: string, event: string, work: () => Promise<Result>) => {
       swallow.acksOf = event;
@@ -96,7 +96,7 @@ describe('a room', () => {
     ]);
   });
 
-  it('[RM128] a message whose ack is lost is said once, and does not come back to its sender', async () => {
+  it('[RM145] a message whose ack is lost is said once, and does not come back to its sender', async () => {
     const { first, second, swallow, cut } = await pair();
     const [got, own] = [heard(second), heard(first)];
     swallow.acksOf = 'message';
@@ -116,7 +116,7 @@ describe('a room', () => {
     expect(got).toEqual([{ text: 'hello' }, 'again']);
   });
 
-  it('[RM128] messages of somebody who comes back too late wait for the new seat', async () => {
+  it('[RM145] messages of somebody who comes back too late wait for the new seat', async () => {
     const { first, second, cut, grace, barred } = await pair();
     const gone = happens(first, 'reconnecting');
     const arrived = happens(first, 'message');
@@ -134,7 +134,7 @@ describe('a room', () => {
     expect(await arrived).toMatchObject({ data: 'late', from: { userId: 'ben' } });
   });
 
-  it('[RM129] another epoch is a gap, told once, and new entries come', async () => {
+  it('[RM146] another epoch is a gap, told once, and new entries come', async () => {
     const { first, second, rooms, server } = await pair();
     await first.send(1);
     rooms.epoch = 'e2';
@@ -148,7 +148,7 @@ describe('a room', () => {
     expect(await message).toMatchObject({ data: 2, seq: 2, epoch: 'e2' } satisfies Partial<RoomMessage>);
   });
 
-  it('[RM130] waits in the lobby until somebody admits, and an abort ends the waiting', async () => {
+  it('[RM147] waits in the lobby until somebody admits, and an abort ends the waiting', async () => {
     const { client, rooms } = await setUp();
     const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet', lobby: true });
     const waiting = happens(owner, 'waiting');
@@ -166,7 +166,7 @@ describe('a room', () => {
     expect(rooms.rooms.get('quiet')?.seats.size).toBe(2);
   });
 
-  it('[RM155] leaving is said until the server has heard it', async () => {
+  it('[RM174] leaving is said until the server has heard it', async () => {
     const { first, second, refusals, rooms } = await pair();
     const later = { retryable: true, retryAfterMs: 1 };
     refusals.set('leave-room', [failure('RATE_LIMIT', later), failure('UNAVAILABLE', later)]);
@@ -176,7 +176,7 @@ describe('a room', () => {
     expect(rooms.rooms.get('stand-up')?.seats.size).toBe(1);
   });
 
-  it('[RM155] who stops waiting in a lobby is gone, though that was refused at first', async () => {
+  it('[RM174] who stops waiting in a lobby is gone, though that was refused at first', async () => {
     const { client, rooms, refusals } = await setUp();
     const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet', lobby: true });
     refusals.set('leave-room', [failure('RATE_LIMIT', { retryable: true, retryAfterMs: 1 })]);
@@ -191,7 +191,7 @@ describe('a room', () => {
     expect(rooms.rooms.get('quiet')?.lobby.size).toBe(0);
   });
 
-  it('[RM155] who joins again meanwhile keeps the seat', async () => {
+  it('[RM174] who joins again meanwhile keeps the seat', async () => {
     const { ben, second, refusals, rooms } = await pair();
     refusals.set('leave-room', [failure('UNAVAILABLE', { retryable: true, retryAfterMs: 1 })]);
     const leaving = second.leave();
@@ -202,7 +202,7 @@ describe('a room', () => {
     expect(rooms.rooms.get('stand-up')?.seats.has(again.participantId)).toBe(true);
   });
 
-  it('[RM155] a join that is given up before its answer is left after it', async () => {
+  it('[RM174] a join that is given up before its answer is left after it', async () => {
     const { first, client, rooms, delay } = await pair();
     const answer = delay('join-room');
     const arrival = happens(first, 'joined');
@@ -217,7 +217,7 @@ describe('a room', () => {
     expect(await left).toMatchObject({ userId: 'cleo', reason: 'left' });
   });
 
-  it('[RM156] whoever may admit knows who waits, also of before they came and of while they were away', async () => {
+  it('[RM175] whoever may admit knows who waits, also of before they came and of while they were away', async () => {
     const { client, cut, barred, rooms } = await setUp();
     const knock = (name: string) =>
       new Promise<Room>((resolve) => {
@@ -247,7 +247,7 @@ describe('a room', () => {
     expect(rooms.rooms.get('quiet')?.lobby.size).toBe(1);
   });
 
-  it('[RM157] who is let in before they heard that they wait is in', async () => {
+  it('[RM176] who is let in before they heard that they wait is in', async () => {
     const { client, delay } = await setUp();
     const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet', lobby: true });
     const answer = delay('join-room');
@@ -265,7 +265,7 @@ describe('a room', () => {
   });
 
   it.each([false, true])(
-    '[RM157] who is put out before they heard that they came is out (lobby: %s)',
+    '[RM176] who is put out before they heard that they came is out (lobby: %s)',
     async (lobby) => {
       const { client, delay } = await setUp();
       const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet', lobby });
@@ -278,7 +278,7 @@ describe('a room', () => {
     },
   );
 
-  it('[RM131] says that one waits, and why when nobody lets one in', async () => {
+  it('[RM148] says that one waits, and why when nobody lets one in', async () => {
     const { client, rooms } = await setUp();
     const owner = await client('anna').createRoom({ roomId: 'quiet', name: 'Quiet', lobby: true });
     const ben = client('ben');
@@ -299,7 +299,7 @@ describe('a room', () => {
     await expect(ended).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
-  it('[RM132] who is kicked, replaced or in a room that ends is out, with the reason', async () => {
+  it('[RM149] who is kicked, replaced or in a room that ends is out, with the reason', async () => {
     const { first, second, client, rooms, ben } = await pair();
     const kicked = happens(second, 'closed');
     const left = happens(first, 'left');
@@ -317,7 +317,7 @@ describe('a room', () => {
     expect(await Promise.all(over)).toEqual([{ reason: 'closed' }, { reason: 'closed' }]);
   });
 
-  it('[RM132] a closed client closes its rooms', async () => {
+  it('[RM149] a closed client closes its rooms', async () => {
     const { ben, second } = await pair();
     const closed = happens(second, 'closed');
     await ben.close();
@@ -325,7 +325,7 @@ describe('a room', () => {
     await expect(ben.joinRoom('stand-up')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
-  it('[RM133] reads the history and ends the room by HTTP, with the login', async () => {
+  it('[RM150] reads the history and ends the room by HTTP, with the login', async () => {
     const { server, first } = await pair();
     const page = { items: [], nextCursor: null, lastSeq: 0, floorSeq: 0, epoch: 'e1' };
     server.onHttp = ({ path, headers }) =>

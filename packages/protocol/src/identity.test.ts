@@ -40,7 +40,7 @@ describe('validators', () => {
       expect(() => validateRoomId(id)).toThrow();
   });
 
-  it('[SEC4] [RM235] validateRoomName takes blanks off the ends, counts code points of the raw text and changes nothing else', () => {
+  it('[SEC4] [RM24] validateRoomName takes blanks off the ends, counts code points of the raw text and changes nothing else', () => {
     expect(validateRoomName(' <b>\u3000')).toBe('<b>');
     expect(validateRoomName('😀'.repeat(50))).toHaveLength(100);
     for (const name of ['a', '   ', ' a ', '😀'.repeat(51), 7])

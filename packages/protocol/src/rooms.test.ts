@@ -33,7 +33,7 @@ describe('the name of a room', () => {
     ['create-room', CreateRoomSchema],
     ['POST /rooms', CreateRoomBodySchema],
     ['PATCH /rooms/:id', ChangeRoomSchema],
-  ])('[RM235] %s takes blanks off its ends, and counts what is left', (_, schema) => {
+  ])('[RM24] %s takes blanks off its ends, and counts what is left', (_, schema) => {
     for (const name of ['  Stand-up ', '\u3000Stand-up\n']) {
       expect(parseInput(schema, { name })).toMatchObject({ name: 'Stand-up' });
     }
@@ -46,7 +46,7 @@ describe('the name of a room', () => {
 });
 
 describe('events that need a room and nothing else', () => {
-  it('[RM236] take its id itself', () => {
+  it('[RM25] take its id itself', () => {
     expect(parseInput(RoomRefSchema, 'stand-up')).toEqual({ roomId: 'stand-up' });
     expect(parseInput(JoinRoomSchema, 'stand-up')).toEqual({ roomId: 'stand-up' });
   });
@@ -54,7 +54,7 @@ describe('events that need a room and nothing else', () => {
   it.each([
     ['leave-room, lock-room, unlock-room', RoomRefSchema],
     ['join-room', JoinRoomSchema],
-  ])('[RM237] %s say what a room id is, or that there is none', (_, schema) => {
+  ])('[RM26] %s say what a room id is, or that there is none', (_, schema) => {
     for (const payload of ['ab', '', { roomId: 'ab' }, { roomId: 7 }, { roomId: null }])
       expect(faultsOf(schema, payload), JSON.stringify(payload)).toEqual([{ path: 'roomId', message: ID }]);
     expect(faultsOf(schema, {})).toEqual([{ path: 'roomId', message: 'is required' }]);
@@ -114,7 +114,7 @@ describe('what is wrong with a field of a room', () => {
         limit: 'must be a whole number from 1 to 300',
       },
     ],
-  ])('[RM237] %s: once, and what is wanted', (_, schema, input, faults) => {
+  ])('[RM26] %s: once, and what is wanted', (_, schema, input, faults) => {
     expect(faultsOf(schema, input)).toEqual(
       Object.entries(faults).map(([path, message]) => ({ path, message })),
     );

@@ -21,7 +21,7 @@ function refusalOf(parse: () => unknown): string {
 const ofSignal = (content: object) => refusalOf(() => parseInput(SignalSchema, signal(content)));
 
 describe('signal', () => {
-  it('[SIG4] [RM93] has exactly one of description, candidate and restart', () => {
+  it('[SIG4] [RM108] has exactly one of description, candidate and restart', () => {
     const description = offer('v=0');
     const candidate = { candidate: 'candidate:1' };
     for (const content of [{ description }, { candidate }, { candidate: null }, { restart: true }])
@@ -38,7 +38,7 @@ describe('signal', () => {
       expect(ofSignal(content), JSON.stringify(content)).toBe('VALIDATION_ERROR');
   });
 
-  it('[SIG4] [RM93] takes a description of exactly 64 KiB, and not a byte more', () => {
+  it('[SIG4] [RM108] takes a description of exactly 64 KiB, and not a byte more', () => {
     const letters = (bytes: number) => 'a'.repeat(bytes);
     // Bytes, not characters.
     const syllables = (bytes: number) =>
@@ -52,7 +52,7 @@ describe('signal', () => {
     expect(ofSignal({ description: offer('a'.repeat(1024 * 1024)) })).toBe('PAYLOAD_TOO_LARGE');
   });
 
-  it('[SIG4] [RM93] takes a candidate of exactly 2 KiB, and not a byte more', () => {
+  it('[SIG4] [RM108] takes a candidate of exactly 2 KiB, and not a byte more', () => {
     const empty = JSON.stringify({ candidate: '', sdpMid: '0', sdpMLineIndex: 0 }).length;
     const candidate = (bytes: number) => ({
       candidate: 'a'.repeat(bytes - empty),
@@ -63,7 +63,7 @@ describe('signal', () => {
     expect(ofSignal({ candidate: candidate(MAX_CANDIDATE_BYTES + 1) })).toBe('PAYLOAD_TOO_LARGE');
   });
 
-  it('[SIG4] [RM94] keeps both ends of candidates, and the fields of a candidate as they came', () => {
+  it('[SIG4] [RM109] keeps both ends of candidates, and the fields of a candidate as they came', () => {
     const parsed = (candidate: unknown) => parseInput(SignalSchema, signal({ candidate })).candidate;
     expect(parsed(null)).toBeNull();
     expect(parsed({ candidate: '' })).toEqual({ candidate: '' });
@@ -72,7 +72,7 @@ describe('signal', () => {
     expect(parsed(full)).toEqual(full);
   });
 
-  it('[SIG4] [RM93] refuses what is no text, number or id', () => {
+  it('[SIG4] [RM108] refuses what is no text, number or id', () => {
     for (const content of [
       { description: offer('\ud800') },
       { description: offer('v=0\0') },
@@ -100,7 +100,7 @@ describe('signal', () => {
     expect(ofSignal({ ...restart, negotiationId: '__proto__' })).toBe('allowed');
   });
 
-  it('[SIG4] [RM85] whatever else is in it goes nowhere: a forged sender, a prototype', () => {
+  it('[SIG4] [RM100] whatever else is in it goes nowhere: a forged sender, a prototype', () => {
     const forged = JSON.parse(
       `{"roomId":"stand-up","to":"${TO}","negotiationId":"n1","from":"me","polite":true,"__proto__":{"admin":true},` +
         '"candidate":{"candidate":"c","from":"me","__proto__":{"admin":true},"constructor":1}}',
@@ -119,7 +119,7 @@ describe('signal', () => {
 });
 
 describe('plain events', () => {
-  it('[SIG4] [RM90] take a description as an object or as its text, and keep an id', () => {
+  it('[SIG4] [RM105] take a description as an object or as its text, and keep an id', () => {
     expect(parseInput(OfferSchema, { ...address, offer: 'v=0' })).toEqual({
       ...address,
       offer: offer('v=0'),
@@ -136,7 +136,7 @@ describe('plain events', () => {
     expect(parseInput(IceCandidateSchema, { ...address, candidate: null }).candidate).toBeNull();
   });
 
-  it('[SIG4] [RM93] have the same limits', () => {
+  it('[SIG4] [RM108] have the same limits', () => {
     const ofOffer = (value: unknown) =>
       refusalOf(() => parseInput(OfferSchema, { ...address, offer: value }));
     const largest = 'a'.repeat(MAX_SDP_BYTES);

@@ -317,17 +317,17 @@ describe('STUN and TURN', () => {
     'stuns:t.example:443',
     'turn:192.0.2.1:3478?transport=udp',
     'turns:t.example:5349?transport=tcp',
-  ])('[DEP1] [RM117] %s is understood', (url) => {
+  ])('[DEP1] [RM134] %s is understood', (url) => {
     expect(urls(url)).toEqual([url]);
   });
 
-  it('[DEP1] [RM117] several stand by commas or as a JSON list, each once', () => {
+  it('[DEP1] [RM134] several stand by commas or as a JSON list, each once', () => {
     const list = ['stun:t.example', 'turn:[2001:db8::1]:3478'];
     expect(urls(` ${list.join(' , ')},stun:t.example,`)).toEqual(list);
     expect(urls(JSON.stringify(list))).toEqual(list);
   });
 
-  it('[DEP1] [RM117] STUN alone needs no secret, and a secret without use is told of', () => {
+  it('[DEP1] [RM134] STUN alone needs no secret, and a secret without use is told of', () => {
     expect(valid({ TURN_URLS: 'stun:t.example' }).warnings).toEqual([]);
     const unused = expect.stringMatching(/^TURN_SECRET is not used/);
     expect(valid({ TURN_SECRET }).warnings).toEqual([unused]);

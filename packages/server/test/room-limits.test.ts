@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { describeEachServer } from './support/server.js';
 
 describeEachServer('limits of rooms', (start) => {
-  it('[SIG8] [RM26] whose calls are used up still leaves rooms, and takes a seat again', async () => {
+  it('[SIG8] [RM32] whose calls are used up still leaves rooms, and takes a seat again', async () => {
     const { url } = await start({ settings: { RATE_LIMIT_PER_MINUTE: '20' } });
     const world = new World({ url });
     const ann = await world.person('owner');

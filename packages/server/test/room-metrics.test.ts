@@ -8,7 +8,7 @@ const answer = { type: 'answer', sdp: 'v=0 answer' };
 const BUCKETS = ['1', '5', '15', '30', '60', '300', '600', '1800', '3600', '+Inf'];
 
 describeEachServer('metrics of rooms', (start) => {
-  it('[SIG9] [RM33] [RM100] connections, rooms and signals are counted, each by its name', async () => {
+  it('[SIG9] [RM46] [RM117] connections, rooms and signals are counted, each by its name', async () => {
     const { url } = await start();
     const world = new World({ url });
     const read = async (line: string) => {

@@ -46,7 +46,7 @@ describeEachServer('screens in rooms', (start) => {
   };
   const change = (who: Account, changed: object) => call('PATCH', `/users/${who.userId}`, admin, changed);
 
-  it('[RM220] who commands a screen no more leaves it in no room, and what others added stays', async () => {
+  it('[RM87] who commands a screen no more leaves it in no room, and what others added stays', async () => {
     await control('PUT', helper);
     const [theirs, own] = [await roomOf(helper), await roomOf(owner)];
     expect([(await put(theirs, helper)).status, (await put(own, owner)).status]).toEqual([204, 204]);
@@ -58,7 +58,7 @@ describeEachServer('screens in rooms', (start) => {
     expect(await reached(theirs, helper)).toBe(0);
   });
 
-  it('[RM220] so does an administrator who is none any more, but for what they command otherwise', async () => {
+  it('[RM87] so does an administrator who is none any more, but for what they command otherwise', async () => {
     const other = await world.signUp();
     await change(other, { role: 'admin' });
     const asAdmin = await world.logIn(other);
@@ -71,7 +71,7 @@ describeEachServer('screens in rooms', (start) => {
     expect((body as { room: object }).room).toMatchObject({ screens: [own.screenId] });
   });
 
-  it('[RM220] so does whoever is disabled', async () => {
+  it('[RM87] so does whoever is disabled', async () => {
     const other = await world.signUp();
     await control('PUT', other);
     const roomId = await roomOf(other);
@@ -81,7 +81,7 @@ describeEachServer('screens in rooms', (start) => {
     expect((body as { room: object }).room).toMatchObject({ screens: [] });
   });
 
-  it('[RM221] the owner of a screen sees in which rooms it is, and who put it there, page by page', async () => {
+  it('[RM88] the owner of a screen sees in which rooms it is, and who put it there, page by page', async () => {
     await control('PUT', helper);
     for (const { roomId } of (await roomsOf(owner)).items) await call('DELETE', `/rooms/${roomId}`, admin);
     const rooms = [await roomOf(helper), await roomOf(helper)];
@@ -100,7 +100,7 @@ describeEachServer('screens in rooms', (start) => {
     expect((await roomsOf(owner)).items).toEqual(wanted.slice(1));
   });
 
-  it('[RM222] a key that may not say who commands screens puts none into a room', async () => {
+  it('[RM89] a key that may not say who commands screens puts none into a room', async () => {
     const roomId = await roomOf(owner);
     const key = async (...scopes: Parameters<World['apiKey']>[1][number][]) => {
       const { key: accessToken } = await world.apiKey(owner, scopes);
@@ -112,7 +112,7 @@ describeEachServer('screens in rooms', (start) => {
     expect((await key('rooms:write', 'screens:write')).status).toBe(204);
   });
 
-  it('[RM57] [RM74] whoever commands a screen learns nothing of rooms that it is not in', async () => {
+  it('[RM65] [RM86] whoever commands a screen learns nothing of rooms that it is not in', async () => {
     const roomId = await roomOf(helper);
     const take = (room: string) => call('DELETE', `/rooms/${room}/screens/${screenId}`, owner);
     const [known, unknown] = [await take(roomId), await take('no-such-room')];

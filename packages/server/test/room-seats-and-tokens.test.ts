@@ -10,7 +10,7 @@ const expiryOf = (token: string): number => {
 };
 
 describeEachServer('seats and tokens', (start) => {
-  it('[SEC3] [RM59] a key joins rooms only if it may read them too', async () => {
+  it('[SEC3] [RM67] a key joins rooms only if it may read them too', async () => {
     const { url } = await start();
     const world = new World({ url });
     const ann = await world.person('owner');
@@ -28,7 +28,7 @@ describeEachServer('seats and tokens', (start) => {
     world.sockets.closeAll();
   });
 
-  it('[RM60] [SK19] a seat outlives its token: kept by `auth-refresh`, and taken again after TOKEN_EXPIRED', async () => {
+  it('[RM68] [SK19] a seat outlives its token: kept by `auth-refresh`, and taken again after TOKEN_EXPIRED', async () => {
     const clock = new SkewedClock();
     const { url } = await start({ overrides: { clock } });
     const world = new World({ url });

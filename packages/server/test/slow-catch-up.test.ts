@@ -22,7 +22,7 @@ const entryOf = (seq: number): RoomEntry => ({
 const pageAfter = (seq: number) =>
   Array.from({ length: Math.min(PAGE, TOTAL - seq) }, (_, n) => entryOf(seq + n + 1));
 
-test('[RM216] [SK20] a socket that reads slowly is not ended for what it is caught up with, and gets all of it', async () => {
+test('[RM83] [SK20] a socket that reads slowly is not ended for what it is caught up with, and gets all of it', async () => {
   const { client, connection, namespace, stopReading, goOnReading } = await connectPair();
   const clock = new ManualClock();
   let ended = 0;

@@ -64,11 +64,11 @@ describeWithCoturn('credentials for coturn', () => {
   });
   afterAll(() => coturn?.remove());
 
-  it('[BEY4] [RM119] it gives a relay to ours', async () => {
+  it('[BEY4] [RM136] it gives a relay to ours', async () => {
     expect(await allocate(coturn.port, issue())).toBe(0);
   });
 
-  it('[BEY4] [RM119] it gives none without, to forged ones, and to a changed name or expiry', async () => {
+  it('[BEY4] [RM136] it gives none without, to forged ones, and to a changed name or expiry', async () => {
     const { username, credential } = issue();
     const [expiry, name] = username.split(':');
     const forged = [
@@ -83,12 +83,12 @@ describeWithCoturn('credentials for coturn', () => {
     }
   });
 
-  it('[BEY4] [RM119] its clock may be five minutes ahead of ours, and past that they have expired', async () => {
+  it('[BEY4] [RM136] its clock may be five minutes ahead of ours, and past that they have expired', async () => {
     expect(await allocate(coturn.port, issue({ lifeMs: -4 * MINUTE_MS }))).toBe(0);
     expect(await allocate(coturn.port, issue({ lifeMs: -6 * MINUTE_MS }))).toBe(UNAUTHORIZED);
   });
 
-  it('[BEY4] [RM120] a relay outlives its credentials, which give no other', async () => {
+  it('[BEY4] [RM137] a relay outlives its credentials, which give no other', async () => {
     const credential = issue({ lifeMs: -5 * MINUTE_MS + 2000 });
     const running = await open(coturn.port, credential);
     expect(await running.allocate()).toBe(0);
@@ -100,7 +100,7 @@ describeWithCoturn('credentials for coturn', () => {
     expect(await allocate(coturn.port, issue())).toBe(0);
   });
 
-  it('[BEY4] [RM121] with two secrets both count: a rotation refuses nobody', async () => {
+  it('[BEY4] [RM138] with two secrets both count: a rotation refuses nobody', async () => {
     expect(await allocate(coturn.port, issue({ secret: SECRET }))).toBe(0);
     expect(await allocate(coturn.port, issue({ secret: NEXT_SECRET }))).toBe(0);
   });
@@ -136,7 +136,7 @@ describeWithCoturn('coturn behind a NAT', () => {
   });
   afterAll(() => coturn?.remove());
 
-  it('[BEY4] [RM122] relays reach each other at its private address, which alone of the denied ones is let through', async () => {
+  it('[BEY4] [RM139] relays reach each other at its private address, which alone of the denied ones is let through', async () => {
     const [one, two] = [await relayOf(coturn.port, 'one'), await relayOf(coturn.port, 'two')];
     expect(one.relay.host).toBe('203.0.113.10');
     expect([await one.client.permit(two.relay), await two.client.permit(one.relay)]).toEqual([0, 0]);
@@ -156,7 +156,7 @@ describeWithCoturn('the configuration of docs/signaling.md', () => {
   });
   afterAll(() => coturn?.remove());
 
-  it('[BEY4] [RM122] it knows every line', () => {
+  it('[BEY4] [RM139] it knows every line', () => {
     expect(configuration).toMatch(/^use-auth-secret$/m);
     expect(coturn.output()).not.toMatch(/unknown argument|bad configuration format|unrecognized/i);
   });
@@ -182,17 +182,17 @@ describeWithCoturn('the configuration of docs/signaling.md', () => {
       '198.18.0.1',
       '224.0.0.1',
       '255.255.255.255',
-    ])('[BEY4] [RM122] a relay never reaches %s', async (host) => {
+    ])('[BEY4] [RM139] a relay never reaches %s', async (host) => {
       expect(await client.permit({ host, port: 80 })).toBe(FORBIDDEN);
     });
 
-    it('[BEY4] [RM122] it reaches everybody else', async () => {
+    it('[BEY4] [RM139] it reaches everybody else', async () => {
       for (const host of ['8.8.8.8', '172.32.0.1', '100.128.0.1', '198.20.0.1'])
         expect(await client.permit({ host, port: 80 }), host).toBe(0);
     });
   });
 
-  it('[BEY4] [RM122] a user has no more relays than the quota, whatever their credentials', async () => {
+  it('[BEY4] [RM139] a user has no more relays than the quota, whatever their credentials', async () => {
     const quota = Number(/^user-quota=(\d+)$/m.exec(configuration)?.[1]);
     const codes: number[] = [];
     for (let n = 0; n <= quota; n += 1) {

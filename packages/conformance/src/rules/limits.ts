@@ -51,7 +51,7 @@ export function limitRules(world: GetWorld): void {
     await screen.received(1);
   });
 
-  it('[RM99] [SIG6] of 10,000 candidates at once those past the limit are RATE_LIMIT, and the socket lives', async () => {
+  it('[RM116] [SIG6] of 10,000 candidates at once those past the limit are RATE_LIMIT, and the socket lives', async () => {
     const first = await createRoom(world, await world().signUp());
     const second = await joinRoom(world, await world().signUp(), first.roomId);
     const address = { roomId: first.roomId, to: second.participantId, negotiationId: 'n1' };

@@ -71,7 +71,7 @@ export function roomInputRules(world: GetWorld): void {
 
   describe('what is no room id, name or size', () => {
     it.each(BAD_IDS)(
-      '[RM20] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every event',
+      '[RM23] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every event',
       async (_, roomId) => {
         const { socket } = await connectUser(world, await world().person('owner'));
         for (const [event, rest] of Object.entries(EVENTS)) {
@@ -88,7 +88,7 @@ export function roomInputRules(world: GetWorld): void {
     );
 
     it.each(BAD_IDS)(
-      '[RM20] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every route',
+      '[RM23] [SIG11] [SEC4] an id %s is VALIDATION_ERROR to every route',
       async (_, roomId) => {
         for (const [method, rest, body] of ROUTES) {
           const answer = await asOwner(method, `/${encodeURIComponent(roomId)}${rest}`, body);
@@ -101,7 +101,7 @@ export function roomInputRules(world: GetWorld): void {
     );
 
     it.each(BAD_CHANGES)(
-      '[RM20] [SIG11] [SEC4] %s is VALIDATION_ERROR over HTTP, and changes nothing',
+      '[RM23] [SIG11] [SEC4] %s is VALIDATION_ERROR over HTTP, and changes nothing',
       async (_, path, over) => {
         const { roomId } = await createRoom(world, await world().person('owner'));
         const before = (await asOwner('GET', `/${roomId}`)).text;
@@ -115,7 +115,7 @@ export function roomInputRules(world: GetWorld): void {
     );
 
     it.each([[null], [7], [['abc']], [true], [{}], [{ roomId: null }], [{ roomId: { $ne: '' } }]])(
-      '[RM20] [ER8] the payload %j is VALIDATION_ERROR to every event, with and without a callback',
+      '[RM23] [ER8] the payload %j is VALIDATION_ERROR to every event, with and without a callback',
       async (payload) => {
         const { socket } = await connectUser(world, await world().person('owner'));
         for (const event of Object.keys(EVENTS)) {
@@ -127,7 +127,7 @@ export function roomInputRules(world: GetWorld): void {
     );
   });
 
-  it('[RM235] a name is kept without the blanks around it', async () => {
+  it('[RM24] a name is kept without the blanks around it', async () => {
     const { roomId, socket } = await createRoom(world, await world().person('owner'), { name: '  First ' });
     expect((await asOwner('GET', `/${roomId}`)).body).toMatchObject({ room: { name: 'First' } });
     const changed = await asOwner('PATCH', `/${roomId}`, { name: ' Second\u3000' });
@@ -136,7 +136,7 @@ export function roomInputRules(world: GetWorld): void {
   });
 
   describe('who is not let in, or out', () => {
-    it('[RM3] [RM53] over HTTP nobody is admitted to a room that is full', async () => {
+    it('[RM3] [RM61] over HTTP nobody is admitted to a room that is full', async () => {
       const { owner, stranger } = await people();
       const { roomId } = await createRoom(world, owner, { lobby: true, maxUsers: 1 });
       const guest = await connectUser(world, stranger);
@@ -145,7 +145,7 @@ export function roomInputRules(world: GetWorld): void {
       expect(expectFailure(answer, 403, 'ROOM_FULL').details).toEqual({ maxUsers: 1 });
     });
 
-    it('[RM54] [RM12] over HTTP who has left can be neither admitted nor kicked', async () => {
+    it('[RM62] [RM15] over HTTP who has left can be neither admitted nor kicked', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -161,7 +161,7 @@ export function roomInputRules(world: GetWorld): void {
       }
     });
 
-    it('[RM56] [RM55] [RM61] the owner cannot be kicked, and who was kicked is told why they are kept out', async () => {
+    it('[RM64] [RM63] [RM69] the owner cannot be kicked, and who was kicked is told why they are kept out', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -181,7 +181,7 @@ export function roomInputRules(world: GetWorld): void {
       });
     });
 
-    it('[RM42] over HTTP a room that never was is ROOM_NOT_FOUND, and one that is closed ROOM_CLOSED to who changes it', async () => {
+    it('[RM53] over HTTP a room that never was is ROOM_NOT_FOUND, and one that is closed ROOM_CLOSED to who changes it', async () => {
       const { roomId } = await createRoom(world, await world().person('owner'));
       for (const [method, rest, body] of ROUTES)
         expectFailure(await asOwner(method, `/${newRoomId()}${rest}`, body), 404, 'ROOM_NOT_FOUND');
@@ -199,7 +199,7 @@ export function roomInputRules(world: GetWorld): void {
     });
   });
 
-  it('[RM93] [SEC4] a description of 1 MB ends the connection that sent it, and the seat is kept', async () => {
+  it('[RM108] [SEC4] a description of 1 MB ends the connection that sent it, and the seat is kept', async () => {
     const { owner, stranger } = await people();
     const maker = await createRoom(world, owner);
     const { roomId } = maker;

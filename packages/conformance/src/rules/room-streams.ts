@@ -22,7 +22,7 @@ export function roomStreamRules(world: GetWorld): void {
     data: { clip: 7 },
   });
 
-  it('[RM76] a message reaches all in the room but the socket that sent it', async () => {
+  it('[RM91] a message reaches all in the room but the socket that sent it', async () => {
     const { first, second, roomId } = await room();
     const other = await joinRoom(world, first.account, roomId);
     const message = post(roomId, { text: 'hello' });
@@ -49,7 +49,7 @@ export function roomStreamRules(world: GetWorld): void {
     });
   });
 
-  it('[RM77] a member reads the history, page by page', async () => {
+  it('[RM92] a member reads the history, page by page', async () => {
     const { first, second, roomId } = await room();
     for (const n of [1, 2, 3]) expectAccepted(await send(first.socket, 'message', post(roomId, n)));
     const page = async (query: string) => {
@@ -64,7 +64,7 @@ export function roomStreamRules(world: GetWorld): void {
     expect((await page(`limit=2&after=${start.nextCursor}`)).items.map((item) => item.data)).toEqual([3]);
   });
 
-  it('[RM78] [SCL3] a socket that comes back gets what it missed, then what is new, each once and in order', async () => {
+  it('[RM93] [SCL3] a socket that comes back gets what it missed, then what is new, each once and in order', async () => {
     const { first, second, roomId } = await room();
     const stream = `room:${roomId}`;
     expectAccepted(await send(first.socket, 'message', post(roomId, 'before')));
@@ -84,7 +84,7 @@ export function roomStreamRules(world: GetWorld): void {
     expect(heard.map(({ seq }) => seq)).toEqual([2, 3, 4, 5]);
   });
 
-  it('[RM79] [SCL3] a socket that is cut twice, the second time in the midst of what it missed, gets each entry once', async () => {
+  it('[RM94] [SCL3] a socket that is cut twice, the second time in the midst of what it missed, gets each entry once', async () => {
     const { first, second, roomId } = await room();
     const stream = `room:${roomId}`;
     const missed = 700;
@@ -116,7 +116,7 @@ export function roomStreamRules(world: GetWorld): void {
     expect(heard).toEqual(Array.from({ length: missed + 2 }, (_, n) => n + 1));
   });
 
-  it('[RM80] an offset of another epoch or past the end is recovered:false; a room of others is left out', async () => {
+  it('[RM95] an offset of another epoch or past the end is recovered:false; a room of others is left out', async () => {
     const { first, roomId } = await room();
     const stream = `room:${roomId}`;
     const third = await world().signUp();
@@ -135,7 +135,7 @@ export function roomStreamRules(world: GetWorld): void {
     expect(await streamsOf(third, first.epoch, 0)).toEqual({});
   });
 
-  it('[RM81] [BEY1] a screen of the room carries out what its owner sends to the room, and members see it', async () => {
+  it('[RM96] [BEY1] a screen of the room carries out what its owner sends to the room, and members see it', async () => {
     const { first, second, roomId } = await room();
     const device = await world().device(first.account);
     const path = `/api/rooms/${roomId}/screens/${device.screen.screenId}`;
@@ -157,7 +157,7 @@ export function roomStreamRules(world: GetWorld): void {
     });
   });
 
-  it('[RM82] members command a room’s screens only where it says so', async () => {
+  it('[RM97] members command a room’s screens only where it says so', async () => {
     for (const [commanders, allowed] of [
       ['owner', false],
       ['members', true],
@@ -169,7 +169,7 @@ export function roomStreamRules(world: GetWorld): void {
     }
   });
 
-  it('[RM83] only who commands a screen puts it into a room, and either side takes it out', async () => {
+  it('[RM98] only who commands a screen puts it into a room, and either side takes it out', async () => {
     const { first, second, roomId } = await room();
     const device = await world().device(first.account);
     const path = `/api/rooms/${roomId}/screens/${device.screen.screenId}`;
@@ -182,7 +182,7 @@ export function roomStreamRules(world: GetWorld): void {
     expect((await world().http.call('DELETE', own, { token: first.account.accessToken })).status).toBe(204);
   });
 
-  it('[RM84] messages and commands go by HTTP too, once for each Idempotency-Key', async () => {
+  it('[RM99] messages and commands go by HTTP too, once for each Idempotency-Key', async () => {
     const { first, second, roomId } = await room();
     const headers = { 'idempotency-key': `order-${v7()}` };
     const send = () =>

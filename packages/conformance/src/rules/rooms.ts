@@ -23,7 +23,7 @@ export function roomRules(world: GetWorld): void {
     expectBody(await world().http.get(`/api/rooms/${roomId}`, token), 200, RoomAnswerSchema).room;
 
   describe('making and joining', () => {
-    it('[RM37] [SIG3] the maker of a room is in it, and the server makes up an id that is left out', async () => {
+    it('[RM50] [SIG3] the maker of a room is in it, and the server makes up an id that is left out', async () => {
       const { owner } = await people();
       const maker = await createRoom(world, owner);
       expect(maker.roomId).toMatch(/^[A-Za-z0-9_-]{3,100}$/);
@@ -43,7 +43,7 @@ export function roomRules(world: GetWorld): void {
       });
     });
 
-    it('[RM38] [SIG3] a room made with `join: false` has nobody in it; the id of an open room is CONFLICT', async () => {
+    it('[RM51] [SIG3] a room made with `join: false` has nobody in it; the id of an open room is CONFLICT', async () => {
       const { owner, stranger } = await people();
       const { socket } = await connectUser(world, owner);
       const roomId = newRoomId();
@@ -54,7 +54,7 @@ export function roomRules(world: GetWorld): void {
       expectRefused(await send(other.socket, 'create-room', { roomId, name: 'Mine' }), 'CONFLICT');
     });
 
-    it('[RM39] [SIG3] who joins learns who is there, and they learn of them; the id itself is enough', async () => {
+    it('[RM52] [SIG3] who joins learns who is there, and they learn of them; the id itself is enough', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const user = await connectUser(world, stranger);
@@ -77,7 +77,7 @@ export function roomRules(world: GetWorld): void {
       ]);
     });
 
-    it('[RM7] [SIG3] joining twice from one socket answers the same seat; from two they are two', async () => {
+    it('[RM10] [SIG3] joining twice from one socket answers the same seat; from two they are two', async () => {
       const { owner } = await people();
       const maker = await createRoom(world, owner);
       const again = expectJoined(await send(maker.socket, 'join-room', { roomId: maker.roomId }));
@@ -94,7 +94,7 @@ export function roomRules(world: GetWorld): void {
       expect(error).toMatchObject({ retryable: false, details: { maxUsers: 1 } });
     });
 
-    it('[RM42] [SIG8] an unknown room is ROOM_NOT_FOUND, a closed one ROOM_CLOSED', async () => {
+    it('[RM53] [SIG8] an unknown room is ROOM_NOT_FOUND, a closed one ROOM_CLOSED', async () => {
       const { owner, stranger } = await people();
       const { socket } = await connectUser(world, stranger);
       expectRefused(await send(socket, 'join-room', newRoomId()), 'ROOM_NOT_FOUND');
@@ -107,7 +107,7 @@ export function roomRules(world: GetWorld): void {
       expectRefused(await send(socket, 'join-room', maker.roomId), 'ROOM_CLOSED');
     });
 
-    it('[RM43] [SIG2] a closed room’s id may be taken again, and shows nothing of the old one', async () => {
+    it('[RM54] [SIG2] a closed room’s id may be taken again, and shows nothing of the old one', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -133,13 +133,13 @@ export function roomRules(world: GetWorld): void {
       ['room for too many', { maxUsers: 1001 }],
       ['a size that is text', { maxUsers: '3' }],
       ['commanders that are nobody', { commanders: 'everybody' }],
-    ])('[RM20] [SIG11] [SEC4] a room with %s is VALIDATION_ERROR', async (_, over) => {
+    ])('[RM23] [SIG11] [SEC4] a room with %s is VALIDATION_ERROR', async (_, over) => {
       const { owner } = await people();
       const { socket } = await connectUser(world, owner);
       expectRefused(await send(socket, 'create-room', { name: 'Fine', ...over }), 'VALIDATION_ERROR');
     });
 
-    it('[RM20] [RM27] [SIG11] `__proto__` is an id like any other, and a name may say anything', async () => {
+    it('[RM23] [RM34] [SIG11] `__proto__` is an id like any other, and a name may say anything', async () => {
       const { owner, stranger } = await people();
       const { socket } = await connectUser(world, owner);
       const name = '<b>제품</b> & Co';
@@ -152,7 +152,7 @@ export function roomRules(world: GetWorld): void {
       await world().http.call('DELETE', `/api/rooms/${roomId}`, { token: owner.accessToken });
     });
 
-    it('[RM45] [SIG3] an event without an ack callback is processed all the same', async () => {
+    it('[RM55] [SIG3] an event without an ack callback is processed all the same', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { socket } = await connectUser(world, stranger);
@@ -160,7 +160,7 @@ export function roomRules(world: GetWorld): void {
       expect(await told(maker, 'user-joined')).toMatchObject([{ userId: stranger.userId }]);
     });
 
-    it('[RM46] a screen can join no room', async () => {
+    it('[RM56] a screen can join no room', async () => {
       const { owner } = await people();
       const maker = await createRoom(world, owner);
       const screen = await world().connectScreen(await world().device(owner));
@@ -169,7 +169,7 @@ export function roomRules(world: GetWorld): void {
   });
 
   describe('leaving', () => {
-    it('[RM12] [SIG3] who leaves is gone at once, told once; leaving twice succeeds', async () => {
+    it('[RM15] [SIG3] who leaves is gone at once, told once; leaving twice succeeds', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -190,7 +190,7 @@ export function roomRules(world: GetWorld): void {
       expect(third.existingUsers).toHaveLength(1);
     });
 
-    it('[RM236] [RM45] the id itself is enough to leave, lock and unlock, also without a callback', async () => {
+    it('[RM25] [RM55] the id itself is enough to leave, lock and unlock, also without a callback', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -204,7 +204,7 @@ export function roomRules(world: GetWorld): void {
       expect(await told(maker, 'user-left')).toMatchObject([{ participantId, reason: 'left' }]);
     });
 
-    it('[RM48] [SIG3] whose socket is gone is reconnecting, and takes the seat again by its id', async () => {
+    it('[RM57] [SIG3] whose socket is gone is reconnecting, and takes the seat again by its id', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -218,7 +218,7 @@ export function roomRules(world: GetWorld): void {
       expect(maker.heard.filter(({ event }) => event === 'user-left')).toEqual([]);
     });
 
-    it('[RM8] [RM48] [RM9] the same client object returns as resumed, and needs no id for its own seat', async () => {
+    it('[RM11] [RM57] [RM12] the same client object returns as resumed, and needs no id for its own seat', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner, { maxUsers: 2 });
       const { roomId } = maker;
@@ -236,7 +236,7 @@ export function roomRules(world: GetWorld): void {
       expect(await told(maker, 'user-returned', 2)).toMatchObject([{}, { participantId, resumed: true }]);
     });
 
-    it('[RM49] an older socket on the seat leaves as replaced, and only it is told', async () => {
+    it('[RM58] an older socket on the seat leaves as replaced, and only it is told', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -251,7 +251,7 @@ export function roomRules(world: GetWorld): void {
       expect(maker.heard.filter(({ event }) => event === 'user-left')).toEqual([]);
     });
 
-    it('[RM50] who names a seat that is not theirs, or not any more, joins anew', async () => {
+    it('[RM59] who names a seat that is not theirs, or not any more, joins anew', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId, participantId } = maker;
@@ -262,7 +262,7 @@ export function roomRules(world: GetWorld): void {
   });
 
   describe('lock, lobby and kick', () => {
-    it('[RM51] a locked room lets in nobody but its owner; unlocked it does', async () => {
+    it('[RM60] a locked room lets in nobody but its owner; unlocked it does', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -276,7 +276,7 @@ export function roomRules(world: GetWorld): void {
       expectJoined(await send(socket, 'join-room', roomId));
     });
 
-    it('[RM17] only the owner or an administrator locks, admits, kicks and closes', async () => {
+    it('[RM20] only the owner or an administrator locks, admits, kicks and closes', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId, participantId } = maker;
@@ -294,7 +294,7 @@ export function roomRules(world: GetWorld): void {
       expectFailure(answer, 403, 'FORBIDDEN');
     });
 
-    it('[RM53] who comes to a room with a lobby waits, hears nothing of it, and is in when admitted', async () => {
+    it('[RM61] who comes to a room with a lobby waits, hears nothing of it, and is in when admitted', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner, { lobby: true });
       const { roomId } = maker;
@@ -316,7 +316,7 @@ export function roomRules(world: GetWorld): void {
       expect(guest.heard.filter(({ event }) => event === 'message')).toEqual([]);
     });
 
-    it('[RM54] who waited and went cannot be admitted', async () => {
+    it('[RM62] who waited and went cannot be admitted', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner, { lobby: true });
       const { roomId } = maker;
@@ -327,7 +327,7 @@ export function roomRules(world: GetWorld): void {
       expectRefused(await send(maker.socket, 'admit', { roomId, participantId }), 'PARTICIPANT_NOT_FOUND');
     });
 
-    it('[RM55] who is kicked is out, and stays out until they are admitted again', async () => {
+    it('[RM63] who is kicked is out, and stays out until they are admitted again', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
@@ -349,7 +349,7 @@ export function roomRules(world: GetWorld): void {
       expectJoined(await send(other.socket, 'join-room', roomId));
     });
 
-    it('[RM56] the owner cannot be kicked', async () => {
+    it('[RM64] the owner cannot be kicked', async () => {
       const { owner } = await people();
       const maker = await createRoom(world, owner);
       const { roomId, participantId } = maker;
@@ -357,7 +357,7 @@ export function roomRules(world: GetWorld): void {
     });
   });
 
-  it('[RM57] who is no member learns nothing of a room over HTTP', async () => {
+  it('[RM65] who is no member learns nothing of a room over HTTP', async () => {
     const { owner, stranger } = await people();
     const { roomId } = await createRoom(world, owner);
     for (const path of ['', '/participants', '/history'])
@@ -371,7 +371,7 @@ export function roomRules(world: GetWorld): void {
     expect(items.map((room) => room.roomId)).not.toContain(roomId);
   });
 
-  it('[RM58] an administrator hears nothing of rooms that they are not in', async (context) => {
+  it('[RM66] an administrator hears nothing of rooms that they are not in', async (context) => {
     const token = await world().admin();
     if (token === undefined) return context.skip('the target names no administrator');
     const heard: string[] = [];

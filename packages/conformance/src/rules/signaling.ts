@@ -22,7 +22,7 @@ export function signalingRules(world: GetWorld): void {
     send(from.socket, 'signal', { roomId: from.roomId, to: to.participantId, ...content });
 
   describe('the relay', () => {
-    it('[RM102] [SIG4] reaches the one it is for, from whom the server says, with who is polite', async () => {
+    it('[RM120] [SIG4] reaches the one it is for, from whom the server says, with who is polite', async () => {
       const { first, second, roomId } = await pair();
       const negotiationId = v4();
       const forged = { negotiationId, description: offer, from: 'somebody', polite: false };
@@ -36,7 +36,7 @@ export function signalingRules(world: GetWorld): void {
       expect(await told(first, 'signal')).toMatchObject([{ from: second.participantId, polite: false }]);
     });
 
-    it('[RM103] [SIG4] keeps the order of a pair', async () => {
+    it('[RM121] [SIG4] keeps the order of a pair', async () => {
       const { first, second } = await pair();
       const negotiationId = v4();
       const sent = Array.from({ length: 50 }, (_, n) => ({ ...candidate, candidate: `candidate:${n}` }));
@@ -46,7 +46,7 @@ export function signalingRules(world: GetWorld): void {
       expect(heard.slice(1).map((one) => one.candidate)).toEqual(sent);
     });
 
-    it('[RM104] [RM61] [SIG4] is for members: others are FORBIDDEN, before they join and after they leave', async () => {
+    it('[RM122] [RM69] [SIG4] is for members: others are FORBIDDEN, before they join and after they leave', async () => {
       const { first, second, roomId } = await pair();
       const elsewhere = await createRoom(world, await world().person('stranger'));
       const payload = { roomId, to: first.participantId, negotiationId: v4(), description: offer };
@@ -58,7 +58,7 @@ export function signalingRules(world: GetWorld): void {
       });
     });
 
-    it('[RM105] [SIG4] nobody there, or in another room, is PARTICIPANT_NOT_FOUND; oneself is VALIDATION_ERROR', async () => {
+    it('[RM123] [SIG4] nobody there, or in another room, is PARTICIPANT_NOT_FOUND; oneself is VALIDATION_ERROR', async () => {
       const { first, second, roomId } = await pair();
       const elsewhere = await createRoom(world, await world().person('stranger'));
       const content = { negotiationId: v4(), description: offer };
@@ -74,12 +74,12 @@ export function signalingRules(world: GetWorld): void {
       ['no negotiation', { negotiationId: undefined, description: offer }],
       ['a description that is text', { description: SDP }],
       ['a restart that is false', { restart: false }],
-    ])('[RM106] [SEC4] a signal with %s is VALIDATION_ERROR', async (_, content) => {
+    ])('[RM124] [SEC4] a signal with %s is VALIDATION_ERROR', async (_, content) => {
       const { first, second } = await pair();
       expectRefused(await signal(first, second, { negotiationId: v4(), ...content }), 'VALIDATION_ERROR');
     });
 
-    it('[RM93] [SEC4] 64 KiB of SDP and 2 KiB of candidate pass, more is PAYLOAD_TOO_LARGE', async () => {
+    it('[RM108] [SEC4] 64 KiB of SDP and 2 KiB of candidate pass, more is PAYLOAD_TOO_LARGE', async () => {
       const { first, second } = await pair();
       const negotiationId = v4();
       const largest = { type: 'offer', sdp: 's'.repeat(64 * 1024) };
@@ -95,7 +95,7 @@ export function signalingRules(world: GetWorld): void {
       expectRefused(await signal(first, second, { negotiationId, candidate: long }), 'PAYLOAD_TOO_LARGE');
     });
 
-    it('[RM108] [BEY4] crossing offers both arrive; with the answer the other one is over', async () => {
+    it('[RM125] [BEY4] crossing offers both arrive; with the answer the other one is over', async () => {
       const { first, second } = await pair();
       const [mine, theirs] = [v4(), v4()];
       await Promise.all([
@@ -118,7 +118,7 @@ export function signalingRules(world: GetWorld): void {
       ['before', false],
       ['after', true],
     ])(
-      '[RM109] [BEY4] an offer whose copy comes %s its answer leaves the pair able to negotiate',
+      '[RM126] [BEY4] an offer whose copy comes %s its answer leaves the pair able to negotiate',
       async (_, isAnswered) => {
         const { first, second } = await pair();
         const [negotiationId, next] = [v4(), v4()];
@@ -143,7 +143,7 @@ export function signalingRules(world: GetWorld): void {
       },
     );
 
-    it('[RM106] [RM92] the wish to restart arrives as it is, and says so where nobody can hear it', async () => {
+    it('[RM124] [RM107] the wish to restart arrives as it is, and says so where nobody can hear it', async () => {
       const { first, second, roomId } = await pair();
       const negotiationId = v4();
       await signal(first, second, { negotiationId, description: offer });
@@ -158,7 +158,7 @@ export function signalingRules(world: GetWorld): void {
       expect(await signal(first, third, { negotiationId, restart: true })).toMatchObject({ unheard: true });
     });
 
-    it('[RM110] [BEY4] a seat within its grace gets 64 signals of a sender when it is taken again, and one more is BUSY', async () => {
+    it('[RM127] [BEY4] a seat within its grace gets 64 signals of a sender when it is taken again, and one more is BUSY', async () => {
       const { first, second, roomId } = await pair();
       const { participantId } = second;
       second.socket.disconnect();
@@ -184,7 +184,7 @@ export function signalingRules(world: GetWorld): void {
   });
 
   describe('plain events', () => {
-    it('[RM111] [SIG4] offer, answer and ice-candidate go between two who speak so, with the negotiation made up', async () => {
+    it('[RM128] [SIG4] offer, answer and ice-candidate go between two who speak so, with the negotiation made up', async () => {
       const { first, second, roomId } = await pair({ first: 'events', second: 'events' });
       const to = second.participantId;
       expect(await send(first.socket, 'offer', { roomId, to, offer })).toMatchObject({ success: true });
@@ -203,7 +203,7 @@ export function signalingRules(world: GetWorld): void {
       expect([...first.heard, ...second.heard].filter(({ event }) => event === 'signal')).toEqual([]);
     });
 
-    it('[RM112] [BEY4] one who speaks in signals and one in plain events understand each other', async () => {
+    it('[RM129] [BEY4] one who speaks in signals and one in plain events understand each other', async () => {
       const { first, second, roomId } = await pair({ second: 'events' });
       const negotiationId = v4();
       await signal(first, second, { negotiationId, description: offer });
@@ -214,7 +214,7 @@ export function signalingRules(world: GetWorld): void {
       expect((await told(first, 'signal', 2))[1]).toMatchObject({ candidate: null, negotiationId });
     });
 
-    it('[RM109] [BEY4] an offer that comes twice without an id is two, of which the later one is answered', async () => {
+    it('[RM126] [BEY4] an offer that comes twice without an id is two, of which the later one is answered', async () => {
       const { first, second, roomId } = await pair({ first: 'events', second: 'events' });
       const to = { roomId, to: second.participantId };
       const back = { roomId, to: first.participantId };
@@ -248,7 +248,7 @@ export function signalingRules(world: GetWorld): void {
       ['offer', { offer }],
       ['answer', { answer: SDP }],
       ['ice-candidate', { candidate: null }],
-    ])('[RM111] [RM104] [RM105] [RM106] `%s` is refused as a signal is', async (event, content) => {
+    ])('[RM128] [RM122] [RM123] [RM124] `%s` is refused as a signal is', async (event, content) => {
       const { first, second, roomId } = await pair();
       const elsewhere = await createRoom(world, second.account);
       const to = first.participantId;
@@ -271,14 +271,14 @@ export function signalingRules(world: GetWorld): void {
       expect(first.heard.filter(({ event }) => event === 'signal')).toEqual([]);
     });
 
-    it('[RM111] [RM102] [SEC4] `from` of a plain event counts for nothing', async () => {
+    it('[RM128] [RM120] [SEC4] `from` of a plain event counts for nothing', async () => {
       const { first, second, roomId } = await pair({ second: 'events' });
       const forged = { roomId, to: second.participantId, offer, from: second.participantId, polite: false };
       expect(await send(first.socket, 'offer', forged)).toMatchObject({ success: true });
       expect(await told(second, 'offer')).toMatchObject([{ from: first.participantId, polite: true }]);
     });
 
-    it('[RM113] whose first word is a plain event gets plain events from then on', async () => {
+    it('[RM130] whose first word is a plain event gets plain events from then on', async () => {
       const { first, second, roomId } = await pair();
       await send(second.socket, 'offer', { roomId, to: first.participantId, offer });
       const [{ negotiationId } = {}] = await told(first, 'signal');
@@ -286,7 +286,7 @@ export function signalingRules(world: GetWorld): void {
       expect(await told(second, 'answer')).toMatchObject([{ answer, negotiationId }]);
     });
 
-    it('[RM114] and after the connection was lost and is back, too', async () => {
+    it('[RM131] and after the connection was lost and is back, too', async () => {
       const { first, second, roomId } = await pair();
       const { participantId } = second;
       await send(second.socket, 'offer', { roomId, to: first.participantId, offer });

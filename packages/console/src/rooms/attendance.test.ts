@@ -28,13 +28,13 @@ const person = (userId: string, state: Participant['state']): Participant => ({
 const people = [person('ana', 'joined'), person('bo', 'reconnecting'), person('lan', 'waiting')];
 
 describe('who is in a room', () => {
-  it('[RM231] is counted from the list where there is one, and as the room says where not', () => {
+  it('[RM201] is counted from the list where there is one, and as the room says where not', () => {
     expect(attended(room, people)).toEqual({ ...room, participants: 2, waiting: 1 });
     expect(attended({ ...room, participants: 3, waiting: 1 }, [])).toEqual(room);
     expect(attended({ ...room, participants: 3 }, undefined).participants).toBe(3);
   });
 
-  it('[RM232] whoever may read the room is a member, but an administrator needs a seat or to own it', () => {
+  it('[RM202] whoever may read the room is a member, but an administrator needs a seat or to own it', () => {
     const among = (userId: string, role: User['role']) => isMember({ userId, role }, room, people);
     expect([among('owner', 'user'), among('ana', 'user'), among('owner', 'admin')]).toEqual([
       true,
@@ -46,7 +46,7 @@ describe('who is in a room', () => {
     expect(isMember(null, room, people)).toBe(false);
   });
 
-  it('[RM232] screens are commanded by the owner, and by members where the room says so', () => {
+  it('[RM202] screens are commanded by the owner, and by members where the room says so', () => {
     const may = (userId: string, commanders: Room['commanders'], isIn = true) =>
       mayCommand({ userId, role: 'user' }, { ...room, commanders }, isIn);
     expect([may('owner', 'owner'), may('ana', 'owner')]).toEqual([true, false]);

@@ -8,7 +8,7 @@ const refused = (code: ErrorCode, details?: object) => {
 };
 
 describe('the end of a call', () => {
-  it('[RM242] is told by what happened where a refusal says it, and is for good where joining again is refused too', () => {
+  it('[RM207] is told by what happened where a refusal says it, and is for good where joining again is refused too', () => {
     expect(refused('FORBIDDEN', { reason: 'kicked' })).toEqual(['kicked', undefined, true]);
     expect(refused('ROOM_NOT_FOUND')).toEqual(['missing', undefined, true]);
     expect(refused('ROOM_CLOSED')).toEqual(['closed', undefined, true]);

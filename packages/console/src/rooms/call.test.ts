@@ -118,7 +118,7 @@ describe('a call', () => {
     expect(call.state).toMatchObject({ phase: 'ready', end: { reason: 'kicked' }, participantId: undefined });
   });
 
-  it('[RM243] turns no device on before it is in, or in the lobby', async () => {
+  it('[RM208] turns no device on before it is in, or in the lobby', async () => {
     const devices = new FakeDevices();
     const answers: (() => Promise<CallRoom>)[] = [
       () => Promise.reject(new BongsuError('ROOM_NOT_FOUND')),
@@ -142,7 +142,7 @@ describe('a call', () => {
     expect(media.state).toMatchObject({ microphone: 'on', camera: 'on', resting: [] });
   });
 
-  it('[RM242] tells somebody who was put out while the link was lost the same as anybody else', async () => {
+  it('[RM207] tells somebody who was put out while the link was lost the same as anybody else', async () => {
     const { call, room } = await inCall();
     const error = new BongsuError('FORBIDDEN', { details: { reason: 'kicked' } });
     room.tell('closed', { reason: 'refused', error });
@@ -198,7 +198,7 @@ describe('a call', () => {
     expect(devices.lent.map(({ readyState }) => readyState)).toEqual(['ended', 'ended']);
   });
 
-  it('[RM180] says what is sent, not what was tried', async () => {
+  it('[RM192] says what is sent, not what was tried', async () => {
     const devices = new FakeDevices(['cam-1'], ['mic-1', 'mic-2']);
     const { call, peers } = await inCall(new FakeRoom(JIHO), devices);
     const channel = peers.connect('p1');
@@ -211,7 +211,7 @@ describe('a call', () => {
     expect(call.media.audio?.enabled).toBe(false);
   });
 
-  it('[RM182] who lost their seat in a room with a lobby waits again, and sees who is there once they are in', async () => {
+  it('[RM194] who lost their seat in a room with a lobby waits again, and sees who is there once they are in', async () => {
     const { call, room, peers } = await inCall(new FakeRoom(JIHO, person('p2', 'Ana')));
     const names = () => call.state.tiles.map(({ username }) => username);
     peers.connect('p1');
@@ -230,7 +230,7 @@ describe('a call', () => {
   });
 
   it.each(['left', 'kicked', 'closed'])(
-    '[RM183] a call that is over (%s) lets camera and microphone go until the next',
+    '[RM195] a call that is over (%s) lets camera and microphone go until the next',
     async (reason) => {
       const { call, room, devices } = await inCall();
       await call.media.setMicrophone(false);

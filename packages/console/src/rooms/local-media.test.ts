@@ -132,7 +132,7 @@ describe('our own devices', () => {
     expect(media.state.screen).toBe('off');
   });
 
-  it('[RM186] a screen that cannot be shared is told, and may be tried again', async () => {
+  it('[RM198] a screen that cannot be shared is told, and may be tried again', async () => {
     const devices = new FakeDevices();
     const media = new LocalMedia(devices.source());
     devices.refusedScreen = 'NotReadableError';
@@ -158,7 +158,7 @@ describe('our own devices', () => {
   it.each([
     ['microphone', 'mic-2'],
     ['camera', 'cam-2'],
-  ] as const)('[RM180] a %s that cannot be used leaves the one before in use', async (kind, id) => {
+  ] as const)('[RM192] a %s that cannot be used leaves the one before in use', async (kind, id) => {
     const devices = new FakeDevices(['cam-1', 'cam-2'], ['mic-1', 'mic-2']);
     const media = new LocalMedia(devices.source());
     await media.start();
@@ -182,7 +182,7 @@ describe('our own devices', () => {
     });
   });
 
-  it('[RM180] the one before goes on until the other gives something', async () => {
+  it('[RM192] the one before goes on until the other gives something', async () => {
     const devices = new FakeDevices(['cam-1'], ['mic-1', 'mic-2']);
     const media = new LocalMedia(devices.source());
     await media.start();
@@ -194,7 +194,7 @@ describe('our own devices', () => {
     expect(lent(devices)).toEqual(['mic-1 ended', 'cam-1 live', 'mic-2 live']);
   });
 
-  it('[RM180] where one camera must be closed before another opens it is, and opened again if that fails', async () => {
+  it('[RM192] where one camera must be closed before another opens it is, and opened again if that fails', async () => {
     const devices = new FakeDevices(['front', 'back', 'broken']);
     devices.oneAtATime = true;
     const media = new LocalMedia(devices.source());
@@ -207,7 +207,7 @@ describe('our own devices', () => {
     expect(lent(devices)).toEqual(['mic-1 live', 'front ended', 'back ended', 'back live']);
   });
 
-  it('[RM180] when neither the other nor the one before opens any more, nobody is told to be seen', async () => {
+  it('[RM192] when neither the other nor the one before opens any more, nobody is told to be seen', async () => {
     const devices = new FakeDevices(['front', 'back']);
     devices.oneAtATime = true;
     const media = new LocalMedia(devices.source());
@@ -225,7 +225,7 @@ describe('our own devices', () => {
     expect(media.state).toMatchObject({ camera: 'on', sends: { camera: true } });
   });
 
-  it('[RM180] muting while another microphone is being opened keeps both silent', async () => {
+  it('[RM192] muting while another microphone is being opened keeps both silent', async () => {
     const devices = new FakeDevices(['cam-1'], ['mic-1', 'mic-2']);
     const media = new LocalMedia(devices.source());
     await media.start();
@@ -240,7 +240,7 @@ describe('our own devices', () => {
     expect([media.audio?.label, media.state.microphone]).toEqual(['mic-2', 'on']);
   });
 
-  it('[RM180] a chosen device that does not open when it is turned on is not asked for ever', async () => {
+  it('[RM192] a chosen device that does not open when it is turned on is not asked for ever', async () => {
     const devices = new FakeDevices(['cam-1', 'cam-2']);
     const media = new LocalMedia(devices.source());
     await media.start();
@@ -260,7 +260,7 @@ describe('our own devices', () => {
     ['never lends the camera', 'prompt', 'denied', 2, 'on', 'denied'],
     ['has a browser that tells nothing', undefined, undefined, 1, 'denied', 'denied'],
   ] as const)(
-    '[RM184] who %s is asked again only where it helps',
+    '[RM196] who %s is asked again only where it helps',
     async (_, sound, picture, questions, ...is) => {
       const devices = new FakeDevices();
       devices.refused.video = 'NotAllowedError';
@@ -273,7 +273,7 @@ describe('our own devices', () => {
     },
   );
 
-  it('[RM184] nobody is asked after the page is left', async () => {
+  it('[RM196] nobody is asked after the page is left', async () => {
     const devices = new FakeDevices([], ['mic-1']);
     const media = new LocalMedia(devices.source());
     const release = devices.hold();
@@ -285,7 +285,7 @@ describe('our own devices', () => {
     expect(devices.questions).toBe(1);
   });
 
-  it('[RM183] a pause lets all go, and what was in use comes back after it', async () => {
+  it('[RM195] a pause lets all go, and what was in use comes back after it', async () => {
     const devices = new FakeDevices();
     const media = new LocalMedia(devices.source());
     await media.start();
@@ -304,7 +304,7 @@ describe('our own devices', () => {
     expect(media.state).toMatchObject({ microphone: 'off', camera: 'on', resting: [] });
   });
 
-  it('[RM183] who turns a rested device on and off again has decided; one that was refused stays so', async () => {
+  it('[RM195] who turns a rested device on and off again has decided; one that was refused stays so', async () => {
     const devices = new FakeDevices(['cam-1'], []);
     const media = new LocalMedia(devices.source());
     await media.start();

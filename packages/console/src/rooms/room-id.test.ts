@@ -4,7 +4,7 @@ import { readRoomId } from './room-id.js';
 const ORIGIN = 'https://bongsu.example.org';
 
 describe('the id of a room as it is typed', () => {
-  it('[RM233] a link of this console does as well as the id', () => {
+  it('[RM203] a link of this console does as well as the id', () => {
     for (const typed of [
       'stand-up',
       ' stand-up ',
@@ -15,7 +15,7 @@ describe('the id of a room as it is typed', () => {
       expect(readRoomId(typed, ORIGIN), typed).toBe('stand-up');
   });
 
-  it('[RM233] a link to elsewhere, or to another page, is none', () => {
+  it('[RM203] a link to elsewhere, or to another page, is none', () => {
     for (const typed of [
       'https://elsewhere.example.org/rooms/stand-up',
       `${ORIGIN}/screens/stand-up`,

@@ -337,7 +337,7 @@ describeEachDatabase('retention', (open) => {
     expect(await retentionOf(database).run()).toMatchObject({ command: 1 });
   });
 
-  it('[BEY7] [RM30] what was in rooms goes after ROOM_HISTORY_DAYS, so many rows a statement', async () => {
+  it('[BEY7] [RM41] what was in rooms goes after ROOM_HISTORY_DAYS, so many rows a statement', async () => {
     const left = { participant: 300, room: 40 };
     const asked: [string, number][] = [];
     const pruneRooms: PruneRooms = async (kind, rows, until) => {

@@ -127,7 +127,7 @@ describeEachDatabase('room streams', (open) => {
     expect(await missed(700)).toEqual([]);
   });
 
-  it('[RM210] a page of what was missed ends with the entry that passes 256 KiB, and has one at least', async () => {
+  it('[RM82] a page of what was missed ends with the entry that passes 256 KiB, and has one at least', async () => {
     const data = 'x'.repeat(15 * 1024);
     for (let n = 0; n < 40; n += 1) await harness.post('lobby', { data });
     const pages = await missed(0);

@@ -67,7 +67,7 @@ it.each(['close', 'disconnect'] as const)('[DL24] sends what was said before a %
 });
 
 it.each([false, true])(
-  '[RM62] writes frames of broadcasts between others, in order (deflate: %s)',
+  '[RM70] writes frames of broadcasts between others, in order (deflate: %s)',
   async (deflate) => {
     const { socket, texts, client } = await connect(deflate);
     const { nsp } = socket;

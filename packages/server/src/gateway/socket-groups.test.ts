@@ -64,7 +64,7 @@ const answerFlush = ({ client }: Pair) => client.on('flush', (ack: () => void) =
 const namesOf = ({ heard }: Pair) =>
   heard.filter(([event]) => event !== 'flush').map(([, payload]) => (payload as RoomEvent).userId);
 
-it('[RM62] a group hears what is said to it in order, without the one that is left out, and nobody else does', async () => {
+it('[RM70] a group hears what is said to it in order, without the one that is left out, and nobody else does', async () => {
   const all = await connectMany(4);
   all.forEach(answerFlush);
   const [a, b, c, outsider] = all as [Pair, Pair, Pair, Pair];
@@ -82,7 +82,7 @@ it('[RM62] a group hears what is said to it in order, without the one that is le
   expect(namesOf(outsider)).toEqual([]);
 });
 
-it('[RM62] a group may be called as a socket is, and reaches only who joined it', async () => {
+it('[RM70] a group may be called as a socket is, and reaches only who joined it', async () => {
   const all = await connectMany(2);
   all.forEach(answerFlush);
   const [a, b] = all as [Pair, Pair];
@@ -93,7 +93,7 @@ it('[RM62] a group may be called as a socket is, and reaches only who joined it'
   expect(namesOf(b)).toEqual([]);
 });
 
-it('[RM62] a socket that is gone joins nothing, and leaves its groups when it ends', async () => {
+it('[RM70] a socket that is gone joins nothing, and leaves its groups when it ends', async () => {
   const [a] = (await connectMany(1)) as [Pair];
   groups.join(a.socket.id, 'room:1:0');
   const gone = once(a.socket, 'disconnect');
@@ -105,7 +105,7 @@ it('[RM62] a socket that is gone joins nothing, and leaves its groups when it en
   expect(new NamespaceGroups().join(a.socket.id, 'room:1:0')).toBe(false);
 });
 
-it('[RM62] [SCL3] a broadcast to ten sockets is encoded as often as one to one', async () => {
+it('[RM70] [SCL3] a broadcast to ten sockets is encoded as often as one to one', async () => {
   const all = await connectMany(10);
   all.forEach(answerFlush);
   const encodings = (group: string) => {

@@ -269,7 +269,7 @@ it('[SIG9] how long a socket was connected is measured when it ends', async () =
 describe('rooms', () => {
   const resume = { epoch: 'epoch', streams: { 'room:lobby': 3 } };
 
-  it('[RM64] a socket that names rooms is told of them in ready, then what it missed, then what its early events do', async () => {
+  it('[RM72] a socket that names rooms is told of them in ready, then what it missed, then what its early events do', async () => {
     const order: string[] = [];
     const asked: unknown[] = [];
     await open({
@@ -308,7 +308,7 @@ describe('rooms', () => {
     expect(asked).toEqual([[true, USER, resume]]);
   });
 
-  it('[RM70] a user’s socket that ends is told to rooms, one of a screen is not, and asks for none', async () => {
+  it('[RM79] a user’s socket that ends is told to rooms, one of a screen is not, and asks for none', async () => {
     const gone: string[] = [];
     let principal: Principal = SCREEN;
     await open({
@@ -332,7 +332,7 @@ describe('rooms', () => {
     await expect.poll(() => gone).toEqual([id]);
   });
 
-  it('[RM70] when rooms cannot be read the socket ends and may come back', async () => {
+  it('[RM79] when rooms cannot be read the socket ends and may come back', async () => {
     await open({
       rooms: {
         resume: () => Promise.reject(new BongsuError('UNAVAILABLE')),

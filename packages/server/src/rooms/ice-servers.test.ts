@@ -27,7 +27,7 @@ const listOf = (urls: string[], secret: string | undefined = SECRET) =>
   new IceServerList({ urls, secret }, () => NOW);
 
 describe('the list of ICE servers', () => {
-  it('[BEY4] [RM118] credentials are of the user and of the hour, and outlast what is told by five minutes', () => {
+  it('[BEY4] [RM135] credentials are of the user and of the hour, and outlast what is told by five minutes', () => {
     const { iceServers, expiresAt } = listOf([...TURN, ...STUN]).issue(USER.userId);
     expect(expiresAt).toBe(NOW + CREDENTIAL_MS);
     const username = `${1_600_000_000 + 3600 + 300 + 1}:${USER.userId}`;
@@ -35,13 +35,13 @@ describe('the list of ICE servers', () => {
     expect(iceServers).toEqual([{ urls: STUN }, { urls: TURN, username, credential }]);
   });
 
-  it('[BEY4] [RM118] STUN alone, and nothing at all, need no credentials and never end', () => {
+  it('[BEY4] [RM135] STUN alone, and nothing at all, need no credentials and never end', () => {
     expect(listOf(STUN).issue('ada')).toEqual({ iceServers: [{ urls: STUN }], expiresAt: null });
     expect(listOf(STUN, undefined).issue('ada')).toEqual({ iceServers: [{ urls: STUN }], expiresAt: null });
     expect(new IceServerList(undefined, () => NOW).issue('ada')).toEqual({ iceServers: [], expiresAt: null });
   });
 
-  it('[BEY4] [RM124] neither secret nor credentials get into a log', () => {
+  it('[BEY4] [RM141] neither secret nor credentials get into a log', () => {
     const list = listOf(TURN);
     const answer = list.issue(USER.userId);
     const credential = answer.iceServers[0]?.credential ?? '';
@@ -78,7 +78,7 @@ describe('GET /ice-servers', () => {
     principal = USER;
   });
 
-  it('[BEY4] [RM118] answers the credentials of the caller, which nobody may keep', async () => {
+  it('[BEY4] [RM135] answers the credentials of the caller, which nobody may keep', async () => {
     const app = await start();
     const { status, body, headers } = await app.call('GET', '/ice-servers');
     expect({ status, body }).toEqual({ status: 200, body: listOf(TURN).issue(USER.userId) });
@@ -87,7 +87,7 @@ describe('GET /ice-servers', () => {
     await app.close();
   });
 
-  it('[BEY4] [RM123] tells that the room of the call is not idle', async () => {
+  it('[BEY4] [RM140] tells that the room of the call is not idle', async () => {
     const app = await start();
     expect((await app.call('GET', '/ice-servers?roomId=stand-up')).status).toBe(200);
     expect(touched).toEqual([[USER.userId, 'stand-up']]);
@@ -95,7 +95,7 @@ describe('GET /ice-servers', () => {
   });
 
   it.each(['ab', 'a'.repeat(101), '%3Cscript%3E', 'a%20room', '__proto__%00'])(
-    '[BEY4] [RM123] refuses the room id %s',
+    '[BEY4] [RM140] refuses the room id %s',
     async (roomId) => {
       const app = await start();
       const { status, body } = await app.call('GET', `/ice-servers?roomId=${roomId}`);
@@ -105,7 +105,7 @@ describe('GET /ice-servers', () => {
     },
   );
 
-  it('[SEC4] [RM118] is nothing for screens', async () => {
+  it('[SEC4] [RM135] is nothing for screens', async () => {
     principal = SCREEN;
     const app = await start();
     expect(await app.call('GET', '/ice-servers')).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });

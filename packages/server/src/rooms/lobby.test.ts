@@ -29,7 +29,7 @@ describeEachDatabase('lobbies', (open) => {
   const knocks = (socket: RoomSocket) =>
     socket.heard('user-waiting').map(({ participantId }) => participantId);
 
-  test('[BEY4] [RM224] who is an administrator no more is told nothing of the lobby, and who becomes one is', async () => {
+  test('[BEY4] [RM7] who is an administrator no more is told nothing of the lobby, and who becomes one is', async () => {
     const [demoted, promoted] = [node.connect(site.person('admin')), node.connect(site.person())];
     await node.http(host.user, 'PATCH', '/rooms/standup', { maxUsers: 3 });
     await join(demoted);
@@ -42,7 +42,7 @@ describeEachDatabase('lobbies', (open) => {
     expect((await join(promoted)).waiting).toMatchObject([{ participantId }]);
   });
 
-  test('[BEY4] [RM225] a lobby takes 100 who wait, or as many as the room has seats, and five of one user', async () => {
+  test('[BEY4] [RM8] a lobby takes 100 who wait, or as many as the room has seats, and five of one user', async () => {
     const tab = node.connect(site.person());
     const again = () => join(node.connect(tab.user));
     await join(tab);
@@ -56,7 +56,7 @@ describeEachDatabase('lobbies', (open) => {
     await expect(knock()).rejects.toMatchObject({ code: 'ROOM_FULL', details: { maxWaiting: 101 } });
   });
 
-  test('[BEY4] [RM19] members read over HTTP who is in the room, not who waits for it', async () => {
+  test('[BEY4] [RM22] members read over HTTP who is in the room, not who waits for it', async () => {
     const friend = node.connect(site.person());
     const waiter = node.connect(site.person());
     await host.send('admit', { ...ROOM, participantId: (await join(friend)).participantId });
@@ -82,7 +82,7 @@ describeEachDatabase('lobbies', (open) => {
     expect(back.heard('admitted')).toMatchObject([{ participantId }]);
   });
 
-  test('[SIG8] [RM223] a socket whose join was refused is not told that it was admitted, and joins when it asks again', async () => {
+  test('[SIG8] [RM9] a socket whose join was refused is not told that it was admitted, and joins when it asks again', async () => {
     const friend = node.connect(site.person('admin'));
     node.losesFeed = true;
     await expect(join(friend)).rejects.toMatchObject({ code: 'UNAVAILABLE' });

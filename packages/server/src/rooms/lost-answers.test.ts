@@ -51,7 +51,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
   };
   const lastSeat = async () => (await site.seatRows()).at(-1)?.id;
 
-  test('[SIG8] [RM13] who is kicked while the join is on its way is FORBIDDEN, and nobody was told of either', async () => {
+  test('[SIG8] [RM16] who is kicked while the join is on its way is FORBIDDEN, and nobody was told of either', async () => {
     const friend = guest(await site.node());
     whileRead(async () => host.send('kick', { ...ROOM, participantId: await lastSeat() }));
     await expect(join(friend)).rejects.toEqual(code('FORBIDDEN'));
@@ -61,14 +61,14 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     await expect(join(friend)).rejects.toEqual(code('FORBIDDEN'));
   });
 
-  test('[SIG8] [RM14] a room that is closed while the join is on its way is ROOM_CLOSED', async () => {
+  test('[SIG8] [RM17] a room that is closed while the join is on its way is ROOM_CLOSED', async () => {
     const friend = guest(await site.node());
     whileRead(() => node.http(host.user, 'DELETE', '/rooms/standup'));
     await expect(join(friend)).rejects.toEqual(code('ROOM_CLOSED'));
     expect(events(friend)).toEqual([]);
   });
 
-  test('[SIG2] [RM28] who comes to another process while this one reads the room is told, though nobody was here yet', async () => {
+  test('[SIG2] [RM35] who comes to another process while this one reads the room is told, though nobody was here yet', async () => {
     const other = await site.node();
     const [friend, third] = [guest(other), guest()];
     whileRead(() => join(third));
@@ -79,7 +79,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect([...known, ...told]).toEqual([host.user.userId, third.user.userId]);
   });
 
-  test('[SIG3] [RM12] [RM28] a leave whose answer was lost is told once, within a look', async () => {
+  test('[SIG3] [RM15] [RM35] a leave whose answer was lost is told once, within a look', async () => {
     const friend = guest();
     await join(friend);
     await unanswered(() => friend.send('leave-room', ROOM));
@@ -90,7 +90,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(node.signals).toMatchObject([{ what: 'gone' }]);
   });
 
-  test('[BEY4] [RM13] [RM28] so is a kick, to all who were in the room and on every process', async () => {
+  test('[BEY4] [RM16] [RM35] so is a kick, to all who were in the room and on every process', async () => {
     const [friend, watcher] = [guest(), guest(await site.node())];
     const { participantId } = await join(friend);
     await join(watcher);
@@ -102,7 +102,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(events(watcher)).toEqual(['user-left: kicked']);
   });
 
-  test('[BEY4] [RM13] who is kicked is told so, and nothing else, though the reason could not be read at first', async () => {
+  test('[BEY4] [RM16] who is kicked is told so, and nothing else, though the reason could not be read at first', async () => {
     const friend = guest(await site.node());
     const { participantId } = await join(friend);
     let failures = 2;
@@ -120,7 +120,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(events(friend)).toEqual(['user-left: kicked']);
   });
 
-  test('[SIG8] [RM11] [RM28] so are a lost connection, the end of the grace and a lock', async () => {
+  test('[SIG8] [RM14] [RM35] so are a lost connection, the end of the grace and a lock', async () => {
     await join(guest());
     const friend = guest();
     await join(friend);
@@ -140,7 +140,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(events(host).slice(3).sort()).toEqual(['room-locked', 'user-left: timeout']);
   });
 
-  test('[SIG3] [RM10] a join whose answer was lost is told within a look, and answered when it is repeated', async () => {
+  test('[SIG3] [RM13] a join whose answer was lost is told within a look, and answered when it is repeated', async () => {
     const friend = guest();
     await unanswered(() => join(friend));
     await site.pass(LOOK_MS);
@@ -155,7 +155,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(events(host)).toEqual(['user-joined', 'user-left: left', 'user-joined']);
   });
 
-  test('[SIG4] [RM96] signaling hears of a seat that was taken again when its socket is in its groups, not before', async () => {
+  test('[SIG4] [RM111] signaling hears of a seat that was taken again when its socket is in its groups, not before', async () => {
     const friend = guest();
     const { participantId } = await join(friend);
     await friend.end();
@@ -172,7 +172,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(node.seats.seatOf(back.id, 'standup')?.arriving).toBeUndefined();
   });
 
-  test('[SIG8] [RM9] who never heard the answer of the join has its seat again on the next socket, in a full and locked room too', async () => {
+  test('[SIG8] [RM12] who never heard the answer of the join has its seat again on the next socket, in a full and locked room too', async () => {
     const other = await site.node();
     await node.http(host.user, 'PATCH', '/rooms/standup', { maxUsers: 2 });
     const cut = guest();
@@ -195,7 +195,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(host.heard('user-left')).toEqual([]);
   });
 
-  test('[SIG8] [RM9] two tabs are two participants, and a client that waits on two sockets waits once', async () => {
+  test('[SIG8] [RM12] two tabs are two participants, and a client that waits on two sockets waits once', async () => {
     const first = guest();
     const second = node.connect(first.user, randomUUID());
     expect((await join(first)).participantId).not.toBe((await join(second)).participantId);
@@ -209,7 +209,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(again.heard('admitted')).toMatchObject([{ participantId }]);
   });
 
-  test('[RM214] a seat is away from the moment when its socket goes, though the database cannot hear of it', async () => {
+  test('[RM112] a seat is away from the moment when its socket goes, though the database cannot hear of it', async () => {
     const friend = guest();
     const { participantId } = await join(friend);
     const seat = node.seats.seatOf(friend.id, 'standup');
@@ -233,7 +233,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     return Object.keys((await on.rooms.resume(socket, { epoch: 'epoch', streams })).streams);
   };
 
-  test('[RM211] who is kicked hears the room no more, found by a look or told by another process', async () => {
+  test('[RM77] who is kicked hears the room no more, found by a look or told by another process', async () => {
     const other = await site.node();
     const [here, there] = [guest(), guest()];
     const ids = [await join(here), await join(there)].map(({ participantId }) => participantId);
@@ -251,7 +251,7 @@ describeEachDatabase('answers of rooms that were lost on the way', (open) => {
     expect(await comeBack(other, there.user)).toEqual([]);
   });
 
-  test('[RM212] rooms that a handshake makes up are asked for at once, and what cannot be a room is not', async () => {
+  test('[RM80] rooms that a handshake makes up are asked for at once, and what cannot be a room is not', async () => {
     const other = await site.node();
     const stranger = guest(other);
     const names = Array.from({ length: 50 }, (_, n) => [`room:made-up-${n}`, `room:!${n}`]).flat();

@@ -6,7 +6,7 @@ const LATER = 1;
 const begin = () => new Negotiation(false);
 
 describe('Negotiation', () => {
-  it('[SIG4] [RM88] an answer establishes the offer that it answers, and ends what was established before', () => {
+  it('[SIG4] [RM103] an answer establishes the offer that it answers, and ends what was established before', () => {
     const pair = begin();
     expect(pair.isLive('n1')).toBe(false);
     expect(pair.describe(EARLIER, 'offer', 'n1')).toBe('live');
@@ -18,7 +18,7 @@ describe('Negotiation', () => {
     expect([pair.isLive('n1'), pair.isLive('n2')]).toEqual([false, true]);
   });
 
-  it('[SIG4] [RM88] an answer to nothing, to oneself, to a replaced offer, or for the second time is stale', () => {
+  it('[SIG4] [RM103] an answer to nothing, to oneself, to a replaced offer, or for the second time is stale', () => {
     const pair = begin();
     expect(pair.describe(LATER, 'answer', 'n1')).toBe('stale');
     pair.describe(EARLIER, 'offer', 'n1');
@@ -31,7 +31,7 @@ describe('Negotiation', () => {
     expect(pair.isLive('n2')).toBe(true);
   });
 
-  it('[SIG4] [RM89] offers that cross live on, count once, and the answer ends the other', () => {
+  it('[SIG4] [RM104] offers that cross live on, count once, and the answer ends the other', () => {
     const pair = begin();
     expect(pair.describe(EARLIER, 'offer', 'a')).toBe('live');
     expect(pair.describe(LATER, 'offer', 'b')).toBe('crossed');
@@ -44,7 +44,7 @@ describe('Negotiation', () => {
     expect(pair.describe(EARLIER, 'offer', 'd')).toBe('crossed');
   });
 
-  it('[SIG4] [RM89] a provisional answer leaves the offer open', () => {
+  it('[SIG4] [RM104] a provisional answer leaves the offer open', () => {
     const pair = begin();
     pair.describe(EARLIER, 'offer', 'a');
     expect(pair.describe(LATER, 'pranswer', 'a')).toBe('live');
@@ -53,7 +53,7 @@ describe('Negotiation', () => {
     expect(pair.describe(LATER, 'pranswer', 'a')).toBe('stale');
   });
 
-  it('[SIG4] [RM88] one id for a whole call works: each offer opens it anew', () => {
+  it('[SIG4] [RM103] one id for a whole call works: each offer opens it anew', () => {
     const pair = begin();
     for (const [offerer, answerer] of [
       [EARLIER, LATER],
@@ -65,7 +65,7 @@ describe('Negotiation', () => {
     }
   });
 
-  it('[SIG4] [RM88] ids are strings and nothing else', () => {
+  it('[SIG4] [RM103] ids are strings and nothing else', () => {
     const pair = begin();
     for (const id of ['__proto__', 'constructor', 'toString', 'undefined']) {
       expect(pair.isLive(id), id).toBe(false);
@@ -75,7 +75,7 @@ describe('Negotiation', () => {
     expect(pair.isLive('__proto__')).toBe(true);
   });
 
-  it('[SIG4] [RM91] tells what a plain answer answers, and what a plain candidate belongs to', () => {
+  it('[SIG4] [RM106] tells what a plain answer answers, and what a plain candidate belongs to', () => {
     const pair = begin();
     expect([pair.answered(LATER), pair.trickled(LATER)]).toEqual([undefined, undefined]);
     pair.describe(EARLIER, 'offer', 'a');
@@ -88,7 +88,7 @@ describe('Negotiation', () => {
     expect([pair.trickled(LATER), pair.answered(EARLIER)]).toEqual(['a', undefined]);
   });
 
-  it('[SIG4] [RM97] a new page begins anew; only an offer made for it goes on', () => {
+  it('[SIG4] [RM114] a new page begins anew; only an offer made for it goes on', () => {
     for (const keeps of [true, false]) {
       const pair = begin();
       pair.describe(EARLIER, 'offer', 'e');
@@ -103,7 +103,7 @@ describe('Negotiation', () => {
     }
   });
 
-  it('[RM213] of a pair from before a restart a late answer does not end what the other side offered since', () => {
+  it('[RM119] of a pair from before a restart a late answer does not end what the other side offered since', () => {
     const pair = new Negotiation(true);
     pair.describe(EARLIER, 'offer', 'fresh');
     expect(pair.describe(LATER, 'answer', 'before')).toBe('stale');
@@ -111,7 +111,7 @@ describe('Negotiation', () => {
     expect(pair.describe(LATER, 'answer', 'fresh')).toBe('live');
   });
 
-  it('[SIG4] [RM101] of a pair from before a restart nothing is stale until something was answered', () => {
+  it('[SIG4] [RM118] of a pair from before a restart nothing is stale until something was answered', () => {
     const pair = new Negotiation(true);
     expect(pair.isLive('before')).toBe(true);
     pair.describe(LATER, 'offer', 'b');

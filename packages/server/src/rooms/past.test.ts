@@ -34,7 +34,7 @@ describeEachDatabase('rooms that were', (open) => {
   const prune = (kind: 'participant' | 'room', rows = 100, until = site.clock.now()) =>
     node.rooms.prune(kind, rows, until);
 
-  test('[BEY7] [RM30] rooms that were closed by then are removed after those who were in them, so many at a time', async () => {
+  test('[BEY7] [RM41] rooms that were closed by then are removed after those who were in them, so many at a time', async () => {
     for (const roomId of ['one', 'two', 'three']) {
       await make(roomId);
       await join(roomId);
@@ -52,7 +52,7 @@ describeEachDatabase('rooms that were', (open) => {
     expect((await node.http(host.user, 'GET', '/rooms/one')).status).toBe(404);
   });
 
-  test('[BEY7] [RM30] of an open room only those go who left, however long it is open', async () => {
+  test('[BEY7] [RM41] of an open room only those go who left, however long it is open', async () => {
     await make('standup');
     const [friend, away] = [node.connect(site.person()), node.connect(site.person())];
     for (const socket of [friend, away]) await socket.send('join-room', 'standup');

@@ -22,7 +22,7 @@ describe('plain events', () => {
   const plainCandidate = (from: Seat, to: Seat, negotiationId?: string) =>
     room.send(from, fromIceCandidate({ ...address(to), candidate: { candidate: 'c' }, negotiationId }));
 
-  it('[SIG4] [BEY4] [RM90] [RM91] two plain peers: the server opens the negotiation and stamps it', () => {
+  it('[SIG4] [BEY4] [RM105] [RM106] two plain peers: the server opens the negotiation and stamps it', () => {
     ben.signaling = 'events';
     const { negotiationId } = plainOffer(ann, ben);
     plainCandidate(ann, ben);
@@ -45,7 +45,7 @@ describe('plain events', () => {
     expect(plainOffer(ann, ben).negotiationId).not.toBe(negotiationId);
   });
 
-  it('[SIG4] [BEY4] [RM90] each side hears its own words, whatever the other speaks', () => {
+  it('[SIG4] [BEY4] [RM105] each side hears its own words, whatever the other speaks', () => {
     plainOffer(ann, ben, 'n1');
     room.signal(ben, ann, 'n1', pranswer('p'));
     room.signal(ben, ann, 'n1', answer('a'));
@@ -61,7 +61,7 @@ describe('plain events', () => {
     ]);
   });
 
-  it('[SIG4] [BEY4] [RM90] the first event decides, and what it asked for at the join before it', () => {
+  it('[SIG4] [BEY4] [RM105] the first event decides, and what it asked for at the join before it', () => {
     plainOffer(ann, ben);
     room.signal(ben, ann, 'n1', offer());
     expect([ann.signaling, ben.signaling]).toEqual(['events', 'signal']);
@@ -74,7 +74,7 @@ describe('plain events', () => {
     expect(room.decided).toEqual(['ann', 'ben']);
   });
 
-  it('[SIG4] [RM92] a restart has no plain form: who asks for it is told', () => {
+  it('[SIG4] [RM107] a restart has no plain form: who asks for it is told', () => {
     room.signal(ann, ben, 'n0', offer());
     room.signal(ben, ann, 'n0', answer());
     room.heard(ann);
@@ -87,7 +87,7 @@ describe('plain events', () => {
     expect(room.signal(ann, ben, 'n0', restart)).toEqual({ negotiationId: 'n0' });
   });
 
-  it('[SIG4] [RM91] an answer or candidate of no negotiation, or of one that is over, is stale', () => {
+  it('[SIG4] [RM106] an answer or candidate of no negotiation, or of one that is over, is stale', () => {
     expect(plainAnswer(ben, ann)).toEqual({ negotiationId: null, stale: true });
     expect(plainCandidate(ben, ann)).toEqual({ negotiationId: null, stale: true });
     const first = plainOffer(ann, ben);

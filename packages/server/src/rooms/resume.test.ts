@@ -88,7 +88,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
   const range = (from: number, to: number) =>
     Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 
-  it('[RM64] [SIG8] what was missed follows, in order and in pages, then what comes live', async () => {
+  it('[RM72] [SIG8] what was missed follows, in order and in pages, then what comes live', async () => {
     await post(650);
     const socket = newSocket();
     const { streams, deliver } = await come(socket, { 'room:lobby': 20 });
@@ -101,7 +101,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(socket.heard[0]).toMatchObject({ event: 'message', payload: { epoch, stream: 'room:lobby' } });
   });
 
-  it('[RM64] [RM65] with entries accepted all the while, each comes once and in order, whenever the seat is taken', async () => {
+  it('[RM72] [RM73] with entries accepted all the while, each comes once and in order, whenever the seat is taken', async () => {
     const plan = fc.record({
       before: fc.nat(330),
       behind: fc.nat(330),
@@ -143,7 +143,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     );
   });
 
-  it('[RM65] a seat that is taken while the missed is read waits for it, and a socket that leaves hears no more', async () => {
+  it('[RM73] a seat that is taken while the missed is read waits for it, and a socket that leaves hears no more', async () => {
     await post(10);
     const socket = newSocket();
     const { deliver } = await come(socket, { 'room:lobby': 0 });
@@ -169,7 +169,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect([feed.size, clock.pendingAt(clock.now() + GRACE_MS)]).toEqual([0, false]);
   });
 
-  it('[RM66] an offset of another epoch, past the end or below the floor is told, and what comes next follows', async () => {
+  it('[RM74] an offset of another epoch, past the end or below the floor is told, and what comes next follows', async () => {
     await post(10);
     await openRoom('young');
     await database.query("update streams set floor_seq = 4 where name = 'lobby'");
@@ -188,7 +188,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect([old.seqs, behind.seqs]).toEqual([[11], [11]]);
   });
 
-  it('[RM67] only rooms that one is in are told of, each asked for anew', async () => {
+  it('[RM75] only rooms that one is in are told of, each asked for anew', async () => {
     await openRoom('mine', 'owner');
     await openRoom('administered', 'admin');
     await openRoom('foreign');
@@ -217,7 +217,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(left.roomId).toBe('left');
   });
 
-  it('[RM67] [SEC3] an API key without rooms:read, and somebody without a second factor, come back to no room', async () => {
+  it('[RM75] [SEC3] an API key without rooms:read, and somebody without a second factor, come back to no room', async () => {
     const key = (...scopes: Scope[]) => ({
       ...userPrincipal(),
       apiKey: { id: 'k', scopes: new Set(scopes) },
@@ -229,7 +229,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(await ask(key('rooms:read'))).toEqual(['room:lobby']);
   });
 
-  it('[RM68] who came back and takes no seat within the grace hears nothing more; whoever took one does', async () => {
+  it('[RM76] who came back and takes no seat within the grace hears nothing more; whoever took one does', async () => {
     const [idle, back] = [newSocket(), newSocket()];
     for (const socket of [idle, back]) (await come(socket, { 'room:lobby': 0 })).deliver();
     await feed.attach(seatOf(back));
@@ -245,7 +245,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(idle.seqs).toEqual([1, 3]);
   });
 
-  it('[RM68] [RM69] a join says whether its socket still hears the room', async () => {
+  it('[RM76] [RM78] a join says whether its socket still hears the room', async () => {
     const [first, back, late, left] = [newSocket(), newSocket(), newSocket(), newSocket()];
     const resumed = async (socket: FakeSocket) => (await feed.attach(seatOf(socket))).resumed;
     expect(await resumed(first)).toBe(false);
@@ -256,7 +256,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect([await resumed(back), await resumed(late), await resumed(left)]).toEqual([true, false, false]);
   });
 
-  it('[RM68] who is turned away hears nothing more, and others do', async () => {
+  it('[RM76] who is turned away hears nothing more, and others do', async () => {
     const [kicked, other] = [newSocket(userPrincipal('u1')), newSocket(userPrincipal('u2'))];
     for (const socket of [kicked, other]) (await come(socket, { 'room:lobby': 0 })).deliver();
     await post(1);
@@ -267,7 +267,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(kicked.seqs).toEqual([1]);
   });
 
-  it('[RM65] a process that knows less than the socket repeats nothing', async () => {
+  it('[RM73] a process that knows less than the socket repeats nothing', async () => {
     await feed.attach(seatOf(newSocket()));
     const other = await start();
     other.rooms.set('lobby', rowOf('lobby'));
@@ -281,7 +281,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(socket.seqs).toEqual([3, 4]);
   });
 
-  it('[RM70] twenty rooms are asked for at once', async () => {
+  it('[RM79] twenty rooms are asked for at once', async () => {
     const names = range(1, 20).map((n) => `room-${n}`);
     for (const name of names) await openRoom(name);
     let asked = 0;
@@ -305,7 +305,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(Object.keys(streams)).toHaveLength(20);
   });
 
-  it('[RM70] where one room cannot be read the socket comes back later, and nothing is held for it', async () => {
+  it('[RM79] where one room cannot be read the socket comes back later, and nothing is held for it', async () => {
     await openRoom('broken');
     const { rooms } = harness.commands;
     let calls = 0;
@@ -324,7 +324,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect([feed.size, clock.pendingAt(clock.now() + GRACE_MS)]).toEqual([0, false]);
   });
 
-  it('[RM70] a socket that goes while its rooms are asked for, or while it hears what it missed, holds nothing', async () => {
+  it('[RM79] a socket that goes while its rooms are asked for, or while it hears what it missed, holds nothing', async () => {
     await post(5);
     const gone = newSocket();
     const asking = come(gone, { 'room:lobby': 0 });
@@ -342,7 +342,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect([gone.heard, going.heard]).toEqual([[], []]);
   });
 
-  it('[RM71] what is pruned while it is read ends the socket, which comes back and is told', async () => {
+  it('[RM81] what is pruned while it is read ends the socket, which comes back and is told', async () => {
     await post(650);
     const socket = newSocket();
     const { rooms } = harness.commands;
@@ -364,7 +364,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     });
   });
 
-  it('[RM71] [SIG10] for a socket that does not read nothing is read, and it hears the rest after', async () => {
+  it('[RM81] [SIG10] for a socket that does not read nothing is read, and it hears the rest after', async () => {
     await post(301);
     const socket = newSocket();
     socket.unread = 1024 * 1024;
@@ -390,7 +390,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(socket.seqs).toEqual(range(1, 302));
   });
 
-  it('[RM71] however much comes meanwhile, the socket hears it all in the end', async () => {
+  it('[RM81] however much comes meanwhile, the socket hears it all in the end', async () => {
     const socket = newSocket();
     const { deliver } = await come(socket, { 'room:lobby': 0 });
     await post(2001);
@@ -399,7 +399,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect([socket.seqs, socket.drops]).toEqual([range(1, 2001), 0]);
   });
 
-  it('[RM71] more than can be kept while a page is read is read as well, and one does not get back what one sent', async () => {
+  it('[RM81] more than can be kept while a page is read is read as well, and one does not get back what one sent', async () => {
     await post(1);
     const socket = newSocket();
     const { rooms } = harness.commands;
@@ -424,7 +424,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(reads).toBe(2);
   });
 
-  it('[RM71] a socket that sends without reading is ended, and may come back', async () => {
+  it('[RM81] a socket that sends without reading is ended, and may come back', async () => {
     const socket = newSocket();
     socket.unread = 1024 * 1024;
     await post(1);
@@ -436,7 +436,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
     expect(socket.drops).toBe(1);
   });
 
-  it('[RM210] of many rooms one page is read at a time, when its turn comes, and what fits is sent', async () => {
+  it('[RM82] of many rooms one page is read at a time, when its turn comes, and what fits is sent', async () => {
     const names = range(1, 3).map((n) => `room-${n}`);
     for (const name of names) await openRoom(name);
     const data = 'x'.repeat(15 * 1024);
@@ -482,7 +482,7 @@ describeEachDatabase('rooms of a socket that comes back', (open) => {
       ).toEqual(range(1, 40));
   });
 
-  it('[RM211] who is put out of the room while it is asked for hears nothing of it', async () => {
+  it('[RM77] who is put out of the room while it is asked for hears nothing of it', async () => {
     await post(3);
     const socket = newSocket();
     const { rooms } = harness.commands;

@@ -43,7 +43,7 @@ describeEachDatabase('the feed of rooms', (open) => {
     ended();
   };
 
-  it('[RM63] [MSG3] entries come after the position of the answer, once and in order, also in the middle of traffic', async () => {
+  it('[RM71] [MSG3] entries come after the position of the answer, once and in order, also in the middle of traffic', async () => {
     const sockets = range(1, 5).map((n) => socketOf(`s${n}`));
     const traffic = Promise.all(range(1, 100).map((n) => harness.post('lobby', { data: n })));
     const positions = await Promise.all(
@@ -61,7 +61,7 @@ describeEachDatabase('the feed of rooms', (open) => {
     expect(lastSeq).toBe(100);
   });
 
-  it('[RM63] entries look alike for all who are in the room, and the socket that sent one does not get it back', async () => {
+  it('[RM71] entries look alike for all who are in the room, and the socket that sent one does not get it back', async () => {
     const [mine, other] = [socketOf('mine'), socketOf('other')];
     await feed.attach(seatIn(room, 'p1', 'mine'));
     await feed.attach(seatIn(room, 'p2', 'other'));
@@ -104,7 +104,7 @@ describeEachDatabase('the feed of rooms', (open) => {
     ]);
   });
 
-  it('[RM63] a room is read along as long as a seat has its socket here', async () => {
+  it('[RM71] a room is read along as long as a seat has its socket here', async () => {
     const [one, two] = [socketOf('s1'), socketOf('s2')];
     const seat = seatIn(room, 'p1', 's1');
     await Promise.all([feed.attach(seat), feed.attach(seatIn(room, 'p2', 's2'))]);
@@ -124,7 +124,7 @@ describeEachDatabase('the feed of rooms', (open) => {
     expect(feed.size).toBe(1);
   });
 
-  it('[RM63] a newer socket of a seat takes over, and what the older one does late changes nothing', async () => {
+  it('[RM71] a newer socket of a seat takes over, and what the older one does late changes nothing', async () => {
     const [old, fresh] = [socketOf('old'), socketOf('fresh')];
     const seat = seatIn(room, 'p1', 'old');
     await feed.attach(seat);
@@ -135,7 +135,7 @@ describeEachDatabase('the feed of rooms', (open) => {
     expect(old.groups.size).toBe(0);
   });
 
-  it('[RM63] a seat whose socket went while it was taken holds nothing', async () => {
+  it('[RM71] a seat whose socket went while it was taken holds nothing', async () => {
     const socket = socketOf('s1');
     const seat = seatIn(room, 'p1', 's1');
     const attached = feed.attach(seat);
@@ -148,7 +148,7 @@ describeEachDatabase('the feed of rooms', (open) => {
     expect(socket.groups.size).toBe(0);
   });
 
-  it('[RM63] a closed room is not read along, and its successor tells nothing to those who were in it', async () => {
+  it('[RM71] a closed room is not read along, and its successor tells nothing to those who were in it', async () => {
     const socket = socketOf('s1');
     await feed.attach(seatIn(room, 'p1', 's1'));
     await close();
@@ -161,7 +161,7 @@ describeEachDatabase('the feed of rooms', (open) => {
     expect(socket.heard).toEqual([]);
   });
 
-  it('[RM63] [MSG5] after a new epoch nobody hears what he does not know the place of', async () => {
+  it('[RM71] [MSG5] after a new epoch nobody hears what he does not know the place of', async () => {
     const [before, after] = [socketOf('before'), socketOf('after')];
     await feed.attach(seatIn(room, 'p1', 'before'));
     await database.query('update meta set epoch = gen_random_uuid()');

@@ -53,7 +53,7 @@ describeEachDatabase('what time does to rooms', (open) => {
   };
   const whoIsLeft = async () => (await site.seatRows()).map(({ id }) => id);
 
-  test('[SIG8] [STB2] [RM31] a grace that cannot be ended is tried again once a second, not all the time', async () => {
+  test('[SIG8] [STB2] [RM42] a grace that cannot be ended is tried again once a second, not all the time', async () => {
     const { host } = await makeRoom('standup');
     await host.end();
     let tries = 0;
@@ -71,7 +71,7 @@ describeEachDatabase('what time does to rooms', (open) => {
     expect(await whoIsLeft()).toEqual([]);
   });
 
-  test('[SIG8] [RM31] one room that cannot be looked after keeps no other from it', async () => {
+  test('[SIG8] [RM42] one room that cannot be looked after keeps no other from it', async () => {
     const [bad, good] = [await makeRoom('bad'), await makeRoom('good')];
     for (const { host } of [bad, good]) await host.end();
     onRoom = (room) => {
@@ -84,7 +84,7 @@ describeEachDatabase('what time does to rooms', (open) => {
     expect(open).toEqual([{ roomId: 'bad' }]);
   });
 
-  test('[SIG2] [RM22] [RM31] seats of dead processes are kept though one of their rooms cannot be written', async () => {
+  test('[SIG2] [RM28] [RM42] seats of dead processes are kept though one of their rooms cannot be written', async () => {
     const [bad, good] = [await makeRoom('bad'), await makeRoom('good')];
     const other = await site.node();
     onRoom = (room) => {
@@ -99,7 +99,7 @@ describeEachDatabase('what time does to rooms', (open) => {
     expect(other.name).not.toBe(node.name);
   });
 
-  test('[SIG8] [STB2] [RM31] a room that is busy keeps no other from being looked after, nor the next look', async () => {
+  test('[SIG8] [STB2] [RM42] a room that is busy keeps no other from being looked after, nor the next look', async () => {
     const busy = await makeRoom('busy');
     await busy.host.end();
     let release = () => {};
@@ -128,7 +128,7 @@ describeEachDatabase('what time does to rooms', (open) => {
     expect(await whoIsLeft()).not.toContain(busy.participantId);
   });
 
-  test('[SCL2] [RM205] graces that end together are ended several at a time', async () => {
+  test('[SCL2] [RM43] graces that end together are ended several at a time', async () => {
     const rooms = [await makeRoom('one'), await makeRoom('two')];
     for (const { host } of rooms) await host.end();
     let underWay = 0;
@@ -146,7 +146,7 @@ describeEachDatabase('what time does to rooms', (open) => {
     await site.quiet();
   });
 
-  test('[SCL2] [RM206] the end of a grace looks for what has ended, and for nothing else', async () => {
+  test('[SCL2] [RM44] the end of a grace looks for what has ended, and for nothing else', async () => {
     const { host } = await makeRoom('standup');
     await site.pass(1);
     await host.end();

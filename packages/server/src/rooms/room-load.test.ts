@@ -50,7 +50,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
   };
   const states = async () => (await site.seatRows()).map(({ state }) => state);
 
-  test('[SCL2] [RM200] however many go and come at once, few transactions of rooms are under way at once', async () => {
+  test('[SCL2] [RM37] however many go and come at once, few transactions of rooms are under way at once', async () => {
     const sockets = await fillRooms();
     expect(asked.most).toBeLessThanOrEqual(MOST_AT_ONCE);
     forget();
@@ -63,7 +63,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
     expect(asked.most).toBeLessThanOrEqual(MOST_AT_ONCE);
   }, 120_000);
 
-  test('[SCL2] [RM201] who goes from one room at once is written at once', async () => {
+  test('[SCL2] [RM38] who goes from one room at once is written at once', async () => {
     const sockets = await fillRooms();
     const watcher = node.connect(site.person());
     await watcher.send('join-room', { roomId: 'room-0' });
@@ -74,7 +74,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
     expect(watcher.heard('user-reconnecting')).toHaveLength(SOCKETS);
   }, 120_000);
 
-  test('[STB2] [RM202] [RM29] while the database is away, few try whether it is back, and nothing piles up', async () => {
+  test('[STB2] [RM39] [RM36] while the database is away, few try whether it is back, and nothing piles up', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on('warning', onWarning);
@@ -95,7 +95,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
     expect(new Set(await states())).toEqual(new Set(['reconnecting']));
   }, 120_000);
 
-  test('[SIG8] [STB2] [RM203] leaving again and again asks the database once, and has a limit', async () => {
+  test('[SIG8] [STB2] [RM33] leaving again and again asks the database once, and has a limit', async () => {
     const host = node.connect(site.person());
     await host.send('create-room', { roomId: 'standup', name: 'Stand-up' });
     await site.quiet();
@@ -112,7 +112,7 @@ describeEachDatabase('what rooms ask of the database', (open) => {
     expect(new Set(answers.slice(500))).toEqual(new Set(['RATE_LIMIT']));
   });
 
-  test('[SCL2] [RM204] joins are counted while nothing is held in the database', async () => {
+  test('[SCL2] [RM40] joins are counted while nothing is held in the database', async () => {
     const host = node.connect(site.person());
     const { participantId } = await host.send<Joined>('create-room', { roomId: 'standup', name: 'Stand-up' });
     const held: number[] = [];

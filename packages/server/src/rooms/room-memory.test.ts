@@ -37,7 +37,7 @@ describeEachDatabase('what rooms keep, and look after', (open) => {
     return transactions;
   };
 
-  test('[RM35] rooms that a socket asked for and did not get, left, or saw end are over for it', async () => {
+  test('[RM48] rooms that a socket asked for and did not get, left, or saw end are over for it', async () => {
     await host.send('create-room', { roomId: 'locked', name: 'Locked' });
     await host.send('lock-room', { roomId: 'locked' });
     const guest = node.connect(site.person());
@@ -50,7 +50,7 @@ describeEachDatabase('what rooms keep, and look after', (open) => {
     expect(await roomsLookedInto(guest)).toBe(0);
   });
 
-  test('[RM35] a refused join does not make the end of a socket forget the seat that it has', async () => {
+  test('[RM48] a refused join does not make the end of a socket forget the seat that it has', async () => {
     await host.send('create-room', { roomId: 'standup', name: 'Stand-up' });
     await host.send('join-room', { roomId: 'standup' });
     await expect(host.send('create-room', { roomId: 'standup', name: 'Again' })).rejects.toThrow();
@@ -58,7 +58,7 @@ describeEachDatabase('what rooms keep, and look after', (open) => {
     expect(await site.seatRows()).toMatchObject([{ state: 'reconnecting' }]);
   });
 
-  test('[RM35] a socket that goes while it is refused once and then let in keeps its seat for the grace', async () => {
+  test('[RM48] a socket that goes while it is refused once and then let in keeps its seat for the grace', async () => {
     await host.send('create-room', { roomId: 'standup', name: 'Stand-up' });
     await host.send('lock-room', { roomId: 'standup' });
     const guest = node.connect(site.person());

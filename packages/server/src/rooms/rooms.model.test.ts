@@ -25,7 +25,7 @@ describeEachDatabase('a room', (open) => {
     database = await open();
   });
 
-  test('[SIG5] [SIG8] [SCL3] [RM34] whoever comes, goes, returns and dies: capacity holds, each leaves once, who listens knows who is there, nobody is left over', async () => {
+  test('[SIG5] [SIG8] [SCL3] [RM47] whoever comes, goes, returns and dies: capacity holds, each leaves once, who listens knows who is there, nobody is left over', async () => {
     const reasons = new Set<string>();
     await fc.assert(
       fc.asyncProperty(fc.array(atOnce, { minLength: 10, maxLength: 40, size: 'max' }), async (turns) => {

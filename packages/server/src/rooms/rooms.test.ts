@@ -254,7 +254,7 @@ describeEachDatabase('rooms', (open) => {
     await expect(site.seatRows()).resolves.toHaveLength(1);
   });
 
-  test('[SIG3] [RM7] joining twice from one socket answers the same participant, from two sockets two', async () => {
+  test('[SIG3] [RM10] joining twice from one socket answers the same participant, from two sockets two', async () => {
     const made = await make();
     const friend = guest();
     const [one, again] = await Promise.all([join(friend), join(friend)]);
@@ -266,7 +266,7 @@ describeEachDatabase('rooms', (open) => {
     expect(node.attached.size).toBe(3);
   });
 
-  test('[SIG3] [RM12] leaving tells user-left once, and leaving twice is a success', async () => {
+  test('[SIG3] [RM15] leaving tells user-left once, and leaving twice is a success', async () => {
     await make();
     const friend = guest();
     const { participantId } = await join(friend);
@@ -285,7 +285,7 @@ describeEachDatabase('rooms', (open) => {
     expect(host.told.map(({ event }) => event)).toEqual(['user-joined', 'user-left']);
   });
 
-  test('[BEY4] [RM13] a kick puts out all sockets of the user, on every process, and bars them until they are admitted', async () => {
+  test('[BEY4] [RM16] a kick puts out all sockets of the user, on every process, and bars them until they are admitted', async () => {
     const other = await site.node();
     await make();
     const phone = guest();
@@ -313,7 +313,7 @@ describeEachDatabase('rooms', (open) => {
     await expect(join(phone)).resolves.toMatchObject({ existingUsers: [expect.anything()] });
   });
 
-  test('[BEY4] [RM19] who may kick reads who was kicked, page by page, until they are admitted', async () => {
+  test('[BEY4] [RM22] who may kick reads who was kicked, page by page, until they are admitted', async () => {
     await make();
     const [friend, phone] = [guest(), guest()];
     await join(friend);
@@ -343,14 +343,14 @@ describeEachDatabase('rooms', (open) => {
     expect((await read(site.person('admin'))).body).toMatchObject({ items: [{ participantId }] });
   });
 
-  test('[BEY4] [RM13] the owner cannot be kicked, not even by an administrator', async () => {
+  test('[BEY4] [RM16] the owner cannot be kicked, not even by an administrator', async () => {
     const { participantId } = await make();
     const admin = node.connect(site.person('admin'));
     await expect(admin.send('kick', { roomId: 'standup', participantId })).rejects.toEqual(code('FORBIDDEN'));
     expect((await node.http(owner, 'POST', '/rooms/standup/kick', { participantId })).status).toBe(403);
   });
 
-  test('[SIG2] [RM14] closing tells every socket on every process, ends all participants, and cannot be done twice', async () => {
+  test('[SIG2] [RM17] closing tells every socket on every process, ends all participants, and cannot be done twice', async () => {
     const other = await site.node();
     await make({ lobby: true });
     const [friend, waiter] = [other.connect(site.person('admin')), guest(other)];
@@ -369,7 +369,7 @@ describeEachDatabase('rooms', (open) => {
     });
   });
 
-  test('[SEC3] [RM17] only its owner and administrators moderate a room; to who is not in it, it does not exist', async () => {
+  test('[SEC3] [RM20] only its owner and administrators moderate a room; to who is not in it, it does not exist', async () => {
     await make();
     const [member, stranger] = [guest(), guest()];
     const { participantId } = await join(member);
@@ -408,7 +408,7 @@ describeEachDatabase('rooms', (open) => {
     });
   });
 
-  test('[SIG3] [RM24] a smaller maxUsers puts nobody out, and counts for whoever comes next', async () => {
+  test('[SIG3] [RM30] a smaller maxUsers puts nobody out, and counts for whoever comes next', async () => {
     await make();
     const friend = guest();
     await join(friend);
@@ -420,7 +420,7 @@ describeEachDatabase('rooms', (open) => {
       expect((await node.http(owner, 'PATCH', '/rooms/standup', change)).body.code).toBe('VALIDATION_ERROR');
   });
 
-  test('[SIG3] [RM18] with an Idempotency-Key a repeated POST answers the same room, and another body is refused', async () => {
+  test('[SIG3] [RM21] with an Idempotency-Key a repeated POST answers the same room, and another body is refused', async () => {
     const post = (name: string) =>
       node.http(owner, 'POST', '/rooms', { name }, { 'idempotency-key': 'once' });
     const first = await post('Talk');
@@ -430,7 +430,7 @@ describeEachDatabase('rooms', (open) => {
     expect(await node.metrics.text()).toMatch(/^signaling_rooms_created_total 1$/m);
   });
 
-  test('[SIG2] [RM1] [RM18] what making a room answers is the room as it is read, also when it is repeated', async () => {
+  test('[SIG2] [RM1] [RM21] what making a room answers is the room as it is read, also when it is repeated', async () => {
     site.tickMs = 1;
     const post = () => node.http(owner, 'POST', '/rooms', { name: 'Talk' }, { 'idempotency-key': 'once' });
     const { body } = await post();
@@ -465,7 +465,7 @@ describeEachDatabase('rooms', (open) => {
     expect(changed.body.room).toMatchObject({ name: 'Talk', ownerId: owner.userId });
   });
 
-  test('[SIG2] [RM19] the cursor of a page is taken, however many rooms there were before', async () => {
+  test('[SIG2] [RM22] the cursor of a page is taken, however many rooms there were before', async () => {
     await database.exec('alter table rooms alter column id restart with 5000000000');
     for (const roomId of ['one', 'two']) await make({ roomId, join: false });
     const { nextCursor } = (await node.http(owner, 'GET', '/rooms?limit=1')).body;
@@ -475,7 +475,7 @@ describeEachDatabase('rooms', (open) => {
     expect(people).toMatchObject({ status: 200, body: { items: [] } });
   });
 
-  test('[SIG2] [RM19] lists hold the rooms that one owns or is in, all for administrators, in pages', async () => {
+  test('[SIG2] [RM22] lists hold the rooms that one owns or is in, all for administrators, in pages', async () => {
     for (const roomId of ['one', 'two', 'three']) await make({ roomId, join: false });
     await make({ roomId: 'theirs' }, guest());
     const friend = guest();
@@ -492,7 +492,7 @@ describeEachDatabase('rooms', (open) => {
     expect((await node.http(owner, 'GET', '/rooms?cursor=x')).body.code).toBe('VALIDATION_ERROR');
   });
 
-  test('[SIG2] [RM19] participants are listed in the order in which they came, each with its state', async () => {
+  test('[SIG2] [RM22] participants are listed in the order in which they came, each with its state', async () => {
     await make({ lobby: true });
     const admin = node.connect(site.person('admin'));
     await join(admin);
@@ -523,21 +523,21 @@ describeEachDatabase('rooms', (open) => {
     ['maxUsers 1001', { maxUsers: 1001 }],
     ['maxUsers as text', { maxUsers: '3' }],
     ['an unknown commander', { commanders: 'all' }],
-  ])('[SIG3] [RM20] %s is VALIDATION_ERROR and makes nothing', async (_what, options) => {
+  ])('[SIG3] [RM23] %s is VALIDATION_ERROR and makes nothing', async (_what, options) => {
     await expect(make(options)).rejects.toEqual(code('VALIDATION_ERROR'));
     const body = { name: 'Talk', ...options };
     expect((await node.http(owner, 'POST', '/rooms', body)).body.code).toBe('VALIDATION_ERROR');
     await expect(database.query('select * from rooms')).resolves.toEqual([]);
   });
 
-  test('[SIG3] [RM27] a room called __proto__ is a room like others', async () => {
+  test('[SIG3] [RM34] a room called __proto__ is a room like others', async () => {
     await make({ roomId: '__proto__' });
     await expect(guest().send('join-room', '__proto__')).resolves.toMatchObject({ roomId: '__proto__' });
     expect(node.seats.seatOf(host.id, '__proto__')).toMatchObject({ userId: owner.userId });
     await expect(host.send('join-room', 'constructor')).rejects.toEqual(code('ROOM_NOT_FOUND'));
   });
 
-  test('[SIG6] [RM25] rooms and joins have limits a minute, of a user', async () => {
+  test('[SIG6] [RM31] rooms and joins have limits a minute, of a user', async () => {
     await site.stop();
     const limited = new RoomSite(database, { createsPerMinute: 3, joinsPerMinute: 2 });
     const strict = await limited.node();
@@ -555,7 +555,7 @@ describeEachDatabase('rooms', (open) => {
     await limited.stop();
   });
 
-  test('[SIG6] [RM18] [RM25] a room is made once by its key, however often it is asked for; another one counts', async () => {
+  test('[SIG6] [RM21] [RM31] a room is made once by its key, however often it is asked for; another one counts', async () => {
     await site.stop();
     const limited = new RoomSite(database, { createsPerMinute: 2 });
     const strict = await limited.node();
@@ -570,7 +570,7 @@ describeEachDatabase('rooms', (open) => {
     await limited.stop();
   });
 
-  test('[SIG9] [RM33] rooms with sockets here, and rooms made here, are counted', async () => {
+  test('[SIG9] [RM46] rooms with sockets here, and rooms made here, are counted', async () => {
     await make();
     await make({ roomId: 'other' });
     expect(await node.metrics.text()).toMatch(/^signaling_active_rooms 2$/m);

@@ -45,7 +45,7 @@ describeEachDatabase('seats', (open) => {
       .filter(({ payload }) => payload.participantId === participantId)
       .map(({ event, payload: { reason } }) => (reason === undefined ? event : `${event}: ${reason}`));
 
-  test('[SIG8] [RM8] who lost the connection keeps the seat for the grace, and takes it again by its id', async () => {
+  test('[SIG8] [RM11] who lost the connection keeps the seat for the grace, and takes it again by its id', async () => {
     await make();
     const instance = randomUUID();
     const friend = guest(node, instance);
@@ -65,7 +65,7 @@ describeEachDatabase('seats', (open) => {
     expect(node.seats.seatOf(back.id, 'standup')).toMatchObject({ participantId, socketId: back.id });
   });
 
-  test('[SIG8] [RM25] [RM26] whoever takes seats of their own again is not limited, however many they are', async () => {
+  test('[SIG8] [RM31] [RM32] whoever takes seats of their own again is not limited, however many they are', async () => {
     await site.stop();
     site = new RoomSite(database, { joinsPerMinute: 3 });
     node = await site.node();
@@ -81,7 +81,7 @@ describeEachDatabase('seats', (open) => {
     await expect(join(node.connect(user))).rejects.toMatchObject({ code: 'RATE_LIMIT' });
   });
 
-  test('[SIG8] [RM8] a page that was reloaded comes back as not resumed, on another process too', async () => {
+  test('[SIG8] [RM11] a page that was reloaded comes back as not resumed, on another process too', async () => {
     const other = await site.node();
     await make();
     const friend = guest(node, randomUUID());
@@ -96,7 +96,7 @@ describeEachDatabase('seats', (open) => {
     expect(other.seats.seatOf(back.id, 'standup')).toMatchObject({ participantId });
   });
 
-  test('[SIG8] [RM8] a seat of somebody else, or one that is over, is not taken: who names it gets one of their own', async () => {
+  test('[SIG8] [RM11] a seat of somebody else, or one that is over, is not taken: who names it gets one of their own', async () => {
     const { participantId } = await make();
     const friend = guest();
     const joined = await join(friend, { participantId });
@@ -108,7 +108,7 @@ describeEachDatabase('seats', (open) => {
     expect([participantId, joined.participantId]).not.toContain(back.participantId);
   });
 
-  test('[SIG8] [RM10] a newer socket takes the seat from a live one, which is out, and whose late end changes nothing', async () => {
+  test('[SIG8] [RM13] a newer socket takes the seat from a live one, which is out, and whose late end changes nothing', async () => {
     const other = await site.node();
     await make();
     for (const on of [node, other]) {
@@ -130,7 +130,7 @@ describeEachDatabase('seats', (open) => {
     expect(node.attached.size + other.attached.size).toBe(3);
   });
 
-  test('[SIG8] [RM10] of many sockets that take one seat at once, one has it, and the others are told', async () => {
+  test('[SIG8] [RM13] of many sockets that take one seat at once, one has it, and the others are told', async () => {
     const other = await site.node();
     await make();
     const friend = guest();
@@ -151,7 +151,7 @@ describeEachDatabase('seats', (open) => {
       expect(socket.heard('user-left').map(({ reason }) => reason)).toEqual(['replaced']);
   });
 
-  test('[SIG8] [RM10] a socket that ends while it joins leaves no ghost', async () => {
+  test('[SIG8] [RM13] a socket that ends while it joins leaves no ghost', async () => {
     await make();
     const friend = guest();
     const joining = join(friend);
@@ -162,7 +162,7 @@ describeEachDatabase('seats', (open) => {
     expect(node.attached.size).toBe(1);
   });
 
-  test('[SIG8] [RM11] user-left comes once, after the grace, though two processes look; the stay ended when the socket went', async () => {
+  test('[SIG8] [RM14] user-left comes once, after the grace, though two processes look; the stay ended when the socket went', async () => {
     const other = await site.node();
     await make();
     const watcher = guest(other);
@@ -190,7 +190,7 @@ describeEachDatabase('seats', (open) => {
       expect(signals).toMatchObject([{ seat: { participantId }, what: 'gone' }]);
   });
 
-  test('[SIG8] [STB2] [RM29] that a socket went is written as soon as the database is back', async () => {
+  test('[SIG8] [STB2] [RM36] that a socket went is written as soon as the database is back', async () => {
     await make();
     const friend = guest();
     const { participantId } = await join(friend);
@@ -205,7 +205,7 @@ describeEachDatabase('seats', (open) => {
     expect(await rowOf(participantId)).toMatchObject({ stayed: 0, reason: 'timeout' });
   });
 
-  test('[SIG2] [RM15] [RM24] a room that the last has left closes after its grace, unless somebody comes or it is persistent', async () => {
+  test('[SIG2] [RM18] [RM30] a room that the last has left closes after its grace, unless somebody comes or it is persistent', async () => {
     const { participantId } = await make();
     await make({ roomId: 'for-ever', persistent: true, join: false });
     await host.end();
@@ -231,7 +231,7 @@ describeEachDatabase('seats', (open) => {
     expect((await node.http(owner, 'GET', '/rooms/for-ever')).body.room.status).toBe('closed');
   });
 
-  test('[SIG2] [RM16] a room in which nothing happens for ROOM_IDLE_HOURS is closed, one in use is not', async () => {
+  test('[SIG2] [RM19] a room in which nothing happens for ROOM_IDLE_HOURS is closed, one in use is not', async () => {
     await make();
     await make({ roomId: 'busy' });
     const hour = 3_600_000;
@@ -246,7 +246,7 @@ describeEachDatabase('seats', (open) => {
     expect(node.seats.seatOf(host.id, 'busy')).toBeDefined();
   });
 
-  test('[SIG2] [RM16] activity is written at most once a minute', async () => {
+  test('[SIG2] [RM19] activity is written at most once a minute', async () => {
     await make();
     const { room } = node.seats.seatOf(host.id, 'standup') ?? {};
     const writtenAt = async () => {
@@ -264,7 +264,7 @@ describeEachDatabase('seats', (open) => {
     expect(await writtenAt()).toBe(first + 60_000);
   });
 
-  test('[SIG2] [SCL3] [RM21] after a crash seats get their grace anew from the start of the next process, and empty rooms theirs', async () => {
+  test('[SIG2] [SCL3] [RM27] after a crash seats get their grace anew from the start of the next process, and empty rooms theirs', async () => {
     const { participantId } = await make();
     const friend = guest();
     const gone = await join(friend);
@@ -291,7 +291,7 @@ describeEachDatabase('seats', (open) => {
     await expect(database.query('select * from ended_nodes')).resolves.toEqual([]);
   });
 
-  test('[SIG2] [RM22] seats of a process that dies are found by the others, and end when it was last seen', async () => {
+  test('[SIG2] [RM28] seats of a process that dies are found by the others, and end when it was last seen', async () => {
     const other = await site.node();
     await make();
     const friend = guest(other);
@@ -314,7 +314,7 @@ describeEachDatabase('seats', (open) => {
     expect(await rowOf(waiting.participantId)).toMatchObject({ stayed: 42_000, reason: 'left' });
   });
 
-  test('[SIG2] [RM22] while only its lease is over, a process was last seen when it renewed that, never before somebody came', async () => {
+  test('[SIG2] [RM28] while only its lease is over, a process was last seen when it renewed that, never before somebody came', async () => {
     const other = await site.node();
     await make();
     const early = await join(guest(other));
@@ -333,7 +333,7 @@ describeEachDatabase('seats', (open) => {
     expect(await rowOf(late.participantId)).toMatchObject({ stayed: 0 });
   });
 
-  test('[SIG8] [RM32] a process that others took for dead has its seats back, and nobody leaves', async () => {
+  test('[SIG8] [RM45] a process that others took for dead has its seats back, and nobody leaves', async () => {
     const other = await site.node();
     await make();
     const friend = guest(other, randomUUID());
@@ -352,7 +352,7 @@ describeEachDatabase('seats', (open) => {
     await expect(site.seatRows()).resolves.toMatchObject([{ socket_id: host.id }, { state: 'reconnecting' }]);
   });
 
-  test('[SIG8] [RM28] what another process changed shows here though its hint was lost', async () => {
+  test('[SIG8] [RM35] what another process changed shows here though its hint was lost', async () => {
     const other = await site.node();
     await make({ lobby: true });
     const [friend, waiter] = [other.connect(site.person('admin')), guest(other)];
@@ -372,7 +372,7 @@ describeEachDatabase('seats', (open) => {
     expect(site.sockets.groups).toEqual([]);
   });
 
-  test('[SIG8] [RM23] events come in the order of what happened', async () => {
+  test('[SIG8] [RM29] events come in the order of what happened', async () => {
     await make();
     const friend = guest();
     const work: Promise<unknown>[] = [];
@@ -388,7 +388,7 @@ describeEachDatabase('seats', (open) => {
     expect(host.told.map(({ event }) => event)).toEqual(Array.from({ length: 10 }, () => round).flat());
   });
 
-  test('[SEC3] [RM17] the acceptor knows owner and members, and a change of this process at once', async () => {
+  test('[SEC3] [RM20] the acceptor knows owner and members, and a change of this process at once', async () => {
     await make({ commanders: 'members' });
     const friend = guest();
     const other = await site.node();

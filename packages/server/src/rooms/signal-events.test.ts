@@ -57,7 +57,7 @@ const verdicts = (answers: PromiseSettledResult<object>[]) =>
   answers.map((answer) => (answer.status === 'fulfilled' ? 'sent' : answer.reason.code));
 
 describe('signaling events', () => {
-  it('[SIG4] [RM90] all four reach the relay', async () => {
+  it('[SIG4] [RM105] all four reach the relay', async () => {
     const toBen = { roomId: 'stand-up', to: ben.participantId };
     const toAnn = { roomId: 'stand-up', to: ann.participantId };
     await emit(ann, 'signal', { ...toBen, negotiationId: 'n1', description: { type: 'offer', sdp: 'v=0' } });
@@ -68,7 +68,7 @@ describe('signaling events', () => {
     expect(room.heard(ann).map(({ event }) => event)).toEqual(['signal', 'signal', 'signal']);
   });
 
-  it('[SIG4] [RM95] signals are out before the event is over, so that nothing overtakes them', async () => {
+  it('[SIG4] [RM110] signals are out before the event is over, so that nothing overtakes them', async () => {
     await openNegotiation();
     const answers = Array.from({ length: 50 }, (_, n) => emit(ann, 'ice-candidate', candidateOf(n)));
     const heard = room.heard(ben).slice(1);
@@ -83,7 +83,7 @@ describe('SIGNALS_PER_SECOND', () => {
   const flood = (count: number) =>
     Promise.allSettled(Array.from({ length: count }, (_, n) => emit(ann, 'ice-candidate', candidateOf(n))));
 
-  it('[SIG6] [RM99] of 10,000 candidates at once two seconds’ worth pass, the others are RATE_LIMIT', async () => {
+  it('[SIG6] [RM116] of 10,000 candidates at once two seconds’ worth pass, the others are RATE_LIMIT', async () => {
     await openNegotiation();
     const answers = await flood(10_000);
     expect(verdicts(answers).filter((verdict) => verdict === 'sent')).toHaveLength(2 * PER_SECOND - 1);
@@ -92,7 +92,7 @@ describe('SIGNALS_PER_SECOND', () => {
     expect(await room.count('bongsu_rate_limited_total{scope="signal"}')).toBe(10_000 - 2 * PER_SECOND + 1);
   });
 
-  it('[SIG6] [RM99] waiting as long as it says helps, and another socket is counted apart', async () => {
+  it('[SIG6] [RM116] waiting as long as it says helps, and another socket is counted apart', async () => {
     await openNegotiation();
     const refused = (await flood(2 * PER_SECOND)).at(-1);
     if (refused?.status !== 'rejected') throw new Error('nothing was refused');
@@ -107,7 +107,7 @@ describe('SIGNALS_PER_SECOND', () => {
     expect(verdicts(await flood(1000)).filter((verdict) => verdict === 'sent')).toHaveLength(2 * PER_SECOND);
   });
 
-  it('[SIG6] [RM99] what goes nowhere counts too, and RATE_LIMIT_ENABLED=false counts nothing', async () => {
+  it('[SIG6] [RM116] what goes nowhere counts too, and RATE_LIMIT_ENABLED=false counts nothing', async () => {
     const answers = await flood(1000);
     expect(new Set(verdicts(answers))).toEqual(new Set(['sent', 'RATE_LIMIT']));
     events = build(false);

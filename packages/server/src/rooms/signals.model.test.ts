@@ -45,7 +45,7 @@ async function play(world: SignalWorld, script: [Step, number, number][]): Promi
 
 const people = fc.constantFrom(2, 2, 3);
 
-it('[SIG4] [BEY4] [RM88] [RM89] [RM94] [RM95] offers that cross, in whatever order: no pair of plain perfect negotiators wedges', async () => {
+it('[SIG4] [BEY4] [RM103] [RM104] [RM109] [RM110] offers that cross, in whatever order: no pair of plain perfect negotiators wedges', async () => {
   const metrics = new Metrics();
   await fc.assert(
     fc.asyncProperty(people, scripts(CALM_STEPS), async (count, script) => {
@@ -61,7 +61,7 @@ it('[SIG4] [BEY4] [RM88] [RM89] [RM94] [RM95] offers that cross, in whatever ord
   expect(await room.count('bongsu_signals_stale_total')).toBeGreaterThan(200);
 });
 
-it('[SIG4] [BEY4] [RM96] [RM97] [RM98] with cuts and reloads besides, every pair ends in one negotiation, of which nothing is lost', async () => {
+it('[SIG4] [BEY4] [RM111] [RM114] [RM115] with cuts and reloads besides, every pair ends in one negotiation, of which nothing is lost', async () => {
   const metrics = new Metrics();
   await fc.assert(
     fc.asyncProperty(people, scripts(STEPS), async (count, script) => {
@@ -74,7 +74,7 @@ it('[SIG4] [BEY4] [RM96] [RM97] [RM98] with cuts and reloads besides, every pair
   expect(await room.count('bongsu_signals_total{kind="answer",outcome="stale"}')).toBeGreaterThan(20);
 });
 
-it('[SIG4] [BEY4] [RM101] [RM213] with restarts of the server besides, every pair ends in one negotiation', async () => {
+it('[SIG4] [BEY4] [RM118] [RM119] with restarts of the server besides, every pair ends in one negotiation', async () => {
   const metrics = new Metrics();
   await fc.assert(
     fc.asyncProperty(people, scripts(RESTART_STEPS), async (count, script) => {

@@ -51,7 +51,7 @@ function connect(): void {
 }
 
 describe('who may signal whom', () => {
-  it('[SIG4] [RM85] [RM87] says who sent it and who gives way, on both sides alike', () => {
+  it('[SIG4] [RM100] [RM102] says who sent it and who gives way, on both sides alike', () => {
     expect(room.signal(ann, ben, 'n1', offer('v=1'))).toEqual({ negotiationId: 'n1' });
     room.signal(ben, ann, 'n1', answer('v=2'));
     const envelope = { roomId: 'stand-up', negotiationId: 'n1' };
@@ -70,7 +70,7 @@ describe('who may signal whom', () => {
     expect(room.activity).toBe(2);
   });
 
-  it('[SIG4] [RM86] only who has a seat in the room signals, and only to others who have one', () => {
+  it('[SIG4] [RM101] only who has a seat in the room signals, and only to others who have one', () => {
     const waiting = room.join('cat', { state: 'waiting' });
     const elsewhere = room.join('dan', { room: roomRow('elsewhere', 2) });
     const away = room.join('eve');
@@ -91,7 +91,7 @@ describe('who may signal whom', () => {
     for (const seat of [ann, ben, waiting, elsewhere, away]) expect(room.heard(seat)).toEqual([]);
   });
 
-  it('[SIG9] [RM100] counts what became of every signal', async () => {
+  it('[SIG9] [RM117] counts what became of every signal', async () => {
     room.signal(ann, ben, 'a', offer('v=1234'));
     room.signal(ben, ann, 'b', offer('나'));
     room.signal(ben, ann, 'a', answer());
@@ -112,7 +112,7 @@ describe('who may signal whom', () => {
 });
 
 describe('the fence', () => {
-  it('[SIG4] [RM88] what belongs to a negotiation that is over goes nowhere, and its sender is told', () => {
+  it('[SIG4] [RM103] what belongs to a negotiation that is over goes nowhere, and its sender is told', () => {
     connect();
     room.signal(ann, ben, 'n1', offer());
     room.signal(ben, ann, 'n1', answer());
@@ -123,7 +123,7 @@ describe('the fence', () => {
     expect(room.heard(ann)).toEqual([]);
   });
 
-  it('[SIG4] [RM89] [RM94] when offers cross, both arrive, and the candidates of the one that wins', () => {
+  it('[SIG4] [RM104] [RM109] when offers cross, both arrive, and the candidates of the one that wins', () => {
     room.signal(ann, ben, 'a', offer());
     room.signal(ben, ann, 'b', offer());
     room.signal(ann, ben, 'a', candidate('1'));
@@ -137,7 +137,7 @@ describe('the fence', () => {
     expect(textsOf(ann)).toEqual(['v=0', '2', 'v=0', 'v=0', undefined]);
   });
 
-  it('[SIG4] [RM101] a call that outlived a restart of the server goes on, but not into a page that is new', () => {
+  it('[SIG4] [RM118] a call that outlived a restart of the server goes on, but not into a page that is new', () => {
     room = new SignalRoom(NOW + 1);
     ann = room.join('ann');
     ben = room.join('ben');
@@ -165,7 +165,7 @@ describe('plain events after a restart of the server', () => {
     ben = room.join('ben', { signaling: 'events' });
   });
 
-  it('[SIG4] [RM101] the answer to an offer from before passes, and candidates before and after it', () => {
+  it('[SIG4] [RM118] the answer to an offer from before passes, and candidates before and after it', () => {
     expect(plain(ann, ben, candidate('1'))).toEqual({ negotiationId: expect.any(String) });
     const { negotiationId } = plain(ben, ann, answer());
     expect(room.heard(ann)).toMatchObject([{ event: 'answer', payload: { negotiationId } }]);
@@ -178,7 +178,7 @@ describe('plain events after a restart of the server', () => {
     expect(plain(ben, ann, answer())).toEqual({ negotiationId: null, stale: true });
   });
 
-  it('[RM213] an answer belongs to what was offered since', () => {
+  it('[RM119] an answer belongs to what was offered since', () => {
     const { negotiationId } = plain(ann, ben, offer());
     expect(plain(ben, ann, answer())).toEqual({ negotiationId });
   });
@@ -187,7 +187,7 @@ describe('plain events after a restart of the server', () => {
 describe('a seat within its grace', () => {
   beforeEach(() => connect());
 
-  it('[SIG4] [RM95] [RM96] gets what waited when it is back, in order and before what comes then', () => {
+  it('[SIG4] [RM110] [RM111] gets what waited when it is back, in order and before what comes then', () => {
     const cat = room.join('cat');
     room.away(ben);
     expect(room.signal(ann, ben, 'n1', offer('1'))).toEqual({ negotiationId: 'n1' });
@@ -204,7 +204,7 @@ describe('a seat within its grace', () => {
     ]);
   });
 
-  it('[SIG4] [RM96] gets nothing before its socket is there, though its seat is taken, or new', () => {
+  it('[SIG4] [RM111] gets nothing before its socket is there, though its seat is taken, or new', () => {
     for (const arriving of ['new', { resumed: true }] as const) {
       ben.arriving = arriving;
       expect(room.signal(ann, ben, 'n1', offer('early'))).toEqual({ negotiationId: 'n1' });
@@ -216,7 +216,7 @@ describe('a seat within its grace', () => {
     }
   });
 
-  it('[RM214] so does one whose socket has just gone, before its row says so, until another one takes the seat', () => {
+  it('[RM112] so does one whose socket has just gone, before its row says so, until another one takes the seat', () => {
     ben.goneSocketId = 'socket-of-ben';
     expect(room.signal(ann, ben, 'n1', offer('early'))).toEqual({ negotiationId: 'n1' });
     expect(textsOf(ben)).toEqual([]);
@@ -227,7 +227,7 @@ describe('a seat within its grace', () => {
     expect(textsOf(ben)).toEqual(['early', 'then']);
   });
 
-  it('[RM215] who has more than 512 KiB to read gets no signals: BUSY, which counts for nothing', () => {
+  it('[RM113] who has more than 512 KiB to read gets no signals: BUSY, which counts for nothing', () => {
     room.unread.set('socket-of-ben', 512 * 1024 + 1);
     expect(refusalOf(() => room.signal(ann, ben, 'n1', offer()))).toBe('BUSY');
     room.unread.set('socket-of-ben', 512 * 1024);
@@ -235,7 +235,7 @@ describe('a seat within its grace', () => {
     expect(room.signal(ann, ben, 'n1', offer())).toEqual({ negotiationId: 'n1' });
   });
 
-  it('[SIG4] [RM96] 64 of a sender wait; one more is BUSY and opens nothing', () => {
+  it('[SIG4] [RM111] 64 of a sender wait; one more is BUSY and opens nothing', () => {
     const cat = room.join('cat');
     room.away(ben);
     for (let n = 0; n < 64; n += 1) room.signal(ann, ben, 'n0', candidate(String(n)));
@@ -247,7 +247,7 @@ describe('a seat within its grace', () => {
     expect(room.signal(ann, ben, 'n0', candidate())).toEqual({ negotiationId: 'n0' });
   });
 
-  it('[SIG4] [RM96] waiting descriptions are bounded in bytes too, over all seats', () => {
+  it('[SIG4] [RM111] waiting descriptions are bounded in bytes too, over all seats', () => {
     const sdp = 'a'.repeat(64 * 1024);
     const senders = Array.from({ length: 40 }, (_, n) => room.join(`sender-${n}`));
     room.away(ben);
@@ -261,7 +261,7 @@ describe('a seat within its grace', () => {
     expect(room.relay.size.waitingBytes).toBe(0);
   });
 
-  it('[SIG4] [RM115] of one user 1 MiB waits, from however many sockets, and nobody else is refused for it', () => {
+  it('[SIG4] [RM132] of one user 1 MiB waits, from however many sockets, and nobody else is refused for it', () => {
     const sdp = 'a'.repeat(64 * 1024);
     const elsewhere = roomRow('elsewhere', 2);
     const own = Array.from({ length: 9 }, (_, n) =>
@@ -288,7 +288,7 @@ describe('a seat within its grace', () => {
     expect(send(next, 'again')).toBe('allowed');
   });
 
-  it('[SIG4] [RM115] an offer takes the place of the one that waited, with its candidates', async () => {
+  it('[SIG4] [RM132] an offer takes the place of the one that waited, with its candidates', async () => {
     room.away(ben);
     for (const id of ['n1', 'n2', 'n3']) {
       expect(refusalOf(() => room.signal(ann, ben, id, offer(id)))).toBe('allowed');
@@ -303,7 +303,7 @@ describe('a seat within its grace', () => {
     expect(room.relay.size.waitingBytes).toBe(0);
   });
 
-  it('[SIG4] [RM96] what has no length of its own is bounded as well', () => {
+  it('[SIG4] [RM111] what has no length of its own is bounded as well', () => {
     const senders = Array.from({ length: 257 }, (_, n) => room.join(`sender-${n}`));
     for (const sender of senders) room.signal(ben, sender, 'n1', offer());
     room.away(ben);
@@ -313,7 +313,7 @@ describe('a seat within its grace', () => {
     expect(outcomes.filter((outcome) => outcome === 'allowed')).toHaveLength((32 * 1024) / 2);
   });
 
-  it('[SIG4] [RM88] [RM96] is spared what was replaced while it was away', async () => {
+  it('[SIG4] [RM103] [RM111] is spared what was replaced while it was away', async () => {
     room.away(ben);
     room.signal(ann, ben, 'n1', offer('1'));
     room.signal(ann, ben, 'n1', candidate('2'));
@@ -323,7 +323,7 @@ describe('a seat within its grace', () => {
     expect(await room.count('bongsu_signals_stale_total')).toBe(2);
   });
 
-  it('[SIG4] [RM97] taken by a new page, it gets only what was opened while it was away', () => {
+  it('[SIG4] [RM114] taken by a new page, it gets only what was opened while it was away', () => {
     const cat = room.join('cat');
     room.signal(ann, ben, 'n1', offer('before'));
     room.signal(cat, ben, 'c1', offer('before'));
@@ -341,7 +341,7 @@ describe('a seat within its grace', () => {
     expect(room.signal(ben, cat, 'c2', answer())).toEqual({ negotiationId: 'c2' });
   });
 
-  it('[SIG4] [RM98] gets nothing twice, however often it returns', () => {
+  it('[SIG4] [RM115] gets nothing twice, however often it returns', () => {
     room.away(ben);
     room.signal(ann, ben, 'n1', offer('1'));
     room.back(ben, true);
@@ -353,7 +353,7 @@ describe('a seat within its grace', () => {
     expect(room.signal(ann, ben, 'n1', candidate())).toMatchObject({ stale: true });
   });
 
-  it('[SIG4] [RM98] gets nothing of a sender that left or is a new page meanwhile, but of one that is away too', () => {
+  it('[SIG4] [RM115] gets nothing of a sender that left or is a new page meanwhile, but of one that is away too', () => {
     const [cat, dan] = [room.join('cat'), room.join('dan')];
     room.away(ben);
     for (const sender of [ann, cat, dan]) room.signal(sender, ben, 'x', offer(sender.participantId));
@@ -368,7 +368,7 @@ describe('a seat within its grace', () => {
     expect(room.signal(ben, dan, 'x', answer())).toMatchObject({ stale: true });
   });
 
-  it('[SIG4] [RM96] [RM98] a new page of the sender has all its 64, whatever the one before left waiting', () => {
+  it('[SIG4] [RM111] [RM115] a new page of the sender has all its 64, whatever the one before left waiting', () => {
     room.away(ben);
     for (let n = 0; n < 64; n += 1) room.signal(ann, ben, 'n0', candidate());
     room.away(ann);
@@ -378,7 +378,7 @@ describe('a seat within its grace', () => {
     expect(textsOf(ben)).toEqual(['new']);
   });
 
-  it('[SIG4] [RM116] what goes nowhere leaves nothing in memory', () => {
+  it('[SIG4] [RM133] what goes nowhere leaves nothing in memory', () => {
     const cat = room.join('cat');
     for (const content of [candidate(), restart, answer()])
       expect(room.signal(cat, ann, 'n1', content)).toMatchObject({ stale: true });
@@ -387,7 +387,7 @@ describe('a seat within its grace', () => {
     expect(room.relay.size.participants).toBe(3);
   });
 
-  it('[SIG4] [RM116] a user opens 10,000 pairs, and others as many', () => {
+  it('[SIG4] [RM133] a user opens 10,000 pairs, and others as many', () => {
     const own = Array.from({ length: 142 }, (_, n) => room.join(`own-${n}`, { userId: 'mallory' }));
     const pairs = own.flatMap((one, n) => own.slice(n + 1).map((other) => [one, other] as const));
     const call = (one: Seat, other: Seat) => refusalOf(() => room.signal(one, other, 'n1', offer()));
@@ -402,7 +402,7 @@ describe('a seat within its grace', () => {
     expect(call(last, own[140] as Seat)).toBe('allowed');
   });
 
-  it('[SIG4] [RM98] nothing stays in memory of seats that are gone', () => {
+  it('[SIG4] [RM115] nothing stays in memory of seats that are gone', () => {
     room.away(ben);
     room.signal(ann, ben, 'n1', offer());
     expect(room.relay.size).toEqual({ participants: 2, waitingBytes: 3 + 2048 });

@@ -50,7 +50,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     return rows.map(({ event }) => event.action).filter((action) => action.includes('screen'));
   };
 
-  it('[RM72] [MSG3] a message goes to all who are in the room but its sender, by socket and over HTTP', async () => {
+  it('[RM84] [MSG3] a message goes to all who are in the room but its sender, by socket and over HTTP', async () => {
     expect(seat.lastSeq).toBe(0);
     const ack = await say(host, { text: 'hi' });
     expect(ack).toMatchObject({ status: 'accepted', stream: 'room:lobby', seq: 1, duplicate: false });
@@ -70,7 +70,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     expect(said(host)).toMatchObject([{ payload: { id, seq: 2, data: 2 } }]);
   });
 
-  it('[RM72] [RM14] [SEC3] strangers and administrators post nothing, and a closed room takes nothing', async () => {
+  it('[RM84] [RM17] [SEC3] strangers and administrators post nothing, and a closed room takes nothing', async () => {
     const post = (user: UserPrincipal, url = '/rooms/lobby/messages', body: object = { data: 1 }) =>
       site.http(user, 'POST', url, body);
     const unknown = { status: 404, body: { code: 'ROOM_NOT_FOUND' } };
@@ -96,7 +96,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     expect(await post(owner)).toEqual(unknown);
   });
 
-  it('[RM73] only the owner commands the screens of a room, until its commanders are all members', async () => {
+  it('[RM85] only the owner commands the screens of a room, until its commanders are all members', async () => {
     const trigger = () => site.http(member, 'POST', '/rooms/lobby/trigger', { action: 'show' });
     expect(await trigger()).toEqual({ status: 403, body: { code: 'FORBIDDEN' } });
     const target = { id: randomUUID(), timestamp: Date.now(), target: { roomId: 'lobby' }, url: '/menu' };
@@ -110,7 +110,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     expect(await site.send(guest, 'navigate', target)).toMatchObject({ seq: 3 });
   });
 
-  it('[RM74] a screen is commanded from a room by consent of who commands it and is in the room', async () => {
+  it('[RM86] a screen is commanded from a room by consent of who commands it and is in the room', async () => {
     await site.screenOf('scr_a', member);
     const put = (user: UserPrincipal, room = 'lobby', screen = 'scr_a') =>
       site.http(user, 'PUT', `/rooms/${room}/screens/${screen}`);
@@ -127,13 +127,13 @@ describeEachDatabase('what is said in rooms', (open) => {
     });
   });
 
-  it('[RM74] an owner puts a screen of theirs into their room without being in it', async () => {
+  it('[RM86] an owner puts a screen of theirs into their room without being in it', async () => {
     await site.screenOf('scr_a', owner);
     await site.send(host, 'leave-room', { roomId: 'lobby' });
     expect((await site.http(owner, 'PUT', '/rooms/lobby/screens/scr_a')).status).toBe(204);
   });
 
-  it('[RM74] either side takes a screen back, and nobody else', async () => {
+  it('[RM86] either side takes a screen back, and nobody else', async () => {
     await site.screenOf('scr_a', member);
     const other = site.connect('other', stranger);
     await site.send(other, 'join-room', 'lobby');
@@ -156,7 +156,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     });
   });
 
-  it('[RM75] history comes in order and in pages, for who is in the room and for administrators', async () => {
+  it('[RM90] history comes in order and in pages, for who is in the room and for administrators', async () => {
     for (let n = 1; n <= 3; n += 1) await say(host, n);
     await site.http(owner, 'POST', '/rooms/lobby/trigger', { action: 'show', data: 4 });
     const read = (user: UserPrincipal, query = '') => site.http(user, 'GET', `/rooms/lobby/history${query}`);
@@ -181,7 +181,7 @@ describeEachDatabase('what is said in rooms', (open) => {
       expect((await read(owner, bad)).status).toBe(400);
   });
 
-  it('[RM64] [RM68] who lost the socket hears what was missed, and after a kick nothing', async () => {
+  it('[RM72] [RM76] who lost the socket hears what was missed, and after a kick nothing', async () => {
     guest.isOpen = false;
     await site.rooms.disconnected('guest');
     await say(host, 1);
@@ -199,7 +199,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     expect((await site.rooms.resume(site.connect('again', member), from)).streams).toEqual({});
   });
 
-  it('[RM70] a socket that came back and went again is no reader of the room', async () => {
+  it('[RM79] a socket that came back and went again is no reader of the room', async () => {
     guest.isOpen = false;
     await site.rooms.disconnected('guest');
     await site.send(host, 'leave-room', { roomId: 'lobby' });
@@ -212,7 +212,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     expect(site.feed().size).toBe(0);
   });
 
-  it('[RM65] who takes the seat again after what was missed gets each entry once', async () => {
+  it('[RM73] who takes the seat again after what was missed gets each entry once', async () => {
     guest.isOpen = false;
     await site.rooms.disconnected('guest');
     await say(host, 1);

@@ -35,7 +35,7 @@ describeEachDatabase('in which words somebody signals', (open) => {
     socket.node.seats.keepWords(seat);
   };
 
-  test('[SIG4] [RM114] is kept with the seat, whatever else changes, and by whoever returns', async () => {
+  test('[SIG4] [RM131] is kept with the seat, whatever else changes, and by whoever returns', async () => {
     const friend = node.connect(site.person());
     const { participantId } = await join(friend);
     speak(friend, 'events');
@@ -50,7 +50,7 @@ describeEachDatabase('in which words somebody signals', (open) => {
     expect(host.heard('user-returned')).toHaveLength(1);
   });
 
-  test('[SIG4] [RM114] survives a restart, and reaches the other processes', async () => {
+  test('[SIG4] [RM131] survives a restart, and reaches the other processes', async () => {
     const other = await site.node();
     const stranger = other.connect(site.person());
     await join(stranger);
@@ -68,7 +68,7 @@ describeEachDatabase('in which words somebody signals', (open) => {
     expect(seatOf(back)).toMatchObject({ participantId, signaling: 'events' });
   });
 
-  test('[SIG4] [RM114] is not lost when it cannot be written, and what the join asked for stands', async () => {
+  test('[SIG4] [RM131] is not lost when it cannot be written, and what the join asked for stands', async () => {
     const friend = node.connect(site.person());
     const { participantId } = await join(friend);
     site.isAway = true;

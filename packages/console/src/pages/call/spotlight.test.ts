@@ -13,7 +13,7 @@ const tile = (participantId: string, screen = false): Tile => ({
 });
 
 describe('the tiles of a call', () => {
-  it('[RM240] stand in as square a grid as their number allows', () => {
+  it('[RM205] stand in as square a grid as their number allows', () => {
     const shapes = [1, 2, 3, 4, 5, 6, 7, 9, 10].map((count) => {
       const { columns, rows } = arrange(count, false);
       return `${count}: ${columns}×${rows}`;
@@ -36,7 +36,7 @@ describe('the tiles of a call', () => {
     ]);
   });
 
-  it('[RM241] who shares a screen is large, until the reader chooses otherwise', () => {
+  it('[RM206] who shares a screen is large, until the reader chooses otherwise', () => {
     const quiet = [tile('a'), tile('b')];
     const sharing = [tile('a'), tile('b', true)];
     expect([largeOf(quiet, undefined), largeOf(sharing, undefined)]).toEqual([undefined, 'b']);

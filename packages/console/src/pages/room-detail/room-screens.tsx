@@ -72,13 +72,7 @@ export function RoomScreens({ room, mayManage, mayAdd, mayCommand }: RoomScreens
       )}
       {mayCommand && screens.length > 0 ? <CommandScreens room={room} /> : null}
       {mayAdd && free.length > 0 ? (
-        <Suspense fallback={<Skeleton height={64} radius="md" aria-label={t('common.loading')} />}>
-          <AddScreen
-            free={free}
-            pending={change.isPending}
-            onAdd={(id) => change.mutate({ id, put: true })}
-          />
-        </Suspense>
+        <AddScreen free={free} pending={change.isPending} onAdd={(id) => change.mutate({ id, put: true })} />
       ) : null}
       <ProblemNote problem={change.error ? toProblem(change.error) : undefined} />
     </section>

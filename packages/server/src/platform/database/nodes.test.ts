@@ -89,7 +89,7 @@ describeEachDatabase('claimNode', (open) => {
     return incarnation;
   };
 
-  it('[DEP1] [RM22] who takes the name of a dead process over notes when that was last seen, and a renewal notes nothing', async () => {
+  it('[DEP1] [RM28] who takes the name of a dead process over notes when that was last seen, and a renewal notes nothing', async () => {
     const clock = new ManualClock();
     const dead = await died('a', 1_000_000);
     await claim({}, clock);
@@ -101,13 +101,13 @@ describeEachDatabase('claimNode', (open) => {
     await expect(endings()).resolves.toEqual(noted);
   });
 
-  it('[DEP1] [RM22] a name that is forgotten leaves its last moment behind', async () => {
+  it('[DEP1] [RM28] a name that is forgotten leaves its last moment behind', async () => {
     const dead = await died('gone', 1_000_000);
     await claim({ name: 'alone', singleNode: true }, testDeps().clock);
     await expect(endings()).resolves.toEqual([{ incarnation: dead, lived_until: 1_000_000 - 15_000 }]);
   });
 
-  it('[DEP1] [RM22] a process that stops notes its last moment, which its successor leaves as it is', async () => {
+  it('[DEP1] [RM28] a process that stops notes its last moment, which its successor leaves as it is', async () => {
     await died('other', 0);
     const clock = new ManualClock();
     const incarnation = randomUUID();

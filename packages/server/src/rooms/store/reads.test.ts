@@ -83,7 +83,7 @@ describeEachDatabase('what rooms read', (open) => {
   };
 
   test.each(Object.keys(reads))(
-    '[RM36] [SIG2] %s reads nothing of a room’s history and of other rooms',
+    '[RM49] [SIG2] %s reads nothing of a room’s history and of other rooms',
     async (name) => {
       const blocks = await database.transaction(async (tx) => {
         const explained = new Explained(tx);
