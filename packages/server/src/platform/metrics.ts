@@ -1,12 +1,22 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+let ofProcess: Registry | undefined;
+
+/** There is one process, however many servers run in it, and what prom-client measures it with, a timer and an observer, never ends. */
+function measureProcess(): Registry {
+  if (ofProcess) return ofProcess;
+  ofProcess = new Registry();
+  collectDefaultMetrics({ register: ofProcess });
+  return ofProcess;
+}
+
 /** The only user of prom-client. Names are Prometheus's, with units; labels never carry ids or personal data. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #tallies: Tally[] = [];
 
   constructor() {
-    collectDefaultMetrics({ register: this.#registry });
+    measureProcess();
   }
 
   /** One counter a name: domains that count the same thing under different labels share it. */
@@ -68,15 +78,11 @@ export class Metrics {
       tally.handOver(tally.count);
       tally.count = 0;
     }
-    return this.#registry.metrics();
+    return Registry.merge([measureProcess(), this.#registry]).metrics();
   }
 
   get contentType(): string {
     return this.#registry.contentType;
-  }
-
-  names(): Promise<string[]> {
-    return this.#registry.getMetricsAsJSON().then((metrics) => metrics.map((metric) => metric.name));
   }
 }
 
