@@ -1,28 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Joined, Waiting } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
-import type { Database } from '../platform/database/database.js';
+import { type RoomNode, type RoomSite, type RoomSocket, siteForEach } from '../../test/support/room-site.js';
 
 const ROOM = { roomId: 'standup' };
 
 describeEachDatabase('lobbies', (open) => {
-  let database: Database;
   let site: RoomSite;
   let node: RoomNode;
   let host: RoomSocket;
-  beforeAll(async () => {
-    database = await open();
-  });
-  beforeEach(async () => {
-    site = new RoomSite(database);
-    await site.clear();
+  siteForEach(open, async (made) => {
+    site = made;
     node = await site.node();
     host = node.connect(site.person());
     await host.send('create-room', { ...ROOM, name: 'Stand-up', lobby: true, maxUsers: 2 });
   });
-  afterEach(() => site.stop());
 
   const join = (socket: RoomSocket) => socket.send<Joined & Waiting>('join-room', ROOM);
   const knock = () => join(node.connect(site.person()));

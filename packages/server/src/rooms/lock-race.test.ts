@@ -1,22 +1,15 @@
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { RoomSite } from '../../test/support/room-site.js';
-import type { Database } from '../platform/database/database.js';
+import { type RoomSite, siteForEach } from '../../test/support/room-site.js';
 
 const ROOM = { roomId: 'standup' };
 const ROUNDS = 5;
 
 describeEachDatabase('joins that race the lock', (open) => {
-  let database: Database;
   let site: RoomSite;
-  beforeAll(async () => {
-    database = await open();
+  siteForEach(open, async (made) => {
+    site = made;
   });
-  beforeEach(async () => {
-    site = new RoomSite(database);
-    await site.clear();
-  });
-  afterEach(() => site.stop());
 
   test('[SIG2] [RM4] joins that race the lock: once it is acked nobody gets a seat, whichever process they came to', async () => {
     const [node, second, third] = [await site.node(), await site.node(), await site.node()];

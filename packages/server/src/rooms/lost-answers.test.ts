@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Joined } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
-import { type Database, DatabaseError } from '../platform/database/database.js';
+import { type RoomNode, type RoomSite, type RoomSocket, siteForEach } from '../../test/support/room-site.js';
+import { DatabaseError } from '../platform/database/database.js';
 import { isAway } from './seat.js';
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
@@ -12,21 +12,15 @@ const LOOK_MS = 5_000;
 const GRACE_MS = 15_000;
 
 describeEachDatabase('answers of rooms that were lost on the way', (open) => {
-  let database: Database;
   let site: RoomSite;
   let node: RoomNode;
   let host: RoomSocket;
-  beforeAll(async () => {
-    database = await open();
-  });
-  beforeEach(async () => {
-    site = new RoomSite(database);
-    await site.clear();
+  siteForEach(open, async (made) => {
+    site = made;
     node = await site.node();
     host = node.connect(site.person());
     await host.send('create-room', { ...ROOM, name: 'Stand-up' });
   });
-  afterEach(() => site.stop());
 
   const guest = (on = node) => on.connect(site.person(), randomUUID());
   const join = (socket: RoomSocket, options: object = {}) =>

@@ -1,35 +1,28 @@
 import type { Joined } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
-import type { Database } from '../platform/database/database.js';
+import { type RoomNode, type RoomSite, type RoomSocket, siteForEach } from '../../test/support/room-site.js';
 
 const DAY_MS = 86_400_000;
 
 describeEachDatabase('rooms that were', (open) => {
-  let database: Database;
   let site: RoomSite;
   let node: RoomNode;
   let host: RoomSocket;
-  beforeAll(async () => {
-    database = await open();
-  });
-  beforeEach(async () => {
-    site = new RoomSite(database);
-    await site.clear();
+  siteForEach(open, async (made) => {
+    site = made;
     node = await site.node();
     host = node.connect(site.person());
   });
-  afterEach(() => site.stop());
 
   const make = (roomId: string) => host.send<Joined>('create-room', { roomId, name: 'Stand-up' });
   const close = (roomId: string) => node.http(host.user, 'DELETE', `/rooms/${roomId}`);
   const join = (roomId: string) => node.connect(site.person()).send<Joined>('join-room', roomId);
   const kept = async () => [
-    ...(await database.query<{ room: string }>('select room_id as room from rooms order by id')).map(
+    ...(await site.database.query<{ room: string }>('select room_id as room from rooms order by id')).map(
       ({ room }) => room,
     ),
-    (await database.query('select 1 from room_participants')).length,
+    (await site.database.query('select 1 from room_participants')).length,
   ];
   const prune = (kind: 'participant' | 'room', rows = 100, until = site.clock.now()) =>
     node.rooms.prune(kind, rows, until);

@@ -1,30 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { Joined, Waiting } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
-import type { Database } from '../platform/database/database.js';
+import { type RoomNode, RoomSite, type RoomSocket, siteForEach } from '../../test/support/room-site.js';
 import type { UserPrincipal } from '../platform/principal.js';
 
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
 
 describeEachDatabase('rooms', (open) => {
-  let database: Database;
   let site: RoomSite;
   let node: RoomNode;
   let owner: UserPrincipal;
   let host: RoomSocket;
-  beforeAll(async () => {
-    database = await open();
-  });
-  beforeEach(async () => {
-    site = new RoomSite(database);
-    await site.clear();
+  siteForEach(open, async (made) => {
+    site = made;
     node = await site.node();
     owner = site.person();
     host = node.connect(owner);
   });
-  afterEach(() => site.stop());
 
   const make = (options: object = {}, by = host) =>
     by.send<Joined>('create-room', { roomId: 'standup', name: 'Stand-up', ...options });
@@ -32,9 +25,9 @@ describeEachDatabase('rooms', (open) => {
     socket.send<Joined & Waiting>('join-room', { roomId: 'standup', ...options });
   const guest = (on = node) => on.connect(site.person());
   const actions = async () =>
-    (await database.query<{ event: { action: string } }>('select event from audit_outbox order by seq')).map(
-      ({ event }) => event.action,
-    );
+    (
+      await site.database.query<{ event: { action: string } }>('select event from audit_outbox order by seq')
+    ).map(({ event }) => event.action);
 
   test('[SIG3] [RM1] the creator of a room is in it, and it is there over HTTP', async () => {
     const made = await make();
@@ -278,7 +271,9 @@ describeEachDatabase('rooms', (open) => {
     expect(host.heard('user-left')).toEqual([expect.objectContaining({ participantId, reason: 'left' })]);
     expect(friend.heard('user-left')).toEqual([]);
     expect(
-      await database.query('select duration_seconds from room_participants where id = $1', [participantId]),
+      await site.database.query('select duration_seconds from room_participants where id = $1', [
+        participantId,
+      ]),
     ).toEqual([{ duration_seconds: 90 }]);
     await friend.end();
     await site.pass(20_000);
@@ -466,7 +461,7 @@ describeEachDatabase('rooms', (open) => {
   });
 
   test('[SIG2] [RM22] the cursor of a page is taken, however many rooms there were before', async () => {
-    await database.exec('alter table rooms alter column id restart with 5000000000');
+    await site.database.exec('alter table rooms alter column id restart with 5000000000');
     for (const roomId of ['one', 'two']) await make({ roomId, join: false });
     const { nextCursor } = (await node.http(owner, 'GET', '/rooms?limit=1')).body;
     const next = await node.http(owner, 'GET', `/rooms?limit=1&cursor=${nextCursor}`);
@@ -527,7 +522,7 @@ describeEachDatabase('rooms', (open) => {
     await expect(make(options)).rejects.toEqual(code('VALIDATION_ERROR'));
     const body = { name: 'Talk', ...options };
     expect((await node.http(owner, 'POST', '/rooms', body)).body.code).toBe('VALIDATION_ERROR');
-    await expect(database.query('select * from rooms')).resolves.toEqual([]);
+    await expect(site.database.query('select * from rooms')).resolves.toEqual([]);
   });
 
   test('[SIG3] [RM34] a room called __proto__ is a room like others', async () => {
@@ -539,7 +534,7 @@ describeEachDatabase('rooms', (open) => {
 
   test('[SIG6] [RM31] rooms and joins have limits a minute, of a user', async () => {
     await site.stop();
-    const limited = new RoomSite(database, { createsPerMinute: 3, joinsPerMinute: 2 });
+    const limited = new RoomSite(site.database, { createsPerMinute: 3, joinsPerMinute: 2 });
     const strict = await limited.node();
     const socket = strict.connect(limited.person());
     const attempt = (roomId: string) => socket.send('create-room', { roomId, name: 'Talk' });
@@ -557,7 +552,7 @@ describeEachDatabase('rooms', (open) => {
 
   test('[SIG6] [RM21] [RM31] a room is made once by its key, however often it is asked for; another one counts', async () => {
     await site.stop();
-    const limited = new RoomSite(database, { createsPerMinute: 2 });
+    const limited = new RoomSite(site.database, { createsPerMinute: 2 });
     const strict = await limited.node();
     const who = limited.person();
     const post = (key: string) =>

@@ -1,31 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { Joined } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
-import type { Database } from '../platform/database/database.js';
+import { type RoomNode, RoomSite, type RoomSocket, siteForEach } from '../../test/support/room-site.js';
 import type { UserPrincipal } from '../platform/principal.js';
 import { roomGroup } from './seat.js';
 
 const GRACE_MS = 15_000;
 
 describeEachDatabase('seats', (open) => {
-  let database: Database;
   let site: RoomSite;
   let node: RoomNode;
   let owner: UserPrincipal;
   let host: RoomSocket;
-  beforeAll(async () => {
-    database = await open();
-  });
-  beforeEach(async () => {
-    site = new RoomSite(database);
-    await site.clear();
+  siteForEach(open, async (made) => {
+    site = made;
     node = await site.node();
     owner = site.person();
     host = node.connect(owner);
   });
-  afterEach(() => site.stop());
 
   const make = (options: object = {}) =>
     host.send<Joined>('create-room', { roomId: 'standup', name: 'Stand-up', ...options });
@@ -34,7 +27,7 @@ describeEachDatabase('seats', (open) => {
   const guest = (on = node, instanceId?: string) => on.connect(site.person(), instanceId);
   const rowOf = async (participantId: string) =>
     (
-      await database.query(
+      await site.database.query(
         `select state, left_at - joined_at as stayed, duration_seconds as seconds, reason
          from room_participants where id = $1`,
         [participantId],
@@ -67,7 +60,8 @@ describeEachDatabase('seats', (open) => {
 
   test('[SIG8] [RM31] [RM32] whoever takes seats of their own again is not limited, however many they are', async () => {
     await site.stop();
-    site = new RoomSite(database, { joinsPerMinute: 3 });
+    site = new RoomSite(site.database, { joinsPerMinute: 3 });
+    onTestFinished(() => site.stop());
     node = await site.node();
     host = node.connect(owner);
     await make();
@@ -252,7 +246,7 @@ describeEachDatabase('seats', (open) => {
     const writtenAt = async () => {
       if (room) for (let n = 0; n < 10; n += 1) node.seats.touch(room);
       await site.quiet();
-      const [row] = await database.query<{ active_at: number }>('select active_at from rooms');
+      const [row] = await site.database.query<{ active_at: number }>('select active_at from rooms');
       return row?.active_at;
     };
     await site.pass(60_000);
@@ -288,7 +282,7 @@ describeEachDatabase('seats', (open) => {
     await site.pass(60_000);
     await site.pass(5_000);
     expect((await next.http(owner, 'GET', '/rooms/empty')).body.room.status).toBe('closed');
-    await expect(database.query('select * from ended_nodes')).resolves.toEqual([]);
+    await expect(site.database.query('select * from ended_nodes')).resolves.toEqual([]);
   });
 
   test('[SIG2] [RM28] seats of a process that dies are found by the others, and end when it was last seen', async () => {
@@ -322,7 +316,7 @@ describeEachDatabase('seats', (open) => {
     const late = await join(guest(other));
     const leaseUntil = site.clock.now() + 5_000;
     await other.stop();
-    await database.query('insert into nodes (name, incarnation, lease_until) values ($1, $2, $3)', [
+    await site.database.query('insert into nodes (name, incarnation, lease_until) values ($1, $2, $3)', [
       'crashed',
       other.incarnation,
       leaseUntil,
@@ -339,7 +333,10 @@ describeEachDatabase('seats', (open) => {
     const friend = guest(other, randomUUID());
     const { participantId } = await join(friend);
     const lease = (until: number) =>
-      database.query('update nodes set lease_until = $2 where incarnation = $1', [other.incarnation, until]);
+      site.database.query('update nodes set lease_until = $2 where incarnation = $1', [
+        other.incarnation,
+        until,
+      ]);
     await lease(0);
     await node.rooms.look();
     await lease(8_000_000_000_000);

@@ -1,29 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import type { Joined } from '@bongsu/protocol';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
-import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
-import type { Database } from '../platform/database/database.js';
+import { type RoomNode, type RoomSite, type RoomSocket, siteForEach } from '../../test/support/room-site.js';
 import type { Seat } from './seat.js';
 
 const ROOM = { roomId: 'standup' };
 
 describeEachDatabase('in which words somebody signals', (open) => {
-  let database: Database;
   let site: RoomSite;
   let node: RoomNode;
   let host: RoomSocket;
-  beforeAll(async () => {
-    database = await open();
-  });
-  beforeEach(async () => {
-    site = new RoomSite(database);
-    await site.clear();
+  siteForEach(open, async (made) => {
+    site = made;
     node = await site.node();
     host = node.connect(site.person());
     await host.send('create-room', { ...ROOM, name: 'Stand-up' });
   });
-  afterEach(() => site.stop());
 
   const join = (socket: RoomSocket, options: object = {}) =>
     socket.send<Joined>('join-room', { ...ROOM, ...options });
@@ -84,7 +77,7 @@ describeEachDatabase('in which words somebody signals', (open) => {
     await join(again, { participantId, signaling: 'signal' });
     speak(again, 'events');
     await site.quiet();
-    const rows = await database.query('select signaling from room_participants where id = $1', [
+    const rows = await site.database.query('select signaling from room_participants where id = $1', [
       participantId,
     ]);
     expect(rows).toEqual([{ signaling: 'signal' }]);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BongsuError } from '@bongsu/protocol';
+import { afterEach, beforeAll, beforeEach } from 'vitest';
 import { createRecordAudit } from '../../src/audit/record.js';
 import { RateLimiter } from '../../src/guards/rate-limiter.js';
 import type { Clock } from '../../src/platform/clock.js';
@@ -13,6 +14,7 @@ import { createRooms, type RoomsCore } from '../../src/rooms/index.js';
 import type { RoomParts, Seats } from '../../src/rooms/seams.js';
 import { roomGroup, type Seat, seatGroup } from '../../src/rooms/seat.js';
 import { commandsHarness } from './commands.js';
+import type { OpenDatabase } from './databases.js';
 import { HubBus } from './hub-bus.js';
 import { ManualClock } from './manual-clock.js';
 import { memoryLog } from './memory-log.js';
@@ -310,6 +312,21 @@ export class RoomSite {
         }),
     } as Database;
   }
+}
+
+/** Gives each test of a suite a site with nothing of the others, on one database. @param begin what all of them start from */
+export function siteForEach(open: OpenDatabase, begin: (site: RoomSite) => Promise<void>): void {
+  let database: Database;
+  let site: RoomSite;
+  beforeAll(async () => {
+    database = await open();
+  });
+  beforeEach(async () => {
+    site = new RoomSite(database);
+    await site.clear();
+    await begin(site);
+  });
+  afterEach(() => site.stop());
 }
 
 /** Timers of a dead process do nothing. */
