@@ -6,19 +6,22 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 /** An authenticator app, by RFC 6238 alone and none of the server's code. Gives each code of a secret once. */
 export class Authenticator {
   private readonly key: Buffer;
-  private last: number;
+  private last = 0;
 
   /** @param secret as the page shows it: base32, in groups */
-  constructor(secret: string, now = Date.now()) {
+  constructor(secret: string) {
     this.key = fromBase32(secret.replace(/\s/g, ''));
-    // The step before the present one still counts, so two codes are at hand without waiting.
-    this.last = Math.floor(now / STEP_MS) - 2;
   }
 
-  /** The earliest code that the server takes and that was not given before. */
+  /**
+   * The code of the present step, never that of the one before: the server takes that one too, but only until this
+   * step ends, which may be before the code is typed.
+   */
   nextCode(now = Date.now()): string {
-    this.last = Math.max(this.last + 1, Math.floor(now / STEP_MS) - 1);
-    return hotp(this.key, this.last);
+    const step = Math.floor(now / STEP_MS);
+    if (step <= this.last) throw new Error('A code counts once: the next one is of the next 30 seconds');
+    this.last = step;
+    return hotp(this.key, step);
   }
 }
 
