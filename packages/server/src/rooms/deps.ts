@@ -43,7 +43,7 @@ export interface TurnConfig {
 export interface RoomsDeps {
   config: RoomsConfig;
   database: RoomsDatabase;
-  ephemeral: Pick<Ephemeral, 'bus'>;
+  ephemeral: Pick<Ephemeral, 'bus' | 'health'>;
   databaseClock: DatabaseClock;
   clock: Clock;
   log: Log;

@@ -8,6 +8,7 @@ import { wasTheirs } from './access.js';
 import type { RoomRow, RoomsDeps } from './deps.js';
 import { LiveRoom, type RoomMove, type SeatMove } from './live-room.js';
 import { grantOf, type RoomAccess, type RoomStanding, rolesIn } from './room-access.js';
+import type { RoomVersion } from './seams.js';
 import type { Seat } from './seat.js';
 import { readRoom, readRooms, type SeatRow } from './store/participants.js';
 import { readVersions } from './store/rooms.js';
@@ -23,6 +24,8 @@ export interface RoomChange {
   room: RoomRow;
   /** Those that came or changed. */
   seats?: readonly SeatRow[];
+  /** Of them, who never had that seat before. */
+  newcomer?: string;
   /** Ids of those that ended. */
   ended?: readonly string[];
   closed?: RoomCloseReason;
@@ -98,6 +101,12 @@ export class LiveRooms implements RoomAccess {
     return seat?.state === 'waiting' ? undefined : seat;
   }
 
+  /** See `Seats`. */
+  knows({ roomId, id, version }: RoomVersion): boolean {
+    const room = this.#here.get(roomId)?.room;
+    return room !== undefined && room.id === id && room.version >= version;
+  }
+
   /** See `RoomAccess`. */
   expect(roomIds: readonly string[]): void {
     const isKnown = (id: string) => this.#here.has(id) || this.#others.has(id) || this.#loads.has(id);
@@ -132,7 +141,7 @@ export class LiveRooms implements RoomAccess {
    * Follows a change of this process, in the turn of its room.
    * @returns what it means for seats, when the room has sockets here
    */
-  async apply({ room, seats = [], ended = [], closed }: RoomChange): Promise<RoomMove[]> {
+  async apply({ room, seats = [], newcomer, ended = [], closed }: RoomChange): Promise<RoomMove[]> {
     this.#forgetOther(room.roomId);
     const live = this.#here.get(room.roomId);
     if (closed) return this.#drop(room.roomId);
@@ -141,13 +150,15 @@ export class LiveRooms implements RoomAccess {
       return live.apply(room, seats, ended, names);
     }
     const { incarnation } = this.deps.node;
-    return live || seats.some((seat) => seat.incarnation === incarnation) ? this.reload(room.roomId) : [];
+    if (!live && seats.every((seat) => seat.incarnation !== incarnation)) return [];
+    const moves = await this.reload(room.roomId);
+    if (newcomer !== undefined) this.#here.get(room.roomId)?.noteNew(newcomer);
+    return moves;
   }
 
   /** As `reload`, unless this process knows as much already. */
   async catchUp({ roomId, id, version }: RoomHint): Promise<RoomMove[]> {
-    const room = this.#here.get(roomId)?.room;
-    const isKnown = room && room.id === id && version !== undefined && room.version >= version;
+    const isKnown = id !== undefined && version !== undefined && this.knows({ roomId, id, version });
     return isKnown ? [] : this.reload(roomId);
   }
 

@@ -49,7 +49,7 @@ export async function liveRooms(database: Database) {
         turn: undefined,
       },
       database,
-      ephemeral: { bus: lonelyBus() },
+      ephemeral: { bus: lonelyBus(), health: () => ephemeral.health() },
       databaseClock: () => Date.now(),
       ...{ clock, log, metrics, groups },
       recordAudit: createRecordAudit({ now: () => Date.now(), service: 'test' }),
@@ -71,6 +71,7 @@ export async function liveRooms(database: Database) {
         events: {},
         signals: { arrived() {}, returned() {}, gone() {} },
         iceServers: { issue: () => ({ iceServers: [], expiresAt: null }) },
+        listen: () => () => {},
       };
     },
   );

@@ -183,7 +183,7 @@ export class RoomSite {
       {
         config: { ...CONFIG, ...this.config },
         database,
-        ephemeral: { bus: this.bus.join() },
+        ephemeral: { bus: this.bus.join(), health: () => ephemeral.health() },
         databaseClock: this.#databaseClock,
         ...{ clock, log, metrics },
         recordAudit: createRecordAudit({ now: this.clock.now, service: 'test' }),
@@ -375,6 +375,7 @@ function standIns(groups: ReturnType<RoomSockets['of']>, isLost: () => boolean) 
     },
     events: {},
     iceServers: { issue: () => ({ iceServers: [], expiresAt: null }) },
+    listen: () => () => {},
   };
   return { ...parts, attached, told, guests };
 }
