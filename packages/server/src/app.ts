@@ -29,6 +29,7 @@ import { RateLimiter } from './guards/rate-limiter.js';
 import { createIdentity, type Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
+import { openEphemeral } from './open-ephemeral.js';
 import { HealthReporter } from './operations/health.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
 import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
@@ -37,7 +38,7 @@ import type { Database } from './platform/database/database.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
-import { MemoryEphemeral } from './platform/ephemeral/memory.js';
+import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
 import { Breakers } from './platform/resilience/breakers.js';
@@ -90,7 +91,7 @@ interface Core {
   metrics: Metrics;
   database: Database;
   breakers: Breakers;
-  ephemeral: MemoryEphemeral;
+  ephemeral: Ephemeral;
   limiter: RateLimiter;
   connections: Connections;
   groups: NamespaceGroups;
@@ -184,7 +185,7 @@ class BongsuApp implements App {
     );
     const ephemeral = await this.#lifecycle.step(
       'ephemeral',
-      () => new MemoryEphemeral(this.#clock, this.#log),
+      () => openEphemeral(this.#config, { ...deps, breakers }),
       (opened) => opened.close(),
     );
     return {
@@ -214,7 +215,7 @@ class BongsuApp implements App {
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
     const kept = await this.#lifecycle.step(
       'node name',
-      () => keepNode({ ...node, singleNode: true }, { ...deps, database }),
+      () => keepNode({ ...node, singleNode: this.#config.REDIS_URL === undefined }, { ...deps, database }),
       (it) => it.release(),
     );
     await this.#lifecycle.step('epoch', () => opened.renewEpochIfNeeded());
