@@ -43,7 +43,7 @@ export interface TurnConfig {
 export interface RoomsDeps {
   config: RoomsConfig;
   database: RoomsDatabase;
-  ephemeral: Pick<Ephemeral, 'bus' | 'health'>;
+  ephemeral: Pick<Ephemeral, 'bus'>;
   databaseClock: DatabaseClock;
   clock: Clock;
   log: Log;

@@ -108,7 +108,10 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
   const departures = new Departures(context, (roomId, gone) => writeDepartures(byItself, roomId, gone));
   return {
     async start() {
-      live.start((hint) => onHint(byItself, hint));
+      live.start(
+        (hint) => onHint(byItself, hint),
+        () => void keeper.compare(),
+      );
       stopListening = parts.listen();
       await keeper.start();
     },

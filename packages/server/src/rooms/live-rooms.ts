@@ -1,7 +1,6 @@
 import { BongsuError, type RoomCloseReason } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { RoomGrant } from '../commands/index.js';
-import type { BusEvent } from '../platform/ephemeral/ephemeral.js';
 import { type CacheCounts, countCache } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import { wasTheirs } from './access.js';
@@ -42,7 +41,7 @@ export interface RoomHint {
 
 const MAX_OTHERS = 10_000;
 /** How long the acceptor may go on with an old copy when the hint of a change is lost and no gap shows it. */
-const MAX_AGE_MS = 10_000;
+const MAX_AGE_MS = 5000;
 const CHANNEL = 'rooms-live';
 
 /**
@@ -66,9 +65,13 @@ export class LiveRooms implements RoomAccess {
     this.#counts = countCache(metrics, 'rooms');
   }
 
-  /** @param onHint called for every room, and where hints were missed for those that are followed */
-  start(onHint: (hint: RoomHint) => void): void {
-    this.#unsubscribe = this.deps.ephemeral.bus.subscribe(CHANNEL, (event) => this.#onEvent(event, onHint));
+  /** @param onGap hints were missed, of whatever rooms */
+  start(onHint: (hint: RoomHint) => void, onGap: () => void): void {
+    this.#unsubscribe = this.deps.ephemeral.bus.subscribe(CHANNEL, (event) => {
+      if (event.publisher === this.deps.ephemeral.bus.publisher) return;
+      if (event.type === 'message') this.#onHint(event.message as RoomHint, onHint);
+      else this.#onGap(onHint, onGap);
+    });
   }
 
   stop(): void {
@@ -209,23 +212,17 @@ export class LiveRooms implements RoomAccess {
     return rooms.filter((room) => versions.get(room.id) !== room.version).map((room) => room.roomId);
   }
 
-  #onEvent(event: BusEvent, onHint: (hint: RoomHint) => void): void {
-    if (event.publisher === this.deps.ephemeral.bus.publisher) return;
-    const { roomId, id, version, closed } = (event.type === 'message' ? event.message : {}) as {
-      roomId?: string;
-      id?: number;
-      version?: number;
-      closed?: RoomCloseReason;
-    };
-    if (roomId === undefined) {
-      this.#others.clear();
-      this.#loads.clear();
-      for (const followed of new Set([...this.#here.keys(), ...this.#arriving]))
-        onHint({ roomId: followed, closed: undefined });
-      return;
-    }
+  #onHint({ roomId, id, version, closed }: RoomHint, onHint: (hint: RoomHint) => void): void {
     this.#forgetOther(roomId);
     onHint({ roomId, id, version, closed });
+  }
+
+  /** Those that are followed are compared with their rows at once, but for those of which nobody knows yet what is being read. */
+  #onGap(onHint: (hint: RoomHint) => void, onGap: () => void): void {
+    this.#others.clear();
+    this.#loads.clear();
+    for (const roomId of this.#arriving) onHint({ roomId, closed: undefined });
+    onGap();
   }
 
   /** Of a room that this process did not follow: nobody here was told anything of it, or was there to be told. */

@@ -1,4 +1,4 @@
-import type { Bus, BusEvent, Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { Bus, BusEvent } from '../platform/ephemeral/ephemeral.js';
 import { bytesOf, type SignalContent } from './plain-events.js';
 import type { RoomVersion, Seats } from './seams.js';
 import { MAX_WAITING_BYTES, sizeOf } from './waiting-signals.js';
@@ -20,7 +20,7 @@ export interface PassedSignal {
 }
 
 interface SignalBusDeps {
-  ephemeral: { bus: Bus; health: Ephemeral['health'] };
+  ephemeral: { bus: Bus };
   node: { incarnation: string };
   seats: Pick<Seats, 'knows' | 'catchUp'>;
 }
@@ -43,7 +43,7 @@ export class SignalBus {
   constructor(private readonly deps: SignalBusDeps) {}
 
   get isUp(): boolean {
-    return this.deps.ephemeral.health().status === 'ok';
+    return this.deps.ephemeral.bus.isUp;
   }
 
   pass(incarnation: string, signal: PassedSignal): void {

@@ -243,12 +243,8 @@ export class SignalRelay {
     }
   }
 
-  /**
-   * Another process has the seat now: what it said waits there from now on, and only there is all that passes between it and those who
-   * are not ours either.
-   */
+  /** Another process has the seat now: what passes between it and those who are not ours either is not seen here any more. */
   #handOver({ participantId, room }: Seat): void {
-    this.#dropFrom(participantId);
     for (const [peer] of [...this.#negotiations.peersOf(participantId)]) {
       const seat = this.#deps.seats.seat(room, peer);
       if (!seat || !isOurs(seat)) this.#negotiations.forgetPair(participantId, peer);

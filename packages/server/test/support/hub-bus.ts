@@ -14,14 +14,20 @@ export class HubBus {
   readonly #links = new Map<string, (() => void)[]>();
   /** While true, messages are lost, and no gap shows it. */
   isDeaf = false;
+  /** Whether the processes take it for working. */
+  isUp = true;
   /** While true, a message comes when `deliver` says so. */
   isSlow = false;
 
   join(): Bus {
     const publisher = randomUUID();
     let number = 0;
+    const isUp = () => this.isUp;
     return {
       publisher,
+      get isUp() {
+        return isUp();
+      },
       publish: (channel: string, message: BusMessage) => {
         number += 1;
         const event: BusEvent = { type: 'message', publisher, number, message };
@@ -37,15 +43,22 @@ export class HubBus {
     };
   }
 
+  /** Every process hears that something of every other one was lost. */
+  tellGaps(): void {
+    for (const subscribers of this.#subscribers.values())
+      for (const { handler } of subscribers)
+        queueMicrotask(() => handler({ type: 'gap', publisher: 'another', after: 1, next: 3 }));
+  }
+
   /** How much is on its way. */
   get waiting(): number {
     return [...this.#links.values()].reduce((sum, link) => sum + link.length, 0);
   }
 
-  /** The first message of a link arrives, or is lost. */
+  /** The first message of a link arrives, or is lost. -1: of the last link. */
   deliver(link: number, isLost = false): void {
     const busy = [...this.#links.values()].filter(({ length }) => length > 0);
-    const arrive = busy[link % busy.length]?.shift();
+    const arrive = busy.at(link % busy.length)?.shift();
     if (!isLost) arrive?.();
   }
 

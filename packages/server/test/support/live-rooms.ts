@@ -49,7 +49,7 @@ export async function liveRooms(database: Database) {
         turn: undefined,
       },
       database,
-      ephemeral: { bus: lonelyBus(), health: () => ephemeral.health() },
+      ephemeral: { bus: lonelyBus() },
       databaseClock: () => Date.now(),
       ...{ clock, log, metrics, groups },
       recordAudit: createRecordAudit({ now: () => Date.now(), service: 'test' }),

@@ -183,7 +183,7 @@ export class RoomSite {
       {
         config: { ...CONFIG, ...this.config },
         database,
-        ephemeral: { bus: this.bus.join(), health: () => ephemeral.health() },
+        ephemeral: { bus: this.bus.join() },
         databaseClock: this.#databaseClock,
         ...{ clock, log, metrics },
         recordAudit: createRecordAudit({ now: this.clock.now, service: 'test' }),

@@ -30,8 +30,6 @@ export class SignalNodes {
   readonly rows = new Map<string, SeatRow>();
   readonly nodes: SignalNode[] = [];
   readonly bus = new HubBus();
-  /** Is the bus there, as far as the processes know? */
-  isUp = true;
   readonly #room = roomRow();
   /** What tells the other processes that a process changed the room. */
   readonly #hints = new Map<SignalNode, () => void>();
@@ -165,7 +163,6 @@ export class SignalNodes {
     this.#incarnations += 1;
     const incarnation = `n${this.#incarnations}`;
     const [bus, metrics] = [this.bus.join(), new Metrics()];
-    const health = () => ({ status: this.isUp ? ('ok' as const) : ('degraded' as const) });
     const read = async () => {
       await new Promise<void>((resolve) => node.reads.push(resolve));
       if (node.live) this.#read(node);
@@ -176,7 +173,7 @@ export class SignalNodes {
       seatOf: (socketId: string) => node.live?.seatOf(socketId),
       seat: (_: unknown, participantId: string) => node.live?.seat(participantId),
     };
-    const others = new SignalBus({ ephemeral: { bus, health }, node: { incarnation }, seats });
+    const others = new SignalBus({ ephemeral: { bus }, node: { incarnation }, seats });
     const hear = (group: string, payload: object) => {
       const seat = [...(node.live?.seats ?? [])].find(
         ({ participantId }) => seatGroup(participantId) === group,
