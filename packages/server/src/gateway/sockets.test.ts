@@ -85,7 +85,7 @@ function newClient(transports = ['websocket']): Socket {
 function attachment(over: Partial<ScreenAttachment> = {}): ScreenAttachment {
   const state = { lastSeq: 0, acked: 0, recovered: true };
   const ready = Promise.resolve({ stream: 'screen:scr_1', epoch: 'epoch', state });
-  return { ready, open: () => {}, detach: () => {}, ...over };
+  return { ready, open: () => {}, rest: async () => {}, detach: () => {}, ...over };
 }
 
 function heard<Payload>(socket: Socket, event: string): Promise<Payload> {
@@ -358,6 +358,58 @@ describe('draining', () => {
     await sockets.drain();
     await sockets.close();
     await expect.poll(() => connections.size).toBe(0);
+  });
+
+  it('[ND75] a socket that moves is told so first, and closed once its calls are answered', async () => {
+    const calls: (() => void)[] = [];
+    const slow = defineEvent({
+      right: 'socket.renew',
+      limit: 'none',
+      schema: z.object({}),
+      handle: () => new Promise<object>((resolve) => calls.push(() => resolve({}))),
+    });
+    await open({ events: { slow } });
+    const heardInOrder: string[] = [];
+    client.on('session-closing', ({ code, retryAfterMs }: SessionClosing) => {
+      heardInOrder.push(code);
+      expect(retryAfterMs).toBeLessThan(1000);
+      for (const answer of calls) answer();
+    });
+    client.on('disconnect', (reason) => heardInOrder.push(reason));
+    client.connect();
+    await heard(client, 'ready');
+    const answered = client.emitWithAck('slow', {}).then(() => heardInOrder.push('answered'));
+    await expect.poll(() => calls.length).toBe(1);
+    await sockets.move(0, new AbortController().signal);
+    await answered;
+    await expect.poll(() => heardInOrder).toEqual(['DRAINING', 'answered', 'transport close']);
+  });
+
+  it('[ND75] a screen that moves is sent nothing more, and closed once what it has is answered', async () => {
+    let rested = () => {};
+    const resting = new Promise<void>((resolve) => {
+      rested = resolve;
+    });
+    await open({
+      identity: { authenticate: async () => SCREEN, touch: () => {} },
+      commands: {
+        attachScreen: () => attachment({ rest: () => resting }),
+        currentEpoch: async () => 'epoch',
+      },
+    });
+    let isClosed = false;
+    client.on('disconnect', () => {
+      isClosed = true;
+    });
+    client.connect();
+    await heard(client, 'ready');
+    const closing = heard(client, 'session-closing');
+    const moved = sockets.move(0, new AbortController().signal);
+    await closing;
+    expect(isClosed).toBe(false);
+    rested();
+    await moved;
+    await expect.poll(() => isClosed).toBe(true);
   });
 
   it('[SIG10] tells whoever connects meanwhile to move', async () => {

@@ -6,7 +6,7 @@ import type { Commands, ScreenAttachment } from '../commands/index.js';
 import { socketHeaders } from '../guards/headers.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
-import type { Clock, DatabaseClock } from '../platform/clock.js';
+import { type Clock, type DatabaseClock, sleep } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
@@ -22,6 +22,7 @@ import type { Connections } from './connections.js';
 import { corsOf } from './cors.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
+import { moveInWaves } from './moving.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { SlowConsumers } from './slow-consumers.js';
 import type { NamespaceGroups } from './socket-groups.js';
@@ -58,6 +59,10 @@ const EXPIRY_GRACE_MS = 30_000;
 /** An answer that never comes must not hold a half-open handshake for ever. */
 const CONNECT_TIMEOUT_MS = 10_000;
 const DRAIN_RETRY_MS = 1000;
+/** Of the time that a stop has: until the first socket is told to move, three seconds at most, and until the last one is. */
+const NOTICE_SHARE = 0.1;
+const NOTICE_MS = 3000;
+const MOVE_SHARE = 0.5;
 /** A client that reads or polls no more never says goodbye: the stop does not wait for it longer than this. */
 const DRAIN_PATIENCE_MS = 2000;
 const LIFETIME_SECONDS = [1, 5, 15, 30, 60, 300, 600, 1800, 3600];
@@ -129,7 +134,22 @@ export class Sockets {
     );
   }
 
-  /** Tells every socket to move and ends its transport, also those whose handshake was under way. */
+  /**
+   * Tells the sockets to go to other nodes, in waves over half of the time that a stop has, while all that they ask is still answered.
+   * @param stopMs DRAIN_SECONDS @param signal aborted when that is over
+   */
+  async move(stopMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, connections } = this.#deps;
+    this.#draining = true;
+    // Balancers look every second or two: who is told to move before they know would come back here, to be refused.
+    await sleep(clock, Math.min(NOTICE_MS, stopMs * NOTICE_SHARE), signal).catch(() => undefined);
+    const movers = [...connections.all()].map((connection) => ({
+      move: (retryAfterMs: number) => connection.move(retryAfterMs, clock),
+    }));
+    await moveInWaves(movers, stopMs * MOVE_SHARE, { clock, random: Math.random }, signal);
+  }
+
+  /** Tells every socket that is left to move and ends its transport, also those whose handshake was under way. */
   async drain(): Promise<void> {
     const { connections, clock } = this.#deps;
     this.#draining = true;
@@ -199,6 +219,7 @@ export class Sockets {
     );
     // It may be refused while the login is still asked for, when nobody listens yet.
     attachment.ready.catch(() => undefined);
+    connection.restsBy(() => attachment.rest());
     return { screenId, attachment };
   }
 
@@ -266,7 +287,8 @@ export class Sockets {
       const definition = this.#definitionOf(event.name);
       this.#checkRight(connection.principal, definition.right);
       const input = parseInput(definition.schema, event.payload);
-      this.#run(connection, definition, input)
+      connection
+        .during(this.#run(connection, definition, input))
         .then(
           (result) => event.ack?.({ success: true, ...result }),
           (thrown) => this.#refuse(connection, event, thrown),

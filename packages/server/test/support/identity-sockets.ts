@@ -64,6 +64,7 @@ export async function openSockets(
           state: { lastSeq: 0, acked: 0, recovered: true },
         }),
         open: () => {},
+        rest: async () => {},
         detach: () => {},
       }),
       currentEpoch: async () => 'epoch',
