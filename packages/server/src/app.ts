@@ -23,6 +23,7 @@ import { consoleFolder } from './gateway/console.js';
 import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
 import type { MountedRoute } from './gateway/mounted.js';
+import { Overload } from './gateway/overload.js';
 import { NamespaceGroups } from './gateway/socket-groups.js';
 import { Sockets } from './gateway/sockets.js';
 import { NonceManager } from './guards/nonce-manager.js';
@@ -310,8 +311,14 @@ class BongsuApp implements App {
       routes: http.mounted,
       events: Object.entries(events).map(([name, { right }]) => ({ name, right })),
     };
+    const overload = await this.#lifecycle.step(
+      'overload',
+      () => watched(this.#clock),
+      (it) => it.stop(),
+    );
     const sockets = new Sockets({
       ...core,
+      overload,
       config: socketsConfig(this.#config),
       server: http.server,
       identity,
@@ -322,6 +329,7 @@ class BongsuApp implements App {
       admit: createAdmit({
         isDraining: () => !health.ready,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),
+        isOverloaded: () => overload.isTooMuch,
       }),
       trust,
     });
@@ -419,6 +427,12 @@ class BongsuApp implements App {
     const { HOST: host, PORT: port } = this.#config;
     this.#url = await http.listen({ host, port });
   }
+}
+
+function watched(clock: Clock): Overload {
+  const overload = new Overload(clock);
+  overload.start();
+  return overload;
 }
 
 async function started<Part extends { start(): Promise<void> }>(part: Part): Promise<Part> {

@@ -347,6 +347,54 @@ describe('rooms', () => {
   });
 });
 
+describe('handshakes under way', () => {
+  function counted() {
+    let count = 0;
+    const begin = () => {
+      count += 1;
+      return () => {
+        count -= 1;
+      };
+    };
+    return { overload: { begin }, underWay: () => count };
+  }
+
+  it('[ND77] one is under way until its socket is ready', async () => {
+    const { overload, underWay } = counted();
+    let letIn = () => {};
+    const waiting = new Promise<Principal>((resolve) => {
+      letIn = () => resolve(USER);
+    });
+    await open({ overload, identity: { authenticate: () => waiting, touch: () => {} } });
+    client.connect();
+    await expect.poll(underWay).toBe(1);
+    letIn();
+    await heard(client, 'ready');
+    expect(underWay()).toBe(0);
+  });
+
+  it('[ND77] one that is refused is over, and so is one whose client goes away', async () => {
+    const { overload, underWay } = counted();
+    const refuse = async () => {
+      throw new AuthenticationError('AUTH_ERROR');
+    };
+    await open({ overload, identity: { authenticate: refuse, touch: () => {} } });
+    const refused = heard(client, 'connect_error');
+    client.connect();
+    await refused;
+    expect(underWay()).toBe(0);
+    await sockets.close();
+    server.close();
+    const never = () => new Promise<Principal>(() => {});
+    await open({ overload, identity: { authenticate: never, touch: () => {} } });
+    client.connect();
+    await expect.poll(underWay).toBe(1);
+    client.disconnect();
+    client.io.engine.close();
+    await expect.poll(underWay).toBe(0);
+  });
+});
+
 describe('draining', () => {
   it('[SIG10] does not wait for a client that polls no more', async () => {
     await open({ clock: fastClock(50) });

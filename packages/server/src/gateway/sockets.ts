@@ -23,6 +23,7 @@ import { corsOf } from './cors.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
 import { moveInWaves } from './moving.js';
+import type { Overload } from './overload.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { SlowConsumers } from './slow-consumers.js';
 import type { NamespaceGroups } from './socket-groups.js';
@@ -46,6 +47,8 @@ export interface SocketsDeps {
   events: Events;
   limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure' | 'paceLookUps'>;
   admit: Admit;
+  /** Told of each handshake. */
+  overload?: Pick<Overload, 'begin'>;
   trust: Trust;
   clock: Clock;
   databaseClock: DatabaseClock;
@@ -80,6 +83,8 @@ export class Sockets {
   readonly #slowConsumers: SlowConsumers;
   readonly #tellUnreadable: (address: string) => void;
   readonly #lifetimes: ReturnType<Metrics['histogram']>;
+  /** Of sockets that are not ready yet: what ends the counting of their handshakes. */
+  readonly #handshakes = new Map<string, () => void>();
   #draining = false;
 
   constructor(deps: SocketsDeps) {
@@ -114,15 +119,20 @@ export class Sockets {
     deps.groups.bind(namespace);
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
-    namespace.use(
-      authMiddleware({
-        identity: deps.identity,
-        limits: deps.limiter,
-        checkConnections: (principal) => this.#deps.connections.check(principal),
-        originOf: (socket) => this.#originOf(socket),
-        log: deps.log,
-      }),
-    );
+    const authenticate = authMiddleware({
+      identity: deps.identity,
+      limits: deps.limiter,
+      checkConnections: (principal) => this.#deps.connections.check(principal),
+      originOf: (socket) => this.#originOf(socket),
+      log: deps.log,
+    });
+    namespace.use((socket, next) => {
+      this.#handshakeBegan(socket);
+      authenticate(socket, (refusal) => {
+        if (refusal) this.#handshakeEnded(socket.id);
+        next(refusal);
+      });
+    });
     namespace.on('connection', (socket) => this.#onConnection(socket));
     this.#lifetimes = deps.metrics.histogram(
       'signaling_connection_duration_seconds',
@@ -167,6 +177,19 @@ export class Sockets {
     this.#slowConsumers.stop();
     this.#io.disconnectSockets(true);
     this.#io.engine.close();
+  }
+
+  /** Under way until it is refused, its socket is ready, or its transport has ended. */
+  #handshakeBegan({ id, conn }: Socket): void {
+    const ended = this.#deps.overload?.begin();
+    if (!ended) return;
+    this.#handshakes.set(id, ended);
+    conn.once('close', () => this.#handshakeEnded(id));
+  }
+
+  #handshakeEnded(socketId: string): void {
+    this.#handshakes.get(socketId)?.();
+    this.#handshakes.delete(socketId);
   }
 
   #originOf(socket: Socket) {
@@ -240,6 +263,7 @@ export class Sockets {
       streams: inbox ? { [inbox.stream]: inbox.state } : { ...rooms?.streams },
     };
     const early = connection.open(ready);
+    this.#handshakeEnded(connection.socketId);
     rooms?.deliver();
     if (screen) {
       screen.attachment.open();
