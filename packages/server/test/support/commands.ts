@@ -10,6 +10,7 @@ import { Metrics } from '../../src/platform/metrics.js';
 import type { UserPrincipal } from '../../src/platform/principal.js';
 import { Breakers } from '../../src/platform/resilience/breakers.js';
 import type { EventContext } from '../../src/platform/surface.js';
+import { emptyTables } from './empty-tables.js';
 
 export const SENDER = '018f0000-0000-7000-8000-000000000001';
 
@@ -142,10 +143,19 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
 
 /** A fresh ledger without the cost of a fresh database. */
 export async function emptyLedger(database: Database): Promise<void> {
-  await database.exec(
-    `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency,
-       screen_displays, room_screens, hook_outbox
-     restart identity cascade`,
+  await emptyTables(
+    database,
+    'streams',
+    'commands',
+    'inbox_references',
+    'screen_sessions',
+    'attempts',
+    'deliveries',
+    'dead_letters',
+    'idempotency',
+    'screen_displays',
+    'room_screens',
+    'hook_outbox',
   );
 }
 
