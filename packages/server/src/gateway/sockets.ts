@@ -27,6 +27,7 @@ import type { Overload } from './overload.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { SlowConsumers } from './slow-consumers.js';
 import type { NamespaceGroups } from './socket-groups.js';
+import { tellUnknownSessions } from './unknown-sessions.js';
 
 export interface SocketsConfig {
   heartbeatIntervalMs: number;
@@ -105,6 +106,7 @@ export class Sockets {
     });
     this.#io.engine.use(socketHeaders);
     gatherFrames(this.#io);
+    tellUnknownSessions(this.#io.engine, deps);
     const closings = deps.metrics.counter(
       'bongsu_slow_consumers_total',
       'Sockets ended because they did not read.',
