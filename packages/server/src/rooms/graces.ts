@@ -1,5 +1,5 @@
 import type { Queryable } from '../platform/database/database.js';
-import type { RoomsContext } from './deps.js';
+import type { RoomRow, RoomsContext } from './deps.js';
 import { forEachDue } from './due.js';
 import { follow } from './follow.js';
 import type { RoomChange } from './live-rooms.js';
@@ -10,6 +10,7 @@ import {
   type LostSeat,
   listOverdueSeats,
   listRoomsWithOverdueSeats,
+  type SeatRow,
 } from './store/participants.js';
 import { type LockedRoom, raiseVersion } from './store/rooms.js';
 
@@ -41,11 +42,29 @@ export async function adoptSeats(context: RoomsContext, isStart = false): Promis
       const seats = await listSeatsOfDead(tx, room.id, survey);
       if (seats.length === 0) return undefined;
       const lost = seats.map(({ livedUntil, ...seat }) => ({ ...seat, goneAt: seat.goneAt ?? livedUntil }));
-      return keepLost(context, tx, room, lost);
+      const waited = lost.filter(({ state }) => state === 'waiting');
+      return { change: await keepLost(context, tx, room, lost), waited };
     },
-    follow: (change) => follow(context, change),
+    async follow({ change, waited }) {
+      await follow(context, change);
+      await tellOwner(context, change.room, waited);
+    },
   });
   await forgetEndedNodes(database);
+}
+
+/** Of those who waited at a process that cannot tell any more that they do not. */
+async function tellOwner(
+  { push, users }: RoomsContext,
+  { ownerId, roomId }: RoomRow,
+  waited: readonly SeatRow[],
+): Promise<void> {
+  if (waited.length === 0) return;
+  const names = await users.usernames(waited.map(({ userId }) => userId));
+  for (const { participantId, userId } of waited) {
+    const username = names.get(userId) ?? '';
+    push.toUser(ownerId, 'user-left', { roomId, participantId, userId, username, reason: 'left' });
+  }
 }
 
 /** Of sockets that are gone: their seats are kept from now on, and who waited does so no more. */

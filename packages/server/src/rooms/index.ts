@@ -20,6 +20,7 @@ import { countRooms } from './room-counts.js';
 import { RoomKeeper } from './room-keeper.js';
 import { type MakeParts, roomParts } from './room-parts.js';
 import { roomRoutes } from './routes.js';
+import type { RoomVersion } from './seams.js';
 import { pruneParticipants, pruneRooms } from './store/past.js';
 import { streamRoutes } from './stream-routes.js';
 import { keepWords } from './words.js';
@@ -82,6 +83,8 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
   const parts = makeParts(deps, {
     seatOf: (socketId, roomId) => live.seatOf(socketId, roomId),
     seat: (room, participantId) => live.seat(room, participantId),
+    knows: (room) => live.knows(room),
+    catchUp: (room) => catchUp(byItself, room),
     touch: (room) => activity.touch(room),
     keepWords: (seat) => keepWords(context, seat),
   });
@@ -101,10 +104,15 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     stopping: stopping.signal,
   };
   const byItself: RoomsContext = { ...context, database: background };
+  let stopListening = () => {};
   const departures = new Departures(context, (roomId, gone) => writeDepartures(byItself, roomId, gone));
   return {
     async start() {
-      live.start((hint) => onHint(byItself, hint));
+      live.start(
+        (hint) => onHint(byItself, hint),
+        () => void keeper.compare(),
+      );
+      stopListening = parts.listen();
       await keeper.start();
     },
     /** Seats whose end is not written by then are kept by whoever starts next. */
@@ -113,6 +121,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
       departures.stop();
       await keeper.stop();
       await queues.idle();
+      stopListening();
       live.stop();
     },
     look: () => keeper.look(),
@@ -128,6 +137,18 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     },
     events: { ...roomEvents(context), ...parts.events },
   };
+}
+
+/** In the room's turn: a join of which others heard before its own answer came is over then. */
+async function catchUp(context: RoomsContext, room: RoomVersion): Promise<void> {
+  const { live, log, queues } = context;
+  const { roomId } = room;
+  const work = async () => {
+    if (live.here(roomId)) await followHint(context, { ...room, closed: undefined });
+  };
+  await queues
+    .run(roomId, work)
+    .catch((error: unknown) => log.warn({ err: error, roomId }, 'a room could not be read anew yet'));
 }
 
 function onHint(context: RoomsContext, hint: RoomHint): void {

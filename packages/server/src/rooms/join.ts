@@ -87,7 +87,11 @@ export async function beSeated(
   const { attendance, live } = context;
   const { roomId } = room;
   const { participantId } = seat;
-  const change = { room, seats: how === 'again' ? [] : [seat] };
+  const change = {
+    room,
+    seats: how === 'again' ? [] : [seat],
+    ...(how === 'new' ? { newcomer: participantId } : {}),
+  };
   // Of a join whose answer was lost, memory knows nothing.
   const isUntold = how === 'again' && !attendance.find(roomId, participantId, call.socket.id);
   const moves = how !== 'again' ? await live.apply(change) : isUntold ? await live.reload(roomId) : [];

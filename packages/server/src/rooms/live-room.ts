@@ -20,6 +20,8 @@ export class LiveRoom {
   readonly #own = new Set<string>();
   /** Of sockets of this process. */
   readonly #bySocket = new Map<string, Seat>();
+  /** What was there before is no news. */
+  #isRead = false;
   /** When it was last noted that something happens in it, milliseconds of the database's clock. */
   touchedAt = 0;
 
@@ -80,12 +82,21 @@ export class LiveRoom {
   replace(room: RoomRow, rows: readonly SeatRow[], names: ReadonlyMap<string, string>): RoomMove[] {
     const present = new Set(rows.map((row) => row.participantId));
     const ended = [...this.#seats.keys()].filter((id) => !present.has(id));
-    return this.apply(room, rows, ended, names);
+    const moves = this.apply(room, rows, ended, names);
+    this.#isRead = true;
+    return moves;
+  }
+
+  /** Whoever was read with the room has just come to it. */
+  noteNew(participantId: string): void {
+    const seat = this.#seats.get(participantId);
+    if (seat) seat.pageSince ??= this.room.version;
   }
 
   #put(row: SeatRow, names: ReadonlyMap<string, string>): SeatMove[] {
     const before = this.#rows.get(row.participantId);
     const known = this.#seats.get(row.participantId);
+    const isOwn = row.incarnation === this.incarnation;
     const seat: Seat = Object.assign(known ?? {}, {
       room: this.room,
       participantId: row.participantId,
@@ -95,17 +106,21 @@ export class LiveRoom {
       joinedAt: row.joinedAt,
       state: row.state,
       socketId: row.state === 'reconnecting' ? undefined : row.socketId,
+      incarnation: row.incarnation,
+      holder: row.socketId,
+      heldSince: isOwn ? (known?.heldSince ?? this.room.version) : undefined,
+      pageSince: known?.pageSince,
       instanceId: row.instanceId ?? undefined,
       // Its first signal may have said it, which is not written yet.
       signaling: row.signaling ?? known?.signaling,
     });
-    const isOwn = row.incarnation === this.incarnation;
     this.#forget(row.participantId);
     this.#seats.set(row.participantId, seat);
     this.#rows.set(row.participantId, row);
     if (isOwn) this.#own.add(row.participantId);
     if (isOwn && seat.socketId !== undefined) this.#bySocket.set(seat.socketId, seat);
     const moves = movesOf(seat, before, row);
+    if (this.#isRead && moves.some(bringsPage)) seat.pageSince = this.room.version;
     if (isOwn) for (const move of moves) noteArrival(move);
     else delete seat.arriving;
     return moves;
@@ -133,6 +148,10 @@ function movesOf(seat: Seat, before: SeatRow | undefined, row: SeatRow): SeatMov
   const isSameSocket = before.socketId === row.socketId;
   if (before.state === 'joined' && isSameSocket && before.incarnation === row.incarnation) return [];
   return [{ what: 'returned', seat, row, resumed: isSameSocket || isSameClient(before, row) }];
+}
+
+function bringsPage(move: SeatMove): boolean {
+  return move.what === 'came' || (move.what === 'returned' && !move.resumed);
 }
 
 function noteArrival(move: SeatMove): void {

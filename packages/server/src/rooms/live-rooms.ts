@@ -1,13 +1,13 @@
 import { BongsuError, type RoomCloseReason } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { RoomGrant } from '../commands/index.js';
-import type { BusEvent } from '../platform/ephemeral/ephemeral.js';
 import { type CacheCounts, countCache } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import { wasTheirs } from './access.js';
 import type { RoomRow, RoomsDeps } from './deps.js';
 import { LiveRoom, type RoomMove, type SeatMove } from './live-room.js';
 import { grantOf, type RoomAccess, type RoomStanding, rolesIn } from './room-access.js';
+import type { RoomVersion } from './seams.js';
 import type { Seat } from './seat.js';
 import { readRoom, readRooms, type SeatRow } from './store/participants.js';
 import { readVersions } from './store/rooms.js';
@@ -23,6 +23,8 @@ export interface RoomChange {
   room: RoomRow;
   /** Those that came or changed. */
   seats?: readonly SeatRow[];
+  /** Of them, who never had that seat before. */
+  newcomer?: string;
   /** Ids of those that ended. */
   ended?: readonly string[];
   closed?: RoomCloseReason;
@@ -39,7 +41,7 @@ export interface RoomHint {
 
 const MAX_OTHERS = 10_000;
 /** How long the acceptor may go on with an old copy when the hint of a change is lost and no gap shows it. */
-const MAX_AGE_MS = 10_000;
+const MAX_AGE_MS = 5000;
 const CHANNEL = 'rooms-live';
 
 /**
@@ -63,9 +65,13 @@ export class LiveRooms implements RoomAccess {
     this.#counts = countCache(metrics, 'rooms');
   }
 
-  /** @param onHint called for every room, and where hints were missed for those that are followed */
-  start(onHint: (hint: RoomHint) => void): void {
-    this.#unsubscribe = this.deps.ephemeral.bus.subscribe(CHANNEL, (event) => this.#onEvent(event, onHint));
+  /** @param onGap hints were missed, of whatever rooms */
+  start(onHint: (hint: RoomHint) => void, onGap: () => void): void {
+    this.#unsubscribe = this.deps.ephemeral.bus.subscribe(CHANNEL, (event) => {
+      if (event.publisher === this.deps.ephemeral.bus.publisher) return;
+      if (event.type === 'message') this.#onHint(event.message as RoomHint, onHint);
+      else this.#onGap(onHint, onGap);
+    });
   }
 
   stop(): void {
@@ -96,6 +102,12 @@ export class LiveRooms implements RoomAccess {
     const live = this.#here.get(room.roomId);
     const seat = live?.room.id === room.id ? live.seat(participantId) : undefined;
     return seat?.state === 'waiting' ? undefined : seat;
+  }
+
+  /** See `Seats`. */
+  knows({ roomId, id, version }: RoomVersion): boolean {
+    const room = this.#here.get(roomId)?.room;
+    return room !== undefined && room.id === id && room.version >= version;
   }
 
   /** See `RoomAccess`. */
@@ -132,7 +144,7 @@ export class LiveRooms implements RoomAccess {
    * Follows a change of this process, in the turn of its room.
    * @returns what it means for seats, when the room has sockets here
    */
-  async apply({ room, seats = [], ended = [], closed }: RoomChange): Promise<RoomMove[]> {
+  async apply({ room, seats = [], newcomer, ended = [], closed }: RoomChange): Promise<RoomMove[]> {
     this.#forgetOther(room.roomId);
     const live = this.#here.get(room.roomId);
     if (closed) return this.#drop(room.roomId);
@@ -141,13 +153,15 @@ export class LiveRooms implements RoomAccess {
       return live.apply(room, seats, ended, names);
     }
     const { incarnation } = this.deps.node;
-    return live || seats.some((seat) => seat.incarnation === incarnation) ? this.reload(room.roomId) : [];
+    if (!live && seats.every((seat) => seat.incarnation !== incarnation)) return [];
+    const moves = await this.reload(room.roomId);
+    if (newcomer !== undefined) this.#here.get(room.roomId)?.noteNew(newcomer);
+    return moves;
   }
 
   /** As `reload`, unless this process knows as much already. */
   async catchUp({ roomId, id, version }: RoomHint): Promise<RoomMove[]> {
-    const room = this.#here.get(roomId)?.room;
-    const isKnown = room && room.id === id && version !== undefined && room.version >= version;
+    const isKnown = id !== undefined && version !== undefined && this.knows({ roomId, id, version });
     return isKnown ? [] : this.reload(roomId);
   }
 
@@ -198,23 +212,17 @@ export class LiveRooms implements RoomAccess {
     return rooms.filter((room) => versions.get(room.id) !== room.version).map((room) => room.roomId);
   }
 
-  #onEvent(event: BusEvent, onHint: (hint: RoomHint) => void): void {
-    if (event.publisher === this.deps.ephemeral.bus.publisher) return;
-    const { roomId, id, version, closed } = (event.type === 'message' ? event.message : {}) as {
-      roomId?: string;
-      id?: number;
-      version?: number;
-      closed?: RoomCloseReason;
-    };
-    if (roomId === undefined) {
-      this.#others.clear();
-      this.#loads.clear();
-      for (const followed of new Set([...this.#here.keys(), ...this.#arriving]))
-        onHint({ roomId: followed, closed: undefined });
-      return;
-    }
+  #onHint({ roomId, id, version, closed }: RoomHint, onHint: (hint: RoomHint) => void): void {
     this.#forgetOther(roomId);
     onHint({ roomId, id, version, closed });
+  }
+
+  /** Those that are followed are compared with their rows at once, but for those of which nobody knows yet what is being read. */
+  #onGap(onHint: (hint: RoomHint) => void, onGap: () => void): void {
+    this.#others.clear();
+    this.#loads.clear();
+    for (const roomId of this.#arriving) onHint({ roomId, closed: undefined });
+    onGap();
   }
 
   /** Of a room that this process did not follow: nobody here was told anything of it, or was there to be told. */

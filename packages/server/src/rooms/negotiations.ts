@@ -2,7 +2,7 @@ import { BongsuError } from '@bongsu/protocol';
 import { Negotiation, type Side } from './negotiation.js';
 import { isPolite, type Seat } from './seat.js';
 
-type SeatOfPair = Pick<Seat, 'participantId' | 'number' | 'joinedAt'>;
+type SeatOfPair = Pick<Seat, 'participantId' | 'heldSince' | 'pageSince'>;
 
 interface Kept {
   negotiation: Negotiation;
@@ -24,23 +24,22 @@ export class Negotiations {
   readonly #peers = new Map<string, Map<string, Kept>>();
   /** By user. */
   readonly #opened = new Map<string, number>();
-  /** Of the seats from before this process: those whose page is a new one, with which nothing was negotiated. */
-  readonly #renewed = new Set<string>();
-
-  /** @param startedAt of this process, by the database's clock: a pair that is older may be in the middle of something */
-  constructor(private readonly startedAt: number) {}
 
   /** What is known of the pair. It is forgotten at once unless it is kept. */
   of(own: SeatOfPair, peer: SeatOfPair): Negotiation {
     const known = this.#peers.get(own.participantId)?.get(peer.participantId);
-    return known?.negotiation ?? new Negotiation(this.#isOld(own) && this.#isOld(peer));
+    return known?.negotiation ?? new Negotiation(!isWhole(own, peer));
   }
 
   /**
    * Something passes between the two.
    * @throws BUSY when the user has opened too many
    */
-  keep(own: Pick<Seat, 'participantId' | 'userId'>, peer: SeatOfPair, negotiation: Negotiation): void {
+  keep(
+    own: Pick<Seat, 'participantId' | 'userId'>,
+    peer: Pick<Seat, 'participantId'>,
+    negotiation: Negotiation,
+  ): void {
     const { participantId, userId: openedBy } = own;
     if (this.#peers.get(participantId)?.has(peer.participantId)) return;
     const opened = this.#opened.get(openedBy) ?? 0;
@@ -56,22 +55,19 @@ export class Negotiations {
     for (const [peer, { negotiation }] of this.#peers.get(participantId) ?? []) yield [peer, negotiation];
   }
 
-  /** From here on nothing from before may reach the seat. */
-  renew(seat: SeatOfPair): void {
-    if (this.#isOld(seat)) this.#renewed.add(seat.participantId);
+  forget(participantId: string): void {
+    for (const peer of [...(this.#peers.get(participantId)?.keys() ?? [])])
+      this.forgetPair(participantId, peer);
   }
 
-  forget(participantId: string): void {
-    for (const [peer, { openedBy }] of this.#peers.get(participantId) ?? []) {
-      const ofPeer = this.#peers.get(peer);
-      ofPeer?.delete(participantId);
-      if (ofPeer?.size === 0) this.#peers.delete(peer);
-      const opened = (this.#opened.get(openedBy) ?? 0) - 1;
-      if (opened > 0) this.#opened.set(openedBy, opened);
-      else this.#opened.delete(openedBy);
-    }
-    this.#peers.delete(participantId);
-    this.#renewed.delete(participantId);
+  forgetPair(participantId: string, peer: string): void {
+    const kept = this.#peers.get(participantId)?.get(peer);
+    if (!kept) return;
+    this.#delete(participantId, peer);
+    this.#delete(peer, participantId);
+    const opened = (this.#opened.get(kept.openedBy) ?? 0) - 1;
+    if (opened > 0) this.#opened.set(kept.openedBy, opened);
+    else this.#opened.delete(kept.openedBy);
   }
 
   /** Participants in memory. */
@@ -79,8 +75,10 @@ export class Negotiations {
     return this.#peers.size;
   }
 
-  #isOld({ participantId, joinedAt }: SeatOfPair): boolean {
-    return joinedAt < this.startedAt && !this.#renewed.has(participantId);
+  #delete(participantId: string, peer: string): void {
+    const peers = this.#peers.get(participantId);
+    peers?.delete(peer);
+    if (peers?.size === 0) this.#peers.delete(participantId);
   }
 
   #put(participantId: string, peer: string, kept: Kept): void {
@@ -88,4 +86,13 @@ export class Negotiations {
     if (peers) peers.set(peer, kept);
     else this.#peers.set(participantId, new Map([[peer, kept]]));
   }
+}
+
+/**
+ * Whether all that passed between the two pages passed here: this process has held one of the two seats since before the later page came.
+ * Else, after its own start and where a seat came from another process, it may be in the middle of something.
+ */
+function isWhole(own: SeatOfPair, peer: SeatOfPair): boolean {
+  const began = Math.max(own.pageSince ?? 0, peer.pageSince ?? 0);
+  return [own, peer].some(({ heldSince }) => heldSince !== undefined && heldSince <= began);
 }

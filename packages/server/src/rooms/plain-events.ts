@@ -64,24 +64,30 @@ function fromPlain({ roomId, to, negotiationId }: PlainAddress, content: SignalC
   return { roomId, to, negotiationId, content, words: 'events' };
 }
 
+/** Of what the sender wrote; the envelope is ours. */
+export function bytesOf(content: SignalContent): number {
+  if ('description' in content) return Buffer.byteLength(content.description.sdp);
+  return 'candidate' in content ? Buffer.byteLength(content.candidate?.candidate ?? '') : 0;
+}
+
 /** The wish to restart has no plain form: whoever takes plain events is not told. */
 export function canHear({ signaling }: Pick<Seat, 'signaling'>, content: SignalContent): boolean {
   return signaling !== 'events' || !('restart' in content);
 }
 
-/** In the words that the seat understands, whatever the sender's were. */
+/** To a socket of this process, in the words that its seat understands, whatever the sender's were. */
 export function emitSignal(
-  groups: Pick<SocketGroups, 'emit'>,
+  groups: Pick<SocketGroups, 'emitHere'>,
   seat: Pick<Seat, 'participantId' | 'signaling'>,
   envelope: SignalEnvelope,
   content: SignalContent,
 ): void {
   const group = seatGroup(seat.participantId);
-  if (seat.signaling !== 'events') groups.emit(group, 'signal', { ...envelope, ...content });
-  else if ('candidate' in content) groups.emit(group, 'ice-candidate', { ...envelope, ...content });
+  if (seat.signaling !== 'events') groups.emitHere(group, 'signal', { ...envelope, ...content });
+  else if ('candidate' in content) groups.emitHere(group, 'ice-candidate', { ...envelope, ...content });
   else if ('description' in content) {
     const { description } = content;
-    if (description.type === 'offer') groups.emit(group, 'offer', { ...envelope, offer: description });
-    else groups.emit(group, 'answer', { ...envelope, answer: description });
+    if (description.type === 'offer') groups.emitHere(group, 'offer', { ...envelope, offer: description });
+    else groups.emitHere(group, 'answer', { ...envelope, answer: description });
   }
 }

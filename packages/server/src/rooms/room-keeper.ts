@@ -16,6 +16,7 @@ type Step = (context: RoomsContext) => Promise<void>;
 /** Does what time does to rooms: a look every 5 s, and what has ended when the next grace does. */
 export class RoomKeeper {
   readonly #looking = new FreshRun(() => this.#look());
+  readonly #comparing = new FreshRun(() => this.#try(settleAll));
   readonly #endingGraces = new FreshRun(() => this.#endGraces());
   #stopped = false;
   #stopLooking = () => {};
@@ -46,6 +47,11 @@ export class RoomKeeper {
     return this.#looking.run();
   }
 
+  /** Compares all rooms with their rows, by one query. Never rejects. */
+  compare(): Promise<void> {
+    return this.#comparing.run();
+  }
+
   /** A grace ends then. */
   expectAt(time: number): void {
     if (this.#stopped || time >= this.#alarmAt) return;
@@ -62,7 +68,7 @@ export class RoomKeeper {
     await this.#try(adoptSeats);
     await this.#endingGraces.run();
     await this.#try(closeOverdueRooms);
-    await this.#try(settleAll);
+    await this.compare();
   }
 
   async #endGraces(): Promise<void> {

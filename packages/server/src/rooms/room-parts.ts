@@ -2,6 +2,7 @@ import type { RoomsDeps } from './deps.js';
 import { IceServerList } from './ice-servers.js';
 import { RoomFeed } from './room-feed.js';
 import type { RoomParts, Seats } from './seams.js';
+import { SignalBus } from './signal-bus.js';
 import { signalEvents } from './signal-events.js';
 import { SignalRelay } from './signals.js';
 
@@ -12,10 +13,11 @@ export type MakeParts = (deps: RoomsDeps, seats: Seats) => RoomParts;
 export const roomParts: MakeParts = (deps, seats) => {
   const { config, databaseClock, limiter } = deps;
   const touch: Seats['touch'] = (room) => seats.touch(room);
+  const bus = new SignalBus({ ...deps, seats });
   const relay = new SignalRelay({
     ...deps,
     seats,
-    startedAt: databaseClock(),
+    others: bus,
     noteActivity: touch,
     keepWords: (seat) => seats.keepWords(seat),
   });
@@ -25,6 +27,7 @@ export const roomParts: MakeParts = (deps, seats) => {
     feed: new RoomFeed({ ...deps, touch, graceMs: config.graceMs }),
     signals: relay,
     events: signalEvents({ relay, countSignal: limiter.burstLimit('signal', pace) }),
+    listen: () => bus.listen(relay),
     iceServers: new IceServerList(config.turn, databaseClock),
   };
 };

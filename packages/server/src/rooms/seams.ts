@@ -55,12 +55,19 @@ export interface IceServerIssuer {
   issue(userId: string): IceServers;
 }
 
+/** What a process knows of an open room. */
+export type RoomVersion = Pick<RoomRow, 'id' | 'roomId' | 'version'>;
+
 /** What signaling and messages ask of rooms. Nothing here waits: it is about rooms in which sockets of this process are. */
 export interface Seats {
   /** What this socket of this process has in the room; undefined while it waits or is nobody there. */
   seatOf(socketId: string, roomId: string): Seat | undefined;
   /** Of whatever process. Undefined for one that waits. */
-  seat(room: RoomRow, participantId: string): Seat | undefined;
+  seat(room: Pick<RoomRow, 'id' | 'roomId'>, participantId: string): Seat | undefined;
+  /** Whether sockets here are in the room, and this process knows as much of it. */
+  knows(room: RoomVersion): boolean;
+  /** Lets this process know as much, where it follows the room and the database answers. Never rejects. */
+  catchUp(room: RoomVersion): Promise<void>;
   /** Something happens in the room: it is not idle. */
   touch(room: RoomRow): void;
   /** What its first signal decided of `signaling` outlives this process. */
@@ -73,4 +80,6 @@ export interface RoomParts {
   /** Of signaling. */
   events: Events;
   iceServers: IceServerIssuer;
+  /** Begins to hear what other processes pass on. @returns ends it */
+  listen(): () => void;
 }

@@ -16,6 +16,14 @@ export interface Seat {
   state: 'waiting' | 'joined' | 'reconnecting';
   /** Undefined while reconnecting. May be connected to another process. */
   socketId: string | undefined;
+  /** The process that holds it, or held it last. */
+  incarnation: string;
+  /** The socket that holds it, or held it last. */
+  holder: string;
+  /** Since which version of the room this process holds it; undefined for one that another holds. */
+  heldSince: number | undefined;
+  /** At which version the page came to it; undefined where that was before this process looked. */
+  pageSince: number | undefined;
   /** Of the client object that holds it, when it named one. */
   instanceId: string | undefined;
   /** What it asked for; undefined: its first signaling event decides. */
@@ -26,6 +34,11 @@ export interface Seat {
   arriving?: 'new' | { resumed: boolean };
   /** The socket of this process that held it last and is gone. Equal to `socketId` until the row says so. */
   goneSocketId?: string;
+}
+
+/** This process has its socket, or had it last. */
+export function isOurs({ heldSince }: Pick<Seat, 'heldSince'>): boolean {
+  return heldSince !== undefined;
 }
 
 /** Nobody is there to hear what is said to it. */

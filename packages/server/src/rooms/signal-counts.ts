@@ -11,6 +11,7 @@ export interface SignalCounts {
   glare(): void;
   stale(): void;
   bytes(count: number): void;
+  lost(): void;
 }
 
 export function signalCounts(metrics: Pick<Metrics, 'counter' | 'tally'>): SignalCounts {
@@ -25,6 +26,10 @@ export function signalCounts(metrics: Pick<Metrics, 'counter' | 'tally'>): Signa
     glare: counter('bongsu_signal_glares_total', 'Pairs of offers that crossed'),
     stale: counter('bongsu_signals_stale_total', 'Signals of negotiations that were over'),
     bytes: counter('bongsu_signal_bytes_total', 'Session descriptions and candidates that were relayed'),
+    lost: counter(
+      'bongsu_signals_lost_total',
+      'Signals of other nodes whose target could not take them any more',
+    ),
   };
 }
 

@@ -6,6 +6,7 @@ import type { RoomRow } from './deps.js';
 import type { Negotiation, Side, Verdict } from './negotiation.js';
 import { Negotiations, sideOf } from './negotiations.js';
 import {
+  bytesOf,
   canHear,
   emitSignal,
   kindOf,
@@ -13,7 +14,8 @@ import {
   type SignalContent,
   type SignalKind,
 } from './plain-events.js';
-import { isAway, isPolite, type Seat } from './seat.js';
+import { isAway, isOurs, isPolite, type Seat } from './seat.js';
+import type { HeldSeat, PassedSignal, SignalBus } from './signal-bus.js';
 import { type SignalCounts, type SignalOutcome, signalCounts } from './signal-counts.js';
 import { WaitingSignals } from './waiting-signals.js';
 
@@ -21,15 +23,15 @@ import { WaitingSignals } from './waiting-signals.js';
 export interface Seats {
   /** The seat that the socket holds in the open room of that id. */
   seatOf(socketId: string, roomId: string): Seat | undefined;
-  seat(room: RoomRow, participantId: string): Seat | undefined;
+  seat(room: Pick<RoomRow, 'id' | 'roomId'>, participantId: string): Seat | undefined;
 }
 
 export interface SignalRelayDeps {
   seats: Seats;
-  groups: Pick<SocketGroups, 'emit' | 'unreadBytes'>;
+  groups: Pick<SocketGroups, 'emitHere' | 'unreadBytes'>;
+  /** Those who hold the other seats. */
+  others: Pick<SignalBus, 'isUp' | 'pass'>;
   metrics: Pick<Metrics, 'counter' | 'tally'>;
-  /** Of this process, by the database's clock. */
-  startedAt: number;
   /** Something happens in the room: it is not idle. Called for each signal. */
   noteActivity(room: RoomRow): void;
   /** The seat's `signaling` was decided by its first signal. */
@@ -40,6 +42,10 @@ export interface SignalRelayDeps {
 const BUSY_RETRY_MS = 1000;
 /** Who has more to read gets no signals, so that nobody by signaling ends somebody else's socket as slow. */
 const MAX_UNREAD_BYTES = 512 * 1024;
+/** Until the bus is back, nobody can say when. */
+const BUS_RETRY_MS = 1000;
+
+type Said = Pick<SentSignal, 'negotiationId' | 'content'>;
 
 interface Pair {
   sender: Seat;
@@ -50,7 +56,8 @@ interface Pair {
 
 /**
  * Carries signals from seat to seat: synchronously from arrival to emit, so that a pair's signals keep their order. Who is in the room
- * is asked for each one. Nothing is kept but for seats whose socket is gone, and nothing is said twice.
+ * is asked for each one. Nothing is kept but for seats whose socket is gone, and nothing is said twice. What is for a seat of another
+ * process is judged here, passed on, and judged again there (docs/decisions/0085-a-pair-on-two-nodes.md).
  */
 export class SignalRelay {
   readonly #deps: SignalRelayDeps;
@@ -60,16 +67,19 @@ export class SignalRelay {
 
   constructor(deps: SignalRelayDeps) {
     this.#deps = deps;
-    this.#negotiations = new Negotiations(deps.startedAt);
+    this.#negotiations = new Negotiations();
     this.#counts = signalCounts(deps.metrics);
   }
 
-  /** @throws FORBIDDEN, VALIDATION_ERROR, PARTICIPANT_NOT_FOUND, BUSY */
+  /** @throws FORBIDDEN, VALIDATION_ERROR, PARTICIPANT_NOT_FOUND, BUSY, UNAVAILABLE */
   send(socketId: string, signal: SentSignal): Signaled {
     const kind = kindOf(signal.content);
     try {
-      const [outcome, answer] = this.#relay(this.#pairOf(socketId, signal), signal);
+      const pair = this.#pairOf(socketId, signal);
+      const [outcome, answer] = this.#relay(pair, signal);
+      this.#deps.noteActivity(pair.sender.room);
       this.#counts.signals(kind, outcome);
+      if (outcome === 'relayed' || outcome === 'waiting') this.#counts.bytes(bytesOf(signal.content));
       return answer;
     } catch (refusal) {
       this.#counts.signals(kind, 'refused');
@@ -78,10 +88,29 @@ export class SignalRelay {
   }
 
   /**
+   * What another process passed on, whose sender was told what came of it: here it may be stale all the same, by what is on its way to
+   * there. Where another socket has a seat since, whoever took it offers anew, and what was on its way is over.
+   */
+  receive(signal: PassedSignal): void {
+    const [sender, target] = [signal.from, signal.to].map((side) =>
+      this.#deps.seats.seat(signal.room, side.participantId),
+    );
+    if (!sender || !target || !isOurs(target)) this.lost();
+    else if (sender.holder !== signal.from.holder || target.holder !== signal.to.holder) this.#counts.stale();
+    else this.#take(this.#pairBetween(sender, target), signal);
+  }
+
+  /** What was passed on and can be given to nobody. */
+  lost(): void {
+    this.#counts.lost();
+  }
+
+  /**
    * As `arrived`, of a seat that was taken again: after the others were told `user-returned`. `resumed` is false when another client object holds it now, which negotiated nothing yet.
    */
   returned(seat: Seat, { resumed }: { resumed: boolean }): void {
     if (!resumed) this.#beginAnew(seat);
+    if (!isOurs(seat)) this.#handOver(seat);
     this.arrived(seat);
   }
 
@@ -91,7 +120,9 @@ export class SignalRelay {
       const sender = this.#deps.seats.seat(seat.room, from);
       if (!sender) continue;
       if (!this.#negotiations.of(sender, seat).isLive(negotiationId)) this.#counts.stale();
-      else this.#emit(sender, seat, negotiationId, content);
+      else if (isOurs(seat) || (isOurs(sender) && this.#deps.others.isUp))
+        this.#emit(sender, seat, negotiationId, content);
+      else this.lost();
     }
   }
 
@@ -118,11 +149,25 @@ export class SignalRelay {
       throw new ValidationError([{ path: 'to', message: 'must be another participant' }]);
     const target = this.#deps.seats.seat(sender.room, to);
     if (!target) throw new BongsuError('PARTICIPANT_NOT_FOUND');
+    return this.#pairBetween(sender, target);
+  }
+
+  #pairBetween(sender: Seat, target: Seat): Pair {
     const negotiation = this.#negotiations.of(sender, target);
     return { sender, target, negotiation, side: sideOf(sender, target) };
   }
 
-  #relay(pair: Pair, signal: SentSignal): [SignalOutcome, Signaled] {
+  #take(pair: Pair, signal: PassedSignal): void {
+    try {
+      this.#relay(pair, signal);
+    } catch (refusal) {
+      // It reads too slowly, or too much waits: there is nobody to tell.
+      if (!(refusal instanceof BongsuError)) throw refusal;
+      this.lost();
+    }
+  }
+
+  #relay(pair: Pair, signal: Said): [SignalOutcome, Signaled] {
     const { sender, target, negotiation } = pair;
     const { content } = signal;
     const negotiationId = idOf(pair, signal) ?? null;
@@ -130,24 +175,27 @@ export class SignalRelay {
     const replaced = replacedBy(pair, content, negotiationId);
     const said = { from: sender.participantId, userId: sender.userId, content, bytes: bytesOf(content) };
     // Before the negotiation hears of it: what is refused must not count.
-    const isTaken = waits
-      ? this.#waiting.fits(target.participantId, said, replaced)
-      : this.#isReading(target);
-    if (!isTaken) throw new BongsuError('BUSY', { retryAfterMs: BUSY_RETRY_MS });
+    if (waits ? !this.#waiting.fits(target.participantId, said, replaced) : !this.#isReading(target))
+      throw new BongsuError('BUSY', { retryAfterMs: BUSY_RETRY_MS });
+    if (!waits && !isOurs(target) && !this.#deps.others.isUp)
+      throw new BongsuError('UNAVAILABLE', { retryAfterMs: BUS_RETRY_MS });
     const verdict = negotiationId === null ? 'stale' : judge(pair, content, negotiationId);
-    this.#deps.noteActivity(sender.room);
     if (negotiationId === null || verdict === 'stale') {
       this.#counts.stale();
       return ['stale', { negotiationId, stale: true }];
     }
     this.#negotiations.keep(sender, target, negotiation);
-    if (verdict === 'crossed') this.#counts.glare();
+    if (verdict === 'crossed') this.#countGlare(pair);
     if (replaced !== undefined) this.#dropReplaced(pair, replaced);
     if (!canHear(target, content)) return ['unheard', { negotiationId, unheard: true }];
-    this.#counts.bytes(said.bytes);
     if (waits) this.#waiting.add(target.participantId, { ...said, negotiationId });
     else this.#emit(sender, target, negotiationId, content);
     return [waits ? 'waiting' : 'relayed', { negotiationId }];
+  }
+
+  /** Once, by the process that has the earlier one of the two. */
+  #countGlare({ sender, target, side }: Pair): void {
+    if (isOurs(side === 0 ? sender : target)) this.#counts.glare();
   }
 
   #mustWait(target: Seat): boolean {
@@ -165,6 +213,13 @@ export class SignalRelay {
   }
 
   #emit(sender: Seat, target: Seat, negotiationId: string, content: SignalContent): void {
+    if (!isOurs(target)) {
+      const { id, roomId, version } = target.room;
+      const sides = { from: heldSeat(sender), to: heldSeat(target) };
+      const passed = { room: { id, roomId, version }, ...sides, negotiationId, content };
+      this.#deps.others.pass(target.incarnation, passed);
+      return;
+    }
     const envelope = {
       roomId: target.room.roomId,
       from: sender.participantId,
@@ -176,14 +231,23 @@ export class SignalRelay {
 
   #beginAnew(seat: Seat): void {
     const { participantId } = seat;
-    this.#negotiations.renew(seat);
     this.#dropFrom(participantId);
     for (const [peer, negotiation] of this.#negotiations.peersOf(participantId)) {
       const peerSeat = this.#deps.seats.seat(seat.room, peer);
       if (!peerSeat) continue;
       const offer = negotiation.offerOf(sideOf(peerSeat, seat));
-      const isForNewPage = offer !== undefined && this.#waiting.holdsOffer(participantId, peer, offer);
+      // What another process passed on was for the page that its sender knew.
+      const isForNewPage =
+        offer !== undefined && isOurs(peerSeat) && this.#waiting.holdsOffer(participantId, peer, offer);
       negotiation.reset(sideOf(seat, peerSeat), isForNewPage);
+    }
+  }
+
+  /** Another process has the seat now: what passes between it and those who are not ours either is not seen here any more. */
+  #handOver({ participantId, room }: Seat): void {
+    for (const [peer] of [...this.#negotiations.peersOf(participantId)]) {
+      const seat = this.#deps.seats.seat(room, peer);
+      if (!seat || !isOurs(seat)) this.#negotiations.forgetPair(participantId, peer);
     }
   }
 
@@ -206,7 +270,7 @@ function replacedBy(
   return id !== null && kindOf(content) === 'offer' ? negotiation.replacedBy(side, id) : undefined;
 }
 
-function idOf({ negotiation, side }: Pair, { negotiationId, content }: SentSignal): string | undefined {
+function idOf({ negotiation, side }: Pair, { negotiationId, content }: Said): string | undefined {
   if (negotiationId !== undefined) return negotiationId;
   const kind: SignalKind = kindOf(content);
   const known = kind === 'answer' ? negotiation.answered(side) : negotiation.trickled(side);
@@ -214,8 +278,6 @@ function idOf({ negotiation, side }: Pair, { negotiationId, content }: SentSigna
   return kind === 'offer' || (known === undefined && negotiation.isInherited) ? uuidv7() : known;
 }
 
-/** Of what the sender wrote; the envelope is ours. */
-function bytesOf(content: SignalContent): number {
-  if ('description' in content) return Buffer.byteLength(content.description.sdp);
-  return 'candidate' in content ? Buffer.byteLength(content.candidate?.candidate ?? '') : 0;
+function heldSeat({ participantId, holder }: Seat): HeldSeat {
+  return { participantId, holder };
 }

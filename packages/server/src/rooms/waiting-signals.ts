@@ -19,13 +19,13 @@ interface Waiting {
 /** Of one sender, for one seat. */
 const MAX_WAITING = 64;
 /** Of all of this process: descriptions may have 64 KiB each. */
-const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Of all that one user sent, so that nobody uses up what all share. */
 const MAX_USER_BYTES = 1024 * 1024;
 /** Of each besides what is counted: its ids, and what else a candidate says. */
 const ENVELOPE_BYTES = 2 * 1024;
 
-const sizeOf = ({ bytes }: Pick<WaitingSignal, 'bytes'>) => bytes + ENVELOPE_BYTES;
+export const sizeOf = ({ bytes }: Pick<WaitingSignal, 'bytes'>) => bytes + ENVELOPE_BYTES;
 
 /** What waits for seats whose socket is gone, in the order of arrival. */
 export class WaitingSignals {

@@ -59,6 +59,7 @@ describeEachDatabase('rights cache', (open) => {
       // A publisher of its own makes it another process on the same bus.
       const bus = {
         publisher: 'another-node',
+        isUp: true,
         publish: ephemeral.bus.publish.bind(ephemeral.bus),
         subscribe: ephemeral.bus.subscribe.bind(ephemeral.bus),
       };

@@ -28,7 +28,7 @@ export function userPrincipal(userId = SENDER): UserPrincipal {
 
 /** A bus that reaches nobody else: what two processes without Redis have. */
 export function lonelyBus(): Bus {
-  return { publisher: randomUUID(), publish() {}, subscribe: () => () => {} };
+  return { publisher: randomUUID(), isUp: true, publish() {}, subscribe: () => () => {} };
 }
 
 export interface Pushed {

@@ -71,6 +71,7 @@ export async function liveRooms(database: Database) {
         events: {},
         signals: { arrived() {}, returned() {}, gone() {} },
         iceServers: { issue: () => ({ iceServers: [], expiresAt: null }) },
+        listen: () => () => {},
       };
     },
   );

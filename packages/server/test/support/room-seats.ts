@@ -34,6 +34,10 @@ export function seatIn(room: RoomRow, participantId: string, socketId: string | 
     state: socketId === undefined ? 'reconnecting' : 'joined',
     socketId,
     instanceId: undefined,
+    incarnation: 'this',
+    holder: 'socket',
+    heldSince: 1,
+    pageSince: 1,
     signaling: undefined,
   };
 }

@@ -385,6 +385,7 @@ function standIns(groups: ReturnType<RoomSockets['of']>, isLost: () => boolean) 
     },
     events: {},
     iceServers: { issue: () => ({ iceServers: [], expiresAt: null }) },
+    listen: () => () => {},
   };
   return { ...parts, attached, told, guests };
 }

@@ -46,19 +46,22 @@ export class SignalRoom {
 
   /** @param startedAt of the process; everybody joins at `NOW` */
   constructor(
-    startedAt = 0,
+    private readonly startedAt = 0,
     readonly metrics = new Metrics(),
   ) {
-    this.relay = this.#relayOf(startedAt);
+    this.relay = this.#makeRelay();
   }
 
   /** The server is started anew: its memory is gone, and so are all sockets. */
   restart(): void {
-    this.relay = this.#relayOf(NOW + 1);
-    for (const seat of this.seats.values()) this.away(seat);
+    this.relay = this.#makeRelay();
+    for (const seat of this.seats.values()) {
+      this.away(seat);
+      seat.pageSince = undefined;
+    }
   }
 
-  #relayOf(startedAt: number): SignalRelay {
+  #makeRelay(): SignalRelay {
     return new SignalRelay({
       seats: {
         seatOf: (socketId, roomId) =>
@@ -72,11 +75,11 @@ export class SignalRoom {
       },
       groups: {
         unreadBytes: (socketId) => this.unread.get(socketId) ?? 0,
-        emit: (group, event, payload) =>
+        emitHere: (group, event, payload) =>
           this.#hear(group, { event, payload: payload as unknown as Heard['payload'] }),
       },
+      others: { isUp: false, pass: () => {} },
       metrics: this.metrics,
-      startedAt,
       noteActivity: () => {
         this.activity += 1;
       },
@@ -95,10 +98,15 @@ export class SignalRoom {
       joinedAt: NOW,
       state: 'joined',
       socketId: `socket-of-${name}`,
+      incarnation: 'this',
+      holder: `socket-of-${name}`,
+      heldSince: this.#joins,
+      pageSince: undefined,
       instanceId: undefined,
       signaling: undefined,
       ...overrides,
     };
+    if (seat.joinedAt >= this.startedAt) seat.pageSince = this.#joins;
     this.seats.set(name, seat);
     return seat;
   }
@@ -111,6 +119,7 @@ export class SignalRoom {
   back(seat: Seat, resumed: boolean): void {
     seat.state = 'joined';
     seat.socketId = `socket-of-${seat.participantId}`;
+    if (!resumed) seat.pageSince = this.#joins;
     this.relay.returned(seat, { resumed });
   }
 

@@ -53,6 +53,8 @@ export type BusEvent =
 export interface Bus {
   /** This process's name on the bus: made anew at each start. */
   readonly publisher: string;
+  /** Whether what is published now goes to the other processes, as far as this one knows. */
+  readonly isUp: boolean;
   publish(channel: string, message: BusMessage): void;
   subscribe(channel: string, handler: (event: BusEvent) => void): () => void;
 }

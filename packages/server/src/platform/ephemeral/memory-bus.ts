@@ -9,6 +9,7 @@ import type { Bus, BusEvent, BusMessage } from './ephemeral.js';
  */
 export class MemoryBus implements Bus {
   readonly publisher = uuidv7();
+  readonly isUp = true;
   readonly #subscribers: BusSubscribers;
   readonly #numbers = new Map<string, number>();
 

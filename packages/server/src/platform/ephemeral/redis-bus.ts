@@ -65,11 +65,15 @@ export class RedisBus implements Bus {
     this.#stopBeating = this.deps.clock.every(HEARTBEAT_MS, () => this.#beat());
   }
 
+  get isUp(): boolean {
+    return this.deps.link.isUp;
+  }
+
   publish(channel: string, message: BusMessage): void {
     const number = (this.#numbers.get(channel) ?? 0) + 1;
     this.#numbers.set(channel, number);
     this.#subscribers.tell(channel, { type: 'message', publisher: this.publisher, number, message });
-    if (this.deps.link.isUp) this.#queue(JSON.stringify([channel, number, message]));
+    if (this.isUp) this.#queue(JSON.stringify([channel, number, message]));
     else this.#count.dropped();
   }
 
