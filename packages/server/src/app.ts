@@ -38,6 +38,7 @@ import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
 import { MemoryEphemeral } from './platform/ephemeral/memory.js';
+import { NodeCalls } from './platform/ephemeral/node-calls.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
 import { Breakers } from './platform/resilience/breakers.js';
@@ -91,6 +92,7 @@ interface Core {
   database: Database;
   breakers: Breakers;
   ephemeral: MemoryEphemeral;
+  calls: NodeCalls;
   limiter: RateLimiter;
   connections: Connections;
   groups: NamespaceGroups;
@@ -187,6 +189,11 @@ class BongsuApp implements App {
       () => new MemoryEphemeral(this.#clock, this.#log),
       (opened) => opened.close(),
     );
+    const calls = await this.#lifecycle.step(
+      'calls between nodes',
+      () => new NodeCalls({ ...deps, node, bus: ephemeral.bus }),
+      (it) => it.stop(),
+    );
     return {
       ...deps,
       node,
@@ -194,6 +201,7 @@ class BongsuApp implements App {
       database,
       breakers,
       ephemeral,
+      calls,
       databaseClock: databaseClock(database, this.#clock),
       limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
       connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER),

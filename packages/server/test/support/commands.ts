@@ -30,6 +30,12 @@ export function lonelyBus(): Bus {
   return { publisher: randomUUID(), publish() {}, subscribe: () => () => {} };
 }
 
+/** No other node answers. */
+export const UNANSWERED: CommandsDeps['calls'] = {
+  serve() {},
+  ask: async (_kind, _payload, nodes) => ({ answers: new Map(), missing: nodes }),
+};
+
 export interface Pushed {
   userId: string;
   event: string;
@@ -84,6 +90,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     database,
     breakers,
     ephemeral: { bus: lonelyBus() },
+    calls: UNANSWERED,
     clock,
     databaseClock: () => Date.now(),
     log,
