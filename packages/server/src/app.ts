@@ -30,7 +30,9 @@ import { createIdentity, type Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
 import { HealthReporter } from './operations/health.js';
+import { nodeRoutes } from './operations/node-routes.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
+import type { RecordAudit } from './platform/audit.js';
 import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
 import { databaseClock } from './platform/database/clock-offset.js';
 import type { Database } from './platform/database/database.js';
@@ -230,7 +232,7 @@ class BongsuApp implements App {
   }
 
   async #startDomains(core: Core): Promise<Domains> {
-    const recordAudit = createRecordAudit({ now: core.databaseClock, service: this.#config.SERVICE_NAME });
+    const recordAudit = this.#recordAudit(core);
     const publicUrl = () => this.#publicUrl;
     const identity = createIdentity({
       ...core,
@@ -295,6 +297,10 @@ class BongsuApp implements App {
       (it) => it.stop(),
     );
     return { identity, screens, commands, rooms };
+  }
+
+  #recordAudit({ databaseClock }: Core): RecordAudit {
+    return createRecordAudit({ now: databaseClock, service: this.#config.SERVICE_NAME });
   }
 
   async #startGateway(core: Core, domains: Domains): Promise<void> {
@@ -380,13 +386,21 @@ class BongsuApp implements App {
     health: HealthReporter,
     trust: Trust,
   ) {
+    const nodes = nodeRoutes({ ...core, recordAudit: this.#recordAudit(core), state: () => health.state() });
     const operations = { health, metrics: core.metrics, metricsToken: this.#config.METRICS_TOKEN?.reveal() };
     return createHttp({
       ...core,
       config: httpConfig(this.#config, readVersion(), consoleFolder()),
       identity,
       rootRoutes: [identity.wellKnownRoutes, healthRoutes(operations), metricsRoutes(operations)],
-      apiRoutes: [identity.routes, screens.routes, commands.routes, rooms.routes, healthRoutes(operations)],
+      apiRoutes: [
+        identity.routes,
+        screens.routes,
+        commands.routes,
+        rooms.routes,
+        nodes,
+        healthRoutes(operations),
+      ],
       trust,
     });
   }

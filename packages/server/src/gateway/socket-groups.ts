@@ -1,9 +1,16 @@
-import type { Namespace } from 'socket.io';
+import type { Namespace, Socket } from 'socket.io';
 import type { SocketGroups } from '../platform/push.js';
 import { unreadBytes } from './unread-bytes.js';
 
 /** Socket.IO puts each socket into a room of its own id, which has no colon. */
 const nameOf = (group: string) => `group:${group}`;
+
+/** In how many rooms a socket has a seat: each has a group of its own for those in it. */
+export function countRooms(socket: Socket): number {
+  let count = 0;
+  for (const name of socket.rooms) if (name.startsWith(nameOf('room:'))) count += 1;
+  return count;
+}
 
 /**
  * Groups as rooms of Socket.IO: each broadcast is encoded once, and an adapter would carry it to other nodes. Domains get it before

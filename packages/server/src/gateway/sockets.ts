@@ -161,7 +161,9 @@ export class Sockets {
   #onConnection(socket: Socket): void {
     const { token } = socket.handshake.auth as { token: string };
     forgetRequest(socket);
-    const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
+    const connection = new Connection(socket, this.#deps.databaseClock(), (changed) =>
+      this.#watchExpiry(changed),
+    );
     const { principal } = connection;
     if (this.#draining) {
       connection.close('DRAINING', DRAIN_RETRY_MS);
@@ -194,9 +196,7 @@ export class Sockets {
   }
 
   #attachScreen(connection: Connection, screenId: string): AttachedScreen {
-    const attachment = this.#deps.commands.attachScreen(
-      connection.asScreen(screenId, this.#deps.databaseClock()),
-    );
+    const attachment = this.#deps.commands.attachScreen(connection.asScreen(screenId));
     // It may be refused while the login is still asked for, when nobody listens yet.
     attachment.ready.catch(() => undefined);
     return { screenId, attachment };
