@@ -162,6 +162,7 @@ export default {
     },
     onlyIn('pg-in-its-adapters', 'pg', `${SERVER}/platform/database/`),
     onlyIn('pglite-in-its-adapter', '@electric-sql/pglite', `${SERVER}/platform/database/pglite[^/]*\\.ts$`),
+    onlyIn('ioredis-in-its-adapter', 'ioredis', `${SERVER}/platform/ephemeral/redis[^/]*\\.ts$`),
     onlyIn('pino-in-the-log', 'pino|pino-pretty', `${SERVER}/platform/log-output\\.ts$`),
     onlyIn('prom-client-in-metrics', 'prom-client', `${SERVER}/platform/metrics\\.ts$`),
     onlyIn('cockatiel-in-resilience', 'cockatiel', `${SERVER}/platform/resilience/`),

@@ -44,8 +44,6 @@ both is a fault. An empty value counts as absent. Times have their unit in the n
 \`bongsu config check\` reports every fault at once (exit code 2), \`bongsu config print\` shows what the server would run with, secrets
 masked. Names that look like a setting with a slip of the finger are warned of, and so is every unknown \`BONGSU_\` name.
 
-Not in this version: \`REDIS_URL\` and \`REDIS_HOST\` are warned of and not used, for without them nothing that was promised breaks.
-
 ${sections.join('\n')}`;
 }
 

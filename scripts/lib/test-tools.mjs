@@ -43,6 +43,13 @@ const TOOLS = [
     project: 'browser',
   },
   {
+    name: 'Redis',
+    isThere: () => isOnPath('redis-server'),
+    package: 'redis-server',
+    service: 'redis-server.service',
+    without: 'the suites that need Redis are skipped (put its redis-server on the PATH)',
+  },
+  {
     name: 'coturn',
     isThere: () => isOnPath('turnserver'),
     package: 'coturn',

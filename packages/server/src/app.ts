@@ -29,6 +29,7 @@ import { RateLimiter } from './guards/rate-limiter.js';
 import { createIdentity, type Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
+import { openEphemeral } from './open-ephemeral.js';
 import { HealthReporter } from './operations/health.js';
 import { nodeRoutes } from './operations/node-routes.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
@@ -39,7 +40,7 @@ import type { Database } from './platform/database/database.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
-import { MemoryEphemeral } from './platform/ephemeral/memory.js';
+import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
 import { NodeCalls } from './platform/ephemeral/node-calls.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
@@ -93,7 +94,7 @@ interface Core {
   metrics: Metrics;
   database: Database;
   breakers: Breakers;
-  ephemeral: MemoryEphemeral;
+  ephemeral: Ephemeral;
   calls: NodeCalls;
   limiter: RateLimiter;
   connections: Connections;
@@ -188,7 +189,7 @@ class BongsuApp implements App {
     );
     const ephemeral = await this.#lifecycle.step(
       'ephemeral',
-      () => new MemoryEphemeral(this.#clock, this.#log),
+      () => openEphemeral(this.#config, { ...deps, breakers }),
       (opened) => opened.close(),
     );
     const calls = await this.#lifecycle.step(
@@ -224,7 +225,7 @@ class BongsuApp implements App {
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
     const kept = await this.#lifecycle.step(
       'node name',
-      () => keepNode({ ...node, singleNode: true }, { ...deps, database }),
+      () => keepNode({ ...node, singleNode: this.#config.REDIS_URL === undefined }, { ...deps, database }),
       (it) => it.release(),
     );
     await this.#lifecycle.step('epoch', () => opened.renewEpochIfNeeded());

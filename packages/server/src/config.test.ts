@@ -361,12 +361,9 @@ describe('warnings', () => {
     expect(valid(Object.fromEntries(usual.map((name) => [name, 'x']))).warnings).toEqual([]);
   });
 
-  it('[DEP1] an unknown BONGSU_ name and REDIS_URL are told of', () => {
-    const { warnings } = valid({ BONGSU_COLOUR: 'red', REDIS_URL: 'redis://r' });
-    expect(warnings).toEqual([
-      expect.stringMatching(/^REDIS_URL is not used by this version/),
-      expect.stringMatching(/^BONGSU_COLOUR is not a setting/),
-    ]);
+  it('[DEP1] an unknown BONGSU_ name is told of', () => {
+    const { warnings } = valid({ BONGSU_COLOUR: 'red' });
+    expect(warnings).toEqual([expect.stringMatching(/^BONGSU_COLOUR is not a setting/)]);
   });
 });
 

@@ -5,6 +5,7 @@ import { checkRules, warnOfRisks } from './config/rules.js';
 import { infoOf, SETTING_NAMES, type SettingName, type Settings, SettingsSchema } from './config/schema.js';
 import { Secret } from './config/secret.js';
 import { warnOfUnknownNames } from './config/unknown-names.js';
+import type { RedisServer } from './platform/ephemeral/redis-server.js';
 
 export type { Environment } from './config/environment.js';
 export { type ConfigFault, formatFault } from './config/faults.js';
@@ -62,8 +63,9 @@ function describeFault(
 
 function finish(settings: Settings, given: ReadonlySet<SettingName>): Readonly<Settings> {
   const databaseUrl = settings.DATABASE_URL ?? (given.has('DB_HOST') ? databaseUrlOf(settings) : undefined);
+  const redisUrl = settings.REDIS_URL ?? (given.has('REDIS_HOST') ? redisUrlOf(settings) : undefined);
   const logLevel = settings.DEBUG ? 'debug' : settings.LOG_LEVEL;
-  return Object.freeze({ ...settings, DATABASE_URL: databaseUrl, LOG_LEVEL: logLevel });
+  return Object.freeze({ ...settings, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, LOG_LEVEL: logLevel });
 }
 
 function databaseUrlOf({ DB_HOST: host = '', DB_PORT, DB_NAME, DB_USER, DB_PASSWORD }: Settings): Secret {
@@ -73,4 +75,8 @@ function databaseUrlOf({ DB_HOST: host = '', DB_PORT, DB_NAME, DB_USER, DB_PASSW
   const isSocketFolder = host.startsWith('/');
   const address = isSocketFolder ? `${encodeURIComponent(host)}` : host.includes(':') ? `[${host}]` : host;
   return new Secret(`postgresql://${login}@${address}:${DB_PORT}${path}`);
+}
+
+function redisUrlOf({ REDIS_HOST: host = '', REDIS_PORT: port }: Settings): Secret<RedisServer> {
+  return new Secret<RedisServer>({ kind: 'single', addresses: [{ host, port }], db: 0, tls: false });
 }

@@ -4,6 +4,7 @@ import { DatabaseError } from '../platform/database/database.js';
 import { DataFolderError } from '../platform/database/folder-lock.js';
 import { MigrationRefused } from '../platform/database/migrate.js';
 import { NodeRefused } from '../platform/database/nodes.js';
+import { RedisRefused } from '../platform/ephemeral/redis-faults.js';
 
 /** Causes that a person can do something about, each with what to do. */
 function explainSystemError(error: NodeJS.ErrnoException, { PORT, HOST }: Settings): string | undefined {
@@ -47,6 +48,7 @@ const SELF_EXPLAINING = [
   MigrationRefused,
   DataFolderError,
   NodeRefused,
+  RedisRefused,
   WrongSecretError,
 ];
 

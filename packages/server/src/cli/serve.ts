@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { type App, createApp } from '../app.js';
 import { type Config, withGeneratedSecrets } from '../config.js';
+import { RedisRefused } from '../platform/ephemeral/redis-faults.js';
 import type { Log } from '../platform/log.js';
 import { type LogOutput, openLogOutput } from '../platform/log-output.js';
 import { explainError } from './explain.js';
@@ -33,7 +34,7 @@ export async function serve(terminal: Terminal): Promise<ExitCode> {
     terminal.err(
       `bongsu: ${line ?? `The server could not start: ${reason}. See the log, or try LOG_LEVEL=debug`}`,
     );
-    return 1;
+    return error instanceof RedisRefused ? 2 : 1;
   } finally {
     output?.flush();
   }

@@ -49,6 +49,26 @@ function databaseRules({ given }: RuleInput): (ConfigFault | false)[] {
   ];
 }
 
+function redisRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
+  return [
+    // The embedded database belongs to one process, so there can be no second node to share anything with.
+    isRedis(given) &&
+      !isPostgres(given) &&
+      needs(
+        'DATABASE_URL',
+        `is required with ${given.has('REDIS_URL') ? 'REDIS_URL' : 'REDIS_HOST'}: the embedded database is for one node, which needs no Redis`,
+      ),
+    given.has('REDIS_PORT') && !isRedis(given) && needs('REDIS_HOST', 'is required with REDIS_PORT'),
+    settings.REDIS_CA_FILE !== undefined &&
+      settings.REDIS_URL?.reveal().tls !== true &&
+      needs('REDIS_URL', 'must start with rediss:// with REDIS_CA_FILE'),
+  ];
+}
+
+function isRedis(given: RuleInput['given']): boolean {
+  return given.has('REDIS_URL') || given.has('REDIS_HOST');
+}
+
 /** A rotation that rotates nothing is a mistake, and one that nobody would notice. */
 function secretRules({ settings: { JWT_SECRET, JWT_SECRET_PREVIOUS } }: RuleInput): (ConfigFault | false)[] {
   return [
@@ -121,6 +141,7 @@ export function checkRules(input: RuleInput): ConfigFault[] {
   return [
     ...productionRules(input),
     ...databaseRules(input),
+    ...redisRules(input),
     ...secretRules(input),
     ...pairRules(input),
     ...accountRules(input),
@@ -131,6 +152,9 @@ export function warnOfRisks({ settings, given }: RuleInput): string[] {
   const warnings: string[] = [];
   if (given.has('DATABASE_URL') && given.has('DB_HOST')) {
     warnings.push('DB_HOST and its kin are not used, because DATABASE_URL is set.');
+  }
+  if (given.has('REDIS_URL') && given.has('REDIS_HOST')) {
+    warnings.push('REDIS_HOST and REDIS_PORT are not used, because REDIS_URL is set.');
   }
   if (given.has('SMTP_URL') && !given.has('PUBLIC_URL')) {
     warnings.push('PUBLIC_URL is not set: links in mails lead to the address that this server listens on.');

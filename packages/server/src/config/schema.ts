@@ -12,7 +12,9 @@ import {
   mailFrom,
   oneOf,
   origins,
+  pemFile,
   piiKeys,
+  redisUrl,
   secretText,
   signingSecret,
   smtpUrl,
@@ -196,6 +198,41 @@ const storage = {
     group: 'storage',
     description: 'How long a query waits for a connection before it fails.',
     example: '5',
+  }),
+  REDIS_URL: redisUrl().optional().register(settingInfo, {
+    group: 'storage',
+    description:
+      'Redis 6.2 or newer, for several nodes on one PostgreSQL. redis+sentinel://host,host/name/db finds the primary by sentinels, redis+cluster://host,host is a cluster; rediss:// in place of redis:// goes by TLS. REDIS_HOST is another way to say it.',
+    example: 'redis://bongsu:password@127.0.0.1:6379',
+    absent: 'one node may run, and keeps perishable state in its process',
+    secret: true,
+  }),
+  REDIS_HOST: line(/^[A-Za-z0-9._:-]+$/, 'must be an address or a host name')
+    .optional()
+    .register(settingInfo, {
+      group: 'storage',
+      description: 'Host of Redis. Read when REDIS_URL is absent.',
+      example: '127.0.0.1',
+      absent: 'not used',
+    }),
+  REDIS_PORT: integer(1, 65_535).default(6379).register(settingInfo, {
+    group: 'storage',
+    description: 'Port of Redis, with REDIS_HOST.',
+    example: '6379',
+  }),
+  REDIS_PREFIX: line(/^[A-Za-z0-9._:-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, ., _, : and -')
+    .default('bongsu')
+    .register(settingInfo, {
+      group: 'storage',
+      description:
+        'Begins every key and channel in Redis. The same on all nodes, and another one for each Bongsu that shares a Redis.',
+      example: 'bongsu-staging',
+    }),
+  REDIS_CA_FILE: pemFile().optional().register(settingInfo, {
+    group: 'storage',
+    description: 'A file of certificates (PEM) that sign the one of Redis, for rediss://.',
+    example: '/etc/bongsu/redis-ca.pem',
+    absent: 'those that Node.js trusts',
   }),
 };
 

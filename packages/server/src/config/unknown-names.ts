@@ -5,18 +5,6 @@ import { infoOf, SETTING_NAMES } from './schema.js';
 const SERVICE_LINK = /^BONGSU_(PORT_\d+_(TCP|UDP)|SERVICE_(HOST|PORT))/;
 const LONG_NAME = 8;
 
-/** Settings of later versions without which nothing that was promised breaks. */
-const PASSED_OVER: Readonly<Record<string, string>> = {
-  REDIS_URL:
-    'is not used by this version: perishable state is kept in the process, and one node may run at a time',
-  REDIS_HOST:
-    'is not used by this version: perishable state is kept in the process, and one node may run at a time',
-};
-
-function isKnownTo(env: Environment, name: string): string | undefined {
-  return [`${PREFIX}${name}`, name].find((item) => (env[item] ?? '') !== '');
-}
-
 /** Insertions, deletions, replacements and swaps of neighbours between two names (optimal string alignment). */
 function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, index) => index)];
@@ -61,14 +49,9 @@ function knownNames(): Set<string> {
 /** Every BONGSU_ name that nothing reads, and other names that look like a setting with a slip of the finger. */
 export function warnOfUnknownNames(env: Environment): string[] {
   const known = knownNames();
-  const later = new Set(Object.keys(PASSED_OVER));
-  const warnings = Object.entries(PASSED_OVER).flatMap(([name, why]) => {
-    const given = isKnownTo(env, name);
-    return given === undefined ? [] : [`${given} ${why}.`];
-  });
+  const warnings: string[] = [];
   for (const name of Object.keys(env)) {
-    if (known.has(name) || later.has(name.replace(PREFIX, '')) || SERVICE_LINK.test(name) || !env[name])
-      continue;
+    if (known.has(name) || SERVICE_LINK.test(name) || !env[name]) continue;
     const meant = nearest(name, known);
     if (meant !== undefined) warnings.push(`${name} is not a setting. Did you mean ${meant}?`);
     else if (name.startsWith(PREFIX))

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import type { RedisAddress, RedisServer } from '../platform/ephemeral/redis-server.js';
 import { Secret } from './secret.js';
 
 /** Every schema here reads the text of an environment variable. Messages never repeat the text: it may be a secret. */
@@ -152,6 +154,79 @@ export const databaseUrl = () =>
     const plain = text.replace(/^[^:]+:/, 'postgresql:');
     parseUrl(plain, message);
     return new Secret(plain);
+  });
+
+const REDIS_MESSAGE =
+  'must be a URL such as redis://user:password@host:6379, redis+sentinel://host,host/name or redis+cluster://host,host';
+/** Not read by URL, which knows no list of hosts. */
+const REDIS_URL = /^redis(s?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/?#]*)@)?([^/?#@]+)(?:\/([^?#]*))?$/;
+const REDIS_HOST = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?))(?::(\d{1,5}))?$/;
+const REDIS_PORT = 6379;
+const SENTINEL_PORT = 26_379;
+
+/** `redis://`, `redis+sentinel://a,b/name/db` and `redis+cluster://a,b`, with user and password; `rediss…` goes by TLS. */
+export const redisUrl = () => parsed((text) => new Secret(redisServer(text)));
+
+function redisServer(text: string): RedisServer {
+  const [, tls, group = 'single', login, hosts = '', path = ''] = REDIS_URL.exec(text) ?? [];
+  if (tls === undefined) throw new Refusal(REDIS_MESSAGE);
+  const kind = group as RedisServer['kind'];
+  const addresses = hosts.split(',').map((host) => redisAddress(host.trim(), kind));
+  if (kind === 'single' && addresses.length > 1) throw new Refusal(REDIS_MESSAGE);
+  const [first = '', ...rest] = path.split('/').map((part) => redisPart(part));
+  const [master, db = ''] = kind === 'sentinel' ? [first, ...rest] : [undefined, first, ...rest];
+  if (rest.length > (kind === 'sentinel' ? 1 : 0) || !/^\d{0,4}$/.test(db)) throw new Refusal(REDIS_MESSAGE);
+  if (master === '')
+    throw new Refusal('must name the primary that the sentinels watch: redis+sentinel://host,host/name');
+  if (kind === 'cluster' && Number(db) > 0)
+    throw new Refusal('must name no database: a cluster has only one');
+  return { kind, addresses, master, db: Number(db), ...redisLogin(login), tls: tls !== '' };
+}
+
+function redisAddress(text: string, kind: RedisServer['kind']): RedisAddress {
+  const [, ipv6, name, port] = REDIS_HOST.exec(text) ?? [];
+  const host = ipv6 ?? name;
+  if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535)
+    throw new Refusal(REDIS_MESSAGE);
+  return { host, port: Number(port ?? (kind === 'sentinel' ? SENTINEL_PORT : REDIS_PORT)) };
+}
+
+/** `:password`, or `user:password`. */
+function redisLogin(login: string | undefined): Pick<RedisServer, 'user' | 'password'> {
+  if (login === undefined) return {};
+  const at = login.indexOf(':');
+  const [user, password] = [redisPart(login.slice(0, at)), redisPart(login.slice(at + 1))];
+  if (at < 0 || password === '')
+    throw new Refusal('must have a password before the @, as in redis://:password@host');
+  return user === '' ? { password } : { user, password };
+}
+
+function redisPart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Refusal(`${REDIS_MESSAGE}; write % as %25`);
+  }
+}
+
+export interface PemFile {
+  readonly text: string;
+  /** The path. */
+  toString(): string;
+}
+
+/** A file of certificates. */
+export const pemFile = () =>
+  parsed((path): PemFile => {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new Refusal(`must name a file that can be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+    if (!text.includes('-----BEGIN CERTIFICATE-----'))
+      throw new Refusal('must name a file of certificates in PEM');
+    return { text, toString: () => path };
   });
 
 export interface SmtpServer {

@@ -37,7 +37,10 @@ export interface EphemeralHealth {
 /** JSON values only. */
 export type BusMessage = unknown;
 
-/** `gap`: messages of this publisher were missed between `after` and `next`; repair from SQL. */
+/**
+ * `gap`: messages of this publisher after `after` and before `next` may have been missed; repair from SQL. `next` is Infinity for one
+ * that is not heard any more.
+ */
 export type BusEvent =
   | { type: 'message'; publisher: string; number: number; message: BusMessage }
   | { type: 'gap'; publisher: string; after: number; next: number };

@@ -71,6 +71,13 @@ export class ExpiringMap<Value> {
     if (entry) this.#remove(entry);
   }
 
+  /** All that live, with the milliseconds that they have left. */
+  entries(): { value: Value; remainingMs: number }[] {
+    this.sweep();
+    const now = this.clock.monotonic();
+    return this.#heap.map(({ value, expiresAt }) => ({ value, remainingMs: expiresAt - now }));
+  }
+
   /** Drops everything that has ended. */
   sweep(): void {
     const now = this.clock.monotonic();

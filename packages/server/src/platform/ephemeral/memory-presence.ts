@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import type { Presence } from './ephemeral.js';
 import { ExpiringMap } from './expiring-map.js';
 
-interface Member {
+export interface Member {
   readonly group: string;
   readonly member: string;
   readonly value: string;
@@ -38,6 +38,11 @@ export class MemoryPresence implements Presence {
     return this.#groups.get(group)?.size ?? 0;
   }
 
+  /** All members that live, with the milliseconds that they have left. */
+  entries(): { value: Member; remainingMs: number }[] {
+    return this.#members.entries();
+  }
+
   sweep(): void {
     this.#members.sweep();
   }
@@ -63,6 +68,6 @@ export class MemoryPresence implements Presence {
 }
 
 /** Unambiguous whatever the names contain. */
-function memberKey(group: string, member: string): string {
+export function memberKey(group: string, member: string): string {
   return `${group.length}:${group}${member}`;
 }

@@ -1,0 +1,33 @@
+/**
+ * Names of keys and of the channel. What stands in braces decides the node of a cluster, and is never empty: so both keys of a group are
+ * together, whatever its name holds.
+ */
+export class RedisKeys {
+  /** Of the bus. */
+  readonly channel: string;
+  /** Holds the name of the store: another one, or none, says that what was stored is gone. */
+  readonly store: string;
+  /** To try whether writing is allowed. */
+  readonly trial: string;
+
+  constructor(private readonly prefix: string) {
+    this.channel = `${prefix}:bus`;
+    this.store = `${prefix}:{store}`;
+    this.trial = `${prefix}:{trial}`;
+  }
+
+  /** One key under two windows is two counters. */
+  counter(key: string, windowMs: number): string {
+    return `${this.prefix}:{c:${windowMs}:${key}}`;
+  }
+
+  value(key: string): string {
+    return `${this.prefix}:{v:${key}}`;
+  }
+
+  /** By when they end, and their values. */
+  members(group: string): [ends: string, values: string] {
+    const tag = `${this.prefix}:{p:${group}}`;
+    return [`${tag}:ends`, `${tag}:values`];
+  }
+}

@@ -1,0 +1,201 @@
+import type { Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import type { Breakers } from '../resilience/breakers.js';
+import type { CircuitBreaker } from '../resilience/circuit-breaker.js';
+import { within } from '../resilience/within.js';
+import { createRedisClient, type RedisClient } from './redis-client.js';
+import {
+  explainRefusedLogin,
+  judgeRedis,
+  RedisFault,
+  RedisRefused,
+  reasonOf,
+  toRedisFault,
+} from './redis-faults.js';
+import { checkRedisFitness, explainRefusedWrite } from './redis-fitness.js';
+import { RedisKeys } from './redis-keys.js';
+import { type ScriptCommands, withScripts } from './redis-scripts.js';
+import { describeRedis, type RedisConfig } from './redis-server.js';
+
+export interface RedisLinkDeps {
+  clock: Clock;
+  log: Log;
+  breakers: Pick<Breakers, 'create'>;
+}
+
+export type RedisCommands = RedisClient & ScriptCommands;
+
+/** What an answer may take; what comes later is not waited for. */
+const DEADLINE_MS = 1000;
+const PAUSE_MS = 1000;
+/** How long a start waits for an answer, before it goes on without. */
+const START_MS = 3000;
+/** How long health tells of a refusal of one command. */
+const REFUSAL_NOTICE_MS = 60_000;
+
+/**
+ * The connections to Redis: one for commands, behind a circuit breaker and a deadline for each call, and one that listens. Calls fail
+ * quickly while Redis is away; nothing here repeats them.
+ */
+export class RedisLink {
+  readonly keys: RedisKeys;
+  readonly #commands: RedisCommands;
+  readonly #listener: RedisClient;
+  readonly #breaker: CircuitBreaker;
+  readonly #upListeners = new Set<() => void>();
+  #onFrame: (frame: string) => void = () => {};
+  #isClosed = false;
+  #lastError: string | undefined;
+  #unfit: string[] = [];
+  #refusal: { text: string; at: number } | undefined;
+
+  constructor(
+    private readonly deps: RedisLinkDeps,
+    private readonly config: RedisConfig,
+  ) {
+    this.keys = new RedisKeys(config.prefix);
+    this.#commands = withScripts(createRedisClient(config));
+    this.#listener = createRedisClient(config);
+    this.#breaker = deps.breakers.create({
+      name: 'redis',
+      judge: judgeRedis,
+      pauseMs: PAUSE_MS,
+      probe: () => this.#inTime((client) => Promise.all([client.ping(), client.get(this.keys.store)])),
+    });
+    this.#breaker.onChange(({ to }) => to === 'CLOSED' && this.#up());
+  }
+
+  /**
+   * Resolves when Redis answers and this process is subscribed, or cannot be for now.
+   * @throws RedisRefused
+   */
+  async open(onFrame: (frame: string) => void): Promise<void> {
+    this.#onFrame = onFrame;
+    for (const client of [this.#commands, this.#listener])
+      client.on('error', (error: Error) => this.#noteError(error));
+    this.#listener.on('message', (_channel: string, frame: string) => this.#onFrame(frame));
+    try {
+      await within(this.#limit(START_MS), async () => {
+        await Promise.all([this.#commands.connect(), this.#listener.connect()]);
+        await this.#listener.subscribe(this.keys.channel);
+        this.#noteFaults(await this.#checkFitness());
+      });
+    } catch (error) {
+      await this.#startWithout(error);
+    }
+    this.#commands.on('ready', () => this.#up());
+    this.#listener.on('ready', () => this.#subscribe());
+    if (this.#listener.status === 'ready') this.#subscribe();
+  }
+
+  get isUp(): boolean {
+    return this.#breaker.state === 'CLOSED' && this.#commands.status === 'ready';
+  }
+
+  /** Called when Redis is there again; what it knew may be gone. */
+  onUp(listener: () => void): void {
+    this.#upListeners.add(listener);
+  }
+
+  /** @throws RedisFault, CircuitOpenError */
+  call<T>(work: (client: RedisCommands) => Promise<T>): Promise<T> {
+    return this.#breaker.execute(() => this.#inTime(work));
+  }
+
+  /** Makes the connection that listens anew: what it should hear does not come. */
+  listenAnew(): void {
+    this.#listener.disconnect(true);
+  }
+
+  /** What is wrong, in words. */
+  fault(): string | undefined {
+    if (!this.isUp)
+      return this.#lastError === undefined ? 'It does not answer' : `It does not answer (${this.#lastError})`;
+    if (this.#unfit.length > 0) return this.#unfit.join('. ');
+    const { text, at } = this.#refusal ?? { at: Number.NEGATIVE_INFINITY };
+    return this.deps.clock.monotonic() - at < REFUSAL_NOTICE_MS ? text : undefined;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#upListeners.clear();
+    for (const client of [this.#commands, this.#listener]) client.disconnect();
+  }
+
+  async #inTime<T>(work: (client: RedisCommands) => Promise<T>): Promise<T> {
+    try {
+      return await within(this.#limit(DEADLINE_MS), () => work(this.#commands));
+    } catch (error) {
+      const fault = toRedisFault(error);
+      if (fault.kind === 'reply') this.#noteRefusal(fault);
+      throw fault;
+    }
+  }
+
+  #limit(ms: number) {
+    const tooLong = () => new RedisFault('connection', `No answer within ${ms} ms`);
+    return { clock: this.deps.clock, ms, tooLong };
+  }
+
+  async #startWithout(error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error : new Error(String(error));
+    const login = explainRefusedLogin(this.#lastError ?? reasonOf(reason));
+    const refused = error instanceof RedisRefused ? error : login && new RedisRefused(login);
+    if (refused) {
+      this.close();
+      throw refused;
+    }
+    this.deps.log.warn(
+      { redis: describeRedis(this.config.server), reason: this.#lastError ?? reasonOf(reason) },
+      'Redis cannot be reached: starting without, until it can',
+    );
+  }
+
+  #subscribe(): void {
+    this.#listener.subscribe(this.keys.channel).catch((error: Error) => this.#noteError(error));
+  }
+
+  /** Redis is there: told when both the connection and the breaker say so. */
+  #up(): void {
+    if (!this.isUp || this.#isClosed) return;
+    this.#lastError = undefined;
+    for (const listener of this.#upListeners) listener();
+    this.#checkFitness().then(
+      (faults) => this.#noteFaults(faults),
+      (error: Error) => error instanceof RedisRefused && this.#noteFaults([error.message]),
+    );
+  }
+
+  #checkFitness(): Promise<string[]> {
+    const { keys } = this;
+    const commands = this.#commands;
+    return within(this.#limit(START_MS), () =>
+      checkRedisFitness(commands, {
+        write: () => commands.set(keys.trial, '1', 'PX', 1),
+        publish: () => commands.bongsuPublish(keys.store, keys.channel, ''),
+        subscribe: () => this.#listener.subscribe(keys.channel),
+      }),
+    );
+  }
+
+  #noteFaults(faults: string[]): void {
+    const isNews = faults.join() !== this.#unfit.join();
+    this.#unfit = faults;
+    if (isNews && faults.length > 0) this.deps.log.warn({ faults }, 'Redis is not as it should be');
+  }
+
+  #noteRefusal({ message }: RedisFault): void {
+    const now = this.deps.clock.monotonic();
+    const isNews = this.#refusal === undefined || now - this.#refusal.at >= REFUSAL_NOTICE_MS;
+    this.#refusal = { text: explainRefusedWrite(message) ?? `It refuses: ${message}`, at: now };
+    if (isNews) this.deps.log.warn({ reason: message }, 'Redis refuses what it is asked');
+  }
+
+  /** The driver tells the same of each try. */
+  #noteError(error: Error): void {
+    const reason = reasonOf(error);
+    if (reason !== this.#lastError && !this.#isClosed)
+      this.deps.log.debug({ reason }, 'A connection to Redis failed');
+    this.#lastError = reason;
+  }
+}
