@@ -22,6 +22,7 @@ import { consoleFolder } from './gateway/console.js';
 import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
 import type { MountedRoute } from './gateway/mounted.js';
+import { type AdapterClient, OtherNodes } from './gateway/other-nodes.js';
 import { NamespaceGroups } from './gateway/socket-groups.js';
 import { Sockets } from './gateway/sockets.js';
 import { NonceManager } from './guards/nonce-manager.js';
@@ -42,6 +43,7 @@ import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
 import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
 import { NodeCalls } from './platform/ephemeral/node-calls.js';
+import { RedisEphemeral } from './platform/ephemeral/redis.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
 import { Breakers } from './platform/resilience/breakers.js';
@@ -97,6 +99,8 @@ interface Core {
   ephemeral: Ephemeral;
   calls: NodeCalls;
   limiter: RateLimiter;
+  /** With Redis. */
+  others: OtherNodes | undefined;
   connections: Connections;
   groups: NamespaceGroups;
 }
@@ -197,6 +201,11 @@ class BongsuApp implements App {
       () => new NodeCalls({ ...deps, node, bus: ephemeral.bus }),
       (it) => it.stop(),
     );
+    const others = await this.#lifecycle.step(
+      'pushes to other nodes',
+      () => this.#reachOthers(ephemeral, deps),
+      (it) => it?.close(),
+    );
     return {
       ...deps,
       node,
@@ -207,9 +216,16 @@ class BongsuApp implements App {
       calls,
       databaseClock: databaseClock(database, this.#clock),
       limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
-      connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER),
-      groups: new NamespaceGroups(),
+      others,
+      connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER, others),
+      groups: new NamespaceGroups(others),
     };
+  }
+
+  #reachOthers(ephemeral: Ephemeral, deps: Pick<Core, 'clock' | 'metrics'>): OtherNodes | undefined {
+    if (!(ephemeral instanceof RedisEphemeral)) return undefined;
+    const client = ephemeral.adapterClient() as unknown as AdapterClient;
+    return new OtherNodes({ ...deps, client, prefix: this.#config.REDIS_PREFIX });
   }
 
   async #openDatabase(node: Pick<Core['node'], 'name' | 'incarnation'>) {

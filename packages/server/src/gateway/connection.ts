@@ -13,6 +13,7 @@ import type { Origin, Principal, UserPrincipal } from '../platform/principal.js'
 import type { EventContext } from '../platform/surface.js';
 import type { RoomSocket } from '../rooms/index.js';
 import { type SocketData, socketData } from './authenticate.js';
+import { isHearingRoom, roomsToHear } from './hearing-rooms.js';
 import { countRooms } from './socket-groups.js';
 import { unreadBytes } from './unread-bytes.js';
 
@@ -36,6 +37,7 @@ export class Connection implements EventContext {
   readonly #connectedAt: number;
   #early: ClientEvent[] | undefined = [];
   #closing: ClosingKey | undefined;
+  #hearsOthers = false;
 
   constructor(socket: Socket, connectedAt: number, onExpiry: (connection: Connection) => void) {
     this.#socket = socket;
@@ -83,7 +85,22 @@ export class Connection implements EventContext {
   replacePrincipal(principal: Principal): void {
     const { origin, handshake, principal: before } = this.#data;
     this.#socket.data = socketData(principal, origin, handshake);
+    if (this.#hearsOthers) this.#enterRooms();
     if (principal.expiresAt !== before.expiresAt) this.#onExpiry(this);
+  }
+
+  /** From now on what other nodes push reaches it too, as far as its present principal may hear it. */
+  hearOthers(): void {
+    this.#hearsOthers = true;
+    this.#enterRooms();
+  }
+
+  #enterRooms(): void {
+    if (!this.isConnected) return;
+    const wanted = roomsToHear(this.principal);
+    for (const room of this.#socket.rooms)
+      if (isHearingRoom(room) && !wanted.includes(room)) void this.#socket.leave(room);
+    void this.#socket.join(wanted);
   }
 
   /** True when the event must wait for `ready`. @throws BUSY when too many do */

@@ -4,19 +4,24 @@ import { keyLogin, type Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
 import { mayHear } from '../platform/rights.js';
 import type { Connection } from './connection.js';
+import { roomsToTell } from './hearing-rooms.js';
+import type { OtherNodes } from './other-nodes.js';
 
 const LIMIT_RETRY_MS = 5000;
 
 /** Every live connection of this node, by what it can be asked for; implements Push for the domains, and says to administrators what there is. */
 export class Connections implements Push, LocalConnections {
   readonly #maxPerUser: number;
+  readonly #others: Pick<OtherNodes, 'emit'> | undefined;
   readonly #all = new Map<string, Connection>();
   /** Keys: `user:…`, `session:…`, `screen:…`. */
   readonly #groups = new Map<string, Set<Connection>>();
   #onEmpty: (() => void) | undefined;
 
-  constructor(maxPerUser: number) {
+  /** @param others absent where there is one node */
+  constructor(maxPerUser: number, others?: Pick<OtherNodes, 'emit'>) {
     this.#maxPerUser = maxPerUser;
+    this.#others = others;
   }
 
   get size(): number {
@@ -39,6 +44,7 @@ export class Connections implements Push, LocalConnections {
 
   add(connection: Connection): void {
     this.#all.set(connection.socketId, connection);
+    if (this.#others) connection.hearOthers();
     for (const key of groupsOf(connection.principal)) {
       const group = this.#groups.get(key) ?? new Set();
       group.add(connection);
@@ -93,6 +99,7 @@ export class Connections implements Push, LocalConnections {
     for (const connection of this.#group(`user:${userId}`)) {
       if (mayHear(event, connection.principal)) connection.emit(event, payload as object);
     }
+    this.#others?.emit(roomsToTell(userId, event), event, payload);
   };
 
   closeAll(closing: ClosingKey, retryAfterMs?: number): void {

@@ -22,6 +22,7 @@ import type { Connections } from './connections.js';
 import { corsOf } from './cors.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
+import type { OtherNodes } from './other-nodes.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { SlowConsumers } from './slow-consumers.js';
 import type { NamespaceGroups } from './socket-groups.js';
@@ -37,6 +38,8 @@ export interface SocketsDeps {
   server: HttpServer;
   connections: Connections;
   groups: Pick<NamespaceGroups, 'bind'>;
+  /** Absent where there is one node. */
+  others?: OtherNodes | undefined;
   identity: Pick<Identity, 'authenticate' | 'touch'>;
   commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
   screens: Pick<Screens, 'setOnline'>;
@@ -91,6 +94,7 @@ export class Sockets {
       connectTimeout: CONNECT_TIMEOUT_MS,
       cors: corsOf(deps.config.corsOrigins),
       allowRequest: admission(deps.admit),
+      ...(deps.others ? { adapter: deps.others.adapter } : {}),
       // No connectionStateRecovery: it would let a socket back in past the handshake. Offsets in `resume` do its work.
     });
     this.#io.engine.use(socketHeaders);
@@ -107,6 +111,7 @@ export class Sockets {
     this.#slowConsumers.start();
     const namespace = this.#io.of('/');
     deps.groups.bind(namespace);
+    deps.others?.bind(namespace);
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
     namespace.use(
@@ -145,7 +150,7 @@ export class Sockets {
   async close(): Promise<void> {
     this.#expiries.stop();
     this.#slowConsumers.stop();
-    this.#io.disconnectSockets(true);
+    this.#io.local.disconnectSockets(true);
     this.#io.engine.close();
   }
 
