@@ -34,9 +34,13 @@ import type { Target } from './target.js';
 export type { HttpAnswer, HttpCall } from './support/http.js';
 export { comparable, expectBody, expectFailure, HttpClient } from './support/http.js';
 export { type Operation, operations } from './support/openapi.js';
+export type { Place } from './support/places.js';
 export { expectAccepted, expectRefused, nextEvent, Sockets, StockScreen, send } from './support/sockets.js';
 export { type Account, type Device, navigate, trigger, World } from './support/world.js';
 export type { Target } from './target.js';
+
+/** Of what is delivered on several nodes; with less the suite would show one node over and over. */
+const LEAST_CROSSED = 0.4;
 
 type Rules = (world: GetWorld) => void;
 
@@ -103,7 +107,10 @@ function suite(target: () => Promise<Target>, families: Record<string, Rules>): 
     world = new World(await target());
   }, 120_000);
   afterEach(() => world?.sockets.closeAll());
-  afterAll(() => world?.sockets.closeAll());
+  afterAll(() => {
+    world?.sockets.closeAll();
+    world?.sockets.places.expectCrossed(LEAST_CROSSED);
+  });
   for (const [name, rules] of Object.entries(families)) {
     describe(name, () =>
       rules(() => {

@@ -17,7 +17,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /** host:port; where any free port is taken, the process tells two nodes of one machine apart. */
-export function nodeName({ NODE_NAME, HOST, PORT }: Config): string {
+export function nodeName({ NODE_NAME, HOST, PORT }: Pick<Config, 'NODE_NAME' | 'HOST' | 'PORT'>): string {
   return NODE_NAME ?? (PORT === 0 ? `${hostname()}:pid-${process.pid}` : `${HOST}:${PORT}`);
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import {
   commandsConfig,
@@ -11,7 +12,7 @@ import {
   socketsConfig,
 } from './app-config.js';
 import { createRecordAudit } from './audit/record.js';
-import { controlPath, serveControl } from './cli/control.js';
+import { type ControlServer, controlPath, serveControl } from './cli/control.js';
 import { type OperationDeps, runOperation } from './cli/operations.js';
 import { type CommandHook, type Commands, createCommands, type NodeLease } from './commands/index.js';
 import type { Config } from './config.js';
@@ -23,6 +24,7 @@ import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
 import type { MountedRoute } from './gateway/mounted.js';
 import { type AdapterClient, OtherNodes } from './gateway/other-nodes.js';
+import { Overload } from './gateway/overload.js';
 import { NamespaceGroups } from './gateway/socket-groups.js';
 import { Sockets } from './gateway/sockets.js';
 import { NonceManager } from './guards/nonce-manager.js';
@@ -41,6 +43,7 @@ import type { Database } from './platform/database/database.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
+import { ensureFolder } from './platform/ensure-folder.js';
 import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
 import { NodeCalls } from './platform/ephemeral/node-calls.js';
 import { RedisEphemeral } from './platform/ephemeral/redis.js';
@@ -73,6 +76,8 @@ export interface App {
   stop(reason?: string): Promise<void>;
   /** Where it listens, once started. */
   readonly url: string;
+  /** Settles when somebody on this machine asked the server to move its sockets and end. */
+  readonly drainAsked: Promise<void>;
   /** Settles with the reason when the process can no longer do its work and should end with code 1. */
   readonly fatal: Promise<unknown>;
   /** Everything that answers, with the right that it asks for; once started. */
@@ -119,11 +124,13 @@ class BongsuApp implements App {
   readonly #commandHook: CommandHook | undefined;
   readonly #lifecycle: Lifecycle;
   readonly fatal: Promise<unknown>;
+  readonly drainAsked: Promise<void>;
+  #askDrain: () => void = () => undefined;
   #fail: (reason: unknown) => void = () => undefined;
   #url: string | undefined;
   #surface: Surface = { routes: [], events: [] };
   #identity: Identity | undefined;
-  /** Of the embedded profile: by it commands reach the process that owns the data folder. */
+  /** By it commands reach this process; the embedded profile's owns the data folder. */
   #controlSocket: string | undefined;
 
   constructor(config: Config, { clock = systemClock, log = silentLog, commandHook }: Overrides) {
@@ -134,6 +141,9 @@ class BongsuApp implements App {
     this.#lifecycle = new Lifecycle({ clock, log });
     this.fatal = new Promise((resolve) => {
       this.#fail = resolve;
+    });
+    this.drainAsked = new Promise((resolve) => {
+      this.#askDrain = resolve;
     });
   }
 
@@ -230,8 +240,8 @@ class BongsuApp implements App {
 
   async #openDatabase(node: Pick<Core['node'], 'name' | 'incarnation'>) {
     const deps = { clock: this.#clock, log: this.#log, onFatal: this.#fail };
-    if (this.#config.DATABASE_URL === undefined)
-      this.#controlSocket = await controlPath(this.#config.DATA_DIR);
+    const ownsFolder = this.#config.DATABASE_URL === undefined;
+    this.#controlSocket = await controlPath(this.#config.DATA_DIR, ownsFolder ? undefined : node.name);
     const opened = await this.#lifecycle.step(
       'database',
       () => openDatabase(this.#config, node.name, deps, this.#controlSocket),
@@ -331,8 +341,14 @@ class BongsuApp implements App {
       routes: http.mounted,
       events: Object.entries(events).map(([name, { right }]) => ({ name, right })),
     };
+    const overload = await this.#lifecycle.step(
+      'overload',
+      () => watched(this.#clock),
+      (it) => it.stop(),
+    );
     const sockets = new Sockets({
       ...core,
+      overload,
       config: socketsConfig(this.#config),
       server: http.server,
       identity,
@@ -343,6 +359,7 @@ class BongsuApp implements App {
       admit: createAdmit({
         isDraining: () => !health.ready,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),
+        isOverloaded: () => overload.isTooMuch,
       }),
       trust,
     });
@@ -368,7 +385,20 @@ class BongsuApp implements App {
       deadLetters: commands.deadLetters,
       users: identity.users,
       keys: identity.keys,
+      server: {
+        node: core.node.name,
+        connections: () => core.connections.size,
+        drain: () => this.#askDrain(),
+      },
     });
+    // Others are there to take them: what they ask meanwhile is answered, so this is undone before commands are.
+    if (core.ephemeral.kind === 'redis') {
+      await this.#lifecycle.step(
+        'moving sockets',
+        () => sockets,
+        (it, signal) => it.move(this.#deadlineMs, signal),
+      );
+    }
     await this.#lifecycle.step(
       'readiness',
       () => health.setReady(true),
@@ -379,11 +409,20 @@ class BongsuApp implements App {
   async #serveControl(deps: OperationDeps): Promise<void> {
     const path = this.#controlSocket;
     if (path === undefined) return;
-    await this.#lifecycle.step(
-      'control socket',
-      () => serveControl(path, (name, input) => runOperation(deps, name, input), this.#log),
-      (it) => it.close(),
-    );
+    const serve = () => serveControl(path, (name, input) => runOperation(deps, name, input), this.#log);
+    // Only the embedded profile's commands need it: a node on PostgreSQL may have no folder that it may write to.
+    const listen = this.#config.DATABASE_URL === undefined ? serve : () => this.#serveIfPossible(path, serve);
+    await this.#lifecycle.step('control socket', listen, (it) => it?.close());
+  }
+
+  async #serveIfPossible(path: string, serve: () => Promise<ControlServer>) {
+    try {
+      await ensureFolder(dirname(path));
+      return await serve();
+    } catch (error) {
+      this.#log.warn({ err: error, path }, 'No control socket: bongsu drain cannot reach this node');
+      return undefined;
+    }
   }
 
   #createHealth(core: Core): HealthReporter {
@@ -426,6 +465,12 @@ class BongsuApp implements App {
     const { HOST: host, PORT: port } = this.#config;
     this.#url = await http.listen({ host, port });
   }
+}
+
+function watched(clock: Clock): Overload {
+  const overload = new Overload(clock);
+  overload.start();
+  return overload;
 }
 
 async function started<Part extends { start(): Promise<void> }>(part: Part): Promise<Part> {

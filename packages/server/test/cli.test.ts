@@ -97,6 +97,23 @@ describe('serve', () => {
     expect(text).not.toContain((await readFile(join(folder, 'data/secrets/jwt-secret'), 'utf8')).trim());
   });
 
+  it('[ND76] bongsu drain stops the server beside it, waits for its end, and finds none afterwards', async () => {
+    await processes.prepareData();
+    const server = bongsu(['serve']);
+    await server.shows('First administrator');
+    const drained = await bongsu(['drain', '--json']).ended;
+    expect(drained).toMatchObject({ code: 0 });
+    expect(JSON.parse(drained.out)).toEqual({
+      node: expect.any(String),
+      pid: server.child.pid,
+      connections: 0,
+      ms: expect.any(Number),
+    });
+    expect((await server.ended).code).toBe(0);
+    const nobody = await bongsu(['drain']).ended;
+    expect(nobody).toMatchObject({ code: 1, err: expect.stringContaining('No server of these settings') });
+  });
+
   it('[OBS1] a port in use ends with one clear line and 1', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

@@ -8,6 +8,7 @@ import {
 } from '@bongsu/protocol';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { expect } from 'vitest';
+import { type Place, Places } from './places.js';
 
 export type Options = Partial<ManagerOptions & SocketOptions>;
 
@@ -17,18 +18,28 @@ const PATIENCE_MS = 10_000;
 export class Sockets {
   private readonly open = new Set<Socket>();
 
-  constructor(private readonly url: string) {}
+  readonly places: Places;
+
+  /** @param at where: in turn, when there are several */
+  constructor(at: string | readonly Place[]) {
+    const [first, ...others] = typeof at === 'string' ? [{ url: at }] : at;
+    if (!first) throw new Error('Sockets need a place to connect to');
+    this.places = new Places([first, ...others]);
+  }
 
   /** A stock client, not connected yet. Reconnection is off unless asked for, so that a test sees what the server did. */
   make(auth: unknown, options: Options = {}): Socket {
-    const socket = io(this.url, {
+    const place = this.places.next();
+    const socket = io(place.url, {
       auth: auth as Record<string, unknown>,
       autoConnect: false,
       forceNew: true,
       reconnection: false,
       transports: ['websocket'],
+      ...(place.headers ? { extraHeaders: place.headers } : {}),
       ...options,
     });
+    this.places.watch(socket, place);
     this.open.add(socket);
     return socket;
   }

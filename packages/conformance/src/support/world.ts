@@ -36,7 +36,7 @@ export class World {
 
   constructor(readonly target: Target) {
     this.http = new HttpClient(target.url);
-    this.sockets = new Sockets(target.url);
+    this.sockets = new Sockets(target.sockets ?? target.url);
   }
 
   /**

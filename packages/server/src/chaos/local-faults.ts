@@ -41,7 +41,7 @@ interface Step {
 }
 
 /** What the server does on a command's way, each a place to die before and after. */
-const STEPS: readonly Step[] = [
+export const STEPS: readonly Step[] = [
   { point: 'accept' },
   { point: 'settle' },
   { point: 'emit' },
@@ -95,20 +95,33 @@ function kills({ node, skew }: Hands): Fault[] {
 }
 
 function failpoints({ node, links }: Hands): Fault[] {
-  return STEPS.flatMap(({ point, returning, mix, calls = MOST_CALLS }) =>
-    (['before', 'after'] as const).map(
-      (when): Fault => ({
-        name: `kill-${when}-${point}`,
-        isKill: true,
-        ...(mix ? { mix } : {}),
-        strike: ({ random }) =>
-          node.dieAt(
-            { point, when, calls: random.between(1, calls + 1) },
-            TOO_LONG_MS,
-            returning ? () => links.screens.cut() : undefined,
-          ),
-      }),
+  return STEPS.flatMap((step) =>
+    failpointFaults(
+      step,
+      () => node,
+      () => links.screens.cut(),
     ),
+  );
+}
+
+/** To die before, and after, a step. @param cutScreens makes the screens come back */
+export function failpointFaults(
+  { point, returning, mix, calls = MOST_CALLS }: Step,
+  nodeOf: (random: SeededRandom) => ServerNode,
+  cutScreens: () => void,
+): Fault[] {
+  return (['before', 'after'] as const).map(
+    (when): Fault => ({
+      name: `kill-${when}-${point}`,
+      isKill: true,
+      ...(mix ? { mix } : {}),
+      strike: ({ random }) =>
+        nodeOf(random).dieAt(
+          { point, when, calls: random.between(1, calls + 1) },
+          TOO_LONG_MS,
+          returning ? cutScreens : undefined,
+        ),
+    }),
   );
 }
 
@@ -170,7 +183,7 @@ export function networks(whose: string, link: TcpProxy): Fault[] {
   ];
 }
 
-function databaseFaults(postgres: PostgresControl): Fault[] {
+export function databaseFaults(postgres: PostgresControl): Fault[] {
   const { crash, freeze, thaw } = postgres;
   const faults: Fault[] = [
     {

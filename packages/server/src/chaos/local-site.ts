@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { askLedger } from './ask-ledger.js';
 import type { LedgerFacts } from './check-ledger.js';
-import { monotonicMs } from './history.js';
 import { type Hands, localFaults, type PostgresControl } from './local-faults.js';
 import { freePort, until } from './processes.js';
 import { ServerNode } from './server-node.js';
@@ -17,25 +17,6 @@ export interface LocalSiteOptions {
 }
 
 const MENDED_MS = 30_000;
-/** Entries of the last run; older ones were looked at then. */
-const RECENT_MS = 120_000;
-
-const FACTS = `
-select current_epoch() as epoch,
-  (select coalesce(json_agg(json_build_object('screen', s.name, 'fence', h.fence, 'acked', h.acked_seq, 'lastSeq', s.last_seq)), '[]')
-   from screen_sessions h join streams s on s.id = h.stream_id) as sessions,
-  (select coalesce(json_agg(json_build_object('screen', s.name, 'seq', d.seq, 'commandId', c.id)), '[]')
-   from deliveries d join streams s on s.id = d.stream_id join commands c on c.stream_id = d.stream_id and c.seq = d.seq
-   where d.status = 'dead') as "deadDeliveries",
-  (select coalesce(json_agg(json_build_object('screen', l.screen_id, 'commandId', l.command_id, 'reason', l.reason)), '[]')
-   from dead_letters l) as "deadLetters",
-  (select coalesce(json_agg(json_build_object('id', c.id, 'stream', s.kind || ':' || s.name, 'seq', c.seq, 'acceptedAt', c.accepted_at)), '[]')
-   from commands c join streams s on s.id = c.stream_id where c.requeue_of is not null) as requeued,
-  (select coalesce(json_agg(json_build_object('screen', s.name, 'seq', c.seq)), '[]')
-   from commands c join streams s on s.id = c.stream_id join screen_sessions h on h.stream_id = c.stream_id
-   where c.seq <= h.acked_seq and c.accepted_at > extract(epoch from clock_timestamp()) * 1000 - ${RECENT_MS}
-     and not exists (select 1 from deliveries d where d.stream_id = c.stream_id and d.seq = c.seq)) as uncovered`;
-
 /** A server of our own with a database of its own, behind links that can be cut. */
 export class LocalSite implements Site {
   readonly faults: readonly Fault[];
@@ -120,9 +101,7 @@ export class LocalSite implements Site {
   }
 
   async facts(): Promise<LedgerFacts> {
-    const [row] = await this.#node.sql<Omit<LedgerFacts, 'at'>>(FACTS);
-    if (!row) throw new Error('The ledger answered nothing');
-    return { ...row, at: monotonicMs() };
+    return askLedger(this.#node);
   }
 
   residentMiB(): Promise<number | undefined> {

@@ -47,6 +47,10 @@ export class ServerNode {
     this.url = `http://127.0.0.1:${options.port}`;
   }
 
+  get port(): number {
+    return this.#options.port;
+  }
+
   get output(): string {
     return this.#output;
   }

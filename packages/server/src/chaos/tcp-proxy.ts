@@ -16,6 +16,10 @@ export interface TcpProxy {
   /** New connections are reset at once until `accept(true)`. */
   accept(accepting: boolean): void;
   connections(): number;
+  /** How many connections go to which port. */
+  targets(): Map<number, number>;
+  /** Resets the connections that go to other ports than these. */
+  cutOthers(ports: readonly number[]): void;
   /** No delay and no loss any more. What lost bytes is reset: its stream means nothing now. */
   heal(): void;
   close(): Promise<void>;
@@ -24,6 +28,7 @@ export interface TcpProxy {
 interface Pair {
   client: Socket;
   server: Socket;
+  target: number;
 }
 
 /** One direction of a connection: what goes in comes out in the same order, also when the delay ends with some of it on its way. */
@@ -48,8 +53,15 @@ export class Wire {
   }
 }
 
-/** Between a client and a server on the loopback: what a network may do to them. */
-export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<TcpProxy> {
+/**
+ * Between a client and a server on the loopback: what a network may do to them.
+ * @param target the port, or what tells it for each new connection
+ */
+export async function startTcpProxy(
+  target: number | (() => number),
+  targetHost = '127.0.0.1',
+): Promise<TcpProxy> {
+  const targetPort = typeof target === 'number' ? () => target : target;
   const pairs = new Set<Pair>();
   let delayMs = 0;
   let swallowed: 'to-server' | 'to-client' | 'both' | 'none' = 'none';
@@ -76,7 +88,8 @@ export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'
 
   const listener = createServer((client) => {
     if (!accepting) return client.resetAndDestroy();
-    const pair = { client, server: connect(targetPort, targetHost) };
+    const port = targetPort();
+    const pair = { client, server: connect(port, targetHost), target: port };
     pairs.add(pair);
     const toServer = new Wire();
     const toClient = new Wire();
@@ -126,6 +139,14 @@ export async function startTcpProxy(targetPort: number, targetHost = '127.0.0.1'
       accepting = value;
     },
     connections: () => pairs.size,
+    targets() {
+      const counts = new Map<number, number>();
+      for (const { target: port } of pairs) counts.set(port, (counts.get(port) ?? 0) + 1);
+      return counts;
+    },
+    cutOthers(ports) {
+      for (const pair of pairs) if (!ports.includes(pair.target)) reset(pair);
+    },
     heal() {
       const lossy = swallowed !== 'none';
       delayMs = 0;

@@ -11,6 +11,7 @@ import {
   showLetter,
   showLetterStats,
 } from './dlq.js';
+import { type DrainOptions, drain } from './drain.js';
 import { listKeys, type RotateOptions, rotateKeys } from './keys.js';
 import { migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
@@ -59,6 +60,15 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
       writeErr: (text) => terminal.err(text.trimEnd()),
     });
   leaf(program, 'serve', 'run the server until SIGTERM or SIGINT', (io) => serve(io));
+  leaf(
+    program,
+    'drain',
+    'move the sockets of a running server to other nodes, and end it',
+    (io, options: DrainOptions) => drain(io, options),
+  ).option(
+    '--node <name>',
+    'the node, where NODE_NAME, HOST and PORT are not those that it was started with',
+  );
   const migrate = group(program, 'migrate', 'bring the database up to date');
   leaf(migrate, 'up', 'apply the migrations that are missing; serve does this too', migrateUp);
   leaf(migrate, 'status', 'show which migrations are applied', showMigrations);

@@ -34,14 +34,22 @@ const UNREAD_MS = 2000;
 const OWNER_ONLY = 0o600;
 const FOLDER_MODE = 0o700;
 
-/** Where the owner of this data folder listens; makes the folder for it when the path would be too long for a socket. */
-export async function controlPath(dataDir: string): Promise<string> {
+/**
+ * Where a server listens; makes the folder for it when the path would be too long for a socket.
+ * @param node of a server that does not own the data folder, as several may run beside each other
+ */
+export async function controlPath(dataDir: string, node?: string): Promise<string> {
   const folder = resolve(dataDir);
-  const name = `bongsu-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`;
+  const name = `bongsu-${shortHash(`${folder}${node ?? ''}`)}`;
   if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`;
-  const inFolder = join(folder, 'control.sock');
+  const file = node === undefined ? 'control.sock' : `control-${shortHash(node)}.sock`;
+  const inFolder = join(folder, file);
   if (Buffer.byteLength(inFolder) <= LONGEST_PATH) return inFolder;
-  return join(await privateFolder(name), 'control.sock');
+  return join(await privateFolder(name), file);
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 /** Under the temporary folder, where others may have made one of that name before: theirs is never used. */

@@ -19,6 +19,16 @@ export interface OperationDeps {
   deadLetters: DeadLetterQueue;
   users: UserAdministration;
   keys: KeyOperations;
+  /** Absent in a command that found no server. */
+  server?: RunningServer;
+}
+
+/** The process that is asked, where there is one. */
+export interface RunningServer {
+  node: string;
+  connections(): number;
+  /** Begins to stop, as on SIGTERM. */
+  drain(): void;
 }
 
 interface Operation<Input, Result> {
@@ -65,6 +75,13 @@ const OPERATIONS = {
   'dlq.requeueMany': operation(LettersSchema, ({ deadLetters }, { screenId, reason }) =>
     deadLetters.requeueMany({ screenIds: screensOf(screenId), reason }),
   ),
+  /** Answers at once: the process ends when it has moved its sockets. */
+  'server.drain': operation(z.object({}), async ({ server }) => {
+    if (!server) throw new BongsuError('NOT_FOUND');
+    const before = { node: server.node, pid: process.pid, connections: server.connections() };
+    server.drain();
+    return before;
+  }),
   'users.create': operation(NewUserSchema, async ({ users }, input) => ({
     userId: await users.create(input),
   })),

@@ -106,6 +106,7 @@ function watchForEnd(app: App, terminal: Terminal, { log, flush }: LogOutput) {
     log.fatal({ err: error, origin }, 'Uncaught error');
     end(origin, 1);
   });
+  app.drainAsked.then(() => end('bongsu drain', 0));
   app.fatal.then((error) => {
     log.fatal({ err: error }, 'The server cannot go on');
     end('a fatal error', 1);

@@ -106,6 +106,7 @@ export class Dispatcher {
     return {
       ready,
       open: () => session.inbox.open(),
+      rest: () => session.rest(),
       detach: (closing) => this.#detach(session, closing),
     };
   }

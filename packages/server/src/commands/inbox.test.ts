@@ -119,6 +119,31 @@ describe('the inbox of a connected screen', () => {
     expect(done()).toEqual(['executed[2]=3']);
   });
 
+  it('[ND75] at rest sends nothing more, and says when what is in flight is answered', async () => {
+    const { opened, done } = recorded({ window: 2 });
+    const inbox = opened(0, 3);
+    inbox.page([entry(1), entry(2), entry(3)]);
+    let isResting = false;
+    const rest = inbox.rest().then(() => {
+      isResting = true;
+    });
+    inbox.receipt(1, EXECUTED);
+    await Promise.resolve();
+    expect(isResting).toBe(false);
+    inbox.receipt(2, EXECUTED);
+    await rest;
+    expect(done().filter((action) => action.startsWith('emit'))).toEqual(['emit 1', 'emit 2/1']);
+  });
+
+  it('[ND75] an inbox that is closed is at rest, and so is one that was sent nothing', async () => {
+    const { opened } = recorded();
+    const inbox = opened(0, 1);
+    await inbox.rest();
+    inbox.page([entry(1)]);
+    inbox.close(false);
+    await inbox.rest();
+  });
+
   it('[DL45] [STB1] four sends in all by default, then dead, and only after its COMMIT the next', () => {
     const { opened, done, state } = recorded();
     const inbox = opened();

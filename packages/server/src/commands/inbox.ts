@@ -92,6 +92,8 @@ export class Inbox {
   #mustRead = false;
   #reading = false;
   #committing = 0;
+  /** Of an inbox that sends nothing more: whoever waits for what is in flight. */
+  #resting: (() => void)[] | undefined;
   /** Cancelled before they were read. */
   readonly #cancelled = new Set<number>();
 
@@ -134,6 +136,14 @@ export class Inbox {
     if (this.#phase !== 'attached') return;
     this.#phase = 'open';
     this.advance();
+  }
+
+  /** Sends nothing more. Resolves when nothing is in flight any more. */
+  rest(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resting = [...(this.#resting ?? []), resolve];
+      this.#noteRest();
+    });
   }
 
   /** An entry was accepted somewhere. */
@@ -234,17 +244,28 @@ export class Inbox {
     this.#cursor = 0;
     this.#inFlight = 0;
     this.#cancelled.clear();
+    this.#noteRest();
     return unanswered;
   }
 
   /** Goes as far as it may. */
   advance(): void {
     if (this.#phase === 'closed') return;
-    while (this.#phase === 'open' && this.#committing === 0 && this.#effects.mayDecide()) {
+    while (this.#maySend && this.#effects.mayDecide()) {
       if (!this.#step()) break;
     }
     this.#readAhead();
     this.#watchOldest();
+    this.#noteRest();
+  }
+
+  get #maySend(): boolean {
+    return this.#phase === 'open' && this.#committing === 0 && this.#resting === undefined;
+  }
+
+  #noteRest(): void {
+    if (this.#inFlight > 0) return;
+    for (const resolve of this.#resting?.splice(0) ?? []) resolve();
   }
 
   #fail(index: number, slot: Slot, receipt: Receipt & { status: 'failed' }): void {

@@ -85,6 +85,12 @@ export class ScreenSession {
     this.epoch = epoch;
   }
 
+  /** Sends nothing more. Resolves when nothing is in flight, and what was answered is written. */
+  async rest(): Promise<void> {
+    await this.inbox.rest();
+    await this.#lastWrite;
+  }
+
   /** Stops sending and forgets the callbacks. @param counts false when the server, or a rival, ended the connection */
   end(counts: boolean): Unanswered | undefined {
     this.#gone = true;

@@ -44,6 +44,8 @@ export interface ScreenAttachment {
   readonly ready: Promise<{ stream: string; epoch: string; state: StreamState }>;
   /** Starts sending; called right after `ready` was emitted. */
   open(): void;
+  /** Sends nothing more. Resolves when what was sent is answered, and the answers are written. */
+  rest(): Promise<void>;
   /**
    * The socket is gone. `closing`: with what the server itself closed it; then it did not die of what was in flight. Absent for a
    * socket that ended by itself, was not heard any more, or was ended because it did not read what it was sent.

@@ -9,12 +9,18 @@ const ORIGIN = 'https://console.example.com';
 let server: Server;
 let io: SocketServer;
 let isDraining: boolean;
+let isOverloaded: boolean;
 
 beforeEach(async () => {
   isDraining = false;
+  isOverloaded = false;
   server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const policy = { isDraining: () => isDraining, allowsOrigin: (origin: string) => origin === ORIGIN };
+  const policy = {
+    isDraining: () => isDraining,
+    allowsOrigin: (origin: string) => origin === ORIGIN,
+    isOverloaded: () => isOverloaded,
+  };
   io = new SocketServer(server, { allowRequest: admission(createAdmit(policy)) });
 });
 afterEach(() => io.close());
@@ -55,6 +61,13 @@ describe('admission', () => {
     const polling = await poll();
     expect([polling.status, polling.headers.get('retry-after')]).toEqual([503, '1']);
     isDraining = false;
+    expect(await upgrade()).toMatch(/^HTTP\/1\.1 101 /);
+  });
+
+  it('[ND77] while too many come in at once one more gets 503 and when to come back', async () => {
+    isOverloaded = true;
+    expect(await upgrade()).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 1\r\n/);
+    isOverloaded = false;
     expect(await upgrade()).toMatch(/^HTTP\/1\.1 101 /);
   });
 

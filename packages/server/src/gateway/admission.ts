@@ -69,15 +69,23 @@ export interface AdmissionPolicy {
   /** True while the server stops or starts. */
   isDraining(): boolean;
   allowsOrigin(origin: string): boolean;
+  /** True while more handshakes are under way than the process can bear. */
+  isOverloaded(): boolean;
 }
 
 const RETRY_SECONDS = 1;
 
-export function createAdmit({ isDraining, allowsOrigin }: AdmissionPolicy): Admit {
+export function createAdmit({ isDraining, allowsOrigin, isOverloaded }: AdmissionPolicy): Admit {
   return (request) => {
     if (isDraining())
       return { status: 503, message: 'This server is going away.', retryAfterSeconds: RETRY_SECONDS };
     if (foreignOrigin(request, allowsOrigin)) return { status: 403, message: 'This origin is not allowed.' };
+    if (isOverloaded())
+      return {
+        status: 503,
+        message: 'Too many connections come in at once.',
+        retryAfterSeconds: RETRY_SECONDS,
+      };
     return undefined;
   };
 }

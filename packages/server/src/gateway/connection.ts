@@ -9,6 +9,7 @@ import {
 import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
 import type { OwnConnection } from '../platform/local-connections.js';
+import { type Clock, sleep } from '../platform/clock.js';
 import type { Origin, Principal, UserPrincipal } from '../platform/principal.js';
 import type { EventContext } from '../platform/surface.js';
 import type { RoomSocket } from '../rooms/index.js';
@@ -20,6 +21,8 @@ import { unreadBytes } from './unread-bytes.js';
 /** Events that may wait for `ready`, in order: as many as a client may well have kept while it was offline. */
 const MAX_EARLY_EVENTS = 1000;
 const EARLY_RETRY_MS = 1000;
+/** What a socket that moves gets to end what is under way: its calls, and receipts of what a screen was sent. */
+const MOVE_PATIENCE_MS = 1000;
 
 export interface ClientEvent {
   name: string;
@@ -38,6 +41,9 @@ export class Connection implements EventContext {
   #early: ClientEvent[] | undefined = [];
   #closing: ClosingKey | undefined;
   #hearsOthers = false;
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** Of a screen's socket: nothing more is sent, and it resolves when what was sent is answered. */
+  #rest: (() => Promise<void>) | undefined;
 
   constructor(socket: Socket, connectedAt: number, onExpiry: (connection: Connection) => void) {
     this.#socket = socket;
@@ -134,6 +140,28 @@ export class Connection implements EventContext {
     this.#socket.emit('session-closing', sessionClosing(key, retryAfterMs));
     if (CLOSINGS[key].reconnect) this.#socket.conn.close();
     else this.#socket.disconnect(true);
+  }
+
+  /** A call of the client: a socket that moves is closed once it is answered. */
+  during<T>(call: Promise<T>): Promise<T> {
+    this.#underWay.add(call);
+    const ended = () => void this.#underWay.delete(call);
+    call.then(ended, ended);
+    return call;
+  }
+
+  /** How a screen's socket comes to rest. */
+  restsBy(rest: () => Promise<void>): void {
+    this.#rest = rest;
+  }
+
+  /** Tells the client to go to another node, and ends the transport when what is under way has ended, or soon in any case. */
+  async move(retryAfterMs: number, clock: Clock): Promise<void> {
+    this.#closing ??= 'DRAINING';
+    this.#socket.emit('session-closing', sessionClosing('DRAINING', retryAfterMs));
+    const settled = Promise.allSettled([this.#rest?.(), ...this.#underWay]);
+    await Promise.race([settled, sleep(clock, MOVE_PATIENCE_MS, this.signal).catch(() => undefined)]);
+    this.#socket.conn.close();
   }
 
   /** What became of its login or key: closed for good when that has ended; what another try could mend ends only the transport. */

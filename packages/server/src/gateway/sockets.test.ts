@@ -85,7 +85,7 @@ function newClient(transports = ['websocket']): Socket {
 function attachment(over: Partial<ScreenAttachment> = {}): ScreenAttachment {
   const state = { lastSeq: 0, acked: 0, recovered: true };
   const ready = Promise.resolve({ stream: 'screen:scr_1', epoch: 'epoch', state });
-  return { ready, open: () => {}, detach: () => {}, ...over };
+  return { ready, open: () => {}, rest: async () => {}, detach: () => {}, ...over };
 }
 
 function heard<Payload>(socket: Socket, event: string): Promise<Payload> {
@@ -347,6 +347,54 @@ describe('rooms', () => {
   });
 });
 
+describe('handshakes under way', () => {
+  function counted() {
+    let count = 0;
+    const begin = () => {
+      count += 1;
+      return () => {
+        count -= 1;
+      };
+    };
+    return { overload: { begin }, underWay: () => count };
+  }
+
+  it('[ND77] one is under way until its socket is ready', async () => {
+    const { overload, underWay } = counted();
+    let letIn = () => {};
+    const waiting = new Promise<Principal>((resolve) => {
+      letIn = () => resolve(USER);
+    });
+    await open({ overload, identity: { authenticate: () => waiting, touch: () => {} } });
+    client.connect();
+    await expect.poll(underWay).toBe(1);
+    letIn();
+    await heard(client, 'ready');
+    expect(underWay()).toBe(0);
+  });
+
+  it('[ND77] one that is refused is over, and so is one whose client goes away', async () => {
+    const { overload, underWay } = counted();
+    const refuse = async () => {
+      throw new AuthenticationError('AUTH_ERROR');
+    };
+    await open({ overload, identity: { authenticate: refuse, touch: () => {} } });
+    const refused = heard(client, 'connect_error');
+    client.connect();
+    await refused;
+    expect(underWay()).toBe(0);
+    await sockets.close();
+    server.close();
+    const never = () => new Promise<Principal>(() => {});
+    await open({ overload, identity: { authenticate: never, touch: () => {} } });
+    client.connect();
+    await expect.poll(underWay).toBe(1);
+    client.disconnect();
+    client.io.engine.close();
+    await expect.poll(underWay).toBe(0);
+  });
+});
+
 describe('draining', () => {
   it('[SIG10] does not wait for a client that polls no more', async () => {
     await open({ clock: fastClock(50) });
@@ -358,6 +406,58 @@ describe('draining', () => {
     await sockets.drain();
     await sockets.close();
     await expect.poll(() => connections.size).toBe(0);
+  });
+
+  it('[ND75] a socket that moves is told so first, and closed once its calls are answered', async () => {
+    const calls: (() => void)[] = [];
+    const slow = defineEvent({
+      right: 'socket.renew',
+      limit: 'none',
+      schema: z.object({}),
+      handle: () => new Promise<object>((resolve) => calls.push(() => resolve({}))),
+    });
+    await open({ events: { slow } });
+    const heardInOrder: string[] = [];
+    client.on('session-closing', ({ code, retryAfterMs }: SessionClosing) => {
+      heardInOrder.push(code);
+      expect(retryAfterMs).toBeLessThan(1000);
+      for (const answer of calls) answer();
+    });
+    client.on('disconnect', (reason) => heardInOrder.push(reason));
+    client.connect();
+    await heard(client, 'ready');
+    const answered = client.emitWithAck('slow', {}).then(() => heardInOrder.push('answered'));
+    await expect.poll(() => calls.length).toBe(1);
+    await sockets.move(0, new AbortController().signal);
+    await answered;
+    await expect.poll(() => heardInOrder).toEqual(['DRAINING', 'answered', 'transport close']);
+  });
+
+  it('[ND75] a screen that moves is sent nothing more, and closed once what it has is answered', async () => {
+    let rested = () => {};
+    const resting = new Promise<void>((resolve) => {
+      rested = resolve;
+    });
+    await open({
+      identity: { authenticate: async () => SCREEN, touch: () => {} },
+      commands: {
+        attachScreen: () => attachment({ rest: () => resting }),
+        currentEpoch: async () => 'epoch',
+      },
+    });
+    let isClosed = false;
+    client.on('disconnect', () => {
+      isClosed = true;
+    });
+    client.connect();
+    await heard(client, 'ready');
+    const closing = heard(client, 'session-closing');
+    const moved = sockets.move(0, new AbortController().signal);
+    await closing;
+    expect(isClosed).toBe(false);
+    rested();
+    await moved;
+    await expect.poll(() => isClosed).toBe(true);
   });
 
   it('[SIG10] tells whoever connects meanwhile to move', async () => {

@@ -6,7 +6,7 @@ import type { Commands, ScreenAttachment } from '../commands/index.js';
 import { socketHeaders } from '../guards/headers.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
-import type { Clock, DatabaseClock } from '../platform/clock.js';
+import { type Clock, type DatabaseClock, sleep } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
@@ -23,6 +23,8 @@ import { corsOf } from './cors.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
 import type { OtherNodes } from './other-nodes.js';
+import { moveInWaves } from './moving.js';
+import type { Overload } from './overload.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { SlowConsumers } from './slow-consumers.js';
 import type { NamespaceGroups } from './socket-groups.js';
@@ -48,6 +50,8 @@ export interface SocketsDeps {
   events: Events;
   limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure' | 'paceLookUps'>;
   admit: Admit;
+  /** Told of each handshake. */
+  overload?: Pick<Overload, 'begin'>;
   trust: Trust;
   clock: Clock;
   databaseClock: DatabaseClock;
@@ -61,6 +65,10 @@ const EXPIRY_GRACE_MS = 30_000;
 /** An answer that never comes must not hold a half-open handshake for ever. */
 const CONNECT_TIMEOUT_MS = 10_000;
 const DRAIN_RETRY_MS = 1000;
+/** Of the time that a stop has: until the first socket is told to move, three seconds at most, and until the last one is. */
+const NOTICE_SHARE = 0.1;
+const NOTICE_MS = 3000;
+const MOVE_SHARE = 0.5;
 /** A client that reads or polls no more never says goodbye: the stop does not wait for it longer than this. */
 const DRAIN_PATIENCE_MS = 2000;
 const LIFETIME_SECONDS = [1, 5, 15, 30, 60, 300, 600, 1800, 3600];
@@ -78,6 +86,8 @@ export class Sockets {
   readonly #slowConsumers: SlowConsumers;
   readonly #tellUnreadable: (address: string) => void;
   readonly #lifetimes: ReturnType<Metrics['histogram']>;
+  /** Of sockets that are not ready yet: what ends the counting of their handshakes. */
+  readonly #handshakes = new Map<string, () => void>();
   #draining = false;
 
   constructor(deps: SocketsDeps) {
@@ -114,15 +124,20 @@ export class Sockets {
     deps.others?.bind(namespace);
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
-    namespace.use(
-      authMiddleware({
-        identity: deps.identity,
-        limits: deps.limiter,
-        checkConnections: (principal) => this.#deps.connections.check(principal),
-        originOf: (socket) => this.#originOf(socket),
-        log: deps.log,
-      }),
-    );
+    const authenticate = authMiddleware({
+      identity: deps.identity,
+      limits: deps.limiter,
+      checkConnections: (principal) => this.#deps.connections.check(principal),
+      originOf: (socket) => this.#originOf(socket),
+      log: deps.log,
+    });
+    namespace.use((socket, next) => {
+      this.#handshakeBegan(socket);
+      authenticate(socket, (refusal) => {
+        if (refusal) this.#handshakeEnded(socket.id);
+        next(refusal);
+      });
+    });
     namespace.on('connection', (socket) => this.#onConnection(socket));
     this.#lifetimes = deps.metrics.histogram(
       'signaling_connection_duration_seconds',
@@ -134,7 +149,22 @@ export class Sockets {
     );
   }
 
-  /** Tells every socket to move and ends its transport, also those whose handshake was under way. */
+  /**
+   * Tells the sockets to go to other nodes, in waves over half of the time that a stop has, while all that they ask is still answered.
+   * @param stopMs DRAIN_SECONDS @param signal aborted when that is over
+   */
+  async move(stopMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, connections } = this.#deps;
+    this.#draining = true;
+    // Balancers look every second or two: who is told to move before they know would come back here, to be refused.
+    await sleep(clock, Math.min(NOTICE_MS, stopMs * NOTICE_SHARE), signal).catch(() => undefined);
+    const movers = [...connections.all()].map((connection) => ({
+      move: (retryAfterMs: number) => connection.move(retryAfterMs, clock),
+    }));
+    await moveInWaves(movers, stopMs * MOVE_SHARE, { clock, random: Math.random }, signal);
+  }
+
+  /** Tells every socket that is left to move and ends its transport, also those whose handshake was under way. */
   async drain(): Promise<void> {
     const { connections, clock } = this.#deps;
     this.#draining = true;
@@ -152,6 +182,19 @@ export class Sockets {
     this.#slowConsumers.stop();
     this.#io.local.disconnectSockets(true);
     this.#io.engine.close();
+  }
+
+  /** Under way until it is refused, its socket is ready, or its transport has ended. */
+  #handshakeBegan({ id, conn }: Socket): void {
+    const ended = this.#deps.overload?.begin();
+    if (!ended) return;
+    this.#handshakes.set(id, ended);
+    conn.once('close', () => this.#handshakeEnded(id));
+  }
+
+  #handshakeEnded(socketId: string): void {
+    this.#handshakes.get(socketId)?.();
+    this.#handshakes.delete(socketId);
   }
 
   #originOf(socket: Socket) {
@@ -204,6 +247,7 @@ export class Sockets {
     const attachment = this.#deps.commands.attachScreen(connection.asScreen(screenId));
     // It may be refused while the login is still asked for, when nobody listens yet.
     attachment.ready.catch(() => undefined);
+    connection.restsBy(() => attachment.rest());
     return { screenId, attachment };
   }
 
@@ -224,6 +268,7 @@ export class Sockets {
       streams: inbox ? { [inbox.stream]: inbox.state } : { ...rooms?.streams },
     };
     const early = connection.open(ready);
+    this.#handshakeEnded(connection.socketId);
     rooms?.deliver();
     if (screen) {
       screen.attachment.open();
@@ -271,7 +316,8 @@ export class Sockets {
       const definition = this.#definitionOf(event.name);
       this.#checkRight(connection.principal, definition.right);
       const input = parseInput(definition.schema, event.payload);
-      this.#run(connection, definition, input)
+      connection
+        .during(this.#run(connection, definition, input))
         .then(
           (result) => event.ack?.({ success: true, ...result }),
           (thrown) => this.#refuse(connection, event, thrown),

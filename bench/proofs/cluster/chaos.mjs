@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startPostgres } from '../../lib/postgres.mjs';
+import { startRedis } from '../../lib/redis.mjs';
+
+const CHAOS = new URL('../../../packages/server/dist/chaos/', import.meta.url);
+const { ClusterSite } = await import(new URL('cluster-site.js', CHAOS));
+const { Session } = await import(new URL('session.js', CHAOS));
+
+/** Faults in full flight on several nodes: the report of a session, and the share of traffic that crossed from node to node. */
+export async function chaosOn({ nodes, balancer, seed, runs, faults, log }) {
+  const folder = mkdtempSync(join(tmpdir(), `bongsu-cluster-${nodes}-`));
+  const postgres = await startPostgres();
+  const redis = await startRedis();
+  const database = await postgres.freshDatabase();
+  let kept = true;
+  let site;
+  try {
+    const { PATH, HOME } = process.env;
+    site = await ClusterSite.prepare({
+      folder,
+      nodes,
+      redis,
+      postgres: {
+        ...postgres,
+        url: database.url,
+        endBackends: () => postgres.endBackends(database.name),
+      },
+      environment: { PATH, HOME },
+      ...(balancer ? { balancer } : {}),
+    });
+    await site.start();
+    const session = new Session({ site, folder, seed, runs, log, ...(faults ? { faults } : {}) });
+    const report = await session.run();
+    kept = report.violations > 0;
+    return { ...report, crossedShare: site.crossedShare };
+  } finally {
+    await site?.close();
+    await redis.stop();
+    await postgres.stop();
+    if (kept) log(`the histories stay in ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  }
+}

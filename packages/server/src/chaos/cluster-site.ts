@@ -1,0 +1,179 @@
+import { join } from 'node:path';
+import { askLedger } from './ask-ledger.js';
+import type { LedgerFacts } from './check-ledger.js';
+import {
+  type BalancerControl,
+  type ClusterHands,
+  clusterFaults,
+  type Member,
+  type RedisControl,
+} from './cluster-faults.js';
+import { CrossingWatch } from './crossing-watch.js';
+import type { PostgresControl } from './local-faults.js';
+import { freePort, until } from './processes.js';
+import { ServerNode } from './server-node.js';
+import type { Fault, Site } from './site.js';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
+
+export interface ClusterSiteOptions {
+  folder: string;
+  postgres: PostgresControl;
+  redis: RedisControl;
+  /** Two at least. The first half serves the controllers, the others the screens, as long as they live. */
+  nodes: number;
+  /** Between the clients and the nodes: then it decides who goes where. */
+  balancer?: (ports: readonly number[]) => Promise<BalancerControl>;
+  environment: Readonly<Record<string, string>>;
+  packageFolder?: string;
+}
+
+const MENDED_MS = 45_000;
+
+/** Several nodes on one PostgreSQL and one Redis, each with links of its own that can be cut. */
+export class ClusterSite implements Site {
+  readonly faults: readonly Fault[];
+  readonly #members: readonly Member[];
+  readonly #hands: ClusterHands;
+  readonly #crossing: CrossingWatch;
+
+  private constructor(members: readonly Member[], hands: ClusterHands) {
+    this.#members = members;
+    this.#hands = hands;
+    this.faults = clusterFaults(hands);
+    this.#crossing = new CrossingWatch(hands.links);
+  }
+
+  /** Nothing of ours runs yet but the links. */
+  static async prepare(options: ClusterSiteOptions): Promise<ClusterSite> {
+    const members: Member[] = [];
+    for (let place = 1; place <= options.nodes; place += 1) members.push(await makeMember(options, place));
+    const half = Math.ceil(members.length / 2);
+    const near = { controllers: members.slice(0, half), screens: members.slice(half) };
+    const balancer = await options.balancer?.(members.map(({ node }) => node.port));
+    const to = (side: keyof typeof near) => (balancer ? balancer.port : turns([...near[side]], members));
+    const links = {
+      controllers: await startTcpProxy(to('controllers')),
+      screens: await startTcpProxy(to('screens')),
+    };
+    const { postgres, redis } = options;
+    return new ClusterSite(members, { near, links, postgres, redis, ...(balancer ? { balancer } : {}) });
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#members.map(({ node }) => node.start()));
+    this.#crossing.start();
+  }
+
+  get url(): string {
+    return this.#alive.node.url;
+  }
+
+  get controllersUrl(): string {
+    return `http://127.0.0.1:${this.#hands.links.controllers.port}`;
+  }
+
+  get screensUrl(): string {
+    return `http://127.0.0.1:${this.#hands.links.screens.port}`;
+  }
+
+  /** Of the pairs of a controller and a screen, how many were on different nodes; undefined behind a balancer. */
+  get crossedShare(): number | undefined {
+    return this.#hands.balancer ? undefined : this.#crossing.share;
+  }
+
+  screenClockMs(): number {
+    return 0;
+  }
+
+  async heal(): Promise<void> {
+    const { balancer, links, near, postgres, redis } = this.#hands;
+    for (const link of this.#allLinks()) link.heal();
+    postgres.thaw?.();
+    redis.thaw();
+    await Promise.all([postgres.restart?.(), redis.restart()]);
+    await Promise.all(this.#members.map((member) => this.#mend(member)));
+    // Else both sides would end up on one node, and nothing would cross any more.
+    if (balancer) return;
+    for (const side of ['controllers', 'screens'] as const)
+      links[side].cutOthers(near[side].map(({ node }) => node.port));
+  }
+
+  facts(): Promise<LedgerFacts> {
+    return askLedger(this.#alive.node);
+  }
+
+  async residentMiB(): Promise<number | undefined> {
+    const sizes = await Promise.all(this.#members.map(({ node }) => node.residentMiB()));
+    return Math.max(...sizes.map((size) => size ?? 0));
+  }
+
+  output(): string {
+    return this.#members.map(({ name, node }) => `── ${name}\n${node.output}`).join('\n');
+  }
+
+  async close(): Promise<void> {
+    this.#crossing.stop();
+    for (const { node } of this.#members) node.thaw();
+    await Promise.all(this.#members.map(({ node }) => node.kill()));
+    await Promise.all(this.#allLinks().map((link) => link.close()));
+  }
+
+  get #alive(): Member {
+    const [first] = this.#members;
+    const alive = this.#members.find(({ node }) => node.alive) ?? first;
+    if (!alive) throw new Error('There are no nodes');
+    return alive;
+  }
+
+  #allLinks(): TcpProxy[] {
+    return [
+      ...Object.values(this.#hands.links),
+      ...this.#members.flatMap(({ database, redis }) => [database, redis]),
+    ];
+  }
+
+  async #mend({ name, node }: Member): Promise<void> {
+    node.thaw();
+    const works = async () => {
+      if (!node.alive) await node.start();
+      return node.sql('select 1').then(
+        () => true,
+        () => false,
+      );
+    };
+    await until(`${name} works again`, works, { timeoutMs: MENDED_MS, everyMs: 20 });
+  }
+}
+
+async function makeMember(options: ClusterSiteOptions, place: number): Promise<Member> {
+  const { folder, postgres, redis, environment, packageFolder } = options;
+  const [database, toRedis] = [await proxyOf(postgres.url, 5432), await proxyOf(redis.url, 6379)];
+  const name = `node-${place}`;
+  const settings = {
+    NODE_NAME: name,
+    // One for all: what is generated there on the first start must be the same everywhere.
+    DATA_DIR: join(folder, 'data'),
+    DATABASE_URL: database.url(postgres.url),
+    REDIS_URL: toRedis.url(redis.url),
+  };
+  const port = await freePort();
+  const node = new ServerNode({ port, settings, environment, ...(packageFolder ? { packageFolder } : {}) });
+  return { name, node, database, redis: toRedis };
+}
+
+/** One after another of those that live; of all when none of `near` does. */
+function turns(near: readonly Member[], all: readonly Member[]): () => number {
+  let turn = 0;
+  return () => {
+    const alive = near.filter(({ node }) => node.alive);
+    const candidates = alive.length > 0 ? alive : all.filter(({ node }) => node.alive);
+    turn += 1;
+    const chosen = candidates[turn % Math.max(1, candidates.length)] ?? (near[0] as Member);
+    return chosen.node.port;
+  };
+}
+
+function proxyOf(url: string, defaultPort: number): Promise<TcpProxy> {
+  const { hostname, port } = new URL(url);
+  return startTcpProxy(Number(port || defaultPort), hostname);
+}
