@@ -31,6 +31,12 @@ export function lonelyBus(): Bus {
   return { publisher: randomUUID(), isUp: true, publish() {}, subscribe: () => () => {} };
 }
 
+/** No other node answers. */
+export const UNANSWERED: CommandsDeps['calls'] = {
+  serve() {},
+  ask: async (_kind, _payload, nodes) => ({ answers: new Map(), missing: nodes }),
+};
+
 export interface Pushed {
   userId: string;
   event: string;
@@ -85,6 +91,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     database,
     breakers,
     ephemeral: { bus: lonelyBus() },
+    calls: UNANSWERED,
     clock,
     databaseClock: () => Date.now(),
     log,
