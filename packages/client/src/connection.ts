@@ -8,7 +8,7 @@ import {
   type SessionClosing,
 } from '@bongsu/protocol';
 import { Manager, type Socket } from 'socket.io-client';
-import { v7 as uuidv7 } from 'uuid';
+import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
 import { ask } from './ask.js';
 import { jittered, reconnectDelayMs } from './backoff.js';
 import type { Clock } from './clock.js';
@@ -190,6 +190,8 @@ export class Connection extends Emitter<ConnectionEvents> {
     const { url, path, clock } = this.options;
     const manager = new Manager(new URL(url).origin, {
       ...(path === undefined ? {} : { path }),
+      // By it a balancer sends all of this connection to one node. The next one may get to another: this one may be the one that hangs.
+      query: { k: uuidv4() },
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
       reconnection: false,

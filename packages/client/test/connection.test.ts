@@ -261,6 +261,27 @@ describe('reconnection', () => {
     expect(live.transports).toContain('polling');
   });
 
+  it('[ND60] says one k with all requests of a connection, and another with the next one', async () => {
+    const live = await server();
+    live.blockWebSockets = true;
+    const made = client(live.url);
+    await made.online();
+    const offline = next(made, 'state', isOffline);
+    await live.restart();
+    await offline;
+    await made.online();
+    const keysOf = new Map<string, Set<string | null>>();
+    for (const request of live.requests) {
+      const query = new URL(request, live.url).searchParams;
+      const sid = query.get('sid');
+      if (sid !== null) keysOf.set(sid, (keysOf.get(sid) ?? new Set()).add(query.get('k')));
+    }
+    const keys = [...keysOf.values()].flatMap((each) => [...each]);
+    expect(keysOf.size).toBe(2);
+    expect(keys).toEqual([expect.stringMatching(/^[\w-]{20,64}$/), expect.stringMatching(/^[\w-]{20,64}$/)]);
+    expect(new Set(keys).size).toBe(2);
+  });
+
   it('[CL6] does not keep trying once closed', async () => {
     const live = await server();
     const clock = { ...systemClock };

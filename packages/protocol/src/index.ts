@@ -2,6 +2,7 @@ export * from './api-keys.js';
 export * from './closings.js';
 export * from './commands.js';
 export * from './common.js';
+export * from './connections.js';
 export * from './dead-letters.js';
 export * from './errors.js';
 export * from './hooks.js';

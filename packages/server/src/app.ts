@@ -23,6 +23,7 @@ import { consoleFolder } from './gateway/console.js';
 import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
 import type { MountedRoute } from './gateway/mounted.js';
+import { type AdapterClient, OtherNodes } from './gateway/other-nodes.js';
 import { Overload } from './gateway/overload.js';
 import { NamespaceGroups } from './gateway/socket-groups.js';
 import { Sockets } from './gateway/sockets.js';
@@ -33,7 +34,9 @@ import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
 import { openEphemeral } from './open-ephemeral.js';
 import { HealthReporter } from './operations/health.js';
+import { nodeRoutes } from './operations/node-routes.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
+import type { RecordAudit } from './platform/audit.js';
 import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
 import { databaseClock } from './platform/database/clock-offset.js';
 import type { Database } from './platform/database/database.js';
@@ -42,6 +45,8 @@ import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
 import { ensureFolder } from './platform/ensure-folder.js';
 import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
+import { NodeCalls } from './platform/ephemeral/node-calls.js';
+import { RedisEphemeral } from './platform/ephemeral/redis.js';
 import { type Log, silentLog } from './platform/log.js';
 import { Metrics } from './platform/metrics.js';
 import { Breakers } from './platform/resilience/breakers.js';
@@ -97,7 +102,10 @@ interface Core {
   database: Database;
   breakers: Breakers;
   ephemeral: Ephemeral;
+  calls: NodeCalls;
   limiter: RateLimiter;
+  /** With Redis. */
+  others: OtherNodes | undefined;
   connections: Connections;
   groups: NamespaceGroups;
 }
@@ -198,6 +206,16 @@ class BongsuApp implements App {
       () => openEphemeral(this.#config, { ...deps, breakers }),
       (opened) => opened.close(),
     );
+    const calls = await this.#lifecycle.step(
+      'calls between nodes',
+      () => new NodeCalls({ ...deps, node, bus: ephemeral.bus }),
+      (it) => it.stop(),
+    );
+    const others = await this.#lifecycle.step(
+      'pushes to other nodes',
+      () => this.#reachOthers(ephemeral, deps),
+      (it) => it?.close(),
+    );
     return {
       ...deps,
       node,
@@ -205,11 +223,19 @@ class BongsuApp implements App {
       database,
       breakers,
       ephemeral,
+      calls,
       databaseClock: databaseClock(database, this.#clock),
       limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
-      connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER),
-      groups: new NamespaceGroups(),
+      others,
+      connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER, others),
+      groups: new NamespaceGroups(others),
     };
+  }
+
+  #reachOthers(ephemeral: Ephemeral, deps: Pick<Core, 'clock' | 'metrics'>): OtherNodes | undefined {
+    if (!(ephemeral instanceof RedisEphemeral)) return undefined;
+    const client = ephemeral.adapterClient() as unknown as AdapterClient;
+    return new OtherNodes({ ...deps, client, prefix: this.#config.REDIS_PREFIX });
   }
 
   async #openDatabase(node: Pick<Core['node'], 'name' | 'incarnation'>) {
@@ -233,7 +259,7 @@ class BongsuApp implements App {
   }
 
   async #startDomains(core: Core): Promise<Domains> {
-    const recordAudit = createRecordAudit({ now: core.databaseClock, service: this.#config.SERVICE_NAME });
+    const recordAudit = this.#recordAudit(core);
     const publicUrl = () => this.#publicUrl;
     const identity = createIdentity({
       ...core,
@@ -298,6 +324,10 @@ class BongsuApp implements App {
       (it) => it.stop(),
     );
     return { identity, screens, commands, rooms };
+  }
+
+  #recordAudit({ databaseClock }: Core): RecordAudit {
+    return createRecordAudit({ now: databaseClock, service: this.#config.SERVICE_NAME });
   }
 
   async #startGateway(core: Core, domains: Domains): Promise<void> {
@@ -412,13 +442,21 @@ class BongsuApp implements App {
     health: HealthReporter,
     trust: Trust,
   ) {
+    const nodes = nodeRoutes({ ...core, recordAudit: this.#recordAudit(core), state: () => health.state() });
     const operations = { health, metrics: core.metrics, metricsToken: this.#config.METRICS_TOKEN?.reveal() };
     return createHttp({
       ...core,
       config: httpConfig(this.#config, readVersion(), consoleFolder()),
       identity,
       rootRoutes: [identity.wellKnownRoutes, healthRoutes(operations), metricsRoutes(operations)],
-      apiRoutes: [identity.routes, screens.routes, commands.routes, rooms.routes, healthRoutes(operations)],
+      apiRoutes: [
+        identity.routes,
+        screens.routes,
+        commands.routes,
+        rooms.routes,
+        nodes,
+        healthRoutes(operations),
+      ],
       trust,
     });
   }

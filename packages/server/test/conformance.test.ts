@@ -1,6 +1,7 @@
 import { conformanceSuite, limitsConformanceSuite, tokenConformanceSuite, World } from '@bongsu/conformance';
 import { ALGORITHM, ALGORITHMS, GIVEN_ALGORITHM } from './support/algorithm.js';
-import { describeEachServer, type StartServer } from './support/server.js';
+import { describeNodes } from './support/nodes.js';
+import { describeServer, type RunningServer, type ServerOptions } from './support/server.js';
 import { SkewedClock } from './support/skewed-clock.js';
 
 const ORIGIN = 'https://console.example.com';
@@ -24,27 +25,42 @@ const BY_DEFAULT = {
   HANDSHAKE_FAILURES_PER_MINUTE: '10',
 };
 
-async function startTarget(start: StartServer, algorithm = ALGORITHM) {
+type Start = (
+  options: Omit<ServerOptions, 'profile'>,
+) => Promise<readonly [RunningServer, ...RunningServer[]]>;
+
+async function startTarget(start: Start, algorithm = ALGORITHM) {
   const clock = new SkewedClock();
-  const { url } = await start({ settings: { ...LIFTED, JWT_ALG: algorithm }, overrides: { clock } });
+  const servers = await start({ settings: { ...LIFTED, JWT_ALG: algorithm }, overrides: { clock } });
+  const [{ url }] = servers;
   clock.skewMs = -HOUR_MS;
   const { accessToken: expiredToken } = await new World({ url }).signUp();
   clock.skewMs = 0;
-  return { url, admin: ADMIN, algorithm, allowedOrigin: ORIGIN, expiredToken };
+  const sockets = servers.map((server) => ({ url: server.url }));
+  return { url, sockets, admin: ADMIN, algorithm, allowedOrigin: ORIGIN, expiredToken };
 }
 
-describeEachServer('[BEY3] conformance', (start) => {
+/** On the embedded database, and on two nodes, where those who talk to each other are on different ones. */
+function describeDeployments(title: string, suite: (start: Start) => void): void {
+  describeServer('embedded', title, (start) => suite(async (options) => [await start(options)]));
+  describeNodes(2, title, suite);
+}
+
+describeDeployments('[BEY3] conformance', (start) => {
   conformanceSuite(() => startTarget(start));
 });
 
 // `npm run prove -- algorithms` runs the whole suite with each: there this part would only be a repetition.
 const others = GIVEN_ALGORITHM ? [] : ALGORITHMS.filter((algorithm) => algorithm !== ALGORITHM);
 for (const algorithm of others) {
-  describeEachServer(`[TOK1] conformance of tokens with ${algorithm}`, (start) => {
-    tokenConformanceSuite(() => startTarget(start, algorithm));
+  describeServer('embedded', `[TOK1] conformance of tokens with ${algorithm}`, (start) => {
+    tokenConformanceSuite(() => startTarget(async (options) => [await start(options)], algorithm));
   });
 }
 
-describeEachServer('[BEY3] conformance of the limits', (start) => {
-  limitsConformanceSuite(async () => ({ url: (await start({ settings: BY_DEFAULT })).url }));
+describeDeployments('[BEY3] conformance of the limits', (start) => {
+  limitsConformanceSuite(async () => {
+    const servers = await start({ settings: BY_DEFAULT });
+    return { url: servers[0].url, sockets: servers.map(({ url }) => ({ url })) };
+  });
 });

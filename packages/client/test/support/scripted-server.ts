@@ -40,6 +40,8 @@ export class ScriptedServer {
   blockWebSockets = false;
   /** What each link came over. */
   readonly transports: string[] = [];
+  /** The URL of each request of Engine.IO. */
+  readonly requests: string[] = [];
   private http: HttpServer | undefined;
   private io: Server | undefined;
   private readonly tcp = new Set<TcpSocket>();
@@ -58,6 +60,9 @@ export class ScriptedServer {
     this.http = http;
     const io = new Server<ClientToServerEvents, ServerToClientEvents>(http, this.heartbeat);
     this.io = io;
+    io.engine.on('headers', (_headers: object, request: IncomingMessage) =>
+      this.requests.push(request.url ?? ''),
+    );
     const upgrades = http.listeners('upgrade') as ((...args: unknown[]) => void)[];
     http.removeAllListeners('upgrade');
     http.on('upgrade', (request, socket, head) => {

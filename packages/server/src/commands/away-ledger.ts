@@ -113,4 +113,16 @@ export class AwayLedger {
     );
     return rows.map((row) => row.incarnation);
   }
+
+  /** Of these screens those that a living process holds, this one too: its incarnation by screen. */
+  async holdersOf(screenIds: readonly string[], at: number): Promise<Map<string, string>> {
+    const rows = await this.#database.query<{ screenId: string; incarnation: string }>(
+      `select h.screen_id as "screenId", h.incarnation
+       from screen_sessions h join nodes n on n.name = h.node and n.incarnation = h.incarnation
+       where h.screen_id = any($1) and n.lease_until > $2`,
+      [screenIds, Math.round(at)],
+      { timeoutMs: STATEMENT_TIMEOUT_MS },
+    );
+    return new Map(rows.map(({ screenId, incarnation }) => [screenId, incarnation]));
+  }
 }

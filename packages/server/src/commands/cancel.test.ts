@@ -49,7 +49,10 @@ describeEachDatabase('cancelling', (open) => {
       };
     };
     const status = { ledger: new StatusLedger(database), authorize };
-    const deps = { status, store: new CommandListStore(database), cancel: cancelBySql };
+    const deps = {
+      ...{ status, store: new CommandListStore(database), cancel: cancelBySql },
+      cancelElsewhere: async (places: readonly unknown[]) => places.map(() => 'elsewhere' as const),
+    };
     return cancelCommand(deps, caller, id, senderId);
   };
   const sendOne = async () => {
@@ -106,7 +109,8 @@ describeEachDatabase('cancelling', (open) => {
       return cancelBySql(screenId, streamId, seq);
     };
     const status = { ledger: new StatusLedger(database), authorize: () => undefined };
-    const deps = { status, store: new CommandListStore(database), cancel: racing };
+    const store = new CommandListStore(database);
+    const deps = { status, store, cancel: racing, cancelElsewhere: async () => [] };
     await expect(cancelCommand(deps, userPrincipal(), late.id, undefined)).rejects.toMatchObject({
       code: 'CONFLICT',
       details: { reason: 'ended', status: 'expired' },

@@ -2,13 +2,15 @@ import { BongsuError, type Command } from '@bongsu/protocol';
 import type { Principal } from '../platform/principal.js';
 import type { CommandListStore, DeliveryPlace } from './command-list-store.js';
 import { getCommand, type StatusDeps } from './status.js';
-import type { CancelDelivery } from './types.js';
+import type { CancelDelivery, Cancellation } from './types.js';
 
 export interface CancelDeps {
   status: StatusDeps;
   store: Pick<CommandListStore, 'placesOf'>;
-  /** Decides at the holder of the screen, since only that one knows what it has sent. */
+  /** Decides for a screen that this node holds, or that nobody does: only its holder knows what it has sent. */
   cancel: CancelDelivery;
+  /** Has other nodes decide for the screens that they hold; in the order of `places`. */
+  cancelElsewhere(places: readonly DeliveryPlace[]): Promise<Cancellation[]>;
 }
 
 const AT_ONCE = 16;
@@ -31,7 +33,7 @@ export async function cancelCommand(
   const sender = senderId ?? principal.userId;
   const places = await deps.store.placesOf(sender, id);
   const isAll = sender === principal.userId || principal.role === 'admin';
-  const outcomes = await cancelEach(deps, isAll ? places : shownIn(before, places));
+  const outcomes = await cancelAll(deps, isAll ? places : shownIn(before, places));
   if (outcomes.includes('elsewhere')) throw new BongsuError('UNAVAILABLE', { retryAfterMs: RETRY_MS });
   const after =
     outcomes.includes('cancelled') || outcomes.includes('ended')
@@ -51,10 +53,23 @@ function shownIn({ deliveries }: Command, places: readonly DeliveryPlace[]): Del
   return places.filter(({ screenId }) => screens.has(screenId));
 }
 
-type Outcome = Awaited<ReturnType<CancelDelivery>>;
+/** Here first; then those of other holders are passed on to them, all of one holder at once. */
+async function cancelAll(deps: CancelDeps, places: readonly DeliveryPlace[]): Promise<Cancellation[]> {
+  const outcomes = await cancelEach(deps.cancel, places);
+  const elsewhere = places.filter((_, i) => outcomes[i] === 'elsewhere');
+  if (elsewhere.length === 0) return outcomes;
+  return [
+    ...outcomes.filter((outcome) => outcome !== 'elsewhere'),
+    ...(await deps.cancelElsewhere(elsewhere)),
+  ];
+}
 
-async function cancelEach({ cancel }: CancelDeps, places: readonly DeliveryPlace[]): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+/** A few at a time, in the order of `places`. */
+export async function cancelEach(
+  cancel: CancelDelivery,
+  places: readonly DeliveryPlace[],
+): Promise<Cancellation[]> {
+  const outcomes: Cancellation[] = [];
   for (let i = 0; i < places.length; i += AT_ONCE) {
     const some = places.slice(i, i + AT_ONCE);
     outcomes.push(...(await Promise.all(some.map((place) => cancelOne(cancel, place)))));
@@ -65,6 +80,6 @@ async function cancelEach({ cancel }: CancelDeps, places: readonly DeliveryPlace
 async function cancelOne(
   cancel: CancelDelivery,
   { screenId, streamId, seq, status }: DeliveryPlace,
-): Promise<Outcome> {
+): Promise<Cancellation> {
   return status === null ? cancel(screenId, streamId, seq) : 'ended';
 }

@@ -12,6 +12,7 @@ import {
   triggerTo,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { emptyTables } from '../../test/support/empty-tables.js';
 import { entry } from '../../test/support/entries.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { type Clock, systemClock } from '../platform/clock.js';
@@ -38,7 +39,7 @@ describeEachDatabase('delivering', (open) => {
   });
   beforeEach(async () => {
     await emptyLedger(database);
-    await database.exec('truncate nodes');
+    await emptyTables(database, 'nodes');
     harness = await start({ node: { name: 'test:1', incarnation } });
     await harness.addScreen('scr_a');
   });

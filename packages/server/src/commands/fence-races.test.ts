@@ -10,6 +10,7 @@ import {
   triggerTo,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { emptyTables } from '../../test/support/empty-tables.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { type Database, DatabaseError } from '../platform/database/database.js';
 
@@ -27,7 +28,7 @@ describeEachDatabase('what races with a fence', (open) => {
   beforeEach(async () => {
     between.clear();
     await emptyLedger(real);
-    await real.exec('truncate nodes');
+    await emptyTables(real, 'nodes');
     clock = new ManualClock(Date.now());
     await live(node);
     const database = over(real, between);

@@ -10,6 +10,7 @@ import {
   triggerTo,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { emptyTables } from '../../test/support/empty-tables.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import type { Database } from '../platform/database/database.js';
 
@@ -40,7 +41,7 @@ describeEachDatabase('the guarantee', (open) => {
   });
   beforeEach(async () => {
     await emptyLedger(database);
-    await database.exec('truncate nodes');
+    await emptyTables(database, 'nodes');
     clock = new ManualClock(Date.now());
     harness = await start();
     await harness.addScreen('scr_a');

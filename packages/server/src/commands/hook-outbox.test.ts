@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { commandsConfig, commandsHarness } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { emptyTables } from '../../test/support/empty-tables.js';
 import {
   type Answerer,
   allow,
@@ -57,7 +58,7 @@ describeEachDatabase('the outbox of the hook', (open) => {
     log.lines.length = 0;
     clock = new ManualClock();
     metrics = new Metrics();
-    await database.exec('truncate hook_outbox');
+    await emptyTables(database, 'hook_outbox');
     receiver = await startHookReceiver();
   });
   afterEach(async () => {

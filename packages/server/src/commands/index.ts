@@ -3,6 +3,7 @@ import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import { createDatabaseBreaker, guardDatabase } from '../platform/database/guarded-database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { NodeCalls } from '../platform/ephemeral/node-calls.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
@@ -12,6 +13,7 @@ import type { ScreenGrant } from '../screens/index.js';
 import { Acceptor } from './accept.js';
 import { createAcceptBatcher } from './acceptance.js';
 import { AwayLedger } from './away-ledger.js';
+import { passCancels } from './cancel-elsewhere.js';
 import { CommandListStore } from './command-list-store.js';
 import { DeadLetterQueue } from './dead-letter-queue.js';
 import { deadLetterRoutes } from './dead-letter-routes.js';
@@ -38,7 +40,7 @@ import { commandRoutes } from './routes.js';
 import { listRoomsOfScreen, takeFromRooms } from './screen-rooms-store.js';
 import { StatusLedger } from './status-ledger.js';
 import { Turns } from './turns.js';
-import type { Commands, NodeLease } from './types.js';
+import type { CancelDelivery, Commands, NodeLease } from './types.js';
 
 export { DeadLetterQueue } from './dead-letter-queue.js';
 export type { CommandHook, HookAnswer } from './hook.js';
@@ -76,6 +78,7 @@ export interface CommandsDeps {
   database: Database;
   /** `kind` absent: nobody else is on the bus. */
   ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
+  calls: Pick<NodeCalls, 'serve' | 'ask'>;
   breakers: Breakers;
   /** Asked in place of COMMAND_HOOK_URL, in this process. */
   commandHook?: CommandHook | undefined;
@@ -169,6 +172,12 @@ export function createCommands(deps: CommandsDeps): Commands {
   });
   const status = { ledger: new StatusLedger(database), authorize };
   const store = new CommandListStore(database);
+  const cancel: CancelDelivery = (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq);
+  const cancelElsewhere = passCancels({
+    ...deps,
+    holdersOf: (screenIds, at) => awayLedger.holdersOf(screenIds, at),
+    cancel,
+  });
   const deadLetters = new DeadLetterQueue({
     ...deps,
     database: guarded,
@@ -202,7 +211,7 @@ export function createCommands(deps: CommandsDeps): Commands {
       stopSignal.removeEventListener('abort', giveUp);
     },
     attachScreen: (connection) => dispatcher.attach(connection),
-    cancel: (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq),
+    cancel,
     async currentEpoch() {
       return epoch.current ?? ledger.epoch();
     },
@@ -225,11 +234,7 @@ export function createCommands(deps: CommandsDeps): Commands {
         commandRoutes({
           acceptor,
           list: { ...deps, status, store },
-          cancel: {
-            status,
-            store,
-            cancel: (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq),
-          },
+          cancel: { status, store, cancel, cancelElsewhere },
         }),
       );
       await app.register(deadLetterRoutes({ ...deps, letters: deadLetters }));

@@ -10,6 +10,7 @@ import {
   triggerTo,
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { emptyTables } from '../../test/support/empty-tables.js';
 import { entry, navigateEntry } from '../../test/support/entries.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import type { Database } from '../platform/database/database.js';
@@ -28,7 +29,7 @@ describeEachDatabase('screens that are away', (open) => {
   });
   beforeEach(async () => {
     await emptyLedger(database);
-    await database.exec('truncate nodes');
+    await emptyTables(database, 'nodes');
     clock = new ManualClock(Date.now());
     harness = commandsHarness(database, {
       clock,

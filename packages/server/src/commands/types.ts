@@ -55,13 +55,9 @@ export interface ScreenAttachment {
 
 /**
  * Takes an entry back before it is sent. `in-flight`: the screen has it. `ended`: it has an outcome, whichever. `elsewhere`: another
- * node holds the screen and did not answer.
+ * node holds the screen.
  */
-export type CancelDelivery = (
-  screenId: string,
-  streamId: number,
-  seq: number,
-) => Promise<'cancelled' | 'in-flight' | 'ended' | 'elsewhere'>;
+export type CancelDelivery = (screenId: string, streamId: number, seq: number) => Promise<Cancellation>;
 
 /** What the gateway and other domains use of commands. */
 export interface Commands {

@@ -96,7 +96,7 @@ describe('authMiddleware', () => {
 
   it('[TOK2] [SIG1] a newer token of the login renews all of it', async () => {
     const { socket } = await shake({ token: 't' }, async () => ADA);
-    const connection = new Connection(socket as unknown as Socket, () => {});
+    const connection = new Connection(socket as unknown as Socket, 0, () => {});
     connection.replacePrincipal({ ...ADA, username: 'Ada L.', role: 'admin', expiresAt: 2000 });
     expect(socket.data).toMatchObject({
       username: 'Ada L.',

@@ -8,11 +8,14 @@ import {
 } from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
+import type { OwnConnection } from '../platform/local-connections.js';
 import { type Clock, sleep } from '../platform/clock.js';
 import type { Origin, Principal, UserPrincipal } from '../platform/principal.js';
 import type { EventContext } from '../platform/surface.js';
 import type { RoomSocket } from '../rooms/index.js';
 import { type SocketData, socketData } from './authenticate.js';
+import { isHearingRoom, roomsToHear } from './hearing-rooms.js';
+import { countRooms } from './socket-groups.js';
 import { unreadBytes } from './unread-bytes.js';
 
 /** Events that may wait for `ready`, in order: as many as a client may well have kept while it was offline. */
@@ -33,14 +36,18 @@ export class Connection implements EventContext {
   readonly #abort = new AbortController();
   /** Told when the principal is replaced by one that ends at another time. */
   readonly #onExpiry: (connection: Connection) => void;
+  /** Milliseconds, database clock. */
+  readonly #connectedAt: number;
   #early: ClientEvent[] | undefined = [];
   #closing: ClosingKey | undefined;
+  #hearsOthers = false;
   readonly #underWay = new Set<Promise<unknown>>();
   /** Of a screen's socket: nothing more is sent, and it resolves when what was sent is answered. */
   #rest: (() => Promise<void>) | undefined;
 
-  constructor(socket: Socket, onExpiry: (connection: Connection) => void) {
+  constructor(socket: Socket, connectedAt: number, onExpiry: (connection: Connection) => void) {
     this.#socket = socket;
+    this.#connectedAt = connectedAt;
     this.#onExpiry = onExpiry;
   }
 
@@ -84,7 +91,22 @@ export class Connection implements EventContext {
   replacePrincipal(principal: Principal): void {
     const { origin, handshake, principal: before } = this.#data;
     this.#socket.data = socketData(principal, origin, handshake);
+    if (this.#hearsOthers) this.#enterRooms();
     if (principal.expiresAt !== before.expiresAt) this.#onExpiry(this);
+  }
+
+  /** From now on what other nodes push reaches it too, as far as its present principal may hear it. */
+  hearOthers(): void {
+    this.#hearsOthers = true;
+    this.#enterRooms();
+  }
+
+  #enterRooms(): void {
+    if (!this.isConnected) return;
+    const wanted = roomsToHear(this.principal);
+    for (const room of this.#socket.rooms)
+      if (isHearingRoom(room) && !wanted.includes(room)) void this.#socket.leave(room);
+    void this.#socket.join(wanted);
   }
 
   /** True when the event must wait for `ready`. @throws BUSY when too many do */
@@ -169,6 +191,24 @@ export class Connection implements EventContext {
     this.#early = undefined;
   }
 
+  /** For administrators. */
+  describe(): OwnConnection {
+    const { principal, origin } = this;
+    const person = principal.kind === 'user' ? principal : undefined;
+    return {
+      id: this.socketId,
+      userId: person?.userId ?? null,
+      username: person?.username ?? null,
+      screenId: principal.kind === 'screen' ? principal.screenId : null,
+      sessionId: principal.sessionId,
+      address: origin.address,
+      userAgent: origin.userAgent,
+      transport: this.#socket.conn.transport.name === 'websocket' ? 'websocket' : 'polling',
+      connectedAt: this.#connectedAt,
+      rooms: countRooms(this.#socket),
+    };
+  }
+
   /** Rooms' view of a user's socket. */
   asRoomSocket(principal: UserPrincipal): RoomSocket {
     return {
@@ -181,7 +221,7 @@ export class Connection implements EventContext {
   }
 
   /** The dispatcher's view of a screen's socket. */
-  asScreen(screenId: string, connectedAt: number): ScreenConnection {
+  asScreen(screenId: string): ScreenConnection {
     const { instanceId, window, ackTimeoutMs, resume } = this.handshake;
     const seq = resume?.streams[`screen:${screenId}`];
     return {
@@ -190,7 +230,7 @@ export class Connection implements EventContext {
       instanceId,
       window,
       ackTimeoutMs,
-      connectedAt,
+      connectedAt: this.#connectedAt,
       resume: resume && seq !== undefined ? { epoch: resume.epoch, seq } : undefined,
       isConnected: () => this.isConnected,
       send: (event, entry, onReceipt) => sendEntry(this.#socket, event, entry as Entry, onReceipt),

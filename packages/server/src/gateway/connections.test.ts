@@ -10,7 +10,7 @@ it('[TOK1] [SIG1] closeTokens ends people and screens, and leaves those that cam
   const add = (sessionId: string, over: object) => {
     const principal = { kind: 'user', userId: 'u', sessionId, ...over } as unknown as Principal;
     const close = (closing: ClosingKey) => closed.push([sessionId, closing]);
-    connections.add({ principal, close } as unknown as Connection);
+    connections.add({ socketId: sessionId, principal, close } as unknown as Connection);
   };
   add('login', {});
   add('device', { kind: 'screen', screenId: 'scr_1' });

@@ -1,21 +1,27 @@
 import { type ClosingKey, RateLimitError } from '@bongsu/protocol';
+import type { ConnectionFilter, LocalConnections, OwnConnection } from '../platform/local-connections.js';
 import { keyLogin, type Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
 import { mayHear } from '../platform/rights.js';
 import type { Connection } from './connection.js';
+import { roomsToTell } from './hearing-rooms.js';
+import type { OtherNodes } from './other-nodes.js';
 
 const LIMIT_RETRY_MS = 5000;
 
-/** Every live connection of this node, by what it can be asked for; implements Push for the domains. */
-export class Connections implements Push {
+/** Every live connection of this node, by what it can be asked for; implements Push for the domains, and says to administrators what there is. */
+export class Connections implements Push, LocalConnections {
   readonly #maxPerUser: number;
-  readonly #all = new Set<Connection>();
+  readonly #others: Pick<OtherNodes, 'emit'> | undefined;
+  readonly #all = new Map<string, Connection>();
   /** Keys: `user:…`, `session:…`, `screen:…`. */
   readonly #groups = new Map<string, Set<Connection>>();
   #onEmpty: (() => void) | undefined;
 
-  constructor(maxPerUser: number) {
+  /** @param others absent where there is one node */
+  constructor(maxPerUser: number, others?: Pick<OtherNodes, 'emit'>) {
     this.#maxPerUser = maxPerUser;
+    this.#others = others;
   }
 
   get size(): number {
@@ -23,7 +29,7 @@ export class Connections implements Push {
   }
 
   all(): Iterable<Connection> {
-    return [...this.#all];
+    return [...this.#all.values()];
   }
 
   /** @throws RATE_LIMIT at MAX_CONNECTIONS_PER_USER */
@@ -37,7 +43,8 @@ export class Connections implements Push {
   }
 
   add(connection: Connection): void {
-    this.#all.add(connection);
+    this.#all.set(connection.socketId, connection);
+    if (this.#others) connection.hearOthers();
     for (const key of groupsOf(connection.principal)) {
       const group = this.#groups.get(key) ?? new Set();
       group.add(connection);
@@ -46,7 +53,7 @@ export class Connections implements Push {
   }
 
   remove(connection: Connection): void {
-    this.#all.delete(connection);
+    this.#all.delete(connection.socketId);
     for (const key of groupsOf(connection.principal)) {
       const group = this.#groups.get(key);
       group?.delete(connection);
@@ -63,6 +70,27 @@ export class Connections implements Push {
     });
   }
 
+  describe({ userId, screenId }: ConnectionFilter): OwnConnection[] {
+    return [...this.#matching(userId, screenId)].map((connection) => connection.describe());
+  }
+
+  find(id: string): OwnConnection | undefined {
+    return this.#all.get(id)?.describe();
+  }
+
+  closeOne(id: string, closing: ClosingKey): boolean {
+    const connection = this.#all.get(id);
+    connection?.close(closing);
+    return connection !== undefined;
+  }
+
+  /** No connection is of a user and of a screen. */
+  #matching(userId: string | undefined, screenId: string | undefined): Iterable<Connection> {
+    if (userId === undefined && screenId === undefined) return this.#all.values();
+    if (userId !== undefined && screenId !== undefined) return [];
+    return this.#group(userId === undefined ? `screen:${screenId}` : `user:${userId}`);
+  }
+
   hasScreen(screenId: string): boolean {
     return this.#group(`screen:${screenId}`).size > 0;
   }
@@ -71,6 +99,7 @@ export class Connections implements Push {
     for (const connection of this.#group(`user:${userId}`)) {
       if (mayHear(event, connection.principal)) connection.emit(event, payload as object);
     }
+    this.#others?.emit(roomsToTell(userId, event), event, payload);
   };
 
   closeAll(closing: ClosingKey, retryAfterMs?: number): void {

@@ -36,7 +36,7 @@ function node(standingOf: (principal: UserPrincipal) => Promise<Standing>, ...pr
       disconnect: () => ends.push('disconnected'),
       conn: { close: () => ends.push('dropped') },
     };
-    const connection = new Connection(socket as unknown as Socket, (it) => watched.push(it));
+    const connection = new Connection(socket as unknown as Socket, 0, (it) => watched.push(it));
     connections.add(connection);
     return { connection, ends };
   });

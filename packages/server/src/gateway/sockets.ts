@@ -22,11 +22,13 @@ import type { Connections } from './connections.js';
 import { corsOf } from './cors.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
+import type { OtherNodes } from './other-nodes.js';
 import { moveInWaves } from './moving.js';
 import type { Overload } from './overload.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { SlowConsumers } from './slow-consumers.js';
 import type { NamespaceGroups } from './socket-groups.js';
+import { tellUnknownSessions } from './unknown-sessions.js';
 
 export interface SocketsConfig {
   heartbeatIntervalMs: number;
@@ -39,6 +41,8 @@ export interface SocketsDeps {
   server: HttpServer;
   connections: Connections;
   groups: Pick<NamespaceGroups, 'bind'>;
+  /** Absent where there is one node. */
+  others?: OtherNodes | undefined;
   identity: Pick<Identity, 'authenticate' | 'touch'>;
   commands: Pick<Commands, 'attachScreen' | 'currentEpoch'>;
   screens: Pick<Screens, 'setOnline'>;
@@ -101,10 +105,12 @@ export class Sockets {
       connectTimeout: CONNECT_TIMEOUT_MS,
       cors: corsOf(deps.config.corsOrigins),
       allowRequest: admission(deps.admit),
+      ...(deps.others ? { adapter: deps.others.adapter } : {}),
       // No connectionStateRecovery: it would let a socket back in past the handshake. Offsets in `resume` do its work.
     });
     this.#io.engine.use(socketHeaders);
     gatherFrames(this.#io);
+    tellUnknownSessions(this.#io.engine, deps);
     const closings = deps.metrics.counter(
       'bongsu_slow_consumers_total',
       'Sockets ended because they did not read.',
@@ -117,6 +123,7 @@ export class Sockets {
     this.#slowConsumers.start();
     const namespace = this.#io.of('/');
     deps.groups.bind(namespace);
+    deps.others?.bind(namespace);
     // A client's late ack of an earlier process must not hit a live callback: ids start at a random place.
     namespace._ids = randomInt(2 ** 45);
     const authenticate = authMiddleware({
@@ -175,7 +182,7 @@ export class Sockets {
   async close(): Promise<void> {
     this.#expiries.stop();
     this.#slowConsumers.stop();
-    this.#io.disconnectSockets(true);
+    this.#io.local.disconnectSockets(true);
     this.#io.engine.close();
   }
 
@@ -204,7 +211,9 @@ export class Sockets {
   #onConnection(socket: Socket): void {
     const { token } = socket.handshake.auth as { token: string };
     forgetRequest(socket);
-    const connection = new Connection(socket, (changed) => this.#watchExpiry(changed));
+    const connection = new Connection(socket, this.#deps.databaseClock(), (changed) =>
+      this.#watchExpiry(changed),
+    );
     const { principal } = connection;
     if (this.#draining) {
       connection.close('DRAINING', DRAIN_RETRY_MS);
@@ -237,9 +246,7 @@ export class Sockets {
   }
 
   #attachScreen(connection: Connection, screenId: string): AttachedScreen {
-    const attachment = this.#deps.commands.attachScreen(
-      connection.asScreen(screenId, this.#deps.databaseClock()),
-    );
+    const attachment = this.#deps.commands.attachScreen(connection.asScreen(screenId));
     // It may be refused while the login is still asked for, when nobody listens yet.
     attachment.ready.catch(() => undefined);
     connection.restsBy(() => attachment.rest());

@@ -1,7 +1,9 @@
 import type { Health } from '@bongsu/protocol';
+import type { DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Breakers } from '../platform/resilience/breakers.js';
+import type { NodeState } from './nodes.js';
 
 type Check = Health['checks'][string];
 type HealthStatus = Health['status'];
@@ -13,7 +15,9 @@ export interface HealthDeps {
   database: Pick<Database, 'ping'>;
   ephemeral: Pick<Ephemeral, 'health'>;
   breakers: Pick<Breakers, 'list'>;
+  databaseClock: DatabaseClock;
   version: string;
+  /** Its name. */
   node: string;
   connections(): number;
   /** Seconds since the start. */
@@ -36,6 +40,19 @@ export class HealthReporter {
 
   get ready(): boolean {
     return !this.#draining;
+  }
+
+  /** For other nodes, without a look at the database. */
+  state(): NodeState {
+    const uptime = this.#deps.uptimeSeconds();
+    return {
+      connections: this.#deps.connections(),
+      version: this.#deps.version,
+      startedAt: Math.round(this.#deps.databaseClock() - uptime * 1000),
+      uptime,
+      ready: this.ready,
+      draining: this.#draining,
+    };
   }
 
   async report(): Promise<Health> {

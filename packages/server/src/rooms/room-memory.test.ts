@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { emptyTables } from '../../test/support/empty-tables.js';
 import { type RoomNode, RoomSite, type RoomSocket } from '../../test/support/room-site.js';
 import type { Database } from '../platform/database/database.js';
 
@@ -23,7 +24,15 @@ describeEachDatabase('what rooms keep, and look after', (open) => {
       },
     } as Database;
     site = new RoomSite(counted);
-    await database.exec('truncate rooms, room_participants, room_bars, nodes, streams, audit_outbox cascade');
+    await emptyTables(
+      database,
+      'rooms',
+      'room_participants',
+      'room_bars',
+      'nodes',
+      'streams',
+      'audit_outbox',
+    );
     node = await site.node();
     host = node.connect(site.person());
   });

@@ -3,6 +3,7 @@ import type { Accepted, Joined } from '@bongsu/protocol';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { emptyLedger, userPrincipal } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
+import { emptyTables } from '../../test/support/empty-tables.js';
 import { liveRooms } from '../../test/support/live-rooms.js';
 import type { FakeSocket } from '../../test/support/room-groups.js';
 import type { Database } from '../platform/database/database.js';
@@ -23,7 +24,7 @@ describeEachDatabase('what is said in rooms', (open) => {
     database = await open();
   });
   beforeEach(async () => {
-    await database.exec('truncate rooms, room_participants, room_bars, audit_outbox cascade');
+    await emptyTables(database, 'rooms', 'room_participants', 'room_bars', 'audit_outbox');
     await emptyLedger(database);
     site = await liveRooms(database);
     [owner, member, stranger] = [1, 2, 3].map(() => userPrincipal(randomUUID())) as [

@@ -10,6 +10,7 @@ import { Metrics } from '../../src/platform/metrics.js';
 import type { UserPrincipal } from '../../src/platform/principal.js';
 import { Breakers } from '../../src/platform/resilience/breakers.js';
 import type { EventContext } from '../../src/platform/surface.js';
+import { emptyTables } from './empty-tables.js';
 
 export const SENDER = '018f0000-0000-7000-8000-000000000001';
 
@@ -29,6 +30,12 @@ export function userPrincipal(userId = SENDER): UserPrincipal {
 export function lonelyBus(): Bus {
   return { publisher: randomUUID(), isUp: true, publish() {}, subscribe: () => () => {} };
 }
+
+/** No other node answers. */
+export const UNANSWERED: CommandsDeps['calls'] = {
+  serve() {},
+  ask: async (_kind, _payload, nodes) => ({ answers: new Map(), missing: nodes }),
+};
 
 export interface Pushed {
   userId: string;
@@ -84,6 +91,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     database,
     breakers,
     ephemeral: { bus: lonelyBus() },
+    calls: UNANSWERED,
     clock,
     databaseClock: () => Date.now(),
     log,
@@ -142,10 +150,19 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
 
 /** A fresh ledger without the cost of a fresh database. */
 export async function emptyLedger(database: Database): Promise<void> {
-  await database.exec(
-    `truncate streams, commands, inbox_references, screen_sessions, attempts, deliveries, dead_letters, idempotency,
-       screen_displays, room_screens, hook_outbox
-     restart identity cascade`,
+  await emptyTables(
+    database,
+    'streams',
+    'commands',
+    'inbox_references',
+    'screen_sessions',
+    'attempts',
+    'deliveries',
+    'dead_letters',
+    'idempotency',
+    'screen_displays',
+    'room_screens',
+    'hook_outbox',
   );
 }
 

@@ -4,6 +4,7 @@ import type { Database } from '../../src/platform/database/database.js';
 import { openPostgres } from '../../src/platform/database/postgres.js';
 import { testDeps } from './deps.js';
 import { createPgliteFolder, openTestPglite } from './pglite-databases.js';
+import { openOnEngine } from './pglite-engines.js';
 import { createPostgresDatabase, postgresConfig } from './postgres-databases.js';
 
 export interface OpenOptions {
@@ -74,7 +75,12 @@ export function describePglite(title: string, suite: (open: OpenDatabase) => voi
 }
 
 async function openFreshPglite(options: OpenOptions, cleanUps: CleanUp[]) {
-  const folder = await createPgliteFolder(options.migrate ?? true);
+  if (options.migrate ?? true) {
+    const database = await openOnEngine();
+    cleanUps.push(() => database.close());
+    return database;
+  }
+  const folder = await createPgliteFolder(false);
   cleanUps.push(() => rm(folder, { recursive: true, force: true }));
   const { database } = await openTestPglite(folder);
   cleanUps.push(() => database.close());

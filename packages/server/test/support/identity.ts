@@ -12,6 +12,7 @@ import type { Database } from '../../src/platform/database/database.js';
 import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import { ALGORITHM } from './algorithm.js';
+import { emptyTables } from './empty-tables.js';
 import { type LogLine, memoryLog } from './memory-log.js';
 
 export const MINUTE_MS = 60_000;
@@ -53,8 +54,18 @@ export class MovableTime {
 
 /** As if nobody had ever started here: cheaper than a fresh database for each test. */
 export async function emptyIdentity(database: Database): Promise<void> {
-  await database.exec(
-    'truncate users, sessions, subject_keys, data_keys, signing_keys, revocations, setup_tokens, audit_outbox, pending_signups, auth_counters cascade',
+  await emptyTables(
+    database,
+    'users',
+    'sessions',
+    'subject_keys',
+    'data_keys',
+    'signing_keys',
+    'revocations',
+    'setup_tokens',
+    'audit_outbox',
+    'pending_signups',
+    'auth_counters',
   );
 }
 

@@ -37,6 +37,20 @@ async function asAdmin(world: World, app: App): Promise<string> {
   return (answer.body as { accessToken: string }).accessToken;
 }
 
+/** A list for administrators. */
+function forAdmins(path: string): Case {
+  return {
+    success: async (world, app) => ({
+      answer: await world.http.get(path, await asAdmin(world, app)),
+      status: 200,
+    }),
+    refusals: {
+      AUTH_ERROR: (world) => world.http.get(path, undefined),
+      FORBIDDEN: async (world) => world.http.get(path, await asOwner(world)),
+    },
+  };
+}
+
 /** A route below one screen of the caller: its success, and that no login and no screen are refused. */
 function ofScreen(method: string, rest: string, status: number, body?: unknown): Case {
   const call = (world: World, token: string | undefined, screenId: string) =>
@@ -194,14 +208,19 @@ const auth: Record<string, Case> = {
       VALIDATION_ERROR: (world) => world.http.post('/api/auth/setup', {}),
     },
   },
-  'GET /api/users': {
-    success: async (world, app) => ({
-      answer: await world.http.get('/api/users', await asAdmin(world, app)),
-      status: 200,
-    }),
+  'GET /api/users': forAdmins('/api/users'),
+  'GET /api/nodes': forAdmins('/api/nodes'),
+  'GET /api/connections': forAdmins('/api/connections'),
+  'DELETE /api/connections/{id}': {
+    success: async (world, app) => {
+      const token = await asAdmin(world, app);
+      const { socket } = await world.sockets.connect({ token: (await world.person('stranger')).accessToken });
+      const answer = await world.http.call('DELETE', `/api/connections/${socket.id}`, { token });
+      return { answer, status: 204 };
+    },
     refusals: {
-      AUTH_ERROR: (world) => world.http.get('/api/users', undefined),
-      FORBIDDEN: async (world) => world.http.get('/api/users', await asOwner(world)),
+      FORBIDDEN: async (world) =>
+        world.http.call('DELETE', '/api/connections/none', { token: await asOwner(world) }),
     },
   },
   'PATCH /api/users/{id}': {

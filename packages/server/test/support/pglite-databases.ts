@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,17 @@ export async function createPgliteFolder(migrated: boolean): Promise<string> {
 
 /** The same in a folder that the caller chose. */
 export async function fillPgliteFolder(folder: string, migrated: boolean): Promise<void> {
-  await cp(await templateFolder(migrated), folder, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  copyFolder(await templateFolder(migrated), folder);
+}
+
+/** `fs.cp` looks at each of a thousand files again and again: 350 ms of CPU, where this takes 50. */
+function copyFolder(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, copy] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) copyFolder(source, copy);
+    else copyFileSync(source, copy, constants.COPYFILE_FICLONE);
+  }
 }
 
 export interface TestPgliteOptions {

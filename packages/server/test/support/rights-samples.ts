@@ -78,6 +78,11 @@ export const ROUTES: Record<string, RouteSample | RouteSample[]> = {
     ok: 201,
   },
 
+  'GET /api/nodes': { path: () => '/api/nodes', ok: 200 },
+  'GET /api/connections': { path: () => '/api/connections', ok: 200 },
+  // Of nobody, which only administrators learn.
+  'DELETE /api/connections/:id': { path: () => '/api/connections/none', ok: 404 },
+
   'GET /api/screens': { path: () => '/api/screens', ok: 200 },
   'POST /api/screens': { path: () => '/api/screens', body: () => ({ name: 'New' }), ok: 201 },
   'GET /api/screens/:id': { ...screen, path: ({ screenId }) => `/api/screens/${screenId}`, ok: 200 },

