@@ -72,7 +72,7 @@ describeEachDatabase('rooms of several nodes', (open) => {
       other.incarnation,
       joinedAt + 700 + LEASE_MS,
     ]);
-    friend.freeze();
+    other.freeze();
     await site.pass(LEASE_MS);
     await site.pass(LEASE_MS);
     await site.pass(LEASE_MS);
@@ -81,6 +81,10 @@ describeEachDatabase('rooms of several nodes', (open) => {
       [participantId],
     );
     expect(row).toEqual({ stayed: 700, reason: 'timeout' });
-    for (const socket of [host, witness]) expect(reasons(socket)).toEqual(['timeout']);
+    other.thaw();
+    await site.pass(LOOK_MS);
+    for (const socket of [host, witness, friend]) expect(reasons(socket)).toEqual(['timeout']);
+    expect(friend.heard('user-left')).toMatchObject([{ participantId }]);
+    expect((await join(friend, 'standup')).participantId).not.toBe(participantId);
   });
 });

@@ -57,6 +57,9 @@ export interface RoomNode {
     body?: object,
     headers?: Record<string, string>,
   ): Promise<Pick<Awaited<ReturnType<Awaited<ReturnType<typeof routeApp>>['call']>>, 'status' | 'body'>>;
+  /** Stands still, with its sockets, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
   /** Dies without a word, last seen now: its sockets are gone and nothing of it runs any more. */
   crash(): Promise<void>;
   stop(): Promise<void>;
@@ -236,6 +239,12 @@ export class RoomSite {
         const { status, body } = await app.call(...call);
         await app.close();
         return { status, body };
+      },
+      freeze: () => {
+        life.isOver = true;
+      },
+      thaw: () => {
+        life.isOver = false;
       },
       crash: async () => {
         await this.quiet();
