@@ -16,6 +16,10 @@ export class Places {
 
   constructor(private readonly places: readonly [Place, ...Place[]]) {}
 
+  get count(): number {
+    return this.places.length;
+  }
+
   /** One after another: who talks to each other is made one after another too. */
   next(): Place {
     const place = this.places[this.#turn % this.places.length] ?? this.places[0];
