@@ -6,7 +6,6 @@ import type { SocketsConfig } from './gateway/sockets.js';
 import type { RateLimiterConfig } from './guards/rate-limiter.js';
 import type { IdentityConfig } from './identity/index.js';
 import type { PostgresConfig } from './platform/database/postgres.js';
-import type { RedisConfig, RedisServer } from './platform/ephemeral/redis-server.js';
 import type { RoomsConfig } from './rooms/index.js';
 
 // Settings as people write them → the slice of each part, in its own names and units.
@@ -29,10 +28,6 @@ export function postgresConfig(config: Config, url: string, node: string): Postg
     poolConnectMs: config.DB_POOL_CONNECT_SECONDS * SECOND_MS,
     applicationName: `${config.SERVICE_NAME} ${node}`.slice(0, 63),
   };
-}
-
-export function redisConfig(config: Config, server: RedisServer): RedisConfig {
-  return { server, prefix: config.REDIS_PREFIX, ca: config.REDIS_CA_FILE?.text };
 }
 
 /** Every origin, or the listed ones. */

@@ -159,6 +159,18 @@ describe('refusals', () => {
     ['any origin by list', { CORS_ORIGINS: '*' }, /CORS_ALLOW_ALL_ORIGINS/],
     ['an origin with a path', { CORS_ORIGINS: 'https://a.example/app' }, /^CORS_ORIGINS: .*no path/],
     ['another database', { DATABASE_URL: 'mysql://u:p@h/db' }, /^DATABASE_URL: must be a URL such as/],
+    [
+      'Redis beside the embedded database',
+      { REDIS_URL: 'redis://r' },
+      /^DATABASE_URL: is required with REDIS_URL/,
+    ],
+    ['a host of Redis beside it', { REDIS_HOST: 'r' }, /^DATABASE_URL: is required with REDIS_HOST/],
+    ['a port of Redis without a host', { REDIS_PORT: '6380' }, /^REDIS_HOST: is required with REDIS_PORT/],
+    [
+      'certificates for a Redis without TLS',
+      { DB_HOST: 'db', REDIS_URL: 'redis://r', REDIS_CA_FILE: 'ca.pem' },
+      /^REDIS_URL: must start with rediss:/,
+    ],
     ['a database without a host', { DB_NAME: 'shop' }, /^DB_HOST: is required with DB_NAME/],
     ['a password without an address', { ADMIN_PASSWORD: 'long enough' }, /^ADMIN_EMAIL: is required/],
     ['https without an address to go to', { FORCE_HTTPS: 'true' }, /^PUBLIC_URL: must be given/],
@@ -364,6 +376,85 @@ describe('warnings', () => {
   it('[DEP1] an unknown BONGSU_ name is told of', () => {
     const { warnings } = valid({ BONGSU_COLOUR: 'red' });
     expect(warnings).toEqual([expect.stringMatching(/^BONGSU_COLOUR is not a setting/)]);
+  });
+});
+
+describe('REDIS_URL', () => {
+  const server = (url: string, more: Environment = {}) =>
+    settings({ DATABASE_URL: 'postgresql://db/bongsu', REDIS_URL: url, ...more }).REDIS_URL?.reveal();
+  const single = { kind: 'single', db: 0, tls: false };
+
+  it.each([
+    ['redis://r', { ...single, addresses: [{ host: 'r', port: 6379 }] }],
+    ['redis://r:7000/5', { ...single, addresses: [{ host: 'r', port: 7000 }], db: 5 }],
+    ['redis://[::1]:7000', { ...single, addresses: [{ host: '::1', port: 7000 }] }],
+    [
+      'rediss://:p%40ss@r',
+      { ...single, addresses: [{ host: 'r', port: 6379 }], password: 'p@ss', tls: true },
+    ],
+    ['redis://u:p:w@r', { ...single, addresses: [{ host: 'r', port: 6379 }], user: 'u', password: 'p:w' }],
+    [
+      'redis+sentinel://a,b:7/main/2',
+      {
+        ...single,
+        kind: 'sentinel',
+        addresses: [
+          { host: 'a', port: 26_379 },
+          { host: 'b', port: 7 },
+        ],
+        master: 'main',
+        db: 2,
+      },
+    ],
+    [
+      'rediss+cluster://u:p@a:1,b',
+      {
+        ...single,
+        kind: 'cluster',
+        addresses: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 6379 },
+        ],
+        user: 'u',
+        password: 'p',
+        tls: true,
+      },
+    ],
+  ])('[ND9] %s is understood', (url, expected) => {
+    expect(server(url)).toEqual(expected);
+  });
+
+  it.each([
+    'http://r',
+    'redis://',
+    'redis://a,b',
+    'redis://r:0',
+    'redis://r:70000',
+    'redis://r/x',
+    'redis://r/1/2',
+    'redis://secret@r',
+    'redis://u:@r',
+    'redis://:%zz@r',
+    'redis://r?tls=1',
+    'redis+sentinel://a',
+    'redis+sentinel://a/name/1/2',
+    'redis+cluster://a,,b',
+    'redis+cluster://a/1',
+    'redis+proxy://a',
+  ])('[ND9] %s is refused, and not repeated', (url) => {
+    const [fault = ''] = faults({ DB_HOST: 'db', REDIS_URL: url });
+    expect(fault).toMatch(/^REDIS_URL: must /);
+    expect(fault).not.toContain('secret');
+  });
+
+  it('[ND9] REDIS_HOST and REDIS_PORT say the same, and nothing of it shows when printed', () => {
+    const read = settings({ DB_HOST: 'db', REDIS_HOST: 'r', REDIS_PORT: '7000' });
+    expect(read.REDIS_URL?.reveal()).toEqual({ ...single, addresses: [{ host: 'r', port: 7000 }] });
+    const secret = settings({ DB_HOST: 'db', REDIS_URL: 'redis://u:hunter2@r' });
+    expect(`${inspect(secret, { depth: 9 })}${JSON.stringify(secret)}`).not.toContain('hunter2');
+    expect(valid({ DB_HOST: 'db', REDIS_URL: 'redis://r', REDIS_HOST: 'x' }).warnings).toEqual([
+      expect.stringMatching(/^REDIS_HOST and REDIS_PORT are not used/),
+    ]);
   });
 });
 

@@ -1,12 +1,23 @@
-import { redisConfig } from './app-config.js';
+import { readFile } from 'node:fs/promises';
 import type { Config } from './config.js';
 import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
 import { MemoryEphemeral } from './platform/ephemeral/memory.js';
 import { RedisEphemeral, type RedisEphemeralDeps } from './platform/ephemeral/redis.js';
+import { RedisRefused } from './platform/ephemeral/redis-faults.js';
 
 /** Redis where REDIS_URL names one, else the memory of this process. @throws RedisRefused */
 export async function openEphemeral(config: Config, deps: RedisEphemeralDeps): Promise<Ephemeral> {
   const server = config.REDIS_URL?.reveal();
   if (server === undefined) return new MemoryEphemeral(deps.clock, deps.log);
-  return RedisEphemeral.open(redisConfig(config, server), deps);
+  const ca = await readCertificates(config.REDIS_CA_FILE);
+  return RedisEphemeral.open({ server, prefix: config.REDIS_PREFIX, ca }, deps);
+}
+
+async function readCertificates(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new RedisRefused(`REDIS_CA_FILE names a file that cannot be read (${error.code}): ${path}`);
+  });
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new RedisRefused(`REDIS_CA_FILE names a file without certificates in PEM: ${path}`);
 }

@@ -63,6 +63,7 @@ describe('settings', () => {
       'app.ts',
       'cli/serve.ts',
       'open-database.ts',
+      'open-ephemeral.ts',
       'config.ts',
       'config/generated-secrets.ts',
     ];
@@ -83,6 +84,10 @@ const companions: Partial<Record<string, Record<string, string>>> = {
   DB_NAME: { DB_HOST: 'db' },
   DB_USER: { DB_HOST: 'db' },
   DB_PASSWORD: { DB_HOST: 'db' },
+  REDIS_URL: { DATABASE_URL: 'postgresql://db/bongsu' },
+  REDIS_HOST: { DATABASE_URL: 'postgresql://db/bongsu' },
+  REDIS_PORT: { DATABASE_URL: 'postgresql://db/bongsu', REDIS_HOST: 'redis' },
+  REDIS_CA_FILE: { DATABASE_URL: 'postgresql://db/bongsu', REDIS_URL: 'rediss://redis' },
   ADMIN_EMAIL: { ADMIN_PASSWORD: 'a-long-password' },
   ADMIN_PASSWORD: { ADMIN_EMAIL: 'admin@example.com' },
 };

@@ -12,7 +12,6 @@ import {
   mailFrom,
   oneOf,
   origins,
-  pemFile,
   piiKeys,
   redisUrl,
   secretText,
@@ -228,7 +227,7 @@ const storage = {
         'Begins every key and channel in Redis. The same on all nodes, and another one for each Bongsu that shares a Redis.',
       example: 'bongsu-staging',
     }),
-  REDIS_CA_FILE: pemFile().optional().register(settingInfo, {
+  REDIS_CA_FILE: line().optional().register(settingInfo, {
     group: 'storage',
     description: 'A file of certificates (PEM) that sign the one of Redis, for rediss://.',
     example: '/etc/bongsu/redis-ca.pem',

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { RedisAddress, RedisServer } from '../platform/ephemeral/redis-server.js';
@@ -208,26 +207,6 @@ function redisPart(text: string): string {
     throw new Refusal(`${REDIS_MESSAGE}; write % as %25`);
   }
 }
-
-export interface PemFile {
-  readonly text: string;
-  /** The path. */
-  toString(): string;
-}
-
-/** A file of certificates. */
-export const pemFile = () =>
-  parsed((path): PemFile => {
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (error) {
-      throw new Refusal(`must name a file that can be read (${(error as NodeJS.ErrnoException).code})`);
-    }
-    if (!text.includes('-----BEGIN CERTIFICATE-----'))
-      throw new Refusal('must name a file of certificates in PEM');
-    return { text, toString: () => path };
-  });
 
 export interface SmtpServer {
   readonly host: string;

@@ -179,10 +179,22 @@ export class RedisBus implements Bus {
 function parseFrame(text: string): Frame | undefined {
   try {
     const frame: unknown = JSON.parse(text);
-    return Array.isArray(frame) && typeof frame[0] === 'string' && Array.isArray(frame[1])
-      ? (frame as unknown as Frame)
-      : undefined;
+    return isFrame(frame) ? frame : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isFrame(frame: unknown): frame is Frame {
+  if (!Array.isArray(frame)) return false;
+  const [publisher, messages, numbers = {}] = frame as unknown[];
+  return (
+    typeof publisher === 'string' &&
+    Array.isArray(messages) &&
+    messages.every(
+      (one) => Array.isArray(one) && typeof one[0] === 'string' && Number.isSafeInteger(one[1]),
+    ) &&
+    typeof numbers === 'object' &&
+    Object.values(numbers ?? {}).every(Number.isSafeInteger)
+  );
 }

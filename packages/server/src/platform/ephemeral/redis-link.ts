@@ -42,6 +42,7 @@ export class RedisLink {
   readonly #commands: RedisCommands;
   readonly #listener: RedisClient;
   readonly #breaker: CircuitBreaker;
+  readonly #where: string;
   readonly #upListeners = new Set<() => void>();
   #onFrame: (frame: string) => void = () => {};
   #isClosed = false;
@@ -51,8 +52,9 @@ export class RedisLink {
 
   constructor(
     private readonly deps: RedisLinkDeps,
-    private readonly config: RedisConfig,
+    config: RedisConfig,
   ) {
+    this.#where = describeRedis(config.server);
     this.keys = new RedisKeys(config.prefix);
     this.#commands = withScripts(createRedisClient(config));
     this.#listener = createRedisClient(config);
@@ -77,14 +79,16 @@ export class RedisLink {
     try {
       await within(this.#limit(START_MS), async () => {
         await Promise.all([this.#commands.connect(), this.#listener.connect()]);
-        await this.#listener.subscribe(this.keys.channel);
+        // The driver goes on with database 0 where the one that was named is not there.
+        this.#refuseLogin(this.#lastError);
         this.#noteFaults(await this.#checkFitness());
       });
     } catch (error) {
-      await this.#startWithout(error);
+      this.#startWithout(error);
     }
     this.#commands.on('ready', () => this.#up());
     this.#listener.on('ready', () => this.#subscribe());
+    // Whatever became of the start: what is ready by now tells of it no more.
     if (this.#listener.status === 'ready') this.#subscribe();
   }
 
@@ -137,18 +141,24 @@ export class RedisLink {
     return { clock: this.deps.clock, ms, tooLong };
   }
 
-  async #startWithout(error: unknown): Promise<void> {
-    const reason = error instanceof Error ? error : new Error(String(error));
-    const login = explainRefusedLogin(this.#lastError ?? reasonOf(reason));
-    const refused = error instanceof RedisRefused ? error : login && new RedisRefused(login);
-    if (refused) {
+  #startWithout(error: unknown): void {
+    const reason = this.#lastError ?? toRedisFault(error).message;
+    try {
+      if (error instanceof RedisRefused) throw error;
+      this.#refuseLogin(reason);
+    } catch (refused) {
       this.close();
       throw refused;
     }
     this.deps.log.warn(
-      { redis: describeRedis(this.config.server), reason: this.#lastError ?? reasonOf(reason) },
+      { redis: this.#where, reason },
       'Redis cannot be reached: starting without, until it can',
     );
+  }
+
+  #refuseLogin(message = ''): void {
+    const login = explainRefusedLogin(message);
+    if (login !== undefined) throw new RedisRefused(login);
   }
 
   #subscribe(): void {

@@ -25,12 +25,15 @@ export class RedisEphemeral implements Ephemeral {
   readonly #local: MemoryEphemeral;
   readonly #adapterClients: RedisClient[] = [];
   readonly #newStoreListeners = new Set<() => void>();
+  /** Not to be printed: it holds the password. */
+  readonly #config: RedisConfig;
   #store: string | undefined;
 
   private constructor(
     private readonly deps: RedisEphemeralDeps,
-    private readonly config: RedisConfig,
+    config: RedisConfig,
   ) {
+    this.#config = config;
     const { clock, log, metrics } = deps;
     this.#link = new RedisLink(deps, config);
     this.#local = new MemoryEphemeral(clock, log);
@@ -143,7 +146,7 @@ export class RedisEphemeral implements Ephemeral {
 
   /** For @socket.io/redis-streams-adapter; ends with this. */
   adapterClient(): RedisClient {
-    const client = createAdapterClient(this.config);
+    const client = createAdapterClient(this.#config);
     this.#adapterClients.push(client);
     return client;
   }
