@@ -18,6 +18,7 @@ import { type CommandHook, type Commands, createCommands, type NodeLease } from 
 import type { Config } from './config.js';
 import { createAdmit } from './gateway/admission.js';
 import { compileTrust, type Trust } from './gateway/client-address.js';
+import { ConnectionCounts } from './gateway/connection-counts.js';
 import { Connections } from './gateway/connections.js';
 import { consoleFolder } from './gateway/console.js';
 import { followIdentity } from './gateway/follow-identity.js';
@@ -211,11 +212,10 @@ class BongsuApp implements App {
       () => new NodeCalls({ ...deps, node, bus: ephemeral.bus }),
       (it) => it.stop(),
     );
-    const others = await this.#lifecycle.step(
-      'pushes to other nodes',
-      () => this.#reachOthers(ephemeral, deps),
-      (it) => it?.close(),
-    );
+    const limiter = new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config));
+    const cluster = await this.#joinOthers(ephemeral, deps);
+    const connections = new Connections(this.#config.MAX_CONNECTIONS_PER_USER, cluster);
+    if (cluster) await this.#shareLimits(ephemeral, { limiter, connections, counts: cluster.counts });
     return {
       ...deps,
       node,
@@ -225,17 +225,42 @@ class BongsuApp implements App {
       ephemeral,
       calls,
       databaseClock: databaseClock(database, this.#clock),
-      limiter: new RateLimiter({ ...deps, ephemeral }, limiterConfig(this.#config)),
-      others,
-      connections: new Connections(this.#config.MAX_CONNECTIONS_PER_USER, others),
-      groups: new NamespaceGroups(others),
+      limiter,
+      others: cluster?.others,
+      connections,
+      groups: new NamespaceGroups(cluster?.others),
     };
   }
 
-  #reachOthers(ephemeral: Ephemeral, deps: Pick<Core, 'clock' | 'metrics'>): OtherNodes | undefined {
+  /** With Redis there may be other nodes. */
+  async #joinOthers(ephemeral: Ephemeral, deps: Pick<Core, 'clock' | 'metrics'>) {
     if (!(ephemeral instanceof RedisEphemeral)) return undefined;
     const client = ephemeral.adapterClient() as unknown as AdapterClient;
-    return new OtherNodes({ ...deps, client, prefix: this.#config.REDIS_PREFIX });
+    const { REDIS_PREFIX: prefix, MAX_CONNECTIONS_PER_USER: maxPerUser } = this.#config;
+    const others = await this.#lifecycle.step(
+      'pushes to other nodes',
+      () => new OtherNodes({ ...deps, client, prefix }),
+      (it) => it.close(),
+    );
+    return { others, counts: new ConnectionCounts({ ...deps, bus: ephemeral.bus, maxPerUser }) };
+  }
+
+  /** Those of a user hold over all nodes. */
+  async #shareLimits(
+    { bus }: Ephemeral,
+    { limiter, connections, counts }: Pick<Core, 'limiter' | 'connections'> & { counts: ConnectionCounts },
+  ): Promise<void> {
+    await this.#lifecycle.step(
+      'limits over all nodes',
+      () => {
+        counts.start((least) => connections.countByUser(least));
+        return limiter.share(bus);
+      },
+      (stopSharing) => {
+        stopSharing();
+        counts.stop();
+      },
+    );
   }
 
   async #openDatabase(node: Pick<Core['node'], 'name' | 'incarnation'>) {

@@ -171,9 +171,49 @@ describeNodes('several nodes whose Redis ends', () => {
   let nodes: TwoNodes;
 
   beforeAll(async () => {
-    nodes = await startTwoNodes();
+    nodes = await startTwoNodes({ MAX_CONNECTIONS_PER_USER: '4', COMMAND_RATE_PER_MINUTE: '60' });
   });
   afterAll(() => nodes?.stop());
+
+  it('[ND28] a user has one number of connections and one rate of commands over both nodes', async () => {
+    const { a, b } = nodes;
+    const owner = await a.world.signUp();
+    const { screenId } = await a.world.device(owner);
+    const [here, , there] = [
+      await a.world.controller(owner),
+      await a.world.controller(owner),
+      await b.world.controller(owner),
+      await b.world.controller(owner),
+    ];
+    const fifth = () =>
+      new Promise<string>((resolve) => {
+        const socket = a.world.sockets.make({ token: owner.accessToken });
+        socket.io.on('close', () => resolve('closed'));
+        socket.on('ready', () => {
+          resolve('let in');
+          socket.disconnect();
+        });
+        socket.connect();
+      });
+    await expect.poll(fifth).toBe('closed');
+
+    const command = async (socket: Socket) =>
+      ((await send(socket, 'trigger', trigger(screenId))) as { success: boolean }).success;
+    for (let i = 0; i < 20; i += 1) expect(await command(here)).toBe(true);
+    let letThrough = 0;
+    await expect
+      .poll(
+        async () => {
+          const isIn = await command(there);
+          if (isIn) letThrough += 1;
+          return isIn;
+        },
+        { interval: 50 },
+      )
+      .toBe(false);
+    // Alone it has a burst of 20.
+    expect(letThrough).toBeLessThan(20);
+  });
 
   it('[ND27] [ND26] without Redis own sockets hear, other nodes cut within 5 s, and all is well once it is back', async () => {
     const { a, b, redis } = nodes;

@@ -4,24 +4,34 @@ import { keyLogin, type Principal } from '../platform/principal.js';
 import type { Push } from '../platform/push.js';
 import { mayHear } from '../platform/rights.js';
 import type { Connection } from './connection.js';
+import type { ConnectionCounts } from './connection-counts.js';
 import { roomsToTell } from './hearing-rooms.js';
 import type { OtherNodes } from './other-nodes.js';
 
 const LIMIT_RETRY_MS = 5000;
+const USER = 'user:';
+
+/** What this node knows of the others. */
+export interface Cluster {
+  others: Pick<OtherNodes, 'emit'>;
+  counts: Pick<ConnectionCounts, 'of'>;
+}
 
 /** Every live connection of this node, by what it can be asked for; implements Push for the domains, and says to administrators what there is. */
 export class Connections implements Push, LocalConnections {
   readonly #maxPerUser: number;
-  readonly #others: Pick<OtherNodes, 'emit'> | undefined;
+  readonly #others: Cluster['others'] | undefined;
+  readonly #counts: Cluster['counts'] | undefined;
   readonly #all = new Map<string, Connection>();
   /** Keys: `user:…`, `session:…`, `screen:…`. */
   readonly #groups = new Map<string, Set<Connection>>();
   #onEmpty: (() => void) | undefined;
 
-  /** @param others absent where there is one node */
-  constructor(maxPerUser: number, others?: Pick<OtherNodes, 'emit'>) {
+  /** @param cluster absent where there is one node */
+  constructor(maxPerUser: number, cluster?: Cluster) {
     this.#maxPerUser = maxPerUser;
-    this.#others = others;
+    this.#others = cluster?.others;
+    this.#counts = cluster?.counts;
   }
 
   get size(): number {
@@ -39,7 +49,18 @@ export class Connections implements Push, LocalConnections {
 
   /** False at MAX_CONNECTIONS_PER_USER. */
   hasRoom(principal: Principal): boolean {
-    return principal.kind !== 'user' || this.#group(`user:${principal.userId}`).size < this.#maxPerUser;
+    if (principal.kind !== 'user') return true;
+    const { userId } = principal;
+    const elsewhere = this.#counts?.of(userId) ?? 0;
+    return this.#group(`user:${userId}`).size + elsewhere < this.#maxPerUser;
+  }
+
+  /** Users with at least `least` connections to this node. */
+  countByUser(least: number): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const [key, { size }] of this.#groups)
+      if (size >= least && key.startsWith(USER)) counts.set(key.slice(USER.length), size);
+    return counts;
   }
 
   add(connection: Connection): void {

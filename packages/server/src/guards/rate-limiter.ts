@@ -1,11 +1,12 @@
 import { RateLimitError } from '@bongsu/protocol';
 import type { Clock } from '../platform/clock.js';
-import type { CounterState, Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import type { Bus, CounterState, Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import { WindowCounters } from '../platform/ephemeral/window-counters.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { addressKey } from './address.js';
 import type { Limit, LimitResult } from './limit.js';
+import { SharedUse } from './shared-use.js';
 import { TokenBuckets } from './token-buckets.js';
 
 export interface RateLimiterConfig {
@@ -46,7 +47,8 @@ const LOOK_UPS: Limit = { limit: 10, windowMs: 1000 };
 
 /**
  * Every limit of the server. `checkLimit` counts through Ephemeral, so over several nodes it is one limit; while
- * Ephemeral fails it counts in this process. `checkBurst` is for the command path: synchronous, each node for itself.
+ * Ephemeral fails it counts in this process. `checkBurst` is for the command path: synchronous, and with `share` one limit as well,
+ * as soon as the nodes have heard of each other.
  * `scope` is a constant of the code (it labels bongsu_rate_limited_total), `key` whoever is counted.
  */
 export class RateLimiter {
@@ -54,6 +56,7 @@ export class RateLimiter {
   readonly #fallback: WindowCounters;
   readonly #limited;
   #failing = false;
+  #shared: SharedUse | undefined;
 
   constructor(
     private readonly deps: RateLimiterDeps,
@@ -111,8 +114,20 @@ export class RateLimiter {
   checkBurst(key: string, now: number = this.deps.clock.monotonic()): LimitResult {
     if (!this.config.enabled) return unlimited({ limit: this.config.commandsPerMinute, windowMs: MINUTE_MS });
     const result = this.#buckets.take(key, now);
-    if (!result.allowed) this.#limited.inc({ scope: COMMAND_SCOPE });
+    if (result.allowed) this.#shared?.note(key);
+    else this.#limited.inc({ scope: COMMAND_SCOPE });
     return result;
+  }
+
+  /** From now on commands that other nodes let through count here too, and those of this one there. @returns what ends it */
+  share(bus: Bus): () => void {
+    const { clock } = this.deps;
+    const shared = new SharedUse({
+      ...{ bus, clock, perMinute: this.config.commandsPerMinute },
+      onUse: (key, count) => this.#buckets.spend(key, count, clock.monotonic()),
+    });
+    this.#shared = shared;
+    return () => shared.stop();
   }
 
   /**

@@ -13,6 +13,9 @@ const LEAST_HOLD_MS = 100;
 // Sums of fractions of a millisecond drift by far less than this.
 const ROUNDING_MS = 1e-3;
 
+/** What others spent keeps nobody waiting for longer, whatever they say. */
+const LONGEST_DEBT_MS = 10_000;
+
 interface Bucket {
   /** When it will be full again, in milliseconds. */
   fullAt: number;
@@ -51,6 +54,14 @@ export class TokenBuckets {
       remaining: Math.max(0, Math.floor(burst - spent - 1 + ROUNDING_MS / this.#intervalMs)),
       resetMs: Math.ceil(bucket.fullAt - now),
     };
+  }
+
+  /** Takes tokens that others spent, also those that there are not: then nothing is left for a while. */
+  spend(key: string, count: number, now: number): void {
+    const bucket = this.#bucketOf(key, now);
+    const spentAt = Math.max(bucket.fullAt, now) + count * this.#intervalMs;
+    const emptyAt = now + this.config.burst * this.#intervalMs;
+    bucket.fullAt = Math.min(spentAt, Math.max(bucket.fullAt, emptyAt + LONGEST_DEBT_MS));
   }
 
   #bucketOf(key: string, now: number): Bucket {
