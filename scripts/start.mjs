@@ -1,7 +1,7 @@
 /** npm start: installs and builds what is missing or stale, then is the server. */
 import { build } from './build.mjs';
 import { installIfNeeded } from './lib/install.mjs';
-import { requireNode } from './lib/process.mjs';
+import { endWithParent, requireNode } from './lib/process.mjs';
 
 requireNode();
 await installIfNeeded();
@@ -10,13 +10,3 @@ if (process.env.npm_lifecycle_event) endWithParent(process.ppid);
 // In this process, so that signals and the exit code need no passing on.
 const { main } = await import('../packages/server/dist/main.js');
 await main(['serve', ...process.argv.slice(2)]);
-
-/** A signal to npm ends npm and its shell, but does not get here: the server would live on and hold port and data folder. */
-function endWithParent(parent) {
-  const watch = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(watch);
-    process.kill(process.pid, 'SIGTERM');
-  }, 500);
-  watch.unref();
-}

@@ -50,6 +50,9 @@ export async function startPostgres({ core, countStatements = false } = {}) {
   await launch();
   let databases = 0;
   return {
+    get child() {
+      return child;
+    },
     version: (await query(url('postgres'), 'show server_version')).rows[0].server_version,
     async freshDatabase() {
       databases += 1;

@@ -9,7 +9,12 @@ const own = new Set();
 process.once('exit', () => {
   for (const child of own) child.kill('SIGKILL');
 });
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  // Who listens too ends by itself, in order.
+  process.once(signal, () => process.listenerCount(signal) === 0 && process.exit(130));
+}
+
+export const isAlive = (child) => child.exitCode === null && child.signalCode === null;
 
 /** A child that ends with this process at the latest, pinned to one core where `core` is given. */
 export function start(command, args, { core, ...options } = {}) {
@@ -23,7 +28,7 @@ export function start(command, args, { core, ...options } = {}) {
 }
 
 export async function stop(child, signal = 'SIGTERM') {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (!isAlive(child)) return;
   const ended = once(child, 'exit');
   child.kill(signal);
   await ended;

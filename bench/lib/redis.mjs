@@ -22,6 +22,9 @@ export async function startRedis({ core } = {}) {
   };
   await launch();
   return {
+    get child() {
+      return child;
+    },
     url: `redis://127.0.0.1:${port}`,
     kill: () => stop(child, 'SIGKILL'),
     async restart() {

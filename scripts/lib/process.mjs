@@ -40,3 +40,13 @@ export function runNpm(args) {
   if (own?.endsWith('.js')) return runNode(own, args);
   return run('npm', args, { shell: process.platform === 'win32' });
 }
+
+/** A signal to npm ends npm and its shell, but does not get here: a server would live on and hold port and data folder. */
+export function endWithParent(parent) {
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  watch.unref();
+}

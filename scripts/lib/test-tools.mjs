@@ -49,6 +49,13 @@ const TOOLS = [
     service: 'redis-server.service',
     without: 'the suites that need Redis are skipped (put its redis-server on the PATH)',
   },
+  ...['nginx', 'haproxy'].map((name) => ({
+    name,
+    isThere: () => isOnPath(name),
+    package: name,
+    service: `${name}.service`,
+    without: `the suites behind ${name} are skipped (put it on the PATH)`,
+  })),
   {
     name: 'coturn',
     isThere: () => isOnPath('turnserver'),

@@ -1,0 +1,219 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, isAlive, start, stop, until } from './processes.mjs';
+
+const DEPLOY = fileURLToPath(new URL('../../deploy/', import.meta.url));
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * nginx or HAProxy with the configuration of deploy/, on the loopback, in front of nodes on the loopback.
+ * @param options.engine `nginx` or `haproxy`
+ * @param options.ports of the nodes
+ * @param options.sticky false for one that sends requests to the nodes in turn, whoever they are of: what not to do
+ */
+export async function startBalancer({ engine, ports, port, sticky = true }) {
+  const folder = mkdtempSync(join(tmpdir(), `bongsu-${engine}-`));
+  // The workers of nginx are not root.
+  chmodSync(folder, 0o755);
+  const place = { folder, port: port ?? (await freePort()), tlsPort: await freePort(), sticky };
+  const control = { nginx: nginx(place), haproxy: haproxy(place) }[engine];
+  certificate(folder);
+  control.write(ports);
+  control.check();
+  let child;
+  const launch = async () => {
+    child = start(control.command, control.args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
+    await until(`${engine} listens`, () => listens(place.port, child));
+  };
+  const end = async () => {
+    // Its workers first: they are not our children, and would live on.
+    for (const pid of childrenOf(child.pid)) kill(pid);
+    await stop(child, 'SIGKILL');
+  };
+  try {
+    await launch();
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    engine,
+    port: place.port,
+    url: `http://${LOOPBACK}:${place.port}`,
+    secureUrl: `https://localhost:${place.tlsPort}`,
+    /** PEM of the certificate that signs itself. */
+    certificate: readFileSync(join(folder, 'certificate.pem'), 'utf8'),
+    get child() {
+      return child;
+    },
+    /** New connections go to these nodes from now on; the old ones stay. */
+    async use(newPorts) {
+      control.write(newPorts);
+      control.check();
+      await control.reload(child);
+    },
+    /** One line of HAProxy's admin socket, and its answer. */
+    admin: (line) => control.admin(line),
+    kill: end,
+    async restart() {
+      if (isAlive(child)) await end();
+      await launch();
+    },
+    async stop() {
+      if (isAlive(child)) await end();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function nginx({ folder, port, tlsPort, sticky }) {
+  const command = 'nginx';
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const args = ['-p', folder, '-c', join(folder, 'nginx-tls.conf'), '-e', 'stderr'];
+  const main = ['-g', `daemon off; pid ${join(folder, 'pid')};`];
+  return {
+    command,
+    args: [...args, ...main],
+    write(ports) {
+      cpSync(join(DEPLOY, 'nginx'), folder, { recursive: true });
+      edit(join(folder, 'nginx-tls.conf'), [
+        ['listen 8080;', `listen ${LOOPBACK}:${port};`],
+        ['listen 8443', `listen ${LOOPBACK}:${tlsPort}`],
+        // As many as root may have here.
+        [/worker_rlimit_nofile.*\n/, ''],
+        [/worker_processes auto;/, 'worker_processes 2;'],
+      ]);
+      const paths = temporary.map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n');
+      edit(join(folder, 'bongsu.conf'), [
+        [/^/, `${paths}\n`],
+        ...(sticky ? [] : [[/hash .* consistent;/, '']]),
+      ]);
+      const [line] = serverLines(join(DEPLOY, 'nginx/nodes.conf'));
+      const lines = ports.map((each) => line.replace(/127\.0\.0\.1:\d+/, `${LOOPBACK}:${each}`));
+      writeFileSync(join(folder, 'nodes.conf'), lines.join('\n'));
+    },
+    check: () =>
+      execFileSync(command, ['-t', '-q', ...args, ...main], { stdio: ['ignore', 'inherit', 'inherit'] }),
+    async reload(child) {
+      const old = childrenOf(child.pid);
+      child.kill('SIGHUP');
+      await until('nginx has new workers', () => childrenOf(child.pid).some((pid) => !old.includes(pid)));
+    },
+    admin: () => Promise.reject(new Error('nginx has no admin socket')),
+  };
+}
+
+function haproxy({ folder, port, tlsPort, sticky }) {
+  const command = 'haproxy';
+  const files = ['haproxy.cfg', 'tls.cfg'].flatMap((name) => ['-f', join(folder, name)]);
+  const socket = join(folder, 'admin.sock');
+  return {
+    command,
+    args: ['-W', '-db', ...files],
+    write(ports) {
+      cpSync(join(DEPLOY, 'haproxy'), folder, { recursive: true });
+      const servers = serverLines(join(folder, 'haproxy.cfg'));
+      const lines = ports.map((each, n) =>
+        servers[0].replace(/"[^"]*"/, `${LOOPBACK}:${each}`).replaceAll('node-1', `node-${n + 1}`),
+      );
+      edit(join(folder, 'haproxy.cfg'), [
+        [servers.join('\n'), lines.join('\n')],
+        // Twice as many files as connections, which must be allowed here.
+        ['maxconn 20000', 'maxconn 9000'],
+        ['bind :8080', `bind ${LOOPBACK}:${port}`],
+        ['/var/lib/haproxy/admin.sock', socket],
+        ...(sticky
+          ? []
+          : [
+              [/ {2}(cookie|stick on) .*\n/g, ''],
+              [/ cookie node-\d+/g, ''],
+              ['leastconn', 'roundrobin'],
+            ]),
+      ]);
+      const pem = join(folder, 'bongsu.pem');
+      edit(join(folder, 'tls.cfg'), [
+        ['bind :8443', `bind ${LOOPBACK}:${tlsPort}`],
+        [/"\$\{BONGSU_CERTIFICATE[^"]*"/, pem],
+      ]);
+      const parts = ['certificate.pem', 'certificate.key'].map((name) =>
+        readFileSync(join(folder, name), 'utf8'),
+      );
+      writeFileSync(pem, parts.join(''), { mode: 0o600 });
+    },
+    check: () => execFileSync(command, ['-c', '-q', ...files], { stdio: ['ignore', 'inherit', 'inherit'] }),
+    async reload(child) {
+      const old = childrenOf(child.pid);
+      child.kill('SIGUSR2');
+      await until('HAProxy has a new worker', () => childrenOf(child.pid).some((pid) => !old.includes(pid)));
+    },
+    admin: (line) => ask(socket, line),
+  };
+}
+
+/** Replaces; each must be there, or the shipped file has changed and this has not. */
+function edit(path, changes) {
+  let text = readFileSync(path, 'utf8');
+  for (const [from, to] of changes) {
+    const changed = text.replace(from, () => to);
+    if (changed === text) throw new Error(`${path} has no ${from}`);
+    text = changed;
+  }
+  writeFileSync(path, text);
+}
+
+const serverLines = (path) =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => /^\s*server \S+[:"]/.test(line) || /^\s*server node-/.test(line));
+
+/** For localhost, and signed by itself. */
+function certificate(folder) {
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const files = ['-keyout', join(folder, 'certificate.key'), '-out', join(folder, 'certificate.pem')];
+  execFileSync('openssl', ['req', '-x509', '-days', '2', ...key, ...subject, ...files], { stdio: 'ignore' });
+}
+
+function childrenOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+}
+
+function listens(port, child) {
+  if (!isAlive(child)) throw new Error('It ended at once; see above');
+  return new Promise((resolve) => {
+    const socket = connect(port, LOOPBACK, () => resolve(socket.destroy() !== undefined));
+    socket.once('error', () => resolve(false));
+  });
+}
+
+function ask(path, line) {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(path, () => socket.end(`${line}\n`));
+    socket.on('data', (data) => {
+      answer += data;
+    });
+    socket.once('error', reject);
+    socket.once('end', () => resolve(answer.trim()));
+  });
+}

@@ -1,0 +1,65 @@
+/**
+ * npm run cluster -- [--nodes N] [--balancer haproxy|nginx] [--port P]: PostgreSQL, Redis, N nodes and a balancer on the loopback, to
+ * try and to look at. Ends with Ctrl-C, and when any part of it ends; nothing of it stays.
+ */
+import { parseArgs } from 'node:util';
+import { build } from './build.mjs';
+import { installIfNeeded } from './lib/install.mjs';
+import { endWithParent, requireNode, say } from './lib/process.mjs';
+
+const USAGE = 'npm run cluster -- [--nodes 2] [--balancer haproxy|nginx] [--port 8080]';
+
+function readOptions() {
+  try {
+    const options = { nodes: { type: 'string' }, balancer: { type: 'string' }, port: { type: 'string' } };
+    const { nodes = '2', balancer = 'haproxy', port = '8080' } = parseArgs({ options }).values;
+    const isSense = /^[1-9]\d?$/.test(nodes) && /^\d+$/.test(port) && /^(haproxy|nginx)$/.test(balancer);
+    if (!isSense) throw new Error('1 to 99 nodes, a port, and haproxy or nginx');
+    return { nodes: Number(nodes), balancer, ...(port === '0' ? {} : { port: Number(port) }) };
+  } catch (error) {
+    say(`${error.message}\nUsage: ${USAGE}`);
+    return process.exit(2);
+  }
+}
+
+requireNode();
+const options = readOptions();
+await installIfNeeded();
+await build();
+if (process.env.npm_lifecycle_event) endWithParent(process.ppid);
+const { Cluster } = await import('../bench/lib/cluster.mjs');
+
+let end = () => {};
+const asked = new Promise((resolve) => {
+  end = resolve;
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => end(signal));
+
+const starting = Cluster.start({ ...options, lifted: false });
+const cluster = await Promise.race([starting, asked.then(() => undefined)]).catch((error) => {
+  say(`The cluster could not start: ${error.message}`);
+  process.exit(1);
+});
+if (cluster === undefined) {
+  // Asked to end before it ran: what has started by then ends with this process.
+  process.exit(0);
+}
+const { postgres, redis, balancer, nodes } = cluster;
+const parts = { PostgreSQL: postgres, Redis: redis, [balancer.engine]: balancer };
+for (const node of nodes) parts[node.name] = node;
+for (const [name, { child }] of Object.entries(parts)) child.once('exit', () => end(`${name} ended`));
+
+const [link = 'shown by the first node only'] = /http\S+\/setup#\S+/.exec(nodes[0].output) ?? [];
+console.log(`
+  Bongsu on ${nodes.length} nodes is ready:  ${cluster.url}
+  First administrator (the link works once):  ${link}
+  ${balancer.engine}, with https:  ${balancer.secureUrl} (its certificate signs itself)
+${nodes.map(({ name, url, child }) => `  ${name}:  ${url}  metrics ${url}/metrics  pid ${child.pid}`).join('\n')}
+  PostgreSQL:  ${cluster.settings.DATABASE_URL}
+  Redis:  ${redis.url}
+  Stop it with Ctrl-C.
+`);
+const why = await asked;
+say(`Stopping: ${why}`);
+await cluster.stop();
+process.exit(/^SIG/.test(why) ? 0 : 1);
