@@ -1,6 +1,6 @@
 import { conformanceSuite, limitsConformanceSuite, tokenConformanceSuite, World } from '@bongsu/conformance';
 import { ALGORITHM, ALGORITHMS, GIVEN_ALGORITHM } from './support/algorithm.js';
-import { describeNodes } from './support/nodes.js';
+import { describeStartedNodes } from './support/nodes.js';
 import { describeServer, type RunningServer, type ServerOptions } from './support/server.js';
 import { SkewedClock } from './support/skewed-clock.js';
 
@@ -43,7 +43,7 @@ async function startTarget(start: Start, algorithm = ALGORITHM) {
 /** On the embedded database, and on two nodes, where those who talk to each other are on different ones. */
 function describeDeployments(title: string, suite: (start: Start) => void): void {
   describeServer('embedded', title, (start) => suite(async (options) => [await start(options)]));
-  describeNodes(2, title, suite);
+  describeStartedNodes(['node-1', 'node-2'], title, suite);
 }
 
 describeDeployments('[BEY3] conformance', (start) => {

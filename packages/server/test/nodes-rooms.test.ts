@@ -8,7 +8,8 @@ import type { Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { ALGORITHM } from './support/algorithm.js';
 import { BongsuProcesses } from './support/bongsu-processes.js';
-import { ADMIN, describeNodes, startTwoNodes, type TwoNodes } from './support/two-nodes.js';
+import { describeNodes } from './support/nodes.js';
+import { ADMIN, startTwoNodes, type TwoNodes } from './support/two-nodes.js';
 
 const OFFER = { type: 'offer', sdp: 'v=0 offer' };
 const ANSWER = { type: 'answer', sdp: 'v=0 answer' };

@@ -2,7 +2,8 @@ import { type Account, type Device, nextEvent, send, trigger } from '@bongsu/con
 import type { CommandStatus, ConnectionInfo, NodeInfo, SessionClosing } from '@bongsu/protocol';
 import type { Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { describeNodes, startTwoNodes, type TwoNodes } from './support/two-nodes.js';
+import { describeNodes } from './support/nodes.js';
+import { startTwoNodes, type TwoNodes } from './support/two-nodes.js';
 
 interface Page<Item> {
   items: Item[];

@@ -11,9 +11,8 @@ export interface Nodes {
 type NodeOptions = Omit<ServerOptions, 'profile'>;
 
 /** Whole servers on one PostgreSQL database and one Redis, all of their own. */
-export async function startNodes(count: number, options: NodeOptions = {}): Promise<Nodes> {
-  const storage = await makeStorage('postgres');
-  const redis = await startRedis();
+export async function startNodes(names: readonly string[], options: NodeOptions = {}): Promise<Nodes> {
+  const [storage, redis] = await Promise.all([makeStorage('postgres'), startRedis()]);
   const servers: RunningServer[] = [];
   const stop = async () => {
     for (const server of servers.splice(0).reverse()) await server.stop();
@@ -21,8 +20,8 @@ export async function startNodes(count: number, options: NodeOptions = {}): Prom
     await storage.remove();
   };
   try {
-    for (let place = 1; place <= count; place += 1) {
-      const settings = { REDIS_URL: redis.url, NODE_NAME: `node-${place}`, ...options.settings };
+    for (const name of names) {
+      const settings = { REDIS_URL: redis.url, NODE_NAME: name, ...options.settings };
       servers.push(await startOn(storage, { ...options, settings }));
     }
     return { servers, redis, stop };
@@ -32,24 +31,31 @@ export async function startNodes(count: number, options: NodeOptions = {}): Prom
   }
 }
 
+/** Skipped where there is no PostgreSQL or no Redis. */
+export function describeNodes(title: string, suite: () => void): void {
+  describe.skipIf(inject('postgresUrl') === '')(title, () => describeWithRedis('', suite));
+}
+
 /** At least one. */
 export type StartNodes = (options?: NodeOptions) => Promise<readonly [RunningServer, ...RunningServer[]]>;
 
-/** Runs the suite where there are PostgreSQL and Redis; what it starts is stopped after it. */
-export function describeNodes(count: number, title: string, suite: (start: StartNodes) => void): void {
-  describeWithRedis(`${title} (${count} nodes on PostgreSQL and Redis)`, () => {
-    describe.skipIf(inject('postgresUrl') === '')('', () => {
-      const started: Nodes[] = [];
-      afterAll(async () => {
-        for (const nodes of started.splice(0)) await nodes.stop();
-      });
-      suite(async (options) => {
-        const nodes = await startNodes(count, options);
-        started.push(nodes);
-        const [first, ...others] = nodes.servers;
-        if (!first) throw new Error('No node was started');
-        return [first, ...others];
-      });
+/** As `describeNodes`; what the suite starts is stopped after it. */
+export function describeStartedNodes(
+  names: readonly string[],
+  title: string,
+  suite: (start: StartNodes) => void,
+): void {
+  describeNodes(`${title} (${names.length} nodes)`, () => {
+    const started: Nodes[] = [];
+    afterAll(async () => {
+      for (const nodes of started.splice(0)) await nodes.stop();
+    });
+    suite(async (options) => {
+      const nodes = await startNodes(names, options);
+      started.push(nodes);
+      const [first, ...others] = nodes.servers;
+      if (!first) throw new Error('No node was started');
+      return [first, ...others];
     });
   });
 }
