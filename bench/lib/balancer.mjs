@@ -30,9 +30,10 @@ export async function startBalancer({ engine, ports, port, sticky = true }) {
     await until(`${engine} listens`, () => listens(place.port, child));
   };
   const end = async () => {
-    // Its workers first: they are not our children, and would live on.
-    for (const pid of childrenOf(child.pid)) kill(pid);
+    // Its workers would live on; killed before it, they would be replaced.
+    const workers = childrenOf(child.pid);
     await stop(child, 'SIGKILL');
+    for (const pid of workers) kill(pid);
   };
   try {
     await launch();

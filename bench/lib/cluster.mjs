@@ -57,9 +57,9 @@ export class Cluster {
     this.url = this.balancer.url;
   }
 
-  /** Starts one more, which then takes new connections. */
-  async addNode() {
-    const node = await this.#makeNode();
+  /** Starts one more, which then takes new connections. @param settings over those of all */
+  async addNode(settings = {}) {
+    const node = await this.#makeNode(settings);
     await node.start();
     this.nodes.push(node);
     await this.balancer.use(this.#ports());
@@ -85,11 +85,11 @@ export class Cluster {
     return this.nodes.map(({ port }) => port);
   }
 
-  async #makeNode() {
+  async #makeNode(own = {}) {
     this.#made += 1;
     const name = `node-${this.#made}`;
     const port = await freePort();
-    const settings = { ...this.settings, NODE_NAME: name, HOST: '127.0.0.1', PORT: String(port) };
+    const settings = { ...this.settings, ...own, NODE_NAME: name, HOST: '127.0.0.1', PORT: String(port) };
     return new Node(name, port, settings, this.lifted);
   }
 }

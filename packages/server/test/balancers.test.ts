@@ -1,0 +1,291 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { type Client, connect } from '@bongsu/client';
+import { io, type Socket } from 'socket.io-client';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { type Balancer, startBalancer } from '../../../bench/lib/balancer.mjs';
+import { Cluster, type ClusterNode } from '../../../bench/lib/cluster.mjs';
+
+const isOnPath = (name: string) =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+const ENGINES = ['nginx', 'haproxy'] as const;
+const missing = [...ENGINES, 'redis-server', 'openssl'].filter((name) => !isOnPath(name));
+if (missing.length > 0 && process.env.CI === 'true')
+  throw new Error(`Not on the PATH: ${missing.join(', ')}`);
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function post(url: string, path: string, body: object, headers: Record<string, string> = {}) {
+  const answer = await fetch(`${url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  expect(answer.status).toBeLessThan(300);
+  return (await answer.json()) as { accessToken: string };
+}
+
+const nodeBehind = async (url: string): Promise<string> =>
+  ((await (await fetch(`${url}/health`)).json()) as { node: string }).node;
+
+let people = 0;
+async function signUp(url: string, headers?: Record<string, string>): Promise<string> {
+  people += 1;
+  const person = {
+    email: `balanced-${people}@example.com`,
+    password: `correct horse battery ${people}`,
+    username: `Person ${people}`,
+  };
+  return (await post(url, '/api/auth/signup', person, headers)).accessToken;
+}
+
+const connectionsOf = async ({ url }: ClusterNode): Promise<number> =>
+  ((await (await fetch(`${url}/health`)).json()) as { connections: number }).connections;
+
+function open(url: string, token: string, options: object = {}): Socket {
+  const socket = io(url, { auth: { token }, forceNew: true, reconnection: false, ...options });
+  cleanups.push(() => socket.close());
+  return socket;
+}
+
+/** Resolves with what ended it when it is not ready. */
+const outcome = (socket: Socket): Promise<string> =>
+  new Promise((resolve) => {
+    socket.once('ready', () => resolve('ready'));
+    socket.once('connect_error', (error) => {
+      const { context } = error as Error & { context?: { responseText?: string } };
+      resolve(context?.responseText || error.message);
+    });
+    socket.once('disconnect', resolve);
+  });
+
+/** A way to the balancer on which websockets do not work, as behind some proxies. */
+async function withoutWebSockets(url: string): Promise<string> {
+  const proxy = createServer((asked, answer) => {
+    const onward = request(
+      new URL(asked.url ?? '', url),
+      { method: asked.method, headers: asked.headers },
+      (got) => {
+        answer.writeHead(got.statusCode ?? 502, got.headers);
+        got.pipe(answer);
+      },
+    );
+    onward.on('error', () => answer.destroy());
+    asked.pipe(onward);
+  });
+  proxy.on('upgrade', (_asked, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  cleanups.push(() => proxy.close().closeAllConnections());
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
+
+describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers', () => {
+  let cluster: Cluster;
+  const balancers = {} as Record<(typeof ENGINES)[number], Balancer>;
+  let token = '';
+
+  beforeAll(async () => {
+    cluster = await Cluster.start({ nodes: 2, balancer: 'haproxy', settings: { DRAIN_SECONDS: '6' } });
+    const ports = cluster.nodes.map(({ port }) => port);
+    balancers.haproxy = cluster.balancer;
+    balancers.nginx = await startBalancer({ engine: 'nginx', ports });
+    token = await signUp(cluster.url);
+  }, 120_000);
+  afterAll(async () => {
+    await balancers.nginx?.stop();
+    await cluster?.stop();
+  });
+
+  // What the test before did to a node is over for the balancers too.
+  beforeEach(async () => {
+    for (const { url } of Object.values(balancers)) {
+      const serving = new Set<string>();
+      const ask = async () => serving.add(await nodeBehind(url)).size;
+      await expect.poll(ask).toBe(cluster.nodes.length);
+    }
+  });
+
+  describe.each(ENGINES)('%s', (engine) => {
+    it('[ND62] long-polling stays at its node, for the SDK and for a stock client', async () => {
+      const { url } = balancers[engine];
+      const blocked = await withoutWebSockets(url);
+      const clients: Client[] = Array.from({ length: 12 }, () => connect({ url: blocked, token }));
+      for (const client of clients) cleanups.push(() => client.close());
+      await Promise.all(clients.map((client) => client.online()));
+      // Each connection has a k of its own: not all are at one node, as they would be by their address.
+      for (const node of cluster.nodes) expect(await connectionsOf(node)).toBeGreaterThan(0);
+      const stock = open(url, token, { transports: ['polling'] });
+      expect(await outcome(stock)).toBe('ready');
+      const upgrading = open(url, token, { transports: ['polling', 'websocket'] });
+      expect(await outcome(upgrading)).toBe('ready');
+      await expect.poll(() => upgrading.io.engine.transport.name).toBe('websocket');
+    });
+
+    it('[ND62] without stickiness long-polling never gets ready and says why, and websockets work', async () => {
+      const ports = cluster.nodes.map(({ port }) => port);
+      const loose = await startBalancer({ engine, ports, sticky: false });
+      cleanups.push(() => loose.stop());
+      const outcomes = await Promise.all(
+        [1, 2, 3].map(() => outcome(open(loose.url, token, { transports: ['polling'] }))),
+      );
+      expect(outcomes.filter((each) => each.includes('Session ID unknown')).length).toBeGreaterThan(0);
+      expect(await outcome(open(loose.url, token, { transports: ['websocket'] }))).toBe('ready');
+      await expect
+        .poll(() =>
+          cluster.nodes.some(({ output }) => output.includes('does not keep clients at their node')),
+        )
+        .toBe(true);
+    });
+
+    it.each(['websocket', 'polling'])(
+      '[ND65] https and wss work with a certificate of its own, by %s',
+      async (transport) => {
+        const { secureUrl, certificate } = balancers[engine];
+        const options = { transports: [transport], rejectUnauthorized: true };
+        expect(await outcome(open(secureUrl, token, { ...options, ca: certificate }))).toBe('ready');
+        expect(await outcome(open(secureUrl, token, options))).toMatch(/websocket error|self-signed/);
+      },
+    );
+
+    it('[ND66] names the address of the client, whatever the client says itself', async () => {
+      const own = await signUp(balancers[engine].url, { 'x-forwarded-for': '203.0.113.9' });
+      expect(await addressOf(balancers[engine].url, own)).toMatch(/^127\.0\.0\./);
+      // From an address that is not the balancer's.
+      expect(await addressFrom(balancers[engine], '127.1.2.3')).toMatch(/^127\.1\.2\./);
+    });
+
+    it('[ND63] a node that drains gets no new connection, and keeps the others until it tells them to move', async () => {
+      const { url } = balancers[engine];
+      const [leaving, staying] = cluster.nodes as [ClusterNode, ClusterNode];
+      const old = Array.from({ length: 30 }, () =>
+        open(url, token, { transports: ['websocket'], query: { k: Math.random() } }),
+      );
+      expect(new Set(await Promise.all(old.map(outcome)))).toEqual(new Set(['ready']));
+      expect(await connectionsOf(leaving)).toBeGreaterThan(0);
+      const untold: string[] = [];
+      let told = 0;
+      for (const socket of old) {
+        let closing: string | undefined;
+        socket.on('session-closing', ({ code }) => {
+          closing = code;
+          told += 1;
+        });
+        socket.on('disconnect', (reason) => closing ?? untold.push(reason));
+      }
+      const stopped = leaving.stop();
+      await expect
+        .poll(async () => (await fetch(`${leaving.url}/health/ready`).catch(() => undefined))?.status)
+        .not.toBe(200);
+      const before = await connectionsOf(staying);
+      const fresh = Array.from({ length: 20 }, () =>
+        open(url, token, { transports: ['websocket'], query: { k: Math.random() } }),
+      );
+      expect(new Set(await Promise.all(fresh.map(outcome)))).toEqual(new Set(['ready']));
+      expect(await connectionsOf(staying)).toBe(before + 20);
+      if (engine === 'haproxy')
+        await expect
+          .poll(() => balancers.haproxy.admin('show stat'), { interval: 20 })
+          .toMatch(/^bongsu,node-1,.*,NOLB,/m);
+      await stopped;
+      expect(untold).toEqual([]);
+      expect(told).toBeGreaterThan(0);
+      await leaving.start();
+    });
+
+    it('[ND64] a node that was killed gets nothing more, and comes back', async () => {
+      const { url } = balancers[engine];
+      const [dying] = cluster.nodes as [ClusterNode];
+      await dying.kill();
+      const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${url}/api/auth/options`)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      const sockets = Array.from({ length: 10 }, () =>
+        open(url, token, { transports: ['websocket'], query: { k: Math.random() } }),
+      );
+      expect(new Set(await Promise.all(sockets.map(outcome)))).toEqual(new Set(['ready']));
+      await dying.start();
+      await expect.poll(() => nodeBehind(url)).toBe(dying.name);
+    });
+  });
+
+  it('[ND64] HAProxy ends the sockets of a node that does not answer any more', async () => {
+    const [frozen] = cluster.nodes as [ClusterNode];
+    const sockets = Array.from({ length: 8 }, () =>
+      open(balancers.haproxy.url, token, { transports: ['websocket'] }),
+    );
+    await Promise.all(sockets.map(outcome));
+    const there = await connectionsOf(frozen);
+    expect(there).toBeGreaterThan(0);
+    frozen.freeze();
+    cleanups.push(() => frozen.thaw());
+    // The heartbeat would need 30 s.
+    await expect.poll(() => sockets.filter(({ connected }) => !connected).length).toBe(there);
+  });
+
+  it('[ND66] without TRUST_PROXY what a balancer names is not believed', async () => {
+    const doubting = await cluster.addNode({ TRUST_PROXY: 'false' });
+    for (const engine of ENGINES) {
+      const balancer = await startBalancer({ engine, ports: [doubting.port] });
+      cleanups.push(() => balancer.stop());
+      expect(await addressFrom(balancer, '127.1.2.3')).toMatch(/^127\.0\.0\./);
+    }
+    await cluster.removeNode(doubting);
+  });
+
+  it('[SCL1] a node that is added takes new connections, and one that is removed gives them back', async () => {
+    const { url } = balancers.haproxy;
+    const fresh = await cluster.addNode();
+    const sockets = Array.from({ length: 9 }, () => open(url, token, { transports: ['websocket'] }));
+    expect(new Set(await Promise.all(sockets.map(outcome)))).toEqual(new Set(['ready']));
+    expect(await connectionsOf(fresh)).toBeGreaterThanOrEqual(3);
+    await cluster.removeNode(fresh);
+    expect(await outcome(open(url, token, { transports: ['websocket'] }))).toBe('ready');
+  });
+});
+
+async function addressOf(url: string, token: string): Promise<string> {
+  const answer = await fetch(`${url}/api/auth/sessions`, { headers: { authorization: `Bearer ${token}` } });
+  const { items } = (await answer.json()) as { items: { device: { address: string } }[] };
+  return items[0]?.device.address ?? '';
+}
+
+/** Signs up from that address of this machine. */
+async function addressFrom(
+  { url, port }: Pick<Balancer, 'url' | 'port'>,
+  localAddress: string,
+): Promise<string> {
+  people += 1;
+  const person = {
+    email: `from-${people}@example.com`,
+    password: `correct horse battery ${people}`,
+    username: `From ${people}`,
+  };
+  const asked = request({ host: '127.0.0.1', port, localAddress, method: 'POST', path: '/api/auth/signup' });
+  asked.setHeader('content-type', 'application/json');
+  asked.end(JSON.stringify(person));
+  const [answer] = (await once(asked, 'response')) as [AsyncIterable<Buffer>];
+  let text = '';
+  for await (const chunk of answer) text += chunk;
+  return addressOf(url, (JSON.parse(text) as { accessToken: string }).accessToken);
+}
+
+describe.skipIf(missing.length > 0)('the files of deploy', () => {
+  it('[DEP3] haproxy.cfg is valid as it is, without TLS too', () => {
+    const file = new URL('../../../deploy/haproxy/haproxy.cfg', import.meta.url).pathname;
+    expect(execFileSync('haproxy', ['-c', '-f', file], { stdio: 'pipe' }).toString()).toContain('valid');
+  });
+});
