@@ -43,7 +43,8 @@ export interface TurnConfig {
 export interface RoomsDeps {
   config: RoomsConfig;
   database: RoomsDatabase;
-  ephemeral: Pick<Ephemeral, 'bus'>;
+  /** `kind` absent: there are no other processes. */
+  ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
   databaseClock: DatabaseClock;
   clock: Clock;
   log: Log;

@@ -20,7 +20,6 @@ import { countRooms } from './room-counts.js';
 import { RoomKeeper } from './room-keeper.js';
 import { type MakeParts, roomParts } from './room-parts.js';
 import { roomRoutes } from './routes.js';
-import type { RoomVersion } from './seams.js';
 import { pruneParticipants, pruneRooms } from './store/past.js';
 import { streamRoutes } from './stream-routes.js';
 import { keepWords } from './words.js';
@@ -85,6 +84,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     seat: (room, participantId) => live.seat(room, participantId),
     knows: (room) => live.knows(room),
     catchUp: (room) => catchUp(byItself, room),
+    lookAnew: (roomId) => catchUp(byItself, { roomId }),
     touch: (room) => activity.touch(room),
     keepWords: (seat) => keepWords(context, seat),
   });
@@ -140,7 +140,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
 }
 
 /** In the room's turn: a join of which others heard before its own answer came is over then. */
-async function catchUp(context: RoomsContext, room: RoomVersion): Promise<void> {
+async function catchUp(context: RoomsContext, room: Omit<RoomHint, 'closed'>): Promise<void> {
   const { live, log, queues } = context;
   const { roomId } = room;
   const work = async () => {

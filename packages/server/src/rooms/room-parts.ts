@@ -1,5 +1,6 @@
 import type { RoomsDeps } from './deps.js';
 import { IceServerList } from './ice-servers.js';
+import { Newcomers } from './newcomers.js';
 import { RoomFeed } from './room-feed.js';
 import type { RoomParts, Seats } from './seams.js';
 import { SignalBus } from './signal-bus.js';
@@ -21,12 +22,13 @@ export const roomParts: MakeParts = (deps, seats) => {
     noteActivity: touch,
     keepWords: (seat) => seats.keepWords(seat),
   });
+  const newcomers = deps.ephemeral.kind === 'redis' ? new Newcomers({ ...deps, seats }) : undefined;
   // Twice as many at once: a call with many people begins with a burst.
   const pace = { perSecond: config.signalsPerSecond, burst: 2 * config.signalsPerSecond };
   return {
     feed: new RoomFeed({ ...deps, touch, graceMs: config.graceMs }),
     signals: relay,
-    events: signalEvents({ relay, countSignal: limiter.burstLimit('signal', pace) }),
+    events: signalEvents({ relay, newcomers, countSignal: limiter.burstLimit('signal', pace) }),
     listen: () => bus.listen(relay),
     iceServers: new IceServerList(config.turn, databaseClock),
   };

@@ -68,6 +68,8 @@ export interface Seats {
   knows(room: RoomVersion): boolean;
   /** Lets this process know as much, where it follows the room and the database answers. Never rejects. */
   catchUp(room: RoomVersion): Promise<void>;
+  /** Reads a room in which sockets of this process are, whatever is known of it. Never rejects. */
+  lookAnew(roomId: string): Promise<void>;
   /** Something happens in the room: it is not idle. */
   touch(room: RoomRow): void;
   /** What its first signal decided of `signaling` outlives this process. */
