@@ -298,6 +298,7 @@ class BongsuApp implements App {
       ...core,
       config: commandsConfig(this.#config),
       commandHook: this.#commandHook,
+      letterMirror: core.ephemeral instanceof RedisEphemeral ? core.ephemeral.mirror('dlq') : undefined,
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
