@@ -228,7 +228,7 @@ class BongsuApp implements App {
       limiter,
       others: cluster?.others,
       connections,
-      groups: new NamespaceGroups(cluster?.others),
+      groups: new NamespaceGroups(),
     };
   }
 
