@@ -3,7 +3,7 @@ import { given, PAGE_SIZE, paging, whileShort } from './queries.js';
 import { useServices } from './services.js';
 
 /** No event tells of nodes and of other people's connections, and the reader has 100 requests a minute for everything. */
-const REFRESH_MS = 5000;
+const REFRESH_MS = 4000;
 /** As many as one answer may have. */
 const NODES_PAGE = 200;
 

@@ -10,7 +10,7 @@ interface CloseConnectionProps {
   yours: boolean;
   opened: boolean;
   onClose(): void;
-  onDone(): void;
+  onDone(connection: ConnectionInfo): void;
 }
 
 export function CloseConnection({ connection, yours, opened, onClose, onDone }: CloseConnectionProps) {
@@ -24,7 +24,7 @@ export function CloseConnection({ connection, yours, opened, onClose, onDone }: 
       confirm={t('connections.closeConfirm')}
       explain={({ code }) => (code === 'NOT_FOUND' ? t('connections.closeGone') : undefined)}
       action={() => api.closeConnection(connection.id)}
-      onDone={onDone}
+      onDone={() => onDone(connection)}
     >
       <p>{connection.screenId === null ? t('connections.closePerson') : t('connections.closeScreen')}</p>
       {yours ? <p>{t('connections.closeYours')}</p> : null}

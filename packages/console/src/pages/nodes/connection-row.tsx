@@ -38,7 +38,7 @@ export function ConnectionRow({ connection, yours, onOnly, onClose }: Connection
       <div className={styles.buttons}>
         {onOnly ? (
           <Button
-            variant="subtle"
+            variant="default"
             size="xs"
             aria-label={t('connections.onlyThisNamed', { name })}
             onClick={onOnly}

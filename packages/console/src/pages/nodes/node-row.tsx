@@ -9,12 +9,13 @@ interface NodeRowProps {
   node: NodeInfo;
   /** Of the connections to all nodes, 0 to 1. */
   share: number;
+  /** False while a node is silent, whose connections nobody knows. */
+  isExact: boolean;
 }
 
-export function NodeRow({ node, share }: NodeRowProps) {
+export function NodeRow({ node, share, isExact }: NodeRowProps) {
   const { t, i18n } = useTranslation();
   const { name, isSelf, connections, draining, leaseUntil } = node;
-  const percent = new Intl.NumberFormat(i18n.language, { style: 'percent' }).format(share);
   return (
     <li className={styles.row} data-testid="node">
       <div className={styles.what}>
@@ -32,16 +33,24 @@ export function NodeRow({ node, share }: NodeRowProps) {
           </p>
         ) : null}
       </div>
-      {connections === null ? null : (
-        <div className={styles.load}>
-          <p>
-            <strong className={styles.count}>{t('nodes.share', { count: connections })}</strong>{' '}
-            <span className={styles.soft}>{t('nodes.ofAll', { share: percent })}</span>
-          </p>
-          <Bar share={share} />
-        </div>
-      )}
+      {connections === null ? null : <Load count={connections} share={share} isExact={isExact} />}
     </li>
+  );
+}
+
+function Load({ count, share, isExact }: { count: number } & Pick<NodeRowProps, 'share' | 'isExact'>) {
+  const { t, i18n } = useTranslation();
+  const percent = new Intl.NumberFormat(i18n.language, { style: 'percent' }).format(share);
+  return (
+    <div className={styles.load}>
+      <p>
+        <strong className={styles.count}>{t('nodes.share', { count })}</strong>{' '}
+        <span className={styles.soft}>
+          {isExact ? t('nodes.ofAll', { share: percent }) : t('nodes.ofKnown', { share: percent })}
+        </span>
+      </p>
+      <Bar share={share} />
+    </div>
   );
 }
 

@@ -34,7 +34,14 @@ function Nodes({ userId }: { userId: string }) {
         <DegradedNote />
         <PagedList query={query} label={t('nodes.title')} empty={null}>
           {(items) =>
-            items.map((node) => <NodeRow key={node.name} node={node} share={shareOf(node, items)} />)
+            items.map((node) => (
+              <NodeRow
+                key={node.name}
+                node={node}
+                share={shareOf(node, items)}
+                isExact={items.every(hasAnswered)}
+              />
+            ))
           }
         </PagedList>
         <Connections userId={userId} nodes={nodes.map(({ name }) => name)} />
@@ -42,6 +49,8 @@ function Nodes({ userId }: { userId: string }) {
     </>
   );
 }
+
+const hasAnswered = ({ connections }: NodeInfo) => connections !== null;
 
 /** The part of all connections that are known of; 0 where nothing is connected. */
 function shareOf({ connections }: NodeInfo, nodes: readonly NodeInfo[]): number {
