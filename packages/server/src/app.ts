@@ -468,7 +468,12 @@ class BongsuApp implements App {
     health: HealthReporter,
     trust: Trust,
   ) {
-    const nodes = nodeRoutes({ ...core, recordAudit: this.#recordAudit(core), state: () => health.state() });
+    const nodes = nodeRoutes({
+      ...core,
+      recordAudit: this.#recordAudit(core),
+      screenNames: (screenIds) => screens.namesOf(screenIds),
+      state: () => health.state(),
+    });
     const operations = { health, metrics: core.metrics, metricsToken: this.#config.METRICS_TOKEN?.reveal() };
     return createHttp({
       ...core,
