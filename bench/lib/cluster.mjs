@@ -18,12 +18,21 @@ export class Cluster {
   /**
    * @param options.settings of every node, over what balancers need
    * @param options.lifted as of `serve`
+   * @param options.bin of the servers, this tree's by default
    * @param options.port of the balancer
    */
-  static async start({ nodes = 2, balancer = 'haproxy', port, settings = {}, lifted = true, sticky } = {}) {
+  static async start({
+    nodes = 2,
+    balancer = 'haproxy',
+    port,
+    settings = {},
+    lifted = true,
+    sticky,
+    bin,
+  } = {}) {
     const cluster = new Cluster();
     try {
-      await cluster.#start({ nodes, balancer, port, settings, lifted, sticky });
+      await cluster.#start({ nodes, balancer, port, settings, lifted, sticky, bin });
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -31,12 +40,13 @@ export class Cluster {
     }
   }
 
-  async #start({ nodes, balancer: engine, port, settings, lifted, sticky }) {
+  async #start({ nodes, balancer: engine, port, settings, lifted, sticky, bin }) {
     this.folder = mkdtempSync(join(tmpdir(), 'bongsu-cluster-'));
     [this.postgres, this.redis] = await Promise.all([startPostgres(), startRedis()]);
     const database = await this.postgres.freshDatabase();
     const balancerPort = port ?? (await freePort());
     this.lifted = lifted;
+    this.bin = bin;
     this.settings = {
       // One for all: what the first start makes there is the same everywhere.
       DATA_DIR: join(this.folder, 'data'),
@@ -90,16 +100,16 @@ export class Cluster {
     const name = `node-${this.#made}`;
     const port = await freePort();
     const settings = { ...this.settings, ...own, NODE_NAME: name, HOST: '127.0.0.1', PORT: String(port) };
-    return new Node(name, port, settings, this.lifted);
+    return new Node({ name, port, settings, lifted: this.lifted, bin: this.bin });
   }
 }
 
-/** One node; it keeps its name and port over its lives. */
+/** One node; it keeps its name and port over its lives, of which each may be of another `bin`. */
 class Node {
   #served;
 
-  constructor(name, port, settings, lifted) {
-    Object.assign(this, { name, port, settings, lifted, url: `http://127.0.0.1:${port}` });
+  constructor(options) {
+    Object.assign(this, options, { url: `http://127.0.0.1:${options.port}` });
   }
 
   get alive() {
@@ -117,7 +127,10 @@ class Node {
   /** Resolves when it is ready. @param settings over its own, from now on */
   async start(settings = {}) {
     this.settings = { ...this.settings, ...settings };
-    this.#served = await serve(this.settings, { lifted: this.lifted });
+    this.#served = await serve(this.settings, {
+      lifted: this.lifted,
+      ...(this.bin ? { bin: this.bin } : {}),
+    });
   }
 
   async kill() {

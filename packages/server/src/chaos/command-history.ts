@@ -20,6 +20,7 @@ export interface CommandHistory {
 export function commandHistories(records: readonly ControllerRecord[]): Map<string, CommandHistory> {
   const commands = new Map<string, CommandHistory>();
   for (const record of records) {
+    if (record.kind === 'ready' || record.kind === 'away') continue;
     let command = commands.get(record.id);
     if (!command) {
       command = { id: record.id, invokes: [], oks: [], fails: [], told: [], cancels: [], conflicts: [] };

@@ -12,6 +12,8 @@ interface Pending {
 }
 
 const PAUSE_MS = 20;
+const BEAT_MS = 20;
+const HASTY = { reconnectionDelay: 20, reconnectionDelayMax: 60 };
 const LONGEST_PAUSE_MS = 250;
 const REPEATS = 0.04;
 const COPIES = 0.04;
@@ -37,6 +39,7 @@ export class Controller {
   #offsetMs = 0;
   #mix: Mix | undefined;
   #places = 0;
+  #beat: NodeJS.Timeout | undefined;
 
   constructor(
     options: ControllerOptions,
@@ -54,8 +57,7 @@ export class Controller {
     this.#socket = io(options.url, {
       auth: { token: person.token },
       transports: ['websocket'],
-      reconnectionDelay: 20,
-      reconnectionDelayMax: 60,
+      ...(options.asShipped ? {} : HASTY),
       forceNew: true,
     });
     this.#socket.on('ready', (ready: Ready) => this.#onReady(ready));
@@ -76,11 +78,14 @@ export class Controller {
 
   go(mix: Mix): void {
     this.#mix = mix;
-    this.#fill();
+    const { perSecond, people } = this.#options;
+    if (perSecond === undefined) this.#fill();
+    else this.#keepTime(mix, perSecond / people.length);
   }
 
   pause(): void {
     this.#mix = undefined;
+    clearInterval(this.#beat);
   }
 
   end(): void {
@@ -100,7 +105,24 @@ export class Controller {
   }
 
   #fill(): void {
+    if (this.#options.perSecond !== undefined) return;
     while (this.#mix && this.connected && this.#pending.size < this.#options.inFlight) this.#issue(this.#mix);
+  }
+
+  /** What comes into being while nobody is connected waits for it, and is seen to wait. */
+  #keepTime(mix: Mix, perSecond: number): void {
+    const since = performance.now();
+    let wanted = 0;
+    this.#beat = setInterval(() => {
+      for (const due = ((performance.now() - since) * perSecond) / 1000; wanted < due; wanted += 1) {
+        const made = makeCommand(this.#random, this.#options.screens, mix, this.#now());
+        const { id } = made.payload;
+        this.#own.add(id);
+        this.#history.write({ kind: 'wanted', id });
+        if (this.connected || this.#overHttp) this.#transmit(made);
+        else this.#pending.set(id, { made, transmissions: 0 });
+      }
+    }, BEAT_MS);
   }
 
   #issue(mix: Mix): void {
@@ -174,7 +196,7 @@ export class Controller {
 
   #again(id: string): void {
     const held = this.#pending.get(id);
-    if (held && this.connected) this.#transmit(held.made);
+    if (held && (this.connected || this.#overHttp)) this.#transmit(held.made);
   }
 
   /** An accepted id with other content must be refused, whatever was killed since. */
@@ -204,11 +226,13 @@ export class Controller {
   }
 
   #onDisconnect(): void {
+    this.#history.write({ kind: 'away', who: this.name });
     for (const id of this.#pending.keys()) this.#history.write({ kind: 'info', id });
     this.#onChange();
   }
 
   #onReady({ serverTime }: Ready): void {
+    this.#history.write({ kind: 'ready', who: this.name });
     this.#offsetMs = serverTime - Date.now();
     for (const { made } of [...this.#pending.values()]) this.#transmit(made);
     this.#fill();

@@ -13,6 +13,11 @@ export type Expectation = 'accepted' | 'refused';
 
 /** What controllers write down. */
 export type ControllerEvent =
+  /** A command of a steady load came into being, also while nobody is connected. */
+  | { kind: 'wanted'; id: string }
+  /** The socket of somebody is usable; it is not any more. */
+  | { kind: 'ready'; who: string }
+  | { kind: 'away'; who: string }
   /** One transmission of a command, and what must become of it. */
   | ({ kind: 'invoke'; type: 'trigger' | 'navigate'; display: number; expect: Expectation } & Sent)
   | {

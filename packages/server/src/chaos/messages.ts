@@ -9,6 +9,10 @@ export interface ControllerOptions {
   seed: number;
   historyPath: string;
   inFlight: number;
+  /** Of all people together, whatever is in flight and whoever is connected; absent: as many as are answered. */
+  perSecond?: number;
+  /** Reconnects as a stock client does by itself; else at once, so that a run is short. */
+  asShipped?: boolean;
   /** Added to this process's clock, milliseconds. */
   clockMs: number;
 }
@@ -53,6 +57,8 @@ export interface ScreensOptions {
   url: string;
   seed: number;
   screens: readonly ScreenOptions[];
+  /** Reconnects as the SDK does by itself. */
+  asShipped?: boolean;
   clockMs: number;
 }
 

@@ -21,6 +21,8 @@ export interface PopulationOptions {
   /** Whose screens they are, and who commands them: a deployment's own login, else people are signed up. */
   token?: string;
   shapes?: readonly Shape[];
+  /** A load of so many commands a second, by clients as they are shipped. */
+  perSecond?: number;
 }
 
 export interface Shape {
@@ -44,7 +46,8 @@ const CONTROLLERS = 5;
 const IN_FLIGHT = 8;
 
 export async function makePopulation(options: PopulationOptions): Promise<Population> {
-  const { site, folder, seed, shapes = SHAPES } = options;
+  const { site, folder, seed, shapes = SHAPES, perSecond } = options;
+  const asShipped = perSecond !== undefined;
   const owner = options.token ?? (await signUp(site.url)).accessToken;
   const credentials: DeviceCredential[] = [];
   for (const [place] of shapes.entries())
@@ -70,6 +73,7 @@ export async function makePopulation(options: PopulationOptions): Promise<Popula
         seed: seed + 1,
         historyPath: join(folder, 'controllers'),
         inFlight: IN_FLIGHT,
+        ...(asShipped ? { perSecond, asShipped } : {}),
         clockMs: 0,
       },
     ],
@@ -78,6 +82,7 @@ export async function makePopulation(options: PopulationOptions): Promise<Popula
       url: site.screensUrl,
       seed,
       screens: each,
+      asShipped,
       clockMs: 0,
     })),
     async remove() {

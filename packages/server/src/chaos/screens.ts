@@ -27,7 +27,7 @@ export function runScreens(
     const screen = each.credential.screenId;
     const host: ScreenHost = { write: history.write, reach, changed, fault: (fault) => send({ fault }) };
     history.write({ kind: 'boot', screen, policy: each.policy });
-    return make(options.url, each, host);
+    return make(options, each, host);
   });
   return (message) => {
     if (message === 'disarm') {
@@ -43,6 +43,7 @@ export function runScreens(
   };
 }
 
-function make(url: string, options: ScreenOptions, host: ScreenHost): ChaosScreen {
-  return options.kind === 'sdk' ? new SdkScreen(url, options, host) : new PlainScreen(url, options, host);
+function make({ url, asShipped }: ScreensOptions, options: ScreenOptions, host: ScreenHost): ChaosScreen {
+  if (options.kind === 'sdk') return new SdkScreen(url, options, host, asShipped);
+  return new PlainScreen(url, options, host);
 }

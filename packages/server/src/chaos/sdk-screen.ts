@@ -27,7 +27,12 @@ export class SdkScreen implements ChaosScreen {
   #sockets = 0;
   #place: Place | undefined;
 
-  constructor(url: string, { credential, policy, window, storePath }: ScreenOptions, host: ScreenHost) {
+  constructor(
+    url: string,
+    { credential, policy, window, storePath }: ScreenOptions,
+    host: ScreenHost,
+    asShipped = false,
+  ) {
     this.#host = host;
     this.#screenId = credential.screenId;
     const handle = (entry: Entry) => this.#run(entry);
@@ -37,7 +42,7 @@ export class SdkScreen implements ChaosScreen {
       credential,
       policy,
       window,
-      clock: hasty,
+      clock: asShipped ? systemClock : hasty,
       onTrigger: handle,
       onNavigate: handle,
     });
@@ -64,6 +69,9 @@ export class SdkScreen implements ChaosScreen {
       }
     });
     this.#screen.on('state', ({ state, error }) => {
+      if (this.online && state !== 'online') {
+        host.write({ kind: 'shut', screen: this.#screenId, socket: this.#socket });
+      }
       this.online = state === 'online';
       if (state === 'closed' && error) host.fault(`${this.#screenId} closed: ${error.code}`);
       host.changed();

@@ -27,6 +27,8 @@ export interface SessionOptions {
   token?: string;
   shapes?: readonly Shape[];
   mix?: Partial<Mix>;
+  /** A steady load instead of as much as is answered. */
+  perSecond?: number;
   /** How long everything may take to be answered and to end after a fault. */
   convergeMs?: number;
   log(line: string): void;
@@ -65,7 +67,7 @@ export class Session {
   }
 
   async run(): Promise<Report> {
-    const { site, folder, seed, token, shapes, runs } = this.#options;
+    const { site, folder, seed, token, shapes, runs, perSecond } = this.#options;
     const faults = chooseFaults(site.faults, this.#options.faults);
     await mkdir(folder, { recursive: true });
     try {
@@ -75,6 +77,7 @@ export class Session {
         seed,
         ...(token === undefined ? {} : { token }),
         ...(shapes ? { shapes } : {}),
+        ...(perSecond === undefined ? {} : { perSecond }),
       });
       // The place of a command whose answer was lost is known from the tables only.
       if (site.facts) {

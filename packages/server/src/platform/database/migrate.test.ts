@@ -1,9 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeEachDatabase, describePostgres } from '../../../test/support/databases.js';
 import { testDeps } from '../../../test/support/deps.js';
+import { LeapingClock } from '../../../test/support/leaping-clock.js';
+import { memoryLog } from '../../../test/support/memory-log.js';
 import { postgresConfig } from '../../../test/support/postgres-databases.js';
 import { MigrationRefused, migrate, migrationStatus } from './migrate.js';
 import { type Migration, readMigrations } from './migration-files.js';
@@ -79,6 +82,72 @@ describeEachDatabase('migrate', (open) => {
     const database = await open({ migrate: false });
     const applied = await Promise.all([1, 2, 3].map(() => migrate(database, [FIRST, SECOND], testDeps())));
     expect(applied.sort()).toEqual([0, 0, 2]);
+  });
+});
+
+describeEachDatabase('migrate beside nodes', (open) => {
+  const CONTRACT = migration(3, 'drop table one', 2);
+  const WAITING = 'Waiting for nodes with older code to end';
+
+  async function withNode(leaseUntil: number) {
+    const database = await open({ migrate: false });
+    await database.exec('create table nodes (name text, lease_until bigint)');
+    await database.query("insert into nodes values ('node-1', $1)", [leaseUntil]);
+    await migrate(database, [FIRST], testDeps());
+    return database;
+  }
+
+  it('[ND112] refuses what the code of nodes that live does not work with, and changes nothing', async () => {
+    const database = await withNode(Number.MAX_SAFE_INTEGER);
+    const [clock, log] = [new LeapingClock(), memoryLog()];
+    const refused = expect(migrate(database, [FIRST, SECOND, CONTRACT], { clock, log })).rejects.toThrow(
+      /0003_test needs code that knows migration 0002, .* live: node-1/,
+    );
+    await expect.poll(() => log.lines.map(({ message }) => message)).toContain(WAITING);
+    clock.leap(30_000);
+    await refused;
+    expect((await migrationStatus(database, [FIRST])).applied).toHaveLength(1);
+    // What they work with is applied beside them.
+    await expect(migrate(database, [FIRST, SECOND], testDeps())).resolves.toBe(1);
+    await expect(migrate(database, [FIRST, SECOND, CONTRACT], testDeps())).resolves.toBe(1);
+  });
+
+  it('[ND112] waits for the lease of a node that was killed', async () => {
+    const database = await withNode(Number.MAX_SAFE_INTEGER);
+    const log = memoryLog();
+    const migrated = migrate(database, [FIRST, SECOND, CONTRACT], { ...testDeps(), log });
+    await expect.poll(() => log.lines.map(({ message }) => message)).toContain(WAITING);
+    await database.query('update nodes set lease_until = 0');
+    await expect(migrated).resolves.toBe(2);
+  });
+});
+
+describePostgres('migrate beside long transactions', (open, serverUrl) => {
+  it('[ND111] lets the statements of nodes that serve through while its tables are in use', async () => {
+    const database = await open({ migrate: false });
+    await migrate(database, [FIRST], testDeps());
+    const [row] = await database.query<{ name: string }>('select current_database() as name');
+    const url = new URL(serverUrl);
+    url.pathname = `/${row?.name}`;
+    const reader = new pg.Client({ connectionString: url.href });
+    await reader.connect();
+    try {
+      await reader.query('begin; select * from one');
+      const migrated = migrate(
+        database,
+        [FIRST, migration(2, 'alter table one add column note text')],
+        testDeps(),
+      );
+      const waiting = "select 1 from pg_locks where relation = 'one'::regclass and not granted";
+      await expect.poll(async () => (await reader.query(waiting)).rowCount).toBe(1);
+      // Would wait behind the migration, which waits behind the reader.
+      await database.query('insert into one values (1)');
+      await reader.query('commit');
+      await expect(migrated).resolves.toBe(1);
+      await expect(database.query('select id, note from one')).resolves.toEqual([{ id: 1, note: null }]);
+    } finally {
+      await reader.end();
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../clock.js';
 import type { Log } from '../log.js';
-import type { Database, HeldLock, Queryable } from './database.js';
+import { type Database, DatabaseError, type HeldLock, type Queryable } from './database.js';
 import { fourDigits, type Migration } from './migration-files.js';
 
 export interface MigrateDeps {
@@ -29,11 +29,21 @@ interface AppliedRow {
 const LOCK = 'bongsu:migrate';
 const LOCK_PAUSE_MS = 200;
 const LOCK_PATIENCE_MS = 120_000;
+/** Of one statement of a migration for a table: behind it waits whatever the nodes that serve ask of that table. */
+const TABLE_WAIT_MS = 500;
+/** In which they go on, before another try. */
+const TABLE_PAUSE_MS = 1000;
+const TABLE_PATIENCE_MS = 120_000;
+/** Longer than the lease of a node that was killed. */
+const NODES_PATIENCE_MS = 20_000;
+const NODES_PAUSE_MS = 500;
 
 /**
- * Applies what is missing, each file in a transaction of its own. Of two that start at once one waits for the other.
+ * Applies what is missing, each file in a transaction of its own, while other nodes serve. Of two that start at once one waits for the
+ * other.
  * @returns how many files were applied
- * @throws MigrationRefused when an applied file was edited or the database is too new for this code
+ * @throws MigrationRefused when an applied file was edited, the database is too new for this code, or nodes live that a file does not
+ *   work with
  * @throws DatabaseError
  */
 export async function migrate(
@@ -44,10 +54,12 @@ export async function migrate(
   const lock = await waitForLock(database, deps);
   try {
     await createTable(database);
-    const pending = pendingOf(migrations, await readApplied(database));
+    const applied = await readApplied(database);
+    const pending = pendingOf(migrations, applied);
+    await refuseBesideOlder(database, pending, applied, deps);
     for (const migration of pending) {
       deps.log.info({ migration: migration.name }, 'Applying a migration');
-      await apply(database, migration);
+      await applyBesideOthers(database, migration, deps);
     }
     return pending.length;
   } finally {
@@ -119,10 +131,76 @@ function pendingOf(migrations: readonly Migration[], applied: readonly AppliedRo
   return migrations.filter((migration) => !known.has(migration.number));
 }
 
+/** Nodes that live know what is applied, and nothing newer. */
+async function refuseBesideOlder(
+  database: Database,
+  pending: readonly Migration[],
+  applied: readonly AppliedRow[],
+  { clock, log }: MigrateDeps,
+): Promise<void> {
+  const known = Math.max(0, ...applied.map(({ number }) => number));
+  const [tooNew] = pending.filter(({ worksWith }) => worksWith > known);
+  if (known === 0 || !tooNew) return;
+  const giveUpAt = clock.monotonic() + NODES_PATIENCE_MS;
+  for (let tries = 1; ; tries += 1) {
+    const living = await liveNodes(database, clock);
+    if (living.length === 0) return;
+    if (clock.monotonic() > giveUpAt) {
+      throw new MigrationRefused(
+        `Migration ${tooNew.name} needs code that knows migration ${fourDigits(tooNew.worksWith)}, and nodes with older code live: ` +
+          `${living.join(', ')}. Upgrade by a version in between, or stop them first (docs/upgrading.md)`,
+      );
+    }
+    if (tries === 1) log.info({ nodes: living }, 'Waiting for nodes with older code to end');
+    await sleep(clock, NODES_PAUSE_MS);
+  }
+}
+
+async function liveNodes(database: Database, clock: Clock): Promise<string[]> {
+  const [table] = await database.query("select 1 from pg_tables where tablename = 'nodes'");
+  if (!table) return [];
+  const now = Math.floor(clock.monotonic() + database.clockOffsetMs());
+  const rows = await database.query<{ name: string }>(
+    'select name from nodes where lease_until > $1 order by name',
+    [now],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Tries again while its tables are in use: a long transaction that reads one must not stop the nodes that serve. */
+async function applyBesideOthers(
+  database: Database,
+  migration: Migration,
+  { clock, log }: MigrateDeps,
+): Promise<void> {
+  const giveUpAt = clock.monotonic() + TABLE_PATIENCE_MS;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await apply(database, migration);
+    } catch (error) {
+      if (!isInUse(error)) throw error;
+      if (clock.monotonic() > giveUpAt) {
+        throw new MigrationRefused(
+          `Migration ${migration.name} could not get its tables for two minutes: a long transaction holds one of them`,
+        );
+      }
+      if (tries === 1)
+        log.warn({ migration: migration.name }, 'The tables of a migration are in use, trying again');
+      await sleep(clock, TABLE_PAUSE_MS);
+    }
+  }
+}
+
+/** lock_not_available, deadlock_detected. */
+function isInUse(error: unknown): boolean {
+  return error instanceof DatabaseError && ['55P03', '40P01'].includes(error.details.sqlState ?? '');
+}
+
 /** One text, so one implicit transaction: the row of the record stands or falls with the change. */
 async function apply(database: Database, migration: Migration): Promise<void> {
   const { number, name, checksum, worksWith } = migration;
-  await database.exec(`${migration.text};
+  await database.exec(`set local lock_timeout = ${TABLE_WAIT_MS};
+    ${migration.text};
     insert into schema_migrations (number, name, checksum, works_with, applied_at)
     values (${number}, '${name.replaceAll("'", "''")}', '${checksum}', ${worksWith},
             (extract(epoch from clock_timestamp()) * 1000)::bigint)`);
