@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { call, LIFTED, NODE_FLAGS } from './lib/bongsu.mjs';
+import { LIFTED, NODE_FLAGS } from './lib/bongsu.mjs';
 import { startPostgres } from './lib/postgres.mjs';
 import { cpuSeconds, stop } from './lib/processes.mjs';
 import { median, round } from './lib/statistics.mjs';

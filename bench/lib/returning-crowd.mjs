@@ -81,7 +81,7 @@ async function connect(one, endpoint) {
     { ...one.auth, ...resume },
     {
       localAddress: one.localAddress,
-      onEvent: (name, entry, answer) => hear(one, name, entry, answer),
+      onEvent: (_, entry, answer) => hear(one, entry, answer),
     },
   );
   if (one.stream !== undefined) one.epoch = wire.ready.epoch;
@@ -93,7 +93,7 @@ async function connect(one, endpoint) {
   };
 }
 
-function hear(one, name, entry, answer) {
+function hear(one, entry, answer) {
   if (entry?.stream !== one.stream || entry?.seq === undefined) return;
   if (entry.seq > one.seq) {
     one.seq = entry.seq;

@@ -8,7 +8,8 @@ import { percentile, round } from './statistics.mjs';
 import { Wire } from './wire.mjs';
 
 const TICK_MS = 20;
-const DRAIN_MS = 30_000;
+const DRAIN_MS = 10_000;
+const IDS_A_QUESTION = 50;
 
 const [{ senders, perSecond }] = await once(process, 'message');
 const newId = idMaker();
@@ -27,9 +28,13 @@ process.on('message', (told) => {
 process.send({ steady: true });
 await sendSteadily();
 await drain();
+// The news of an outcome may be lost with its node: then the ledger tells.
+const untold = open.size;
+await Promise.all(lanes.map(({ ask }) => ask()));
 process.send({
   sent: {
     accepted,
+    untold,
     lost: open.size,
     refusals,
     executedMs: Object.fromEntries(Object.entries(figures).map(([name, values]) => [name, spread(values)])),
@@ -41,12 +46,12 @@ async function connect({ name, url, token, screenIds }) {
   const wire = await Wire.connect(url, { token }, { onEvent });
   wire.onClose = () => !isOver && refuse('CLOSED');
   let next = 0;
-  return () => {
+  const send = () => {
     const id = newId();
     const screenId = screenIds[next % screenIds.length];
     next += 1;
     const command = `{"id":"${id}","timestamp":${Date.now()},"target":{"screenId":"${screenId}"},"action":"show-order","data":{"table":4}}`;
-    const sending = { name: `${phase}: ${name}`, startedAt: performance.now() };
+    const sending = { by: name, name: `${phase}: ${name}`, startedAt: performance.now() };
     open.set(id, sending);
     wire.send('trigger', command, (answer) => {
       if (answer.includes('"success":true')) accepted += 1;
@@ -56,6 +61,16 @@ async function connect({ name, url, token, screenIds }) {
       }
     });
   };
+  const ask = async () => {
+    const ids = [...open].filter(([, { by }]) => by === name).map(([id]) => id);
+    while (ids.length > 0) {
+      const query = JSON.stringify({ ids: ids.splice(0, IDS_A_QUESTION) });
+      const answer = await new Promise((resolve) => wire.send('status', query, resolve));
+      for (const { id, status } of JSON.parse(answer)[0].items ?? [])
+        if (status === 'executed') open.delete(id);
+    }
+  };
+  return { send, ask };
 }
 
 function settle({ id, status }) {
@@ -71,7 +86,7 @@ async function sendSteadily() {
   const startedAt = performance.now();
   for (let sent = 0; !isOver; await pause(TICK_MS)) {
     const due = Math.floor(((performance.now() - startedAt) / 1000) * perSecond);
-    for (; sent < due; sent += 1) for (const send of lanes) send();
+    for (; sent < due; sent += 1) for (const { send } of lanes) send();
   }
 }
 
