@@ -85,8 +85,4 @@ export class Course {
   }
 }
 
-/** As the node itself measures. */
-async function connectionsOf({ url }) {
-  const text = await fetch(`${url}/metrics`).then((answer) => answer.text());
-  return Number(/^signaling_active_connections (\d+)/m.exec(text)?.[1] ?? Number.NaN);
-}
+const connectionsOf = async ({ url }) => (await (await fetch(`${url}/health`)).json()).connections;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster } from '../lib/cluster.mjs';
@@ -16,12 +16,15 @@ const SCREENS = [8, 32, 8, 32, 8, 32, 8, 32, 8, 32].map((window) => ({
 /** No trouble but the upgrade; navigates may be superseded, as ever. */
 const MIX = { failing: 0, silent: 0, expiring: 0, navigates: 0.1, cancels: 0 };
 const MESSAGES_A_SECOND = 20;
+/** Screens are machines of their own: what they write must not wait for the disk of the database. */
+const MEMORY = '/dev/shm';
 const RUNNING_DOWN_MS = 120_000;
-export const LONGEST_WAIT_MS = 3000;
+const LONGEST_WAIT_MS = 3000;
+const NOT_JUDGED = { lost: '?', twice: '?', outOfOrder: '?', other: '?' };
 
 /** A rolling upgrade under load, judged by what the clients saw. Everything that it starts it stops. */
 export async function drill({ versions, nodes, balancer, rate, seconds, people, settings, log }) {
-  const folder = mkdtempSync(join(tmpdir(), 'bongsu-drill-'));
+  const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'bongsu-drill-'));
   let kept = true;
   let cluster;
   let rooms;
@@ -82,8 +85,10 @@ async function newestMigration(cluster) {
   return row.name;
 }
 
+const describe = ({ invariant, subject, detail }) => `${invariant}: ${subject}: ${detail}`;
+
 function judge({ report, talk, course, folder, rate, seconds }) {
-  const { lost = 0, twice = 0, outOfOrder = 0, other = 0 } = report.faults.upgrade ?? {};
+  const { lost, twice, outOfOrder, other } = report.unfinished ? NOT_JUDGED : report.faults.upgrade;
   const waits = {
     ...readWaits(folder),
     awayInRooms: longest(talk.waits.away),
@@ -92,9 +97,8 @@ function judge({ report, talk, course, folder, rate, seconds }) {
   };
   const [{ connections: before }] = course.shares;
   const failures = [
-    ...(report.unfinished ? [report.unfinished] : []),
-    ...(report.runs === 1 ? [] : ['the course was not run to its end']),
-    ...report.examples.map(({ invariant, subject, detail }) => `${invariant}: ${subject}: ${detail}`),
+    // What was not asked for to the end is not judged.
+    ...(report.unfinished ? [`not finished: ${report.unfinished}`] : report.examples.map(describe)),
     ...course.faults,
     ...[...new Set(talk.faults)],
     ...[talk.missing, talk.twice, talk.outOfOrder].flatMap((count, n) =>
@@ -102,15 +106,20 @@ function judge({ report, talk, course, folder, rate, seconds }) {
         ? []
         : [`${count} messages of rooms ${['were missed', 'came twice', 'came out of order'][n]}`],
     ),
-    ...Object.entries(waits).flatMap(([name, { most }]) =>
-      most <= LONGEST_WAIT_MS ? [] : [`${name}: somebody waited ${most} ms`],
-    ),
     ...(course.besideSeconds >= seconds ? [] : [`both versions served for ${course.besideSeconds} s only`]),
     ...(course.taken > 0 ? [] : ['the node that was added got no connections']),
   ];
+  const slow = [
+    ...Object.entries(waits).flatMap(([name, { most }]) =>
+      most <= LONGEST_WAIT_MS ? [] : [`${name}: somebody waited ${most} ms`],
+    ),
+    // Told to who was away for longer than a seat is kept.
+    ...(talk.gaps === 0 ? [] : [`${talk.gaps} times somebody in a room was away for too long`]),
+  ];
   return {
-    passed: failures.length === 0,
+    passed: failures.length + slow.length === 0,
     failures,
+    slow,
     commands: { accepted: report.accepted, ran: report.runsOnScreens, lost, twice, outOfOrder, other, rate },
     rooms: { said: talk.said, missed: talk.missing, twice: talk.twice, outOfOrder: talk.outOfOrder },
     besideSeconds: Math.round(course.besideSeconds),

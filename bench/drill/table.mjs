@@ -9,7 +9,8 @@ const WAITS = {
 
 /** A drill's figures for people. */
 export function formatDrill(figures) {
-  const { commands, rooms, waitsMs, shares, failures } = figures;
+  const { commands, rooms, waitsMs, shares } = figures;
+  const failures = [...figures.failures, ...figures.slow];
   const names = [...new Set(shares.flatMap(({ connections }) => Object.keys(connections)))];
   const sentences = [
     `${figures.from} → ${figures.to}, ${figures.nodes} nodes behind ${figures.balancer}, ${figures.rate} commands/s`,

@@ -35,12 +35,12 @@ function newClient(token) {
 }
 
 function listen(room) {
-  const member = { room, heard: [] };
+  const member = { room, heard: [], gaps: [] };
   room.on('message', ({ seq, data }) => {
     member.heard.push(seq);
     waits.heard.push(performance.now() - data.at);
   });
-  room.on('gap', ({ reason }) => faults.push(`a gap in a room: ${reason}`));
+  room.on('gap', (gap) => member.gaps.push(gap));
   return member;
 }
 
@@ -68,27 +68,29 @@ function talk() {
   }, 1000 / perSecond);
 }
 
-/** What each must have heard: all that was said there by others, once and in order. */
+/** What each must have heard: all that was said there by others, but for what it was told that it missed. */
 function missing() {
   let count = 0;
   for (const { members, said } of places) {
     for (const member of members) {
       const due = [...said].filter(([, speaker]) => speaker !== member).map(([seq]) => seq);
       const heard = new Set(member.heard);
-      count += due.filter((seq) => !heard.has(seq)).length;
+      const isTold = (seq) => member.gaps.some(({ after, lastSeq }) => seq > after && seq <= lastSeq);
+      count += due.filter((seq) => !heard.has(seq) && !isTold(seq)).length;
     }
   }
   return count;
 }
 
 function judge() {
-  let [twice, outOfOrder] = [0, 0];
-  for (const { heard } of places.flatMap(({ members }) => members)) {
+  let [twice, outOfOrder, gaps] = [0, 0, 0];
+  for (const { heard, gaps: told } of places.flatMap(({ members }) => members)) {
+    gaps += told.length;
     twice += heard.length - new Set(heard).size;
     outOfOrder += heard.filter((seq, n) => n > 0 && seq < heard[n - 1]).length;
   }
   const said = places.reduce((total, place) => total + place.said.size, 0);
-  return { said, missing: missing(), twice, outOfOrder };
+  return { said, missing: missing(), twice, outOfOrder, gaps };
 }
 
 async function end() {

@@ -1,28 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { delimiter, join } from 'node:path';
 import { type Client, connect } from '@bongsu/client';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Balancer, startBalancer } from '../../../bench/lib/balancer.mjs';
 import { Cluster, type ClusterNode } from '../../../bench/lib/cluster.mjs';
+import { missingPrograms } from './support/on-path.js';
 
-const isOnPath = (name: string) =>
-  (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 const ENGINES = ['nginx', 'haproxy'] as const;
-const missing = [...ENGINES, 'redis-server', 'openssl'].filter((name) => !isOnPath(name));
-if (missing.length > 0 && process.env.CI === 'true')
-  throw new Error(`Not on the PATH: ${missing.join(', ')}`);
+const missing = missingPrograms(...ENGINES, 'redis-server', 'openssl');
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
