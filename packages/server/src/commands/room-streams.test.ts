@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { connectScreen, emptyLedger, FakeScreen, SENDER } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
@@ -60,6 +60,27 @@ describeEachDatabase('room streams', (open) => {
     const last = page.at(-1);
     return last ? [page, ...(await missed(last.seq))] : [];
   };
+
+  it('[MSG6] [ND121] where the streams of many rooms stand is read by few statements, for each room its own', async () => {
+    const names = Array.from({ length: 60 }, (_, n) => `room-${n}`);
+    for (const name of names) await harness.openRoom(name);
+    await harness.post('room-7', { data: 1 });
+    const closed = harness.grant('room-9');
+    await database.query("update streams set deleted_at = 1 where name = 'room-9'");
+    const epoch = await harness.commands.currentEpoch();
+    const query = vi.spyOn(database, 'query');
+    const resumes = names.map((name) =>
+      harness.commands.rooms.resume(name === 'room-9' ? closed : harness.grant(name), { epoch, seq: 0 }),
+    );
+    const answers = await Promise.allSettled(resumes);
+    const reads = query.mock.calls.filter(([text]) => text.includes('read_room('));
+    query.mockRestore();
+    expect(reads.length).toBeLessThanOrEqual(3);
+    answers.forEach((answer, place) => {
+      if (place === 9) expect(answer).toMatchObject({ reason: { code: 'ROOM_CLOSED' } });
+      else expect(answer).toMatchObject({ value: { recovered: true, lastSeq: place === 7 ? 1 : 0 } });
+    });
+  });
 
   it('[MSG3] a subscriber gets each entry after its position once and in order, the same object for all', async () => {
     await postMany(3);
