@@ -350,7 +350,8 @@ describe('rooms in the console', () => {
     await button('Remove Mai').click();
     await button('Remove').click();
     await window.getByText('There is no such room, or it is not yours.').waitFor();
-    expect(await window.getByRole('heading', { level: 2 }).count()).toBe(0);
+    // Each part learns it by a call of its own.
+    await expect.poll(() => window.getByRole('heading', { level: 2 }).count()).toBe(0);
     await window.context().close();
     mai.close();
   });
