@@ -9,6 +9,9 @@ const source = (path: string) => fileURLToPath(new URL(`./packages/${path}`, imp
  */
 const isolate = false;
 
+/** Of a test and a hook: models of some ten seconds of CPU, on a machine that has three other things to do. */
+const PATIENCE_MS = 120_000;
+
 /** What is waited for comes or does not; a busy machine is no fault. The second that is the default has failed tests. */
 const waits = { poll: { timeout: 20_000 } };
 
@@ -36,9 +39,8 @@ export default defineConfig({
           expect: waits,
           include: ['packages/*/src/**/*.test.ts'],
           exclude: ['**/dist/**', '**/node_modules/**'],
-          // The first of a suite may have to make a cluster.
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
         },
       },
       {
@@ -49,8 +51,8 @@ export default defineConfig({
           expect: waits,
           include: ['packages/*/test/**/*.test.ts'],
           exclude: ['**/dist/**', '**/node_modules/**'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
         },
       },
       {
@@ -60,8 +62,8 @@ export default defineConfig({
           isolate,
           expect: waits,
           include: ['test/browser/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
         },
       },
     ],

@@ -1,5 +1,7 @@
 // npm run bench [-- NAME] [--seconds N] [--rounds N] [--cpu-prof FOLDER] [--out FILE]
 // npm run bench -- rooms [--only deliveries,signals,sizes,recovery,console] [--entries 1000,10000]
+// npm run bench -- failover [--only screens,users,rooms] [--sizes 1000,5000]
+// npm run bench -- nodes [--sizes 10000] [--rate 500] [--seconds 60]
 // npm run bench -- compare --base COMMIT [accept] [execute] [--seconds N] [--rounds N]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +10,7 @@ import { provenance } from './lib/machine.mjs';
 import { canPin } from './lib/processes.mjs';
 import { topOfProfile } from './lib/profile.mjs';
 
-const BENCHES = ['accept', 'execute', 'catch-up', 'reconnect', 'jwt', 'rooms'];
+const BENCHES = ['accept', 'execute', 'catch-up', 'reconnect', 'jwt', 'rooms', 'failover', 'nodes'];
 const COMPARED = ['accept', 'execute'];
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -20,6 +22,8 @@ const { positionals, values } = parseArgs({
     base: { type: 'string' },
     only: { type: 'string' },
     entries: { type: 'string' },
+    sizes: { type: 'string' },
+    rate: { type: 'string' },
   },
 });
 const [first, ...rest] = positionals;
@@ -51,6 +55,8 @@ for (const { name, file, what } of jobs) {
     base: values.base,
     only: values.only?.split(','),
     entries: values.entries?.split(',').map(Number),
+    rate: count(values.rate),
+    sizes: values.sizes?.split(',').map(Number),
     what,
     log: (line) => console.error(line),
   });

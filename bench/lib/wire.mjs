@@ -14,17 +14,26 @@ export class Wire {
   onClose = () => {};
   /** Sees each frame's bytes first; true where it needs no more. What counts deliveries must not decode them. */
   tap = undefined;
+  /** What `ready` said. */
+  ready = undefined;
 
   /** Resolves once the namespace is joined and, where the server sends one, `ready` has come. `onEvent` misses nothing after it. */
-  static connect(url, auth, { waitForReady = true, onEvent } = {}) {
+  static connect(url, auth, { waitForReady = true, onEvent, localAddress } = {}) {
     const wire = new Wire();
     if (onEvent) wire.onEvent = onEvent;
     return new Promise((resolve, reject) => {
       const endpoint = `${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
-      const socket = new WebSocket(endpoint, { perMessageDeflate: false, skipUTF8Validation: true });
+      const socket = new WebSocket(endpoint, {
+        perMessageDeflate: false,
+        skipUTF8Validation: true,
+        ...(localAddress === undefined ? {} : { localAddress }),
+      });
       wire.#socket = socket;
       socket.on('error', reject);
-      socket.on('close', () => wire.onClose());
+      socket.on('close', () => {
+        reject(new Error('closed before it was ready'));
+        wire.onClose();
+      });
       socket.on('message', (data) => {
         if (wire.tap?.(data)) return;
         const frame = data.toString();
@@ -33,8 +42,10 @@ export class Wire {
         else if (frame.startsWith('43')) wire.#settle(frame);
         else if (frame.startsWith('40') && !waitForReady) resolve(wire);
         else if (frame.startsWith('44')) reject(new Error(`refused: ${frame}`));
-        else if (frame.startsWith('42["ready"')) resolve(wire);
-        else if (frame.startsWith('42')) wire.#hear(frame);
+        else if (frame.startsWith('42["ready"')) {
+          wire.ready = JSON.parse(frame.slice(2))[1];
+          resolve(wire);
+        } else if (frame.startsWith('42')) wire.#hear(frame);
       });
     });
   }

@@ -29,24 +29,6 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** As `runNode`, for several at a time: what it says comes back with its exit code. */
-export function runNodeApart(path, args) {
-  return new Promise((settle, fail) => {
-    const child = spawn(process.execPath, [resolve(ROOT, path), ...args], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        output += text;
-      });
-    }
-    child.on('error', fail);
-    child.on('close', (code) => settle({ code: code ?? 1, output }));
-  });
-}
-
 /** A script of a package in node_modules, by the same Node. */
 export function runNode(path, args, options = {}) {
   return run(process.execPath, [resolve(ROOT, path), ...args], options);

@@ -7,6 +7,8 @@ const PASSWORD = 'beacons on the ridge';
 export class Guest {
   /** Why this one was put out, when it was. */
   readonly putOut: Promise<string>;
+  /** Why the server closed the connection, when it did. */
+  readonly closed: Promise<string>;
   private participantId: string | undefined;
 
   private constructor(
@@ -17,6 +19,9 @@ export class Guest {
       socket.on('user-left', ({ participantId, reason }: { participantId: string; reason: string }) => {
         if (participantId === this.participantId) resolve(reason);
       });
+    });
+    this.closed = new Promise((resolve) => {
+      socket.on('session-closing', ({ code }: { code: string }) => resolve(code));
     });
   }
 

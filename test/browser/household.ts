@@ -8,6 +8,8 @@ export class Household {
   private device: Screen | undefined;
   /** What the screen carried out, oldest first. */
   readonly done: string[] = [];
+  /** Why the server closed the screen's connections, oldest first. */
+  readonly closings: string[] = [];
   /** What the screen answers instead of carrying out. */
   refusal: string | undefined;
   private holding: Promise<void> | undefined;
@@ -58,6 +60,7 @@ export class Household {
       onNavigate: ({ url: page }) => carryOut(page),
     });
     const device = this.device;
+    device.on('state', ({ closing }) => closing && this.closings.push(closing.code));
     await new Promise<void>((resolve) => {
       device.on('ready', () => resolve());
     });

@@ -271,12 +271,17 @@ describe('accounts in the console', () => {
     expect(answer.status).toBe(401);
   });
 
-  it('[USR1] the users page does not exist for somebody who is no administrator', async () => {
+  it('[USR1] [ND101] the pages of administrators do not exist for others', async () => {
     await button(/^Account of/).click();
     await desk.getByRole('menuitem', { name: 'Profile' }).waitFor();
-    expect(await desk.getByRole('menuitem', { name: 'Users' }).count()).toBe(0);
-    await desk.goto(`${server.url}/users`);
-    await desk.getByRole('heading', { name: 'Nothing at this address' }).waitFor();
+    for (const name of ['Users', 'Nodes']) {
+      expect(await desk.getByRole('menuitem', { name }).count()).toBe(0);
+      await desk.goto(`${server.url}/${name.toLowerCase()}`);
+      await desk.getByRole('heading', { name: 'Nothing at this address' }).waitFor();
+      await button(/^Account of/).click();
+      await desk.getByRole('menuitem', { name: 'Profile' }).waitFor();
+    }
+    await desk.keyboard.press('Escape');
   });
 
   it('[USR1] an administrator finds people by address, raises and disables them, but not the last one', async () => {
@@ -321,6 +326,13 @@ describe('accounts in the console', () => {
     await laptop.getByText('Ana Lima Costa can sign in again.').waitFor();
   });
 
+  it('[ND101] a server on its embedded database is one node, with all connections', async () => {
+    await openFromMenu(laptop, 'Nodes');
+    await laptop.getByTestId('node').getByText('100% of all').waitFor();
+    expect(await laptop.getByTestId('node').count()).toBe(1);
+    await laptop.getByTestId('connection').getByText('You', { exact: true }).waitFor();
+  });
+
   it('[USR1] a server that is too busy to check a password is asked again by itself', async () => {
     const error = { code: 'BUSY', message: '', retryable: true, retryAfterMs: 1500 };
     await desk.route('**/api/auth/login', (route) => route.fulfill({ status: 503, json: { error } }), {
@@ -348,12 +360,12 @@ describe('accounts in the console', () => {
     await thief.context().close();
   });
 
-  it('[MED4] every page fits a phone, by day and by night, and met no error', async () => {
+  it('[MED4] [ND106] every page fits a phone, by day and by night, and met no error', async () => {
     await laptop.setViewportSize({ width: 360, height: 740 });
     const overflow = () => laptop.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     for (const colorScheme of ['light', 'dark'] as const) {
       await laptop.emulateMedia({ colorScheme });
-      for (const name of ['Profile', 'API keys', 'Users']) {
+      for (const name of ['Profile', 'API keys', 'Users', 'Nodes']) {
         await openFromMenu(laptop, name);
         if (name === 'API keys') await laptop.getByRole('button', { name: 'Make a key' }).click();
         await expect.poll(overflow, { message: name }).toBeLessThanOrEqual(0);

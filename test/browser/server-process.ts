@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createPgliteFolder } from '../../packages/server/test/support/pglite-databases.js';
 
@@ -33,7 +35,10 @@ export class ServerProcess {
 
   /** `settings`: what it is started with besides its port and its own data folder. */
   static async prepare(settings: Record<string, string> = {}): Promise<ServerProcess> {
-    const dataDir = await createPgliteFolder(true);
+    const ownsDatabase = settings.DATABASE_URL === undefined;
+    const dataDir = ownsDatabase
+      ? await createPgliteFolder(true)
+      : await mkdtemp(join(tmpdir(), 'bongsu-node-'));
     return new ServerProcess(`http://127.0.0.1:${await freePort()}`, dataDir, settings);
   }
 

@@ -12,6 +12,8 @@ export const ConnectionSchema = z
     userId: z.string().nullable(),
     username: z.string().nullable(),
     screenId: z.string().nullable(),
+    /** Null also for a screen that was just deleted. */
+    screenName: z.string().nullable(),
     /** The login, or `key:` and the id of an API key. */
     sessionId: z.string(),
     address: z.string(),

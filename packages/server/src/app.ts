@@ -228,7 +228,7 @@ class BongsuApp implements App {
       limiter,
       others: cluster?.others,
       connections,
-      groups: new NamespaceGroups(cluster?.others),
+      groups: new NamespaceGroups(),
     };
   }
 
@@ -298,6 +298,7 @@ class BongsuApp implements App {
       ...core,
       config: commandsConfig(this.#config),
       commandHook: this.#commandHook,
+      letterMirror: core.ephemeral instanceof RedisEphemeral ? core.ephemeral.mirror('dlq') : undefined,
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
@@ -467,7 +468,12 @@ class BongsuApp implements App {
     health: HealthReporter,
     trust: Trust,
   ) {
-    const nodes = nodeRoutes({ ...core, recordAudit: this.#recordAudit(core), state: () => health.state() });
+    const nodes = nodeRoutes({
+      ...core,
+      recordAudit: this.#recordAudit(core),
+      screenNames: (screenIds) => screens.namesOf(screenIds),
+      state: () => health.state(),
+    });
     const operations = { health, metrics: core.metrics, metricsToken: this.#config.METRICS_TOKEN?.reveal() };
     return createHttp({
       ...core,

@@ -120,7 +120,10 @@ describeNodes('several nodes', () => {
     expect(seen.filter(({ node }) => node === 'node-b').length).toBe(2);
     expect(seen[0]).toMatchObject({ userId: owner.userId, screenId: null, transport: 'websocket', rooms: 0 });
     const screens = await list<ConnectionInfo>(`/api/connections?screenId=${device.screenId}`, 'b');
-    expect(screens.items).toMatchObject([{ node: 'node-a', screenId: device.screenId, userId: null }]);
+    const { screenId } = device;
+    const { body } = await a.world.http.get(`/api/screens/${screenId}`, admin);
+    const { name } = (body as { screen: { name: string } }).screen;
+    expect(screens.items).toMatchObject([{ node: 'node-a', screenId, screenName: name, userId: null }]);
     const { items } = await list<NodeInfo>('/api/nodes', 'b');
     expect(items.map(({ name, isSelf, ready, draining }) => [name, isSelf, ready, draining])).toEqual([
       ['node-a', false, true, false],

@@ -102,7 +102,7 @@ export function signalingRules(world: GetWorld): void {
         signal(first, second, { negotiationId: mine, description: offer }),
         signal(second, first, { negotiationId: theirs, description: offer }),
       ]);
-      await told(first, 'signal');
+      await Promise.all([told(first, 'signal'), told(second, 'signal')]);
       await signal(second, first, { negotiationId: mine, description: answer });
       const late = await signal(second, first, { negotiationId: theirs, candidate });
       expect(late).toEqual({ success: true, negotiationId: theirs, stale: true });
@@ -126,6 +126,7 @@ export function signalingRules(world: GetWorld): void {
         const ask = () => signal(first, second, { negotiationId, description: offer });
         const reply = () => signal(second, first, { negotiationId, description: answer });
         expect(await ask()).toEqual(going);
+        await told(second, 'signal');
         if (isAnswered) expect(await reply()).toEqual(going);
         expect(await ask()).toEqual(going);
         expect((await told(second, 'signal', 2))[1]).toMatchObject({ negotiationId, description: offer });
@@ -138,6 +139,8 @@ export function signalingRules(world: GetWorld): void {
           expect(await signal(from, to, { negotiationId, candidate })).toEqual(going);
         const goingOn = { success: true, negotiationId: next };
         expect(await signal(second, first, { negotiationId: next, description: offer })).toEqual(goingOn);
+        // Nobody answers what has not come yet.
+        await told(first, 'signal', isAnswered ? 4 : 3);
         expect(await signal(first, second, { negotiationId: next, description: answer })).toEqual(goingOn);
         expect(await signal(first, second, { negotiationId, candidate })).toEqual({ ...going, stale: true });
       },
@@ -147,6 +150,7 @@ export function signalingRules(world: GetWorld): void {
       const { first, second, roomId } = await pair();
       const negotiationId = v4();
       await signal(first, second, { negotiationId, description: offer });
+      await told(second, 'signal');
       await signal(second, first, { negotiationId, description: answer });
       expect(await signal(second, first, { negotiationId, restart: true })).toEqual({
         success: true,

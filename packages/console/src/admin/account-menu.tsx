@@ -42,9 +42,14 @@ export function AccountMenu({ user }: { user: User }) {
           {t('apiKeys.title')}
         </Menu.Item>
         {user.role === 'admin' ? (
-          <Menu.Item component={Link} {...{ to: '/users' }}>
-            {t('users.title')}
-          </Menu.Item>
+          <>
+            <Menu.Item component={Link} {...{ to: '/users' }}>
+              {t('users.title')}
+            </Menu.Item>
+            <Menu.Item component={Link} {...{ to: '/nodes' }}>
+              {t('nodes.title')}
+            </Menu.Item>
+          </>
         ) : null}
         <Menu.Divider />
         <Menu.Item onClick={() => void signOut()}>{t('account.signOut')}</Menu.Item>

@@ -8,7 +8,7 @@ import { createRoot } from 'react-dom/client';
 import { I18nextProvider } from 'react-i18next';
 import { isAway } from '../api/problem.js';
 import { createServices } from '../api/services.js';
-import { addRoomTexts, createI18n } from '../i18n/i18n.js';
+import { addTexts, createI18n } from '../i18n/i18n.js';
 import { createAdminRouter } from './router.js';
 import { ServicesProvider } from './services.js';
 import { StepUp } from './step-up.js';
@@ -29,7 +29,7 @@ export function mountAdmin(root: HTMLElement): void {
       mutations: { gcTime: 0 },
     },
   });
-  const router = createAdminRouter({ session, queryClient, addRoomTexts: () => addRoomTexts(i18n) });
+  const router = createAdminRouter({ session, queryClient, addTexts: (part) => addTexts(i18n, part) });
   // Signing in or out changes what every route may show.
   let signedIn: string | undefined;
   session.subscribe(() => {

@@ -1,6 +1,6 @@
 import { Button, Skeleton } from '@mantine/core';
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import type { FocusEventHandler, ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Page } from '../api/api.js';
 import { toProblem } from '../api/problem.js';
@@ -16,10 +16,12 @@ interface PagedListProps<Item> {
   /** The items, for a `ul`. */
   children(items: Item[]): ReactNode;
   label: string;
+  /** Somewhere in the list. */
+  onFocus?: FocusEventHandler;
 }
 
 /** A list that comes page by page, with what is shown while it loads, fails, is stale or is empty. */
-export function PagedList<Item>({ query, empty, children, label }: PagedListProps<Item>) {
+export function PagedList<Item>({ query, empty, children, label, onFocus }: PagedListProps<Item>) {
   const { t } = useTranslation();
   if (query.isPending) {
     return <Skeleton height={264} radius="md" role="status" aria-label={t('common.loading')} />;
@@ -35,7 +37,7 @@ export function PagedList<Item>({ query, empty, children, label }: PagedListProp
       {items.length === 0 ? (
         empty
       ) : (
-        <ul className={styles.list} aria-label={label}>
+        <ul className={styles.list} aria-label={label} onFocus={onFocus}>
           {children(items)}
         </ul>
       )}

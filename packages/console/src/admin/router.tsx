@@ -8,15 +8,17 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import type { Session } from '../api/session.js';
+import type { TextPart } from '../i18n/i18n.js';
 import { toReason } from '../pages/dead-letters/letter-filter.js';
 import { NotFoundPage } from '../pages/not-found/not-found-page.js';
+import type { ConnectionFilter } from './node-queries.js';
 import { RouteProblem, ShellProblem } from './route-problem.js';
 import { Shell } from './shell.js';
 
 export interface RouterContext {
   session: Session;
   queryClient: QueryClient;
-  addRoomTexts(): Promise<void>;
+  addTexts(part: TextPart): Promise<void>;
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -106,19 +108,19 @@ const screenDetail = createRoute({
 const rooms = createRoute({
   getParentRoute: () => signedIn,
   path: '/rooms',
-  loader: ({ context }) => context.addRoomTexts(),
+  loader: ({ context }) => context.addTexts('rooms'),
   component: lazyRouteComponent(() => import('../pages/rooms/rooms-page.js'), 'RoomsPage'),
 });
 const roomDetail = createRoute({
   getParentRoute: () => signedIn,
   path: '/rooms/$roomId',
-  loader: ({ context }) => context.addRoomTexts(),
+  loader: ({ context }) => context.addTexts('rooms'),
   component: lazyRouteComponent(() => import('../pages/room-detail/room-detail-page.js'), 'RoomDetailPage'),
 });
 const call = createRoute({
   getParentRoute: () => signedIn,
   path: '/rooms/$roomId/call',
-  loader: ({ context }) => context.addRoomTexts(),
+  loader: ({ context }) => context.addTexts('rooms'),
   component: lazyRouteComponent(() => import('../pages/call/call-page.js'), 'CallPage'),
 });
 const tryIt = createRoute({
@@ -196,6 +198,16 @@ const users = createRoute({
   path: '/users',
   component: lazyRouteComponent(() => import('../pages/users/users-page.js'), 'UsersPage'),
 });
+const nodes = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/nodes',
+  validateSearch: (search): ConnectionFilter => {
+    const [node, user, screen] = [text(search.node), text(search.user), text(search.screen)];
+    return { ...(node ? { node } : {}), ...(user ? { user } : {}), ...(screen ? { screen } : {}) };
+  },
+  loader: ({ context }) => context.addTexts('nodes'),
+  component: lazyRouteComponent(() => import('../pages/nodes/nodes-page.js'), 'NodesPage'),
+});
 
 /** Any other address. Behind the sign-in, so that it has the navigation. */
 const notFound = createRoute({ getParentRoute: () => signedIn, path: '$', component: NotFoundPage });
@@ -219,6 +231,7 @@ const routeTree = root.addChildren([
     profile,
     apiKeys,
     users,
+    nodes,
     notFound,
   ]),
 ]);

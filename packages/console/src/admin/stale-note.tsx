@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
+import styles from '../components/note.module.css';
 import { clockTime } from '../format/format.js';
 import { useLinkState } from './services.js';
-import styles from './stale-note.module.css';
 
 /** Says of when a list is while it cannot be live. */
 export function StaleNote({ readAt, failed }: { readAt: number; failed: boolean }) {

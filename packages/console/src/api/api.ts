@@ -11,6 +11,7 @@ import type {
   Screen,
 } from '@bongsu/protocol';
 import { accountCalls, apiKeyCalls, mfaCalls, userCalls } from './identity-calls.js';
+import { nodeCalls } from './node-calls.js';
 import { type Page, query, type Request, withSignal } from './request.js';
 import { roomCalls } from './room-calls.js';
 import type { StepUp } from './step-up.js';
@@ -62,6 +63,7 @@ export function createApi(tokens: Pick<ClientTokenManager, 'request'>, stepUp: P
     ...mfaCalls(request),
     ...apiKeyCalls(request),
     ...userCalls(request),
+    ...nodeCalls(request),
   };
 }
 

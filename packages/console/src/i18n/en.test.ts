@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 const source = fileURLToPath(new URL('..', import.meta.url));
 const texts = new Map(
-  ['en.json', 'rooms.en.json'].flatMap((file) =>
+  ['en.json', 'rooms.en.json', 'nodes.en.json'].flatMap((file) =>
     flatten(JSON.parse(readFileSync(`${source}/i18n/${file}`, 'utf8'))),
   ),
 );

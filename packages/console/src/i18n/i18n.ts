@@ -5,11 +5,15 @@ import en from './en.json' with { type: 'json' };
 /** Languages whose script runs from right to left; layout follows by logical CSS properties alone. */
 const RIGHT_TO_LEFT = ['ar', 'fa', 'he', 'ur'];
 
-/** A language is added by two files beside those of English, and a line here and below. */
+/** A language is added by a file beside each of English, and by a line here and in each part below. */
 const resources = { en: { translation: en } };
 
 /** Texts of pages that not everybody opens are loaded with them. */
-const roomTexts = { en: () => import('./rooms.en.json') };
+const parts = {
+  rooms: { en: () => import('./rooms.en.json') },
+  nodes: { en: () => import('./nodes.en.json') },
+};
+export type TextPart = keyof typeof parts;
 
 export function createI18n(): i18n {
   const instance = createInstance();
@@ -24,8 +28,8 @@ export function createI18n(): i18n {
   return instance;
 }
 
-/** Call it before a page of rooms is shown; again it does nothing. */
-export async function addRoomTexts(instance: i18n): Promise<void> {
-  for (const [language, load] of Object.entries(roomTexts))
+/** Call it before a page with these texts is shown; again it does nothing. */
+export async function addTexts(instance: i18n, part: TextPart): Promise<void> {
+  for (const [language, load] of Object.entries(parts[part]))
     instance.addResourceBundle(language, 'translation', (await load()).default, true);
 }

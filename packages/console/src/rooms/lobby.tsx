@@ -6,10 +6,10 @@ import { toProblem } from '../api/problem.js';
 import { Ago } from '../components/ago.js';
 import people from '../components/people.module.css';
 import { ProblemNote } from '../components/problem-note.js';
+import { useFocusKept } from '../components/use-focus-kept.js';
 import { BusyButton } from './busy-button.js';
 import { PutOutDialog, usePutOut } from './put-out-dialog.js';
 import { useAdmit } from './use-admit.js';
-import { useFocusKept } from './use-focus-kept.js';
 
 interface LobbyProps {
   roomId: string;

@@ -30,6 +30,8 @@ export interface DeadLetterQueueDeps {
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Called after the commit, so that a connected screen hears of its new end at once. */
   onRequeued(entry: { stream: string; seq: number; epoch: string }): void;
+  /** They wait no more: requeued, or thrown away. */
+  onGone?(screenId: string, letterIds: readonly string[]): void;
 }
 
 /** What an extension gives up by itself. */
@@ -152,8 +154,10 @@ export class DeadLetterQueue {
   }
 
   /** False when there is no such letter. */
-  remove(id: string): Promise<boolean> {
-    return this.#store.remove(id);
+  async remove(id: string): Promise<boolean> {
+    const screenId = await this.#store.remove(id);
+    if (screenId !== undefined) this.#deps.onGone?.(screenId, [id]);
+    return screenId !== undefined;
   }
 
   /**
@@ -208,6 +212,10 @@ export class DeadLetterQueue {
       },
       letters,
     );
+    outcomes.forEach(({ outcome }, index) => {
+      const letter = letters[index];
+      if (outcome === 'requeued' && letter) this.#deps.onGone?.(letter.screenId, [letter.id]);
+    });
     const ends = new Map<string, { stream: string; seq: number; epoch: string }>();
     for (const outcome of outcomes) if (outcome.outcome === 'requeued') ends.set(outcome.stream, outcome);
     for (const { stream, seq, epoch } of ends.values()) onRequeued({ stream, seq, epoch });

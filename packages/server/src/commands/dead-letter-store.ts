@@ -126,11 +126,13 @@ export class DeadLetterStore {
     );
   }
 
-  async remove(id: string): Promise<boolean> {
-    const rows = await this.#database.query('delete from dead_letters where id = $1 returning 1 as removed', [
-      id,
-    ]);
-    return rows.length > 0;
+  /** @returns whose it was; undefined when there is none */
+  async remove(id: string): Promise<string | undefined> {
+    const [row] = await this.#database.query<{ screenId: string }>(
+      'delete from dead_letters where id = $1 returning screen_id as "screenId"',
+      [id],
+    );
+    return row?.screenId;
   }
 
   /** The oldest that wait and whose screen still takes commands, in the order in which they were accepted. */

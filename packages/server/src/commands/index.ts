@@ -4,6 +4,7 @@ import type { Database } from '../platform/database/database.js';
 import { createDatabaseBreaker, guardDatabase } from '../platform/database/guarded-database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { NodeCalls } from '../platform/ephemeral/node-calls.js';
+import type { StreamMirror } from '../platform/ephemeral/stream-mirror.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
@@ -15,6 +16,7 @@ import { createAcceptBatcher } from './acceptance.js';
 import { AwayLedger } from './away-ledger.js';
 import { passCancels } from './cancel-elsewhere.js';
 import { CommandListStore } from './command-list-store.js';
+import { DeadLetterMirror } from './dead-letter-mirror.js';
 import { DeadLetterQueue } from './dead-letter-queue.js';
 import { deadLetterRoutes } from './dead-letter-routes.js';
 import { DeliveryLedger } from './delivery-ledger.js';
@@ -27,6 +29,7 @@ import { createHooks } from './hooks.js';
 import { IdempotencyManager } from './idempotency-manager.js';
 import { IdempotencyStore } from './idempotency-store.js';
 import { Ledger } from './ledger.js';
+import { MirrorStore } from './mirror-store.js';
 import { type PruneRooms, Retention } from './retention.js';
 import { RetentionStore } from './retention-store.js';
 import { createRoomBatcher } from './room-acceptance.js';
@@ -82,6 +85,8 @@ export interface CommandsDeps {
   breakers: Breakers;
   /** Asked in place of COMMAND_HOOK_URL, in this process. */
   commandHook?: CommandHook | undefined;
+  /** Where dead letters are mirrored; absent without Redis. */
+  letterMirror?: StreamMirror | undefined;
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;
@@ -166,7 +171,10 @@ export function createCommands(deps: CommandsDeps): Commands {
     isShared: deps.ephemeral.kind === 'redis',
     epoch,
     checkRooms: () => roomStreams.checkHeads(),
-    onOutcomes: () => hooks.outbox?.wake(),
+    onOutcomes: () => {
+      hooks.outbox?.wake();
+      mirror?.wake();
+    },
     signal,
     random: deps.random ?? Math.random,
   });
@@ -185,7 +193,11 @@ export function createCommands(deps: CommandsDeps): Commands {
       epoch.note(present);
       hints.tell({ kind: 'head', stream, seq });
     },
+    onGone: (screenId, ids) => mirror?.gone(screenId, ids),
   });
+  const mirror =
+    deps.letterMirror &&
+    new DeadLetterMirror({ ...deps, store: new MirrorStore(database), mirror: deps.letterMirror });
   const retention = new Retention({ ...deps, store: new RetentionStore(database), lock: database });
 
   return {
@@ -195,9 +207,10 @@ export function createCommands(deps: CommandsDeps): Commands {
       roomStreams.start();
       hooks.outbox?.start();
       retention.start();
+      mirror?.start();
     },
     async stop(stopSignal) {
-      const retired = retention.stop();
+      const retired = Promise.all([retention.stop(), mirror?.stop()]);
       acceptor.stop();
       hooks.gate?.stop();
       const giveUp = () => abort.abort();

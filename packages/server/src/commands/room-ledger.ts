@@ -49,13 +49,17 @@ export interface RoomRow {
   acceptedAt: number;
 }
 
-/** A piece of a room's stream, and where the stream began, ended and in which epoch at that moment. */
-export interface RoomPage {
-  rows: RoomRow[];
+/** Where a room's stream began, ended and in which epoch at that moment. */
+export interface RoomState {
   lastSeq: number;
   /** Nothing up to here can be read. */
   floorSeq: number;
   epoch: string;
+}
+
+/** A piece of it. */
+export interface RoomPage extends RoomState {
+  rows: RoomRow[];
 }
 
 export interface RoomHead {
@@ -173,6 +177,25 @@ export class RoomLedger {
       epoch,
       rows: rows.filter((row): row is PageRow & RoomRow => row.seq !== null),
     };
+  }
+
+  /** Where rooms begin and end, in the order of the question. Undefined for one that is closed, or was made anew. */
+  async readStates(
+    rooms: readonly { streamId: number; generation: number }[],
+  ): Promise<(RoomState | undefined)[]> {
+    const rows = await this.#database.query<RoomState & { place: number }>(
+      `select u.place, r.last_seq as "lastSeq", r.floor_seq as "floorSeq", r.epoch
+       from unnest($1::bigint[], $2::int[]) with ordinality as u(room, generation, place)
+         cross join lateral read_room(u.room, u.generation, $3, 1) r`,
+      [
+        rooms.map(({ streamId }) => streamId),
+        rooms.map(({ generation }) => generation),
+        Number.MAX_SAFE_INTEGER,
+      ],
+      { name: 'read_room_states', timeoutMs: STATEMENT_TIMEOUT_MS },
+    );
+    const byPlace = new Map(rows.map(({ place, ...state }) => [place, state]));
+    return rooms.map((_, index) => byPlace.get(index + 1));
   }
 
   readHeads(streamIds: readonly number[]): Promise<RoomHead[]> {

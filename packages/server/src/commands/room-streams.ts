@@ -2,14 +2,15 @@ import { BongsuError } from '@bongsu/protocol';
 import type { Clock } from '../platform/clock.js';
 import { FreshRun } from '../platform/fresh-run.js';
 import type { Log } from '../platform/log.js';
+import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import type { Epoch } from './epoch.js';
 import { RoomGrant, type RoomRights } from './room-grant.js';
 import type { RoomEntry, RoomHint, RoomHints } from './room-hints.js';
-import type { RoomLedger, RoomPage, RoomRow } from './room-ledger.js';
+import type { RoomLedger, RoomPage, RoomRow, RoomState } from './room-ledger.js';
 import { type RoomSubscriber, RoomTail } from './room-tail.js';
 
 export interface RoomStreamsDeps {
-  ledger: Pick<RoomLedger, 'read' | 'readHeads'>;
+  ledger: Pick<RoomLedger, 'read' | 'readHeads' | 'readStates'>;
   hints: RoomHints;
   epoch: Epoch;
   clock: Clock;
@@ -60,10 +61,24 @@ export class RoomStreams {
   /** By stream and generation, as long as somebody here reads along. */
   readonly #held = new Map<string, HeldTail>();
   readonly #checking = new FreshRun(() => this.#check());
+  /** Sockets that come back by the thousand ask for theirs by few statements. */
+  readonly #states: BatchProcessor<RoomRights, RoomState | undefined>;
   #stopped = false;
 
   constructor(deps: RoomStreamsDeps) {
     this.#deps = deps;
+    this.#states = new BatchProcessor({
+      size: 50,
+      maxSize: 256,
+      maxInFlight: 2,
+      maxWaitMs: 1000,
+      maxQueued: 100_000,
+      maxQueuedBytes: Number.POSITIVE_INFINITY,
+      refuse: () => new BongsuError('BUSY'),
+      clock: deps.clock,
+      keyOf: (rights: RoomRights) => keyOf(rights),
+      process: (rooms: RoomRights[]) => deps.ledger.readStates(rooms),
+    });
     deps.epoch.onChange(() => {
       for (const key of [...this.#held.keys()]) this.#end(key, 'epoch');
     });
@@ -106,7 +121,7 @@ export class RoomStreams {
    */
   async resume(grant: RoomGrant, from: { epoch: string; seq: number }): Promise<RoomResume> {
     const rights = RoomGrant.rightsOf(grant);
-    const { epoch, lastSeq, floorSeq } = await this.#read(rights, Number.MAX_SAFE_INTEGER, 1);
+    const { epoch, lastSeq, floorSeq } = await this.#stateOf(rights);
     if (from.epoch !== epoch) return { recovered: false, epoch, lastSeq, reason: 'epoch' };
     if (from.seq > lastSeq) return { recovered: false, epoch, lastSeq, reason: 'ahead' };
     if (from.seq < floorSeq) return { recovered: false, epoch, lastSeq, reason: 'floor' };
@@ -177,7 +192,7 @@ export class RoomStreams {
     // Held before the head is read, so that no hint between the two is missed.
     const held: HeldTail = { tail, rights, attached: Promise.resolve() };
     this.#held.set(key, held);
-    held.attached = this.#read(rights, Number.MAX_SAFE_INTEGER, 1).then(
+    held.attached = this.#stateOf(rights).then(
       ({ lastSeq }) => tail.start(lastSeq),
       (error: unknown) => {
         if (this.#held.get(key) === held) this.#held.delete(key);
@@ -230,16 +245,24 @@ export class RoomStreams {
     return { entries: await this.#toEntries(rights, page.rows), lastSeq: page.lastSeq };
   }
 
-  async #read(rights: RoomRights, after: number, limit: number, maxBytes?: number): Promise<RoomPage> {
-    const page = await this.#deps.ledger.read(rights, after, limit, maxBytes).catch((cause: unknown) => {
+  #stateOf(rights: RoomRights): Promise<RoomState> {
+    return this.#present(this.#states.add(rights));
+  }
+
+  #read(rights: RoomRights, after: number, limit: number, maxBytes?: number): Promise<RoomPage> {
+    return this.#present(this.#deps.ledger.read(rights, after, limit, maxBytes));
+  }
+
+  async #present<State extends RoomState>(reading: Promise<State | undefined>): Promise<State> {
+    const state = await reading.catch((cause: unknown) => {
       throw new BongsuError('UNAVAILABLE', { retryAfterMs: READ_RETRY_MS, cause });
     });
-    if (!page) throw new BongsuError('ROOM_CLOSED');
-    this.#deps.epoch.note(page.epoch);
+    if (!state) throw new BongsuError('ROOM_CLOSED');
+    this.#deps.epoch.note(state.epoch);
     // An answer of a past epoch, which was under way.
-    if (page.epoch !== this.#deps.epoch.current)
+    if (state.epoch !== this.#deps.epoch.current)
       throw new BongsuError('UNAVAILABLE', { retryAfterMs: READ_RETRY_MS });
-    return page;
+    return state;
   }
 
   async #toEntries({ roomId }: RoomRights, rows: readonly RoomRow[]): Promise<RoomEntry[]> {

@@ -8,8 +8,8 @@ import {
 } from '@bongsu/protocol';
 import type { Socket } from 'socket.io';
 import type { ScreenConnection } from '../commands/index.js';
-import type { OwnConnection } from '../platform/local-connections.js';
 import { type Clock, sleep } from '../platform/clock.js';
+import type { OwnConnection } from '../platform/local-connections.js';
 import type { Origin, Principal, UserPrincipal } from '../platform/principal.js';
 import type { EventContext } from '../platform/surface.js';
 import type { RoomSocket } from '../rooms/index.js';

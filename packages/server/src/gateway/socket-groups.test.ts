@@ -69,10 +69,10 @@ it('[RM70] a group hears what is said to it in order, without the one that is le
   all.forEach(answerFlush);
   const [a, b, c, outsider] = all as [Pair, Pair, Pair, Pair];
   for (const { socket } of [a, b, c]) expect(groups.join(socket.id, 'room:1:0')).toBe(true);
-  groups.emit('room:1:0', 'user-joined', who('1'));
+  groups.emitHere('room:1:0', 'user-joined', who('1'));
   groups.emitTo(b.socket.id, 'user-joined', who('2'));
   groups.emitHere('room:1:0', 'user-joined', who('3'), a.socket.id);
-  groups.emit('room:1:0', 'user-joined', who('4'), b.socket.id);
+  groups.emitHere('room:1:0', 'user-joined', who('4'), b.socket.id);
   groups.leave(c.socket.id, 'room:1:0');
   groups.emitHere('room:1:0', 'user-joined', who('5'));
   await flush();
@@ -87,7 +87,7 @@ it('[RM70] a group may be called as a socket is, and reaches only who joined it'
   all.forEach(answerFlush);
   const [a, b] = all as [Pair, Pair];
   groups.join(a.socket.id, b.socket.id);
-  groups.emit(b.socket.id, 'user-joined', who('1'));
+  groups.emitHere(b.socket.id, 'user-joined', who('1'));
   await flush();
   expect(namesOf(a)).toEqual(['1']);
   expect(namesOf(b)).toEqual([]);

@@ -1,6 +1,5 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { SocketGroups } from '../platform/push.js';
-import type { OtherNodes } from './other-nodes.js';
 import { unreadBytes } from './unread-bytes.js';
 
 /** Socket.IO puts each socket into a room of its own id, which has no colon. */
@@ -13,17 +12,9 @@ export function countRooms(socket: Socket): number {
   return count;
 }
 
-/**
- * Groups as rooms of Socket.IO: each broadcast is encoded once here, and once for all other nodes. Domains get it before
- * there are sockets; until `bind` nobody is in any group.
- */
+/** Groups as rooms of Socket.IO. Domains get it before there are sockets; until `bind` nobody is in any group. */
 export class NamespaceGroups implements SocketGroups {
-  readonly #others: Pick<OtherNodes, 'emit'> | undefined;
   #namespace: Namespace | undefined;
-
-  constructor(others?: Pick<OtherNodes, 'emit'>) {
-    this.#others = others;
-  }
 
   bind(namespace: Namespace): void {
     this.#namespace = namespace;
@@ -44,12 +35,6 @@ export class NamespaceGroups implements SocketGroups {
     const socket = this.#namespace?.sockets.get(socketId);
     return socket ? unreadBytes(socket) : 0;
   }
-
-  emit: SocketGroups['emit'] = (group, event, payload, exceptSocketId) => {
-    this.emitHere(group, event, payload, exceptSocketId);
-    // The one that is left out is of this node.
-    this.#others?.emit([nameOf(group)], event, payload);
-  };
 
   emitHere: SocketGroups['emitHere'] = (group, event, payload, exceptSocketId) => {
     const here = this.#namespace?.local.to(nameOf(group));

@@ -59,6 +59,7 @@ describeEachDatabase('connections of all nodes', (open) => {
           return held.some((each) => each.id === id);
         },
       },
+      screenNames: async (screenIds) => new Map(screenIds.map((id) => [id, `Name of ${id}`])),
       recordAudit: async (_tx, event) => void audited.push(event),
     };
     serveConnections(deps);
@@ -121,6 +122,8 @@ describeEachDatabase('connections of all nodes', (open) => {
     expect(await ids({ node: 'nobody' })).toEqual([]);
     expect(await ids({ userId: bob })).toEqual(['a2', 'b2']);
     expect(await ids({ screenId: 'scr_1' })).toEqual(['b1']);
+    const [wall, person] = (await listConnections(a, { limit: 10, node: 'b' })).items;
+    expect([wall?.screenName, person?.screenName]).toEqual(['Name of scr_1', null]);
     await lease('dead', randomUUID(), NOW);
     await lease('frozen', randomUUID(), NOW + 10_000);
     const { items, missing } = await listConnections(a, { limit: 10 });

@@ -18,6 +18,8 @@ export interface ConnectionsDeps {
   databaseClock: DatabaseClock;
   calls: Pick<NodeCalls, 'serve' | 'ask'>;
   connections: LocalConnections;
+  /** By id; those that are gone are not among them. */
+  screenNames(screenIds: string[]): Promise<ReadonlyMap<string, string>>;
   recordAudit: RecordAudit;
 }
 
@@ -81,13 +83,22 @@ export async function listConnections(
       (answers.get(incarnation) ?? []).map((connection) => ({ ...connection, node: name })),
     )
     .sort(newestFirst);
-  const items = found.slice(0, limit);
-  const last = found.length > limit ? items.at(-1) : undefined;
+  const page = found.slice(0, limit);
+  const last = found.length > limit ? page.at(-1) : undefined;
   return {
-    items,
+    items: await withScreenNames(deps, page),
     nextCursor: last ? encodeCursor(last) : null,
     missing: asked.filter(({ incarnation }) => missing.includes(incarnation)).map(({ name }) => name),
   };
+}
+
+async function withScreenNames(
+  { screenNames }: Pick<ConnectionsDeps, 'screenNames'>,
+  page: readonly Omit<ConnectionInfo, 'screenName'>[],
+): Promise<ConnectionInfo[]> {
+  const screenIds = page.flatMap(({ screenId }) => screenId ?? []);
+  const names = screenIds.length > 0 ? await screenNames(screenIds) : new Map<string, string>();
+  return page.map((each) => ({ ...each, screenName: names.get(each.screenId ?? '') ?? null }));
 }
 
 /**
@@ -137,7 +148,7 @@ const incarnationsOf = (nodes: readonly LiveNode[]) => nodes.map(({ incarnation 
 
 function audit(
   { recordAudit, database }: ConnectionsDeps,
-  { id, node, userId, screenId }: ConnectionInfo,
+  { id, node, userId, screenId }: Omit<ConnectionInfo, 'screenName'>,
   { user, origin }: { user: UserPrincipal; origin: Origin },
 ): Promise<void> {
   const ipPrefix = addressPrefix(origin.address);

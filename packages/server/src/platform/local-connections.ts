@@ -1,7 +1,7 @@
 import type { ClosingKey, ConnectionInfo } from '@bongsu/protocol';
 
 /** A connection as its own node knows it. */
-export type OwnConnection = Omit<ConnectionInfo, 'node'>;
+export type OwnConnection = Omit<ConnectionInfo, 'node' | 'screenName'>;
 
 /** Where a page ended: the newest are first. */
 export type Position = Pick<ConnectionInfo, 'connectedAt' | 'id'>;

@@ -44,14 +44,7 @@ export interface SocketGroups {
   leave(socketId: string, group: string): void;
   /** What waits for the peer of a socket to read; 0 for one that is not of this node. */
   unreadBytes(socketId: string): number;
-  /** To all sockets of the group, on whatever node, in the order of the calls here; encoded once. */
-  emit<Event extends GroupEvent>(
-    group: string,
-    event: Event,
-    payload: GroupPayloadOf<Event>,
-    exceptSocketId?: string,
-  ): void;
-  /** To those of this node only: for what each node learns by itself. */
+  /** To all sockets of the group that are connected to this node, in the order of the calls; encoded once. Each node tells its own. */
   emitHere<Event extends GroupEvent>(
     group: string,
     event: Event,

@@ -12,7 +12,10 @@ import type { Queryable } from '../platform/database/database.js';
 import { prefixedId } from '../platform/ids.js';
 import { auditCall } from './audit.js';
 import type { Call, RoomsContext } from './deps.js';
-import { beSeated, holderOf, insertNewSeat, type SocketCall, visit } from './join.js';
+import { insertNewSeat, type SocketCall } from './join.js';
+import { visit } from './joins.js';
+import { holderOf } from './returns.js';
+import { beSeated } from './seated.js';
 import { insertRoom, type LockedRoom } from './store/rooms.js';
 
 type RoomInput = z.output<typeof CreateRoomBodySchema>;
@@ -41,7 +44,7 @@ export async function createAndJoin(
     const { room, seat } = made;
     if (!seat) return { roomId };
     // Waiting is for those who come to somebody else's.
-    return beSeated(context, call, { room, seat, how: 'new' }) as Promise<Joined>;
+    return beSeated(context, room, { seat, how: 'new', call }) as Promise<Joined>;
   });
 }
 

@@ -11,9 +11,11 @@ import type { Origin, UserPrincipal } from '../platform/principal.js';
 import type { Push, SocketGroups } from '../platform/push.js';
 import type { Screens } from '../screens/index.js';
 import type { Attendance } from './attendance.js';
+import type { Joins } from './joins.js';
 import type { KeyedQueues } from './keyed-queues.js';
 import type { RoomsDatabase } from './lanes.js';
 import type { LiveRooms } from './live-rooms.js';
+import type { Returns } from './returns.js';
 import type { RoomCounts } from './room-counts.js';
 import type { RoomParts } from './seams.js';
 
@@ -100,6 +102,8 @@ export interface RoomsContext extends RoomsDeps, RoomParts {
   attendance: Attendance;
   /** Changes of a room, one after another, in this process. */
   queues: KeyedQueues;
+  joins: Joins;
+  returns: Returns;
   /** What is due in rooms that were busy, and waits for its turn. */
   late: Set<string>;
   counts: RoomCounts;

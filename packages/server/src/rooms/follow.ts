@@ -7,7 +7,7 @@ import { toJoined } from './joined.js';
 import type { RoomMove } from './live-room.js';
 import type { RoomChange, RoomHint } from './live-rooms.js';
 import type { Seat } from './seat.js';
-import { findEndReason, findSeat, takeSeat } from './store/participants.js';
+import { findEndReason, findSeat, heldBy, takeSeats } from './store/participants.js';
 import { lockRoom, raiseVersion } from './store/rooms.js';
 import { tellMoves } from './tell.js';
 
@@ -88,7 +88,8 @@ function retake(context: RoomsContext, { roomId, participantId, socketId }: Pres
       const room = await lockRoom(tx, roomId);
       const seat = room && (await findSeat(tx, room.id, participantId));
       if (!room || seat?.state !== 'reconnecting' || seat.socketId !== socketId) return undefined;
-      const seats = [await takeSeat(tx, seat, { ...seat, incarnation: node.incarnation })];
+      const seats = [heldBy(seat, { ...seat, incarnation: node.incarnation })];
+      await takeSeats(tx, seats);
       await raiseVersion(tx, room, Math.floor(context.databaseClock()));
       return { room, seats };
     });

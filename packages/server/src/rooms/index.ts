@@ -12,10 +12,13 @@ import { roomEvents } from './events.js';
 import { followHint } from './follow.js';
 import { turnAwayStrangers } from './guests.js';
 import { iceRoutes } from './ice-routes.js';
+import { joinTogether } from './join.js';
+import { Joins } from './joins.js';
 import { KeyedQueues } from './keyed-queues.js';
 import { roomLanes } from './lanes.js';
 import { LiveRooms, type RoomHint } from './live-rooms.js';
 import { resume } from './resume.js';
+import { createReturns } from './returns.js';
 import { countRooms } from './room-counts.js';
 import { RoomKeeper } from './room-keeper.js';
 import { type MakeParts, roomParts } from './room-parts.js';
@@ -89,6 +92,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     keepWords: (seat) => keepWords(context, seat),
   });
   const queues = new KeyedQueues();
+  const attendance = new Attendance({ groups: deps.groups, feed: parts.feed, live });
   const keeper = new RoomKeeper(() => byItself);
   const stopping = new AbortController();
   const context: RoomsContext = {
@@ -98,7 +102,9 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     live,
     queues,
     late: new Set(),
-    attendance: new Attendance({ groups: deps.groups, feed: parts.feed, live }),
+    attendance,
+    joins: new Joins({ attendance, queues }, (roomId, joins) => joinTogether(context, roomId, joins)),
+    returns: createReturns(deps.clock, () => context),
     counts: countRooms(deps.metrics, () => live.count),
     expectAt: (time) => keeper.expectAt(time),
     stopping: stopping.signal,

@@ -14,6 +14,11 @@ export class KeyedQueues {
     return running;
   }
 
+  /** What was asked for last, as long as it is not done: another one means that more was asked for since. */
+  last(key: string): Promise<unknown> | undefined {
+    return this.#tails.get(key);
+  }
+
   /** Whether work of that key is under way. */
   isBusy(key: string): boolean {
     return this.#tails.has(key);

@@ -9,7 +9,7 @@ import { PAIRING_LIMITS } from './pairing-limits.js';
 import { ScreenPresence } from './presence.js';
 import { screenRoutes } from './routes.js';
 import { deletePairingsBefore } from './store/pairings.js';
-import { listOwned } from './store/screens.js';
+import { listNames, listOwned } from './store/screens.js';
 import { takeBackScreens } from './take-back.js';
 
 export type { ScreenGrant, ScreensConfig, ScreensDeps } from './deps.js';
@@ -35,6 +35,8 @@ export interface Screens {
   takeBack(tx: Queryable, userId: string, isDisabled: boolean): Promise<void>;
   /** The ids of the screens that a user owns. */
   ownedBy(userId: string): Promise<string[]>;
+  /** By id; of those that exist. */
+  namesOf(screenIds: string[]): Promise<ReadonlyMap<string, string>>;
   /** Who hears of a screen's coming and going: its owner and controllers. */
   watchers(screenId: string): Promise<string[]>;
   /** A screen's socket took the fence, or the last one went. Updates presence and tells the watchers. Never rejects. */
@@ -72,6 +74,7 @@ export function createScreens(
     holdCommanded: (tx, user, screenId) => rights.holdCommanded(tx, user, screenId),
     takeBack: (tx, userId, isDisabled) => takeBackScreens(deps.inbox, tx, userId, isDisabled),
     ownedBy: (userId) => listOwned(deps.database, userId),
+    namesOf: (screenIds) => listNames(deps.database, screenIds),
     watchers: (screenId) => rights.watchers(screenId),
     setOnline: (screenId, online) => presence.setOnline(screenId, online),
     routes: screenRoutes(context),

@@ -87,13 +87,11 @@ export class MemoryGroups implements SocketGroups {
     return this.#sockets.get(socketId)?.unread ?? 0;
   }
 
-  emit: SocketGroups['emit'] = (group, event, payload, exceptSocketId) => {
+  emitHere: SocketGroups['emitHere'] = (group, event, payload, exceptSocketId) => {
     for (const socket of this.#sockets.values())
       if (socket.isOpen && socket.groups.has(group) && socket.socketId !== exceptSocketId)
         socket.hear(event, payload as unknown as RoomStreamEntry);
   };
-
-  emitHere: SocketGroups['emitHere'] = (...args) => this.emit(...args);
 
   emitTo: SocketGroups['emitTo'] = (socketId, event, payload) => {
     const socket = this.#sockets.get(socketId);

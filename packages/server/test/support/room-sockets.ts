@@ -42,11 +42,11 @@ export class RoomSockets {
 
   /** As a process sees them. */
   of(node: string): SocketGroups {
-    const emit = (group: string, event: GroupEvent, payload: object, except?: string, onlyHere = false) => {
+    const emitHere = (group: string, event: GroupEvent, payload: object, except?: string) => {
       for (const socketId of this.#groups.get(group) ?? []) {
         const socket = this.#sockets.get(socketId);
-        if (!socket || socketId === except || (onlyHere && socket.node !== node)) continue;
-        socket.told.push({ event, payload: { ...payload } });
+        if (socketId !== except && socket?.node === node)
+          socket.told.push({ event, payload: { ...payload } });
       }
     };
     return {
@@ -58,8 +58,7 @@ export class RoomSockets {
       },
       unreadBytes: () => 0,
       leave: (socketId, group) => void this.#groups.get(group)?.delete(socketId),
-      emit: (group, event, payload, except) => emit(group, event, payload, except),
-      emitHere: (group, event, payload, except) => emit(group, event, payload, except, true),
+      emitHere,
       emitTo: (socketId, event, payload) => {
         const socket = this.#sockets.get(socketId);
         if (socket?.node === node) socket.told.push({ event, payload: { ...payload } });

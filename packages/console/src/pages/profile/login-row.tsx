@@ -9,7 +9,8 @@ import { Ago } from '../../components/ago.js';
 import { Moment } from '../../components/moment.js';
 import { ProblemNote } from '../../components/problem-note.js';
 import { Tag } from '../../components/tag.js';
-import { deviceName, programName, until } from '../../format/format.js';
+import { useDeviceName } from '../../components/use-device-name.js';
+import { until } from '../../format/format.js';
 import styles from './profile-page.module.css';
 
 const TICK_MS = 60_000;
@@ -20,7 +21,7 @@ export function LoginRow({ login, onEnded }: { login: LoginItem; onEnded(): void
   const now = useServerNow(TICK_MS);
   const end = useMutation({ mutationFn: () => api.endLogin(login.id), onSuccess: onEnded });
   const { address, userAgent } = login.device;
-  const device = nameOf(userAgent);
+  const device = useDeviceName()(userAgent);
   const ends =
     login.rememberMe && login.expiresAt !== null
       ? until(login.expiresAt, now, i18n.language, Math.round)
@@ -63,10 +64,4 @@ export function LoginRow({ login, onEnded }: { login: LoginItem; onEnded(): void
       {end.error ? <ProblemNote problem={toProblem(end.error)} /> : null}
     </li>
   );
-
-  function nameOf(agent: string | null): string {
-    if (!agent) return t('logins.noDevice');
-    const known = deviceName(agent);
-    return known ? t('pair.deviceName', known) : programName(agent);
-  }
 }

@@ -11,9 +11,9 @@ import page from '../../components/page.module.css';
 import people from '../../components/people.module.css';
 import { ProblemNote } from '../../components/problem-note.js';
 import { Tag } from '../../components/tag.js';
+import { useFocusKept } from '../../components/use-focus-kept.js';
 import { Lobby } from '../../rooms/lobby.js';
 import { PutOutDialog, usePutOut } from '../../rooms/put-out-dialog.js';
-import { useFocusKept } from '../../rooms/use-focus-kept.js';
 import { Kicked } from './kicked.js';
 import styles from './room-detail-page.module.css';
 

@@ -1,9 +1,11 @@
+import { BongsuError } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { Clock, DatabaseClock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import type { Log } from '../../platform/log.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
-import { findSession, type SessionRow, writeLastSeen } from '../store/sessions.js';
+import { BatchProcessor } from '../../platform/resilience/batch-processor.js';
+import { findSessions, type SessionRow, writeLastSeen } from '../store/sessions.js';
 import { isIdle, type Liveness, latestSeen } from './liveness.js';
 
 /** A login and its user, as every request needs them. */
@@ -26,6 +28,8 @@ export interface LiveSessionsDeps {
 
 const MAX_CACHED = 20_000;
 const CACHE_MS = 5 * 60_000;
+/** More than sockets come at once, see gateway/overload.ts. */
+const MAX_READING = 10_000;
 const FLUSH_MS = 5000;
 const SEEN_PERIOD_MS = 60_000;
 /** So often at most is a login read again because something was forgotten meanwhile. */
@@ -46,6 +50,8 @@ export class LiveSessions {
   /** Last written, and seen since then. */
   readonly #written: LRUCache<string, number>;
   readonly #seen = new Map<string, number>();
+  /** Sockets that come back by the thousand read their logins by few statements. */
+  readonly #readings: BatchProcessor<string, SessionRow | undefined>;
   /** Rises whenever something is forgotten: what was read before must not be cached after. */
   #version = 0;
   #cancel: (() => void) | undefined;
@@ -61,6 +67,18 @@ export class LiveSessions {
       dispose: (session, id) => this.#unlink(session, id),
     });
     this.#written = new LRUCache({ max: 5 * MAX_CACHED, perf });
+    this.#readings = new BatchProcessor({
+      size: 50,
+      maxSize: 256,
+      maxInFlight: 2,
+      maxWaitMs: 1000,
+      maxQueued: MAX_READING,
+      maxQueuedBytes: Number.POSITIVE_INFINITY,
+      refuse: () => new BongsuError('BUSY'),
+      clock: deps.clock,
+      keyOf: (id: string) => id,
+      process: (ids: string[]) => this.#read(ids),
+    });
   }
 
   start(): void {
@@ -154,7 +172,7 @@ export class LiveSessions {
     do {
       readings += 1;
       version = this.#version;
-      row = await findSession(this.#deps.database, id);
+      row = await this.#readings.add(id);
       // What is forgotten during the reading may be this login, of which older things were read.
     } while (version !== this.#version && readings < MAX_READINGS);
     if (!row) return undefined;
@@ -163,6 +181,12 @@ export class LiveSessions {
     const session = { row, revokedAt, expiresAt, idleMs, status, lastSeen, used: usedAt !== null };
     if (version === this.#version && !this.#isDistrusted(id)) this.#keep(id, session);
     return session;
+  }
+
+  async #read(ids: readonly string[]): Promise<(SessionRow | undefined)[]> {
+    const rows = await findSessions(this.#deps.database, ids);
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return ids.map((id) => byId.get(id));
   }
 
   #keep(id: string, session: LiveSession): void {

@@ -29,18 +29,23 @@ export interface SessionRow {
 }
 
 export async function findSession(db: Queryable, id: string): Promise<SessionRow | undefined> {
-  const [row] = await db.query<SessionRow>(
+  const [row] = await findSessions(db, [id]);
+  return row;
+}
+
+/** In whatever order; ids of nothing are left out. */
+export function findSessions(db: Queryable, ids: readonly string[]): Promise<SessionRow[]> {
+  return db.query<SessionRow>(
     `select s.id, s.kind, s.user_id as "userId", s.screen_id as "screenId", s.generation,
             s.current_hash as "currentHash", s.previous_hash as "previousHash", s.rotated_at as "rotatedAt",
             s.rotation_nonce as "rotationNonce", s.used_at as "usedAt", s.acr, s.amr, s.auth_time as "authTime",
             s.last_seen as "lastSeen", s.idle_ms as "idleMs", s.expires_at as "expiresAt",
             s.revoked_at as "revokedAt", u.username, u.role, u.status, u.epoch
        from sessions s left join users u on u.id = s.user_id
-      where s.id = $1`,
-    [id],
-    { name: 'identity-find-session' },
+      where s.id = any($1::uuid[])`,
+    [ids],
+    { name: 'identity-find-sessions' },
   );
-  return row;
 }
 
 export interface NewSession {

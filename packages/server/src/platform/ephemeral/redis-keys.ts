@@ -25,6 +25,21 @@ export class RedisKeys {
     return `${this.prefix}:{v:${key}}`;
   }
 
+  /** A stream of copies, and which of its entries has which id. */
+  mirror(name: string, group: string): [stream: string, ids: string] {
+    const stream = `${this.prefix}:${name}:{${group}}`;
+    return [stream, `${stream}:ids`];
+  }
+
+  mirrorGroups(name: string): string {
+    return `${this.prefix}:{${name}:groups}`;
+  }
+
+  /** As long as it is there, nothing of the copies was lost. */
+  mirrorMark(name: string): string {
+    return `${this.prefix}:{${name}:mark}`;
+  }
+
   /** By when they end, and their values. */
   members(group: string): [ends: string, values: string] {
     const tag = `${this.prefix}:{p:${group}}`;

@@ -70,6 +70,29 @@ const SCRIPTS = {
       local time = redis.call('TIME')
       return redis.call('ZCOUNT', KEYS[1], '(' .. time[1] * 1000 + math.floor(time[2] / 1000), '+inf')`,
   },
+  /** An entry of a stream of copies, unless its id is there: id, field, value, field … */
+  bongsuMirrorAppend: {
+    numberOfKeys: 2,
+    lua: `
+      if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 0 end
+      redis.call('HSET', KEYS[2], ARGV[1], redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2)))
+      return 1`,
+  },
+  /** Ids → how many are left. */
+  bongsuMirrorRemove: {
+    numberOfKeys: 2,
+    lua: `
+      for _, id in ipairs(ARGV) do
+        local entry = redis.call('HGET', KEYS[2], id)
+        if entry then
+          redis.call('XDEL', KEYS[1], entry)
+          redis.call('HDEL', KEYS[2], id)
+        end
+      end
+      local left = redis.call('HLEN', KEYS[2])
+      if left == 0 then redis.call('DEL', KEYS[1]) end
+      return left`,
+  },
   /**
    * A frame of the bus: channel, frame → the name of the store. By a script because it has a key: so all frames go through one node of a
    * cluster, and stay in order. Writes nothing, so that the bus works while Redis has no memory left.
@@ -92,6 +115,8 @@ export interface ScriptCommands {
   bongsuPresenceRemove(ends: string, values: string, member: string): Promise<number>;
   bongsuPresenceList(ends: string, values: string): Promise<string[]>;
   bongsuPresenceCount(ends: string): Promise<number>;
+  bongsuMirrorAppend(stream: string, ids: string, ...args: Arguments): Promise<number>;
+  bongsuMirrorRemove(stream: string, ids: string, ...args: Arguments): Promise<number>;
   bongsuPublish(key: string, channel: string, frame: string): Promise<string | null>;
 }
 

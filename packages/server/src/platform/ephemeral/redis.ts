@@ -6,8 +6,10 @@ import { MemoryEphemeral } from './memory.js';
 import { RedisBus } from './redis-bus.js';
 import { createAdapterClient, type RedisClient } from './redis-client.js';
 import { type RedisCommands, RedisLink, type RedisLinkDeps } from './redis-link.js';
+import { RedisMirror } from './redis-mirror.js';
 import { RedisPresence } from './redis-presence.js';
 import type { RedisConfig } from './redis-server.js';
+import type { StreamMirror } from './stream-mirror.js';
 
 export interface RedisEphemeralDeps extends RedisLinkDeps {
   metrics: Pick<Metrics, 'counter' | 'tally'>;
@@ -142,6 +144,14 @@ export class RedisEphemeral implements Ephemeral {
   onNewStore(listener: () => void): () => void {
     this.#newStoreListeners.add(listener);
     return () => this.#newStoreListeners.delete(listener);
+  }
+
+  /** Copies of rows under that name. */
+  mirror(name: string): StreamMirror {
+    return new RedisMirror(this.#link, name, (listener) => {
+      this.#link.onUp(listener);
+      return this.onNewStore(listener);
+    });
   }
 
   /** For @socket.io/redis-streams-adapter; ends with this. */

@@ -85,12 +85,19 @@ export function listSeatsOfSockets(
   );
 }
 
-/** What somebody has in the open room of that id. */
-export function listSeatsIn(db: Queryable, roomId: string, userId: string): Promise<SeatRow[]> {
-  return db.query<SeatRow>(
-    `${SELECT_OPEN} and p.user_id = $2
-       and p.room = (select r.id from rooms r where r.room_id = $1 and r.status = 'open') order by p.number`,
-    [roomId, userId],
+/** What these people, each in that room, have in those of the rooms that are open. */
+export function listSeatsIn(
+  db: Queryable,
+  people: readonly { roomId: string; userId: string }[],
+): Promise<(SeatRow & { roomId: string })[]> {
+  return db.query(
+    `select r.room_id as "roomId", s.*
+     from unnest($1::text[], $2::uuid[]) as u(room_id, user_id)
+       join rooms r on r.room_id = u.room_id and r.status = 'open'
+       cross join lateral (${SELECT_OPEN} and p.room = r.id and p.user_id = u.user_id offset 0) s
+     order by s.number`,
+    [people.map(({ roomId }) => roomId), people.map(({ userId }) => userId)],
+    { name: 'rooms-seats-of' },
   );
 }
 
@@ -150,16 +157,27 @@ export async function insertSeat(tx: Queryable, room: number, seat: SeatRow): Pr
   );
 }
 
-/** Gives a seat to a socket. Who waits goes on waiting. */
-export async function takeSeat(tx: Queryable, seat: SeatRow, holder: Holder): Promise<SeatRow> {
-  const state = seat.state === 'waiting' ? 'waiting' : 'joined';
-  const taken: SeatRow = { ...seat, ...holder, state, goneAt: null };
+/** A seat as a socket holds it. Who waits goes on waiting. */
+export function heldBy(seat: SeatRow, holder: Holder): SeatRow {
+  return { ...seat, ...holder, state: seat.state === 'waiting' ? 'waiting' : 'joined', goneAt: null };
+}
+
+/** Writes who holds seats now. */
+export async function takeSeats(tx: Queryable, seats: readonly SeatRow[]): Promise<void> {
+  if (seats.length === 0) return;
   await tx.query(
-    `update room_participants set state = $2, incarnation = $3, socket_id = $4, instance_id = $5, signaling = $6,
-       gone_at = null, grace_until = null where id = $1`,
-    [seat.participantId, state, taken.incarnation, taken.socketId, taken.instanceId, taken.signaling],
+    `update room_participants p set state = u.state, incarnation = u.incarnation, socket_id = u.socket_id,
+       instance_id = u.instance_id, signaling = u.signaling, gone_at = null, grace_until = null
+     from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::uuid[], $6::text[])
+       as u(id, state, incarnation, socket_id, instance_id, signaling)
+     where p.id = u.id`,
+    [
+      ...[seats.map((seat) => seat.participantId), seats.map((seat) => seat.state)],
+      ...[seats.map((seat) => seat.incarnation), seats.map((seat) => seat.socketId)],
+      ...[seats.map((seat) => seat.instanceId), seats.map((seat) => seat.signaling)],
+    ],
+    { name: 'rooms-take-seats' },
   );
-  return taken;
 }
 
 /** In which words somebody signals. */

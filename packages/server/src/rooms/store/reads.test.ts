@@ -14,7 +14,7 @@ import {
   listSeatsOf,
   listSeatsOfSockets,
 } from './participants.js';
-import { listOverdueRooms, lockRoom, raiseVersion, readVersions } from './rooms.js';
+import { listOverdueRooms, lockFreeRooms, lockRoom, raiseVersion, readVersions } from './rooms.js';
 
 const USER = '00000000-0000-7000-8000-000000000001';
 const PROCESS = '00000000-0000-7000-8000-000000000002';
@@ -69,7 +69,8 @@ describeEachDatabase('what rooms read', (open) => {
     countSeats: (db) => countSeats(db, id),
     listSeats: (db) => listSeats(db, id),
     listSeatsOf: (db) => listSeatsOf(db, id, USER),
-    listSeatsIn: (db) => listSeatsIn(db, 'room-1000', USER),
+    listSeatsIn: (db) => listSeatsIn(db, [{ roomId: 'room-1000', userId: USER }]),
+    lockFreeRooms: (db) => lockFreeRooms(db, ['room-1000']),
     listSeatsOfSockets: (db) => listSeatsOfSockets(db, id, PROCESS, [`${id}-1`]),
     isMember: (db) => isMember(db, id, USER),
     findSeatOfSocket: (db) => findSeatOfSocket(db, id, { incarnation: PROCESS, socketId: `${id}-1` }),

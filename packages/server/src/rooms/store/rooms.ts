@@ -30,6 +30,16 @@ export async function lockFreeRoom(tx: Queryable, id: number): Promise<LockedRoo
   return row;
 }
 
+/** As `lockRoom`, of those that nobody else is at: so two that lock many never wait for each other. */
+export function lockFreeRooms(tx: Queryable, roomIds: readonly string[]): Promise<LockedRoom[]> {
+  return tx.query<LockedRoom>(
+    `select ${COLUMNS}, r.joins from rooms r where r.room_id = any($1::text[]) and r.status = 'open'
+     for update skip locked`,
+    [roomIds],
+    { name: 'rooms-lock-free' },
+  );
+}
+
 export async function findOpenRoom(db: Queryable, roomId: string): Promise<RoomRow | undefined> {
   const [row] = await db.query<RoomRow>(
     `select ${COLUMNS} from rooms r where r.room_id = $1 and r.status = 'open'`,
@@ -71,17 +81,28 @@ export async function insertRoom(tx: Queryable, room: NewRoom): Promise<LockedRo
  * Ends every change of a room: raises its version, and notes whether anybody has a seat now.
  * @param joined how many numbers were given
  */
-export async function raiseVersion(tx: Queryable, room: LockedRoom, now: number, joined = 0): Promise<void> {
-  const [row] = await tx.query<{ version: number; joins: number }>(
+export function raiseVersion(tx: Queryable, room: LockedRoom, now: number, joined = 0): Promise<void> {
+  return raiseVersions(tx, [room], now, joined);
+}
+
+/** As `raiseVersion`, of each of them. */
+export async function raiseVersions(
+  tx: Queryable,
+  rooms: readonly LockedRoom[],
+  now: number,
+  joined = 0,
+): Promise<void> {
+  const rows = await tx.query<{ id: number; version: number; joins: number }>(
     `update rooms r set version = r.version + 1, joins = r.joins + $3, active_at = greatest(r.active_at, $2),
        empty_since = case
          when exists (select from room_participants p
            where p.room = r.id and p.state in ('joined', 'reconnecting') and p.left_at is null)
          then null else coalesce(r.empty_since, $2) end
-     where r.id = $1 returning r.version, r.joins`,
-    [room.id, now, joined],
+     where r.id = any($1::bigint[]) returning r.id, r.version, r.joins`,
+    [rooms.map(({ id }) => id), now, joined],
   );
-  Object.assign(room, row);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const room of rooms) Object.assign(room, byId.get(room.id));
 }
 
 export async function updateLocked(tx: Queryable, id: number, locked: boolean): Promise<void> {

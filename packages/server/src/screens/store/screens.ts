@@ -71,6 +71,14 @@ export async function listOwned(db: Queryable, userId: string): Promise<string[]
   return rows.map(({ id }) => id);
 }
 
+export async function listNames(db: Queryable, ids: string[]): Promise<Map<string, string>> {
+  const rows = await db.query<{ id: string; name: string }>(
+    'select id, name from screens where id = any($1)',
+    [ids],
+  );
+  return new Map(rows.map(({ id, name }) => [id, name]));
+}
+
 /** The streams of screens that a user commands by being somebody to them, not as an administrator. */
 export async function listCommandedStreams(db: Queryable, userId: string): Promise<number[]> {
   const rows = await db.query<{ streamId: number }>(

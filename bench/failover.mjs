@@ -1,0 +1,164 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { LIFTED, NODE_FLAGS } from './lib/bongsu.mjs';
+import { startPostgres } from './lib/postgres.mjs';
+import { cpuSeconds, stop } from './lib/processes.mjs';
+import { median, round } from './lib/statistics.mjs';
+import { loopDelay, populate, startReporter, withTwoNodes } from './lib/two-nodes.mjs';
+
+export const description =
+  'PF6: one of two nodes is killed under commands, and all its sockets come back to the other one: time until each is ready, commands lost, statements of SQL and commands of Redis for each, and what the sockets of the other node notice';
+
+const CROWD = fileURLToPath(new URL('lib/returning-crowd.mjs', import.meta.url));
+const LOAD = fileURLToPath(new URL('lib/steady-load.mjs', import.meta.url));
+const SIZES = [1000, 5000];
+const SEATS = 4;
+const PEOPLE = 20;
+/** Of the node that lives. */
+const STANDING = 50;
+const PER_SECOND = 50;
+const CALM_MS = 2000;
+/** What is in the way of who comes back: a command's receipts and presence are written after `ready`. */
+const SETTLE_MS = 1000;
+const KINDS = ['screens', 'users', 'rooms'];
+
+export async function run({ rounds = 3, sizes = SIZES, only = KINDS, cpuProfile, log, bin }) {
+  const postgres = await startPostgres({ countStatements: true });
+  const results = [];
+  try {
+    for (const kind of only) {
+      for (const size of sizes) {
+        for (let round = 0; round < rounds; round += 1) {
+          const figures = await withTwoNodes({ postgres, cpuProfile, bin }, (site) => fail(site, kind, size));
+          results.push({ kind, size, ...figures });
+          log(`${kind}, ${size}: ${JSON.stringify(figures.back)}, lost ${figures.commands.lost}`);
+        }
+      }
+    }
+  } finally {
+    await postgres.stop();
+  }
+  return {
+    setting: {
+      ...{ kinds: only, sizes, seats: SEATS, people: PEOPLE, standing: STANDING, perSecond: 2 * PER_SECOND },
+      ...{ rounds, lifted: LIFTED, nodeFlags: NODE_FLAGS },
+    },
+    postgres: postgres.version,
+    median: summarize(results, only, sizes),
+    table: results.map(rowOf),
+    results,
+  };
+}
+
+async function fail({ nodes: [dying, living], database, redis, postgres }, kind, size) {
+  const { tokens, screens } = await populate(living.url, {
+    people: PEOPLE,
+    // Commands go to screens of the dying node, whoever else comes back.
+    screens: STANDING + (kind === 'screens' ? size : STANDING),
+  });
+  const own = screens.slice(0, STANDING);
+  const theirs = screens.slice(STANDING);
+  const standing = startReporter(CROWD, { url: living.url, screens: own });
+  const crowd = startReporter(CROWD, {
+    ...{ url: dying.url, to: living.url, screens: theirs, tokens },
+    ...(kind === 'users' ? { users: size } : {}),
+    ...(kind === 'rooms' ? { rooms: Math.floor(size / SEATS), seats: SEATS } : {}),
+  });
+  const senderOf = (name, targets) => ({
+    ...{ name, url: living.url, token: tokens[0] },
+    screenIds: targets.filter(({ owner }) => owner === 0).map(({ screenId }) => screenId),
+  });
+  let load;
+  try {
+    await Promise.all([standing.next('settled'), crowd.next('settled')]);
+    load = startReporter(LOAD, {
+      senders: [senderOf('to those who stay', own), senderOf('to those who come back', theirs)],
+      perSecond: PER_SECOND,
+    });
+    await load.next('steady');
+    await pause(CALM_MS);
+    const calm = await loopDelay(living);
+    await Promise.all([postgres.takeStatements(database), redis.takeCommands()]);
+    const cpuBefore = await cpuSeconds(living.pid);
+    load.tell({ phase: 'storm' });
+    crowd.tell({ killedAt: Date.now() });
+    await stop(dying.child, 'SIGKILL');
+    const back = await crowd.next('back');
+    await pause(SETTLE_MS);
+    const [statements, commands, late, cpu] = await Promise.all([
+      postgres.takeStatements(database),
+      redis.takeCommands(),
+      loopDelay(living),
+      cpuSeconds(living.pid),
+    ]);
+    load.tell({ end: true });
+    const sent = await load.next('sent');
+    const [stayed, came] = await Promise.all([standing, crowd].map(endOf));
+    const sockets = size + (kind === 'screens' ? 0 : STANDING);
+    return {
+      back,
+      commands: { ...sent, twice: came.twice + stayed.twice },
+      stayed: { closed: stayed.closed, longestSilenceMs: stayed.longestSilenceMs },
+      loopDelayMs: { calm, storm: late },
+      cpuMsEach: round(((cpu - cpuBefore) * 1000) / sockets, 3),
+      sqlEach: eachOf(sum(statements.map(({ calls }) => calls)), sockets),
+      sql: topOf(statements.map(({ query, calls }) => [query.replace(/\s+/g, ' ').slice(0, 120), calls])),
+      redisEach: eachOf(sum(Object.values(commands)), sockets),
+      redis: topOf(Object.entries(commands)),
+      ...(await breakersOf(living.url)),
+    };
+  } finally {
+    await Promise.all([standing, crowd, load].map((one) => one?.stop()));
+  }
+}
+
+async function endOf(reporter) {
+  reporter.tell({ end: true });
+  return reporter.next('ended');
+}
+
+/** How often a circuit opened, and what the pool refused. */
+async function breakersOf(url) {
+  const text = await fetch(`${url}/metrics`).then((answer) => answer.text());
+  const count = (pattern) => sum([...text.matchAll(pattern)].map(([, value]) => Number(value)));
+  return {
+    breakerOpenings: count(/^bongsu_breaker_transitions_total\{[^}]*to="open"[^}]*\} (\d+)/gm),
+    databaseFailures: count(
+      /^bongsu_breaker_calls_total\{[^}]*name="database"[^}]*outcome="failure"[^}]*\} (\d+)/gm,
+    ),
+  };
+}
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const eachOf = (total, sockets) => round(total / sockets, 3);
+const topOf = (counts) => Object.fromEntries(counts.sort(([, one], [, other]) => other - one).slice(0, 15));
+
+function rowOf({ kind, size, back, commands, stayed, loopDelayMs, sqlEach, redisEach, cpuMsEach, ...rest }) {
+  return {
+    ...{ kind, sockets: size, 'ready p50': back.readyMs.p50, 'ready p95': back.readyMs.p95 },
+    ...{
+      'ready p99': back.readyMs.p99,
+      'ready max': back.readyMs.max,
+      'seated max': back.seatedMs?.max ?? '',
+    },
+    ...{ 'seats kept': back.seatsKept ?? '', lost: commands.lost, twice: commands.twice },
+    ...{ 'SQL each': sqlEach, 'Redis each': redisEach, 'CPU ms each': cpuMsEach },
+    ...{
+      'loop max ms': loopDelayMs.storm.max,
+      'stayed, closed': stayed.closed,
+      openings: rest.breakerOpenings,
+    },
+  };
+}
+
+function summarize(results, kinds, sizes) {
+  const rows = kinds.flatMap((kind) =>
+    sizes.map((size) => [kind, size, results.filter((one) => one.kind === kind && one.size === size)]),
+  );
+  return Object.fromEntries(
+    rows.map(([kind, size, of]) => [
+      `${kind}, ${size}: ready p95 ms`,
+      round(median(of.map(({ back }) => back.readyMs.p95))),
+    ]),
+  );
+}

@@ -1,0 +1,135 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { commandsConfig, commandsHarness, emptyLedger } from '../../test/support/commands.js';
+import { describePostgres } from '../../test/support/databases.js';
+import { plantLetter } from '../../test/support/letters.js';
+import { ManualClock } from '../../test/support/manual-clock.js';
+import { describeWithRedis, startRedis, type ThrowAwayRedis } from '../../test/support/redis.js';
+import { type OpenedEphemeral, openRedisEphemeral } from '../../test/support/redis-ephemeral.js';
+import type { Database } from '../platform/database/database.js';
+import { silentLog } from '../platform/log.js';
+import { DeadLetterMirror } from './dead-letter-mirror.js';
+import { MirrorStore } from './mirror-store.js';
+
+describeWithRedis('the mirror of dead letters', () => {
+  describePostgres('', (open) => {
+    let database: Database;
+    let redis: ThrowAwayRedis;
+    let opened: OpenedEphemeral;
+    let clock: ManualClock;
+    let mirrors: DeadLetterMirror[];
+
+    beforeAll(async () => {
+      database = await open();
+      redis = await startRedis();
+    });
+    afterAll(() => redis.remove());
+    beforeEach(async () => {
+      await emptyLedger(database);
+      await redis.command('flushall');
+      opened = await openRedisEphemeral(redis.server);
+      clock = new ManualClock();
+      mirrors = [];
+    });
+    afterEach(async () => {
+      for (const mirror of mirrors) await mirror.stop();
+      await opened.close();
+    });
+
+    function newMirror(): DeadLetterMirror {
+      const mirror = new DeadLetterMirror({
+        store: new MirrorStore(database),
+        mirror: opened.ephemeral.mirror('dlq'),
+        clock,
+        log: silentLog,
+      });
+      mirrors.push(mirror);
+      mirror.start();
+      return mirror;
+    }
+
+    /** The ids in a screen's stream, in its order. */
+    async function stream(screenId: string): Promise<string[]> {
+      const entries = (await redis.command('xrange', `bongsu:dlq:{${screenId}}`, '-', '+')) as [
+        string,
+        string[],
+      ][];
+      return entries.map(([, fields]) => fields[fields.indexOf('id') + 1] as string);
+    }
+    const plant = async (screenId: string) => (await plantLetter(database, screenId)).id;
+
+    it('[MSG2] [ND130] every letter that waits is in the stream of its screen once, however many nodes mirror', async () => {
+      const [a, b, c] = [await plant('scr_a'), await plant('scr_a'), await plant('scr_b')];
+      newMirror();
+      newMirror();
+      await expect.poll(() => stream('scr_a')).toEqual([a, b]);
+      await expect.poll(() => stream('scr_b')).toEqual([c]);
+      const later = await plant('scr_a');
+      clock.advance(5000);
+      await expect.poll(() => stream('scr_a')).toEqual([a, b, later]);
+      const [[, fields]] = (await redis.command('xrange', 'bongsu:dlq:{scr_b}', '-', '+')) as [
+        [string, string[]],
+      ];
+      expect(fields).toEqual(
+        expect.arrayContaining([
+          'commandId',
+          'senderId',
+          'payload',
+          '{"action":"show"}',
+          'reason',
+          'rejected',
+        ]),
+      );
+    });
+
+    it('[MSG2] [ND130] all are there again after FLUSHALL, and after a restart that kept nothing', async () => {
+      const [a, b] = [await plant('scr_a'), await plant('scr_a')];
+      newMirror();
+      await expect.poll(() => stream('scr_a')).toEqual([a, b]);
+      await redis.command('flushall');
+      clock.advance(5000);
+      await expect.poll(() => stream('scr_a')).toEqual([a, b]);
+      await redis.stop('kill');
+      await redis.start();
+      await expect.poll(() => stream('scr_a')).toEqual([a, b]);
+    });
+
+    it('[MSG2] [ND130] one that was requeued or thrown away leaves, and one that was lost alone comes back', async () => {
+      const mirror = newMirror();
+      const { commands, addScreen } = commandsHarness(database, {
+        config: commandsConfig({}),
+        letterMirror: opened.ephemeral.mirror('dlq'),
+      });
+      await commands.start();
+      await addScreen('scr_a');
+      const [requeued, removed, stays] = [await plant('scr_a'), await plant('scr_a'), await plant('scr_a')];
+      clock.advance(5000);
+      await expect.poll(() => stream('scr_a')).toEqual([requeued, removed, stays]);
+      await commands.deadLetters.requeue(requeued);
+      await commands.deadLetters.remove(removed);
+      await expect.poll(() => stream('scr_a')).toEqual([stays]);
+      await commands.stop(AbortSignal.timeout(1000));
+      // Behind everybody's back: what retention removes, and what a failover lost.
+      const gone = await plant('scr_a');
+      clock.advance(5000);
+      await expect.poll(() => stream('scr_a')).toEqual([stays, gone]);
+      await database.query('delete from dead_letters where id = $1', [gone]);
+      await opened.ephemeral.mirror('dlq').remove('scr_a', [stays]);
+      await mirror.compare();
+      expect(await stream('scr_a')).toEqual([stays]);
+    });
+
+    it('[MSG2] [ND130] without Redis letters wait in the table, and are told once it is there', async () => {
+      newMirror();
+      await redis.stop('kill');
+      const id = await plant('scr_a');
+      clock.advance(5000);
+      await redis.start();
+      await expect
+        .poll(() => {
+          clock.advance(5000);
+          return stream('scr_a');
+        })
+        .toEqual([id]);
+    });
+  });
+});
