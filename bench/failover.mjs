@@ -17,8 +17,8 @@ const PEOPLE = 20;
 /** Of the node that lives. */
 const STANDING = 50;
 const PER_SECOND = 50;
-const CALM_MS = 2000;
-/** What is in the way of who comes back: a command's receipts and presence are written after `ready`. */
+const CALM_MS = 5000;
+/** Receipts and presence are written after `ready`. */
 const SETTLE_MS = 1000;
 const KINDS = ['screens', 'users', 'rooms'];
 
@@ -76,21 +76,16 @@ async function fail({ nodes: [dying, living], database, redis, postgres }, kind,
       perSecond: PER_SECOND,
     });
     await load.next('steady');
+    const take = takeUsage({ living, database, redis, postgres });
+    await take();
     await pause(CALM_MS);
-    const calm = await loopDelay(living);
-    await Promise.all([postgres.takeStatements(database), redis.takeCommands()]);
-    const cpuBefore = await cpuSeconds(living.pid);
+    const calm = await take();
     load.tell({ phase: 'storm' });
     crowd.tell({ killedAt: Date.now() });
     await stop(dying.child, 'SIGKILL');
     const back = await crowd.next('back');
     await pause(SETTLE_MS);
-    const [statements, commands, late, cpu] = await Promise.all([
-      postgres.takeStatements(database),
-      redis.takeCommands(),
-      loopDelay(living),
-      cpuSeconds(living.pid),
-    ]);
+    const storm = await take();
     load.tell({ end: true });
     const sent = await load.next('sent');
     const [stayed, came] = await Promise.all([standing, crowd].map(endOf));
@@ -99,12 +94,13 @@ async function fail({ nodes: [dying, living], database, redis, postgres }, kind,
       back,
       commands: { ...sent, twice: came.twice + stayed.twice },
       stayed: { closed: stayed.closed, longestSilenceMs: stayed.longestSilenceMs },
-      loopDelayMs: { calm, storm: late },
-      cpuMsEach: round(((cpu - cpuBefore) * 1000) / sockets, 3),
-      sqlEach: eachOf(sum(statements.map(({ calls }) => calls)), sockets),
-      sql: topOf(statements.map(({ query, calls }) => [query.replace(/\s+/g, ' ').slice(0, 120), calls])),
-      redisEach: eachOf(sum(Object.values(commands)), sockets),
-      redis: topOf(Object.entries(commands)),
+      loopDelayMs: { calm: calm.loopDelayMs, storm: storm.loopDelayMs },
+      cpuMsEach: moreThan(calm, storm, sockets, ({ cpuSeconds }) => cpuSeconds * 1000),
+      sqlEach: moreThan(calm, storm, sockets, ({ sql }) => sum(Object.values(sql))),
+      redisEach: moreThan(calm, storm, sockets, ({ redis }) => sum(Object.values(redis))),
+      stormSeconds: round(storm.seconds),
+      sql: topOf(storm.sql),
+      redis: topOf(storm.redis),
       ...(await breakersOf(living.url)),
     };
   } finally {
@@ -115,6 +111,33 @@ async function fail({ nodes: [dying, living], database, redis, postgres }, kind,
 async function endOf(reporter) {
   reporter.tell({ end: true });
   return reporter.next('ended');
+}
+
+/** What the living node, PostgreSQL and Redis did since it was taken last. */
+function takeUsage({ living, database, redis, postgres }) {
+  let before = { at: performance.now(), cpu: 0 };
+  return async () => {
+    const [statements, commands, loopDelayMs, cpu] = await Promise.all([
+      postgres.takeStatements(database),
+      redis.takeCommands(),
+      loopDelay(living),
+      cpuSeconds(living.pid),
+    ]);
+    const now = { at: performance.now(), cpu };
+    const [seconds, used] = [(now.at - before.at) / 1000, cpu - before.cpu];
+    before = now;
+    const sql = {};
+    for (const { query, calls } of statements) {
+      const name = query.replace(/\s+/g, ' ').slice(0, 120);
+      sql[name] = (sql[name] ?? 0) + calls;
+    }
+    return { seconds, cpuSeconds: used, sql, redis: commands, loopDelayMs };
+  };
+}
+
+/** For each socket, what the storm cost over what goes on in any case. */
+function moreThan(calm, storm, sockets, figure) {
+  return round((figure(storm) - (figure(calm) / calm.seconds) * storm.seconds) / sockets, 3);
 }
 
 /** How often a circuit opened, and what the pool refused. */
@@ -130,8 +153,12 @@ async function breakersOf(url) {
 }
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
-const eachOf = (total, sockets) => round(total / sockets, 3);
-const topOf = (counts) => Object.fromEntries(counts.sort(([, one], [, other]) => other - one).slice(0, 15));
+const topOf = (counts) =>
+  Object.fromEntries(
+    Object.entries(counts)
+      .sort(([, one], [, other]) => other - one)
+      .slice(0, 15),
+  );
 
 function rowOf({ kind, size, back, commands, stayed, loopDelayMs, sqlEach, redisEach, cpuMsEach, ...rest }) {
   return {
