@@ -16,6 +16,10 @@ export const LIFTED = {
 /** As `npm start` runs it (docs/decisions/0034); the peers get the same. */
 export const NODE_FLAGS = ['--max-semi-space-size=32'];
 
+const READY_MS = 60_000;
+/** A node that does not answer is asked again. */
+const READY_ANSWER_MS = 5000;
+
 /**
  * `bongsu serve` as a process of its own, of this tree or of the one that `bin` is in; resolves when it is ready.
  * @param options.lifted false for a server with the limits that everybody has
@@ -46,18 +50,23 @@ export async function serve(settings, { core, cpuProfile, preload, bin = SERVER,
     });
   }
   const startedAt = performance.now();
+  let last = '';
   const isReady = async () => {
     if (child.exitCode !== null || child.signalCode !== null) {
       throw new Error(`the server ended before it was ready:\n${output}`);
     }
-    return fetch(`${url}/health/ready`).then(
-      (answer) => answer.ok,
-      () => false,
-    );
+    try {
+      const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(READY_ANSWER_MS) });
+      last = await answer.text();
+      return answer.ok;
+    } catch (error) {
+      last = String(error.cause ?? error);
+      return false;
+    }
   };
-  await until('the server is ready', isReady, 60_000, 20).catch(async (error) => {
+  await until('the server is ready', isReady, READY_MS, 20).catch(async (error) => {
     await stop(child, 'SIGKILL');
-    throw error;
+    throw new Error(`${error.message}; the last answer was ${last}\n${output}`, { cause: error });
   });
   return { child, url, pid: child.pid, readyMs: performance.now() - startedAt, output: () => output };
 }
