@@ -148,7 +148,7 @@ export class Crowd {
   async end(): Promise<void> {
     this.#ending = true;
     const members = [...this.#controllers, ...this.#screens];
-    for (const { child } of members) if (child.connected) child.send('end');
+    for (const { child } of members) if (child.connected) child.send('end', ignoreEnded);
     await Promise.all(
       members.map(async ({ child }) => {
         const timer = setTimeout(() => void stopProcess(child, 'SIGKILL'), GRACE_MS);
@@ -183,3 +183,6 @@ export class Crowd {
 function sum(members: readonly Member<unknown>[], field: keyof Member<unknown>['state']): number {
   return members.reduce((total, { state }) => total + state[field], 0);
 }
+
+/** It ended in the moment in which it was told to. */
+function ignoreEnded(): void {}

@@ -3,8 +3,9 @@ import { isIPv4, isIPv6 } from 'node:net';
 /**
  * What an address counts as for limits: an IPv4 address itself, an IPv6 one by its /64, since whoever has one address
  * of a /64 has them all. IPv4 written as IPv6 (`::ffff:1.2.3.4`, in any spelling) is IPv4.
+ * @param address undefined of a peer that has gone meanwhile, whatever Fastify's type of `request.ip` says
  */
-export function addressKey(address: string): string {
+export function addressKey(address: string | undefined): string {
   const ip = parseAddress(address);
   if (!ip) return 'unknown';
   return ip.v4 ?? `${network(ip.groups, 4)}::/64`;
@@ -17,8 +18,8 @@ export function addressPrefix(address: string): string | undefined {
   return ip.v4 ? `${ip.v4.split('.').slice(0, 3).join('.')}.0/24` : `${network(ip.groups, 3)}::/48`;
 }
 
-/** The address itself, where a proxy has named its port too: `203.0.113.9:51234`, `[2001:db8::1]:443`. */
-export function withoutPort(address: string): string {
+/** The address itself, where a proxy has named its port too: `203.0.113.9:51234`, `[2001:db8::1]:443`; empty of a peer that has gone. */
+export function withoutPort(address = ''): string {
   const [, v6, v4] = WITH_PORT.exec(address) ?? [];
   return v6 ?? v4 ?? address;
 }
@@ -35,7 +36,7 @@ interface Address {
   groups: readonly number[];
 }
 
-function parseAddress(address: string): Address | undefined {
+function parseAddress(address: string | undefined): Address | undefined {
   const [bare = ''] = withoutPort(address).split('%');
   if (isIPv4(bare)) return { v4: bare, groups: [] };
   if (!isIPv6(bare)) return undefined;

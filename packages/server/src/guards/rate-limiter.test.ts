@@ -5,7 +5,7 @@ import { memoryLog } from '../../test/support/memory-log.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import { MemoryEphemeral } from '../platform/ephemeral/memory.js';
 import { Metrics } from '../platform/metrics.js';
-import { addressKey, addressPrefix } from './address.js';
+import { addressKey, addressPrefix, withoutPort } from './address.js';
 import { type LimitResult, rateLimitHeaders } from './limit.js';
 import { RateLimiter, type RateLimiterConfig } from './rate-limiter.js';
 import { TokenBuckets } from './token-buckets.js';
@@ -283,5 +283,10 @@ describe('addresses', () => {
   ])('[SEC3] %s counts as %s and is recorded as %s', (address, key, prefix) => {
     expect(addressKey(address)).toBe(key);
     expect(addressPrefix(address)).toBe(prefix);
+  });
+
+  test('[SEC3] a peer that has gone before it was asked for has no address, and that is no fault', () => {
+    expect(addressKey(undefined)).toBe('unknown');
+    expect(withoutPort(undefined)).toBe('');
   });
 });
