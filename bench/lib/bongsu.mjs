@@ -16,7 +16,7 @@ export const LIFTED = {
 /** As `npm start` runs it (docs/decisions/0034); the peers get the same. */
 export const NODE_FLAGS = ['--max-semi-space-size=32'];
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 /** A node that does not answer is asked again. */
 const READY_ANSWER_MS = 5000;
 
