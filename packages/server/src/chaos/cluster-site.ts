@@ -13,7 +13,7 @@ import type { PostgresControl } from './local-faults.js';
 import { freePort, until } from './processes.js';
 import { ServerNode } from './server-node.js';
 import type { Fault, Site } from './site.js';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
+import { startTcpProxy, startTcpProxyTo, type TcpProxy } from './tcp-proxy.js';
 
 export interface ClusterSiteOptions {
   folder: string;
@@ -147,7 +147,10 @@ export class ClusterSite implements Site {
 
 async function makeMember(options: ClusterSiteOptions, place: number): Promise<Member> {
   const { folder, postgres, redis, environment, packageFolder } = options;
-  const [database, toRedis] = [await proxyOf(postgres.url, 5432), await proxyOf(redis.url, 6379)];
+  const [database, toRedis] = [
+    await startTcpProxyTo(postgres.url, 5432),
+    await startTcpProxyTo(redis.url, 6379),
+  ];
   const name = `node-${place}`;
   const settings = {
     NODE_NAME: name,
@@ -171,9 +174,4 @@ function turns(near: readonly Member[], all: readonly Member[]): () => number {
     const chosen = candidates[turn % Math.max(1, candidates.length)] ?? (near[0] as Member);
     return chosen.node.port;
   };
-}
-
-function proxyOf(url: string, defaultPort: number): Promise<TcpProxy> {
-  const { hostname, port } = new URL(url);
-  return startTcpProxy(Number(port || defaultPort), hostname);
 }

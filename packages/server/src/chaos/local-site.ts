@@ -5,7 +5,7 @@ import { type Hands, localFaults, type PostgresControl } from './local-faults.js
 import { freePort, until } from './processes.js';
 import { ServerNode } from './server-node.js';
 import type { Fault, Site } from './site.js';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
+import { startTcpProxy, startTcpProxyTo } from './tcp-proxy.js';
 
 export interface LocalSiteOptions {
   folder: string;
@@ -58,7 +58,7 @@ export class LocalSite implements Site {
     packageFolder,
   }: LocalSiteOptions): Promise<LocalSite> {
     const port = await freePort();
-    const database = postgres && (await proxyOf(postgres.url, 5432));
+    const database = postgres && (await startTcpProxyTo(postgres.url, 5432));
     const settings = {
       DATA_DIR: join(folder, 'data'),
       ...(database && postgres ? { DATABASE_URL: database.url(postgres.url) } : {}),
@@ -126,9 +126,4 @@ export class LocalSite implements Site {
       () => false,
     );
   }
-}
-
-function proxyOf(url: string, defaultPort: number): Promise<TcpProxy> {
-  const { hostname, port } = new URL(url);
-  return startTcpProxy(Number(port || defaultPort), hostname);
 }

@@ -161,3 +161,9 @@ export async function startTcpProxy(
     },
   };
 }
+
+/** As `startTcpProxy`, to where a URL points. */
+export function startTcpProxyTo(url: string, defaultPort: number): Promise<TcpProxy> {
+  const { hostname, port } = new URL(url);
+  return startTcpProxy(Number(port || defaultPort), hostname);
+}

@@ -24,6 +24,8 @@ const LETTERS_A_ROUND = 500;
 export class DeadLetterMirror {
   readonly #looking = new FreshRun(() => this.#look());
   readonly #ends: (() => void)[] = [];
+  /** The look that was asked for last: one that is under way ends before it. */
+  #last: Promise<void> = Promise.resolve();
   #isAway = false;
 
   constructor(private readonly deps: DeadLetterMirrorDeps) {}
@@ -40,12 +42,12 @@ export class DeadLetterMirror {
 
   async stop(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
-    await this.#looking.run().catch(() => undefined);
+    await this.#last;
   }
 
   /** There may be a new one. Cheap, and may be called at any time. */
   wake(): void {
-    if (this.#ends.length > 0) void this.#quietly(this.#looking.run());
+    if (this.#ends.length > 0) this.#last = this.#quietly(this.#looking.run());
   }
 
   /** It waits no more. */
