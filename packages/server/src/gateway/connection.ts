@@ -41,7 +41,9 @@ export class Connection implements EventContext {
   #early: ClientEvent[] | undefined = [];
   #closing: ClosingKey | undefined;
   #hearsOthers = false;
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** Calls of the client that are not answered yet. */
+  #calls = 0;
+  #onAnswered: (() => void) | undefined;
   /** Of a screen's socket: nothing more is sent, and it resolves when what was sent is answered. */
   #rest: (() => Promise<void>) | undefined;
 
@@ -142,12 +144,14 @@ export class Connection implements EventContext {
     else this.#socket.disconnect(true);
   }
 
-  /** A call of the client: a socket that moves is closed once it is answered. */
-  during<T>(call: Promise<T>): Promise<T> {
-    this.#underWay.add(call);
-    const ended = () => void this.#underWay.delete(call);
-    call.then(ended, ended);
-    return call;
+  /** Of each call, until `callEnded`: a socket that moves is closed once all are answered. */
+  callBegan(): void {
+    this.#calls += 1;
+  }
+
+  callEnded(): void {
+    this.#calls -= 1;
+    if (this.#calls === 0) this.#onAnswered?.();
   }
 
   /** How a screen's socket comes to rest. */
@@ -159,9 +163,16 @@ export class Connection implements EventContext {
   async move(retryAfterMs: number, clock: Clock): Promise<void> {
     this.#closing ??= 'DRAINING';
     this.#socket.emit('session-closing', sessionClosing('DRAINING', retryAfterMs));
-    const settled = Promise.allSettled([this.#rest?.(), ...this.#underWay]);
+    const settled = Promise.allSettled([this.#rest?.(), this.#allAnswered()]);
     await Promise.race([settled, sleep(clock, MOVE_PATIENCE_MS, this.signal).catch(() => undefined)]);
     this.#socket.conn.close();
+  }
+
+  #allAnswered(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onAnswered = resolve;
+      if (this.#calls === 0) resolve();
+    });
   }
 
   /** What became of its login or key: closed for good when that has ended; what another try could mend ends only the transport. */

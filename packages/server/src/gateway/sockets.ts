@@ -318,11 +318,18 @@ export class Sockets {
       const definition = this.#definitionOf(event.name);
       this.#checkRight(connection.principal, definition.right);
       const input = parseInput(definition.schema, event.payload);
-      connection
-        .during(this.#run(connection, definition, input))
+      const running = this.#run(connection, definition, input);
+      connection.callBegan();
+      running
         .then(
-          (result) => event.ack?.({ success: true, ...result }),
-          (thrown) => this.#refuse(connection, event, thrown),
+          (result) => {
+            connection.callEnded();
+            event.ack?.({ success: true, ...result });
+          },
+          (thrown) => {
+            connection.callEnded();
+            this.#refuse(connection, event, thrown);
+          },
         )
         .catch((err: unknown) => this.#deps.log.error({ err }, 'an answer could not be sent'));
     } catch (thrown) {
