@@ -1,8 +1,8 @@
-import { BongsuError } from '@bongsu/protocol';
 import { type Clock, type DatabaseClock, sleep } from '../platform/clock.js';
 import { isDatabaseFault } from '../platform/database/database.js';
 import type { Log } from '../platform/log.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import { fewStatements } from '../platform/resilience/few-statements.js';
 import type {
   DeliveryLedger,
   FenceAnswer,
@@ -48,16 +48,7 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1000;
 
 export function createDeliveryBatches(deps: DeliveryBatchesDeps): DeliveryBatches {
-  const shape = {
-    size: 50,
-    maxSize: 256,
-    maxInFlight: 2,
-    maxWaitMs: 1000,
-    maxQueued: 100_000,
-    maxQueuedBytes: Number.POSITIVE_INFINITY,
-    refuse: () => new BongsuError('BUSY'),
-    clock: deps.clock,
-  };
+  const shape = fewStatements(deps.clock);
   const broken = new Set<string>();
   return {
     fences: new BatchProcessor({

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.js';
 import { FreshRun } from '../platform/fresh-run.js';
 import type { Log } from '../platform/log.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import { fewStatements } from '../platform/resilience/few-statements.js';
 import type { Epoch } from './epoch.js';
 import { RoomGrant, type RoomRights } from './room-grant.js';
 import type { RoomEntry, RoomHint, RoomHints } from './room-hints.js';
@@ -68,14 +69,7 @@ export class RoomStreams {
   constructor(deps: RoomStreamsDeps) {
     this.#deps = deps;
     this.#states = new BatchProcessor({
-      size: 50,
-      maxSize: 256,
-      maxInFlight: 2,
-      maxWaitMs: 1000,
-      maxQueued: 100_000,
-      maxQueuedBytes: Number.POSITIVE_INFINITY,
-      refuse: () => new BongsuError('BUSY'),
-      clock: deps.clock,
+      ...fewStatements(deps.clock),
       keyOf: (rights: RoomRights) => keyOf(rights),
       process: (rooms: RoomRights[]) => deps.ledger.readStates(rooms),
     });

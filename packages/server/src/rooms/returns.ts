@@ -1,6 +1,7 @@
-import { BongsuError, type SignalingMode } from '@bongsu/protocol';
+import type { SignalingMode } from '@bongsu/protocol';
 import type { Queryable } from '../platform/database/database.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import { fewStatements } from '../platform/resilience/few-statements.js';
 import type { RoomsContext } from './deps.js';
 import type { Join, SocketCall } from './join.js';
 import { isSameClient } from './live-room.js';
@@ -35,14 +36,9 @@ export type Returns = BatchProcessor<RoomReturns, ReturnResult>;
  */
 export function createReturns(clock: RoomsContext['clock'], context: () => RoomsContext): Returns {
   return new BatchProcessor({
-    size: 50,
+    ...fewStatements(clock),
     maxSize: 100,
-    maxInFlight: 2,
-    maxWaitMs: 1000,
     maxQueued: Number.POSITIVE_INFINITY,
-    maxQueuedBytes: Number.POSITIVE_INFINITY,
-    refuse: () => new BongsuError('BUSY'),
-    clock,
     keyOf: ({ roomId }: RoomReturns) => roomId,
     process: (asked: RoomReturns[]) => takeAll(context(), asked),
   });

@@ -1,10 +1,10 @@
-import { BongsuError } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { Clock, DatabaseClock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import type { Log } from '../../platform/log.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
 import { BatchProcessor } from '../../platform/resilience/batch-processor.js';
+import { fewStatements } from '../../platform/resilience/few-statements.js';
 import { findSessions, type SessionRow, writeLastSeen } from '../store/sessions.js';
 import { isIdle, type Liveness, latestSeen } from './liveness.js';
 
@@ -68,14 +68,8 @@ export class LiveSessions {
     });
     this.#written = new LRUCache({ max: 5 * MAX_CACHED, perf });
     this.#readings = new BatchProcessor({
-      size: 50,
-      maxSize: 256,
-      maxInFlight: 2,
-      maxWaitMs: 1000,
+      ...fewStatements(deps.clock),
       maxQueued: MAX_READING,
-      maxQueuedBytes: Number.POSITIVE_INFINITY,
-      refuse: () => new BongsuError('BUSY'),
-      clock: deps.clock,
       keyOf: (id: string) => id,
       process: (ids: string[]) => this.#read(ids),
     });
