@@ -164,6 +164,31 @@ describe('refusals', () => {
       { REDIS_URL: 'redis://r' },
       /^DATABASE_URL: is required with REDIS_URL/,
     ],
+    [
+      'a replica without its primary',
+      { DATABASE_READ_URL: 'postgresql://near/bongsu' },
+      /^DATABASE_URL: is required with DATABASE_READ_URL/,
+    ],
+    [
+      'a replica that is the primary',
+      { DATABASE_URL: 'postgresql://db/bongsu', DATABASE_READ_URL: 'postgres://db/bongsu' },
+      /^DATABASE_READ_URL: must not be the same as DATABASE_URL/,
+    ],
+    [
+      'a bridge without a Redis of its own',
+      { DB_HOST: 'db', BRIDGE_REDIS_URL: 'redis://home', REGION: 'far' },
+      /^REDIS_URL: is required with BRIDGE_REDIS_URL/,
+    ],
+    [
+      'a bridge without a region',
+      { DB_HOST: 'db', REDIS_URL: 'redis://r', BRIDGE_REDIS_URL: 'redis://home' },
+      /^REGION: is required with BRIDGE_REDIS_URL/,
+    ],
+    [
+      'a bridge from a Redis to itself',
+      { DB_HOST: 'db', REDIS_URL: 'redis://r', BRIDGE_REDIS_URL: 'redis://:x@r:6379/0', REGION: 'far' },
+      /^BRIDGE_REDIS_URL: must not be the same as REDIS_URL/,
+    ],
     ['a host of Redis beside it', { REDIS_HOST: 'r' }, /^DATABASE_URL: is required with REDIS_HOST/],
     ['a port of Redis without a host', { REDIS_PORT: '6380' }, /^REDIS_HOST: is required with REDIS_PORT/],
     [

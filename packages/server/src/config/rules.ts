@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { passwordFault } from '../identity/passwords/acceptable.js';
 import type { ConfigFault } from './faults.js';
 import { infoOf, type SettingName, type Settings } from './schema.js';
@@ -35,7 +36,7 @@ function isPostgres(given: RuleInput['given']): boolean {
   return given.has('DATABASE_URL') || given.has('DB_HOST');
 }
 
-function databaseRules({ given }: RuleInput): (ConfigFault | false)[] {
+function databaseRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
   const details = (['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'] as const).filter((name) =>
     given.has(name),
   );
@@ -46,6 +47,12 @@ function databaseRules({ given }: RuleInput): (ConfigFault | false)[] {
         'DB_HOST',
         `is required with ${details.join(', ')}; without it the embedded database would be used`,
       ),
+    given.has('DATABASE_READ_URL') &&
+      !isPostgres(given) &&
+      needs('DATABASE_URL', 'is required with DATABASE_READ_URL: it names the primary of that replica'),
+    settings.DATABASE_READ_URL !== undefined &&
+      settings.DATABASE_READ_URL.reveal() === settings.DATABASE_URL?.reveal() &&
+      needs('DATABASE_READ_URL', 'must not be the same as DATABASE_URL: it names a replica of it'),
   ];
 }
 
@@ -61,7 +68,22 @@ function redisRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
     given.has('REDIS_PORT') && !isRedis(given) && needs('REDIS_HOST', 'is required with REDIS_PORT'),
     settings.REDIS_CA_FILE !== undefined &&
       settings.REDIS_URL?.reveal().tls !== true &&
+      settings.BRIDGE_REDIS_URL?.reveal().tls !== true &&
       needs('REDIS_URL', 'must start with rediss:// with REDIS_CA_FILE'),
+  ];
+}
+
+function regionRules({ settings, given }: RuleInput): (ConfigFault | false)[] {
+  if (!given.has('BRIDGE_REDIS_URL')) return [];
+  const [own, home] = [settings.REDIS_URL?.reveal(), settings.BRIDGE_REDIS_URL?.reveal()];
+  return [
+    !isRedis(given) &&
+      needs('REDIS_URL', 'is required with BRIDGE_REDIS_URL: each region has a Redis of its own'),
+    !given.has('REGION') && needs('REGION', 'is required with BRIDGE_REDIS_URL'),
+    own !== undefined &&
+      home !== undefined &&
+      isDeepStrictEqual([own.addresses, own.db], [home.addresses, home.db]) &&
+      needs('BRIDGE_REDIS_URL', 'must not be the same as REDIS_URL: each region has a Redis of its own'),
   ];
 }
 
@@ -142,6 +164,7 @@ export function checkRules(input: RuleInput): ConfigFault[] {
     ...productionRules(input),
     ...databaseRules(input),
     ...redisRules(input),
+    ...regionRules(input),
     ...secretRules(input),
     ...pairRules(input),
     ...accountRules(input),

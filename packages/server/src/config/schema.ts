@@ -80,6 +80,15 @@ const server = {
       example: 'node-1',
       absent: 'host:port',
     }),
+  REGION: line(/^[A-Za-z0-9._-]{1,50}$/, 'must be 1 to 50 of A-Z, a-z, 0-9, ., _ and -')
+    .optional()
+    .register(settingInfo, {
+      group: 'server',
+      description:
+        'Where this node is, the same on all nodes of a place (docs/regions.md). No two regions share a name.',
+      example: 'eu-west',
+      absent: 'none; required with BRIDGE_REDIS_URL',
+    }),
   PUBLIC_URL: httpUrl().optional().register(settingInfo, {
     group: 'server',
     description:
@@ -183,6 +192,14 @@ const storage = {
     absent: 'none',
     secret: true,
   }),
+  DATABASE_READ_URL: databaseUrl().optional().register(settingInfo, {
+    group: 'storage',
+    description:
+      'A streaming replica of DATABASE_URL that is near: pages of lists, searches and histories are read there while it is less than 5 s behind, all else at DATABASE_URL.',
+    example: 'postgresql://bongsu:password@127.0.0.1:5433/bongsu',
+    absent: 'all is read at DATABASE_URL',
+    secret: true,
+  }),
   DB_POOL_MAX: integer(1, 1000).default(20).register(settingInfo, {
     group: 'storage',
     description: 'Most connections to PostgreSQL at once.',
@@ -204,6 +221,14 @@ const storage = {
       'Redis 6.2 or newer, for several nodes on one PostgreSQL. redis+sentinel://host,host/name/db finds the primary by sentinels, redis+cluster://host,host is a cluster; rediss:// in place of redis:// goes by TLS. REDIS_HOST is another way to say it.',
     example: 'redis://bongsu:password@127.0.0.1:6379',
     absent: 'one node may run, and keeps perishable state in its process',
+    secret: true,
+  }),
+  BRIDGE_REDIS_URL: redisUrl().optional().register(settingInfo, {
+    group: 'storage',
+    description:
+      'On nodes of a further region only: the Redis of the nodes that are near DATABASE_URL. REDIS_URL is the own one of the region then, and one of its nodes carries hints and pushes between the two.',
+    example: 'rediss://bongsu:password@redis.home.example.com:6379',
+    absent: 'this node is of the home region',
     secret: true,
   }),
   REDIS_HOST: line(/^[A-Za-z0-9._:-]+$/, 'must be an address or a host name')

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import { uuidv7 } from '../ids.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
+import { parseFrame } from './bus-frames.js';
 import { BusSubscribers } from './bus-subscribers.js';
 import type { Bus, BusEvent, BusMessage } from './ephemeral.js';
 import type { RedisLink } from './redis-link.js';
@@ -14,13 +15,6 @@ export interface RedisBusDeps {
   /** The name under which Redis knows its store, at each heartbeat; null when it has none. */
   onStore(name: string | null): void;
 }
-
-/** As it is sent: who, [channel, number, message] of each message, and at a heartbeat the last number of each channel. */
-type Frame = readonly [
-  publisher: string,
-  messages: readonly (readonly [channel: string, number: number, message: BusMessage])[],
-  numbers?: Readonly<Record<string, number>>,
-];
 
 interface Other {
   /** Heartbeats of ours since it was heard. */
@@ -173,28 +167,4 @@ export class RedisBus implements Bus {
         () => this.#count.dropped(messages.length),
       );
   }
-}
-
-/** Undefined for what is no frame, whoever published it. */
-function parseFrame(text: string): Frame | undefined {
-  try {
-    const frame: unknown = JSON.parse(text);
-    return isFrame(frame) ? frame : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isFrame(frame: unknown): frame is Frame {
-  if (!Array.isArray(frame)) return false;
-  const [publisher, messages, numbers = {}] = frame as unknown[];
-  return (
-    typeof publisher === 'string' &&
-    Array.isArray(messages) &&
-    messages.every(
-      (one) => Array.isArray(one) && typeof one[0] === 'string' && Number.isSafeInteger(one[1]),
-    ) &&
-    typeof numbers === 'object' &&
-    Object.values(numbers ?? {}).every(Number.isSafeInteger)
-  );
 }

@@ -38,6 +38,11 @@ export function createRedisClient(config: RedisConfig): RedisClient {
   return create(config, { ...NEVER_REPEAT, autoResubscribe: false });
 }
 
+/** Waits for entries of a stream. Fails at once while it is not connected, as all that is asked here. */
+export function createReader(config: RedisConfig): RedisClient {
+  return create(config, { ...NEVER_REPEAT, socketTimeout: BLOCKED_SILENCE_MS, lazyConnect: false });
+}
+
 /**
  * For @socket.io/redis-streams-adapter, which publishes on this client, reads and subscribes on duplicates of it, and forgets about
  * the promises of some commands (socket.io-redis-streams-adapter#21).

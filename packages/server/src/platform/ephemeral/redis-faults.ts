@@ -45,8 +45,8 @@ export function judgeRedis(error: unknown): Verdict {
 
 const REFUSED_LOGIN = /WRONGPASS|NOAUTH|invalid (username-)?password|DB index is out of range/i;
 
-/** In words for who runs the server, where the fault is in REDIS_URL. */
-export function explainRefusedLogin(message: string): string | undefined {
+/** In words for who runs the server, where the fault is in REDIS_URL, or whatever setting says where that Redis is. */
+export function explainRefusedLogin(message: string, setting: string): string | undefined {
   if (!REFUSED_LOGIN.test(message)) return undefined;
-  return `Redis refuses the user, password or database of REDIS_URL: ${message}`;
+  return `Redis refuses the user, password or database of ${setting}: ${message}`;
 }

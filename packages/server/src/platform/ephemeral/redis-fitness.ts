@@ -6,6 +6,8 @@ const OLDEST_VERSION = [6, 2] as const;
 
 /** What may be done to see whether all that is needed is allowed; nothing that anybody reads. */
 export interface FitnessTrial {
+  /** Which one says where that Redis is. */
+  setting: string;
   write(): Promise<unknown>;
   publish(): Promise<unknown>;
   subscribe(): Promise<unknown>;
@@ -23,10 +25,13 @@ export async function checkRedisFitness(client: RedisClient, trial: FitnessTrial
       if (!isForbidden(error)) throw error;
       faults.add('Its version and settings are not known, since its user may not ask for INFO');
     });
-    if (info !== undefined) for (const fault of judgeInfo(parseInfo(info))) faults.add(fault);
+    if (info !== undefined) for (const fault of judgeInfo(parseInfo(info), trial)) faults.add(fault);
   }
   for (const attempt of [trial.write, trial.publish, trial.subscribe]) {
-    const fault = await attempt().then(() => undefined, judgeRefusal);
+    const fault = await attempt().then(
+      () => undefined,
+      (error: Error) => judgeRefusal(error, trial),
+    );
     if (fault !== undefined) faults.add(fault);
   }
   return [...faults];
@@ -44,7 +49,7 @@ function parseInfo(text: string): Info {
   );
 }
 
-function judgeInfo(info: Info): string[] {
+function judgeInfo(info: Info, { setting }: FitnessTrial): string[] {
   const version = info.get('redis_version') ?? '0';
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_VERSION;
@@ -54,7 +59,7 @@ function judgeInfo(info: Info): string[] {
     );
   }
   if (info.get('role') === 'slave') {
-    throw new RedisRefused('Redis is a replica, which refuses writes: REDIS_URL must name the primary');
+    throw new RedisRefused(`Redis is a replica, which refuses writes: ${setting} must name the primary`);
   }
   const policy = info.get('maxmemory_policy') ?? 'noeviction';
   if (policy === 'noeviction' || info.get('maxmemory') === '0') return [];
@@ -64,15 +69,15 @@ function judgeInfo(info: Info): string[] {
 }
 
 /** @throws RedisRefused, or the error where it says nothing of Redis itself */
-function judgeRefusal(error: Error): string {
+function judgeRefusal(error: Error, { setting }: FitnessTrial): string {
   const message = reasonOf(error);
   if (isForbidden(error)) {
     throw new RedisRefused(
-      `The user of REDIS_URL may not do what Bongsu does (${message}): allow it all commands, and keys and channels that begin with REDIS_PREFIX`,
+      `The user of ${setting} may not do what Bongsu does (${message}): allow it all commands, and keys and channels that begin with REDIS_PREFIX`,
     );
   }
   if (message.startsWith('READONLY')) throw new RedisRefused(`Redis refuses writes: ${message}`);
-  const login = explainRefusedLogin(message);
+  const login = explainRefusedLogin(message, setting);
   if (login !== undefined) throw new RedisRefused(login);
   return explainRefusedWrite(message) ?? raise(error);
 }

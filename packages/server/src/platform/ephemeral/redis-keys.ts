@@ -10,10 +10,17 @@ export class RedisKeys {
   /** To try whether writing is allowed. */
   readonly trial: string;
 
+  /** Who carries between this region and home. */
+  readonly bridge: string;
+  /** The stream of pushes to sockets of other nodes (gateway/other-nodes.ts). */
+  readonly pushes: string;
+
   constructor(private readonly prefix: string) {
     this.channel = `${prefix}:bus`;
     this.store = `${prefix}:{store}`;
     this.trial = `${prefix}:{trial}`;
+    this.bridge = `${prefix}:{bridge}`;
+    this.pushes = `${prefix}:pushes`;
   }
 
   /** One key under two windows is two counters. */

@@ -43,9 +43,12 @@ export class RedisLink {
   readonly #listener: RedisClient;
   readonly #breaker: CircuitBreaker;
   readonly #where: string;
+  readonly #setting: string;
+  readonly #isHome: boolean;
   readonly #upListeners = new Set<() => void>();
   #onFrame: (frame: string) => void = () => {};
   #isClosed = false;
+  #isListening: boolean;
   #lastError: string | undefined;
   #unfit: string[] = [];
   #refusal: { text: string; at: number } | undefined;
@@ -53,13 +56,18 @@ export class RedisLink {
   constructor(
     private readonly deps: RedisLinkDeps,
     config: RedisConfig,
+    { isHome = false } = {},
   ) {
+    this.#isHome = isHome;
+    // Who carries between regions listens there, and nobody else: each frame would come over the link once a node.
+    this.#isListening = !isHome;
+    this.#setting = config.setting ?? 'REDIS_URL';
     this.#where = describeRedis(config.server);
     this.keys = new RedisKeys(config.prefix);
     this.#commands = withScripts(createRedisClient(config));
     this.#listener = createRedisClient(config);
     this.#breaker = deps.breakers.create({
-      name: 'redis',
+      name: isHome ? 'redis-home' : 'redis',
       judge: judgeRedis,
       pauseMs: PAUSE_MS,
       probe: () => this.#inTime((client) => Promise.all([client.ping(), client.get(this.keys.store)])),
@@ -104,6 +112,15 @@ export class RedisLink {
   /** @throws RedisFault, CircuitOpenError */
   call<T>(work: (client: RedisCommands) => Promise<T>): Promise<T> {
     return this.#breaker.execute(() => this.#inTime(work));
+  }
+
+  /** Whether what is published there comes here. */
+  listen(isListening: boolean): void {
+    if (isListening === this.#isListening) return;
+    this.#isListening = isListening;
+    if (this.#listener.status !== 'ready') return;
+    if (isListening) this.#subscribe();
+    else this.#listener.unsubscribe().catch((error: Error) => this.#noteError(error));
   }
 
   /** Makes the connection that listens anew: what it should hear does not come. */
@@ -152,16 +169,19 @@ export class RedisLink {
     }
     this.deps.log.warn(
       { redis: this.#where, reason },
-      'Redis cannot be reached: starting without, until it can',
+      this.#isHome
+        ? 'The home Redis cannot be reached: starting without, until it can'
+        : 'Redis cannot be reached: starting without, until it can',
     );
   }
 
   #refuseLogin(message = ''): void {
-    const login = explainRefusedLogin(message);
+    const login = explainRefusedLogin(message, this.#setting);
     if (login !== undefined) throw new RedisRefused(login);
   }
 
   #subscribe(): void {
+    if (!this.#isListening) return;
     this.#listener.subscribe(this.keys.channel).catch((error: Error) => this.#noteError(error));
   }
 
@@ -181,9 +201,10 @@ export class RedisLink {
     const commands = this.#commands;
     return within(this.#limit(START_MS), () =>
       checkRedisFitness(commands, {
+        setting: this.#setting,
         write: () => commands.set(keys.trial, '1', 'PX', 1),
         publish: () => commands.bongsuPublish(keys.store, keys.channel, ''),
-        subscribe: () => this.#listener.subscribe(keys.channel),
+        subscribe: async () => this.#isListening && this.#listener.subscribe(keys.channel),
       }),
     );
   }

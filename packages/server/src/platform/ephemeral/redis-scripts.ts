@@ -25,6 +25,15 @@ const SCRIPTS = {
       if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return false end
       return redis.call('GET', KEYS[1])`,
   },
+  /** Takes or renews what one may have at a time: who, milliseconds → whether they have it. */
+  bongsuHold: {
+    numberOfKeys: 1,
+    lua: `
+      local holder = redis.call('GET', KEYS[1])
+      if holder and holder ~= ARGV[1] then return 0 end
+      redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+      return 1`,
+  },
   /** Members by when they end, and their values: member, value, milliseconds. */
   bongsuPresenceSet: {
     numberOfKeys: 2,
@@ -114,6 +123,7 @@ export interface ScriptCommands {
   bongsuPresenceSet(ends: string, values: string, ...args: Arguments): Promise<number>;
   bongsuPresenceRemove(ends: string, values: string, member: string): Promise<number>;
   bongsuPresenceList(ends: string, values: string): Promise<string[]>;
+  bongsuHold(key: string, who: string, ms: number): Promise<0 | 1>;
   bongsuPresenceCount(ends: string): Promise<number>;
   bongsuMirrorAppend(stream: string, ids: string, ...args: Arguments): Promise<number>;
   bongsuMirrorRemove(stream: string, ids: string, ...args: Arguments): Promise<number>;

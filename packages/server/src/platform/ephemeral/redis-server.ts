@@ -20,6 +20,8 @@ export interface RedisConfig {
   server: RedisServer;
   /** Begins every key and channel, so that several Bongsus can share one Redis. */
   prefix: string;
+  /** Which one says where it is; REDIS_URL where it is left out. */
+  setting?: string;
   /** A certificate (PEM) that signs the server's, besides those that the system trusts. */
   ca?: string | undefined;
 }
