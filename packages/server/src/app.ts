@@ -34,6 +34,7 @@ import { createIdentity, type Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
 import { openEphemeral } from './open-ephemeral.js';
+import { openReads } from './open-reads.js';
 import { HealthReporter } from './operations/health.js';
 import { nodeRoutes } from './operations/node-routes.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
@@ -44,6 +45,7 @@ import type { Database } from './platform/database/database.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
+import type { ReplicaReads } from './platform/database/replica-reads.js';
 import { ensureFolder } from './platform/ensure-folder.js';
 import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
 import { NodeCalls } from './platform/ephemeral/node-calls.js';
@@ -101,6 +103,8 @@ interface Core {
   log: Log;
   metrics: Metrics;
   database: Database;
+  /** With DATABASE_READ_URL. */
+  reads: ReplicaReads | undefined;
   breakers: Breakers;
   ephemeral: Ephemeral;
   calls: NodeCalls;
@@ -197,6 +201,11 @@ class BongsuApp implements App {
     const deps = { clock: this.#clock, log: this.#log, metrics: new Metrics() };
     const node = { name: nodeName(this.#config), incarnation: randomUUID() };
     const { database, kept } = await this.#openDatabase(node);
+    const reads = await this.#lifecycle.step(
+      'replica',
+      () => openReads(this.#config, node.name, { ...deps, home: database }),
+      (it) => it?.close(),
+    );
     const breakers = await this.#lifecycle.step(
       'circuit breakers',
       () => new Breakers(deps),
@@ -221,6 +230,7 @@ class BongsuApp implements App {
       node,
       lease: kept,
       database,
+      reads,
       breakers,
       ephemeral,
       calls,
@@ -273,10 +283,12 @@ class BongsuApp implements App {
       (it) => it.database.close(),
     );
     const { database } = opened;
+    const { REGION: region, REDIS_URL } = this.#config;
+    const singleNode = REDIS_URL === undefined;
     await this.#lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
     const kept = await this.#lifecycle.step(
       'node name',
-      () => keepNode({ ...node, singleNode: this.#config.REDIS_URL === undefined }, { ...deps, database }),
+      () => keepNode({ ...node, region, singleNode }, { ...deps, database }),
       (it) => it.release(),
     );
     await this.#lifecycle.step('epoch', () => opened.renewEpochIfNeeded());
@@ -457,6 +469,8 @@ class BongsuApp implements App {
       ...core,
       version: readVersion(),
       node: core.node.name,
+      bridge: () => (core.ephemeral instanceof RedisEphemeral ? core.ephemeral.bridgeHealth() : undefined),
+      replica: () => core.reads?.health(),
       connections: () => core.connections.size,
       uptimeSeconds: () => (this.#clock.monotonic() - startedAt) / 1000,
     });

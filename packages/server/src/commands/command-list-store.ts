@@ -51,9 +51,12 @@ const FIELDS = 'c.id, c.sender_id, c.type, c.payload, c.accepted_at, c.expires_a
 /** Commands in lists, the newest first. */
 export class CommandListStore {
   readonly #database: Queryable;
+  readonly #reads: Queryable;
 
-  constructor(database: Queryable) {
+  /** @param reads where pages are read */
+  constructor(database: Queryable, reads = database) {
     this.#database = database;
+    this.#reads = reads;
   }
 
   async sent(senderId: string, id: string): Promise<SentRow | undefined> {
@@ -65,7 +68,7 @@ export class CommandListStore {
   }
 
   sentBy(senderId: string, after: SentPosition | undefined, limit: number): Promise<SentRow[]> {
-    return this.#database.query<SentRow>(
+    return this.#reads.query<SentRow>(
       `select ${SENT}
        from commands c
        where c.sender_id = $1
@@ -83,7 +86,7 @@ export class CommandListStore {
     before: number | undefined,
     limit: number,
   ): Promise<InboxRow[]> {
-    return this.#database.query<InboxRow>(
+    return this.#reads.query<InboxRow>(
       `with entries as (
          (select c.stream_id, c.seq, c.stream_id as sent_to, ${FIELDS}
           from commands c

@@ -23,6 +23,8 @@ import { requeueLetters } from './letter-requeue.js';
 
 export interface DeadLetterQueueDeps {
   database: Database;
+  /** Where pages are read; absent: there too. */
+  reads?: Queryable | undefined;
   clock: Clock;
   databaseClock: DatabaseClock;
   config: { retentionMs: number; maxPendingPerScreen: number };
@@ -84,7 +86,7 @@ export class DeadLetterQueue {
 
   constructor(deps: DeadLetterQueueDeps) {
     this.#deps = deps;
-    this.#store = new DeadLetterStore(deps.database);
+    this.#store = new DeadLetterStore(deps.database, deps.reads);
   }
 
   /**

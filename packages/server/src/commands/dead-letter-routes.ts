@@ -47,7 +47,7 @@ function mountReading(app: FastifyInstance, { letters, ...rest }: DeadLetterRout
   typed.get(
     '/dead-letters',
     {
-      config: reading,
+      config: { ...reading, pages: true },
       schema: {
         ...list.shared,
         querystring: DeadLettersQuerySchema,

@@ -61,9 +61,12 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** The table `dead_letters`, which is the truth about what was given up. */
 export class DeadLetterStore {
   readonly #database: Database;
+  readonly #reads: Queryable;
 
-  constructor(database: Database) {
+  /** @param reads where pages are read */
+  constructor(database: Database, reads: Queryable = database) {
     this.#database = database;
+    this.#reads = reads;
   }
 
   /** False when there is a letter of this screen, stream and seq already. */
@@ -105,7 +108,7 @@ export class DeadLetterStore {
     { screenIds, reason }: LetterFilter,
     page: { requeued: boolean; after: LetterPosition | undefined; limit: number },
   ): Promise<LetterRow[]> {
-    return this.#database.query<LetterRow>(
+    return this.#reads.query<LetterRow>(
       `select ${COLUMNS} from dead_letters l
        where l.requeued_as is ${page.requeued ? 'not ' : ''}null and ${MATCHES}
          and ($3::bigint is null or (l.at <= $3 and (l.at < $3 or l.id > $4::uuid)))

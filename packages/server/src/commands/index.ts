@@ -1,6 +1,6 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
-import type { Database } from '../platform/database/database.js';
+import type { Database, Queryable } from '../platform/database/database.js';
 import { createDatabaseBreaker, guardDatabase } from '../platform/database/guarded-database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { NodeCalls } from '../platform/ephemeral/node-calls.js';
@@ -35,6 +35,7 @@ import { RetentionStore } from './retention-store.js';
 import { createRoomBatcher } from './room-acceptance.js';
 import type { RoomGrant } from './room-grant.js';
 import { RoomHints } from './room-hints.js';
+import { RoomHistoryStore } from './room-history-store.js';
 import { RoomLedger } from './room-ledger.js';
 import { roomCommandRoutes } from './room-routes.js';
 import { RoomStreams } from './room-streams.js';
@@ -79,6 +80,8 @@ export interface CommandsConfig {
 export interface CommandsDeps {
   config: CommandsConfig;
   database: Database;
+  /** Where pages are read; absent: there too. */
+  reads?: Queryable | undefined;
   /** `kind` absent: nobody else is on the bus. */
   ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
   calls: Pick<NodeCalls, 'serve' | 'ask'>;
@@ -151,7 +154,11 @@ export function createCommands(deps: CommandsDeps): Commands {
     onEpoch: (now) => epoch.note(now),
     onFull: (stream) => dispatcher.onFull(stream),
   });
-  const roomStreams = new RoomStreams({ ...deps, ledger: roomLedger, hints: roomHints, epoch });
+  const roomStreams = new RoomStreams({
+    ...deps,
+    ...{ ledger: roomLedger, hints: roomHints, epoch },
+    history: deps.reads && new RoomHistoryStore(deps.reads),
+  });
   const acceptor = new Acceptor({
     ...deps,
     retentionMs: config.retentionMs,
@@ -179,7 +186,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     random: deps.random ?? Math.random,
   });
   const status = { ledger: new StatusLedger(database), authorize };
-  const store = new CommandListStore(database);
+  const store = new CommandListStore(database, deps.reads);
   const cancel: CancelDelivery = (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq);
   const cancelElsewhere = passCancels({
     ...deps,

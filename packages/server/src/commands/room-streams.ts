@@ -7,11 +7,14 @@ import { fewStatements } from '../platform/resilience/few-statements.js';
 import type { Epoch } from './epoch.js';
 import { RoomGrant, type RoomRights } from './room-grant.js';
 import type { RoomEntry, RoomHint, RoomHints } from './room-hints.js';
+import type { RoomHistoryStore } from './room-history-store.js';
 import type { RoomLedger, RoomPage, RoomRow, RoomState } from './room-ledger.js';
 import { type RoomSubscriber, RoomTail } from './room-tail.js';
 
 export interface RoomStreamsDeps {
   ledger: Pick<RoomLedger, 'read' | 'readHeads' | 'readStates'>;
+  /** Where pages are read, when that is not the ledger. */
+  history?: RoomHistoryStore | undefined;
   hints: RoomHints;
   epoch: Epoch;
   clock: Clock;
@@ -136,7 +139,7 @@ export class RoomStreams {
   /** A page of history after `after`, of 1 to 300 entries. @throws FORBIDDEN without a grant, ROOM_CLOSED, UNAVAILABLE */
   async page(grant: RoomGrant, after: number, limit: number): Promise<RoomHistory> {
     const rights = RoomGrant.rightsOf(grant);
-    const page = await this.#read(rights, after, Math.max(1, Math.min(limit, MAX_PAGE)));
+    const page = await this.#readHistory(rights, after, Math.max(1, Math.min(limit, MAX_PAGE)));
     const { lastSeq, floorSeq, epoch } = page;
     return { entries: await this.#toEntries(rights, page.rows), lastSeq, floorSeq, epoch };
   }
@@ -237,6 +240,13 @@ export class RoomStreams {
   async #readEntries(rights: RoomRights, after: number) {
     const page = await this.#read(rights, after, MAX_PAGE);
     return { entries: await this.#toEntries(rights, page.rows), lastSeq: page.lastSeq };
+  }
+
+  async #readHistory(rights: RoomRights, after: number, limit: number): Promise<RoomPage> {
+    const { history } = this.#deps;
+    if (!history) return this.#read(rights, after, limit);
+    const epoch = this.#deps.epoch.current ?? (await this.#stateOf(rights)).epoch;
+    return this.#present(history.read(rights, after, limit, epoch));
   }
 
   #stateOf(rights: RoomRights): Promise<RoomState> {

@@ -77,7 +77,7 @@ function mountList(app: FastifyInstance, deps: ListDeps): void {
   app.withTypeProvider<ZodTypeProvider>().get(
     '/commands',
     {
-      config: { right: 'commands.read', limit: 'general' },
+      config: { right: 'commands.read', limit: 'general', pages: true },
       schema: {
         tags: ['commands'],
         summary: 'List commands, the newest first',

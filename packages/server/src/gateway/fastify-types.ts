@@ -9,6 +9,8 @@ declare module 'fastify' {
     /** What a caller needs; absent only where nothing answers. */
     right?: RightName;
     limit?: LimitScope;
+    /** It reads pages, which a replica may answer. */
+    pages?: true;
   }
   interface FastifySchema {
     /** What the route itself refuses; its right and its limit say the rest. */

@@ -23,6 +23,7 @@ import { rateLimitHeaders } from '../guards/limit.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
+import type { ReplicaReads } from '../platform/database/replica-reads.js';
 import { uuidv7 } from '../platform/ids.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -34,6 +35,7 @@ import { serveConsole } from './console.js';
 import { corsOf } from './cors.js';
 import { listMounted } from './mounted.js';
 import { apiDocs } from './openapi.js';
+import { AS_OF, readPages } from './page-reads.js';
 import { failure, logRefusal, toBongsuError } from './reply.js';
 import { limitKey } from './sockets.js';
 import { refuseUnread } from './unread-requests.js';
@@ -56,6 +58,8 @@ export interface HttpDeps {
   /** Mounted at the root: JWKS, health, metrics, the console. */
   rootRoutes: FastifyPluginAsync[];
   limiter: Pick<RateLimiter, 'checkLimit' | 'checkBurst' | 'isUsedUp' | 'paceLookUps'>;
+  /** With a replica. */
+  reads?: ReplicaReads | undefined;
   trust: Trust;
   clock: Pick<Clock, 'after'>;
   databaseClock: DatabaseClock;
@@ -85,6 +89,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     ...corsOf(deps.config.corsOrigins),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
+      AS_OF,
       'RateLimit-Limit',
       'RateLimit-Remaining',
       'RateLimit-Reset',
@@ -98,6 +103,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     tellUnreadable(request.ip);
     return arrive(deps, request, reply);
   });
+  if (deps.reads) readPages(app, deps.reads);
   await app.register(apiDocs(deps.config.version));
   for (const routes of deps.rootRoutes) await app.register(routes);
   for (const routes of deps.apiRoutes) await app.register(routes, { prefix: '/api' });

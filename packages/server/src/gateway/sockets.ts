@@ -7,6 +7,7 @@ import { socketHeaders } from '../guards/headers.js';
 import type { RateLimiter } from '../guards/rate-limiter.js';
 import type { Identity } from '../identity/index.js';
 import { type Clock, type DatabaseClock, sleep } from '../platform/clock.js';
+import type { ReplicaReads } from '../platform/database/replica-reads.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Principal } from '../platform/principal.js';
@@ -48,6 +49,8 @@ export interface SocketsDeps {
   screens: Pick<Screens, 'setOnline'>;
   /** Without it there are none. */
   rooms?: Pick<Rooms, 'resume' | 'disconnected'>;
+  /** With a replica. */
+  reads?: Pick<ReplicaReads, 'wrote'> | undefined;
   events: Events;
   limiter: Pick<RateLimiter, 'enforceLimit' | 'isBlocked' | 'recordFailure' | 'paceLookUps'>;
   admit: Admit;
@@ -323,11 +326,11 @@ export class Sockets {
       running
         .then(
           (result) => {
-            connection.callEnded();
+            this.#ended(connection);
             event.ack?.({ success: true, ...result });
           },
           (thrown) => {
-            connection.callEnded();
+            this.#ended(connection);
             this.#refuse(connection, event, thrown);
           },
         )
@@ -335,6 +338,13 @@ export class Sockets {
     } catch (thrown) {
       this.#refuse(connection, event, thrown);
     }
+  }
+
+  /** What came of a call may be written, also where it was refused. */
+  #ended(connection: Connection): void {
+    connection.callEnded();
+    const { principal } = connection;
+    if (principal.kind === 'user') this.#deps.reads?.wrote(principal.userId);
   }
 
   #run(connection: Connection, definition: EventDefinition, input: unknown): Promise<object> {

@@ -97,6 +97,7 @@ export function compose(deps: IdentityDeps): Composed {
     ...mail,
     config,
     database,
+    reads: deps.reads,
     now,
     log,
     metrics,

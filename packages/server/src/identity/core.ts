@@ -24,6 +24,8 @@ import type { TokenManager } from './tokens/token-manager.js';
 export interface Core {
   config: IdentityConfig;
   database: Database;
+  /** Where pages are read; absent: there too. */
+  reads?: Queryable | undefined;
   now: DatabaseClock;
   log: Log;
   metrics: IdentityMetrics;

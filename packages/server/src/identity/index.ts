@@ -98,6 +98,8 @@ export interface KeyOperations {
 export interface IdentityDeps {
   config: IdentityConfig;
   database: Database;
+  /** Where pages are read; absent: there too. */
+  reads?: Queryable | undefined;
   ephemeral: Pick<Ephemeral, 'bus'>;
   databaseClock: DatabaseClock;
   clock: Clock;

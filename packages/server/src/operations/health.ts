@@ -15,6 +15,10 @@ export interface HealthDeps {
   database: Pick<Database, 'ping'>;
   ephemeral: Pick<Ephemeral, 'health'>;
   breakers: Pick<Breakers, 'list'>;
+  /** Of the bridge to the home region, where this node is of a further one. */
+  bridge?(): Check | undefined;
+  /** Of the replica that pages are read from, where there is one. */
+  replica?(): Check | undefined;
   databaseClock: DatabaseClock;
   version: string;
   /** Its name. */
@@ -59,6 +63,7 @@ export class HealthReporter {
     const checks: Health['checks'] = {
       database: await this.#database(),
       ephemeral: this.#deps.ephemeral.health(),
+      ...present({ bridge: this.#deps.bridge?.(), replica: this.#deps.replica?.() }),
       ...this.#breakers(),
     };
     const { rss, heapUsed } = process.memoryUsage();
@@ -95,6 +100,12 @@ export class HealthReporter {
       return { status: 'unavailable', message: 'The database does not answer.' };
     }
   }
+}
+
+function present(checks: Record<string, Check | undefined>): Health['checks'] {
+  return Object.fromEntries(
+    Object.entries(checks).flatMap(([name, check]) => (check ? [[name, check]] : [])),
+  );
 }
 
 function worst(statuses: HealthStatus[]): HealthStatus {

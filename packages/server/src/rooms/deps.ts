@@ -45,6 +45,8 @@ export interface TurnConfig {
 export interface RoomsDeps {
   config: RoomsConfig;
   database: RoomsDatabase;
+  /** Where pages are read; absent: there too. */
+  reads?: Queryable | undefined;
   /** `kind` absent: there are no other processes. */
   ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
   databaseClock: DatabaseClock;

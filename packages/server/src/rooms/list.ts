@@ -16,12 +16,12 @@ export interface Page<Item> {
  * @throws FORBIDDEN for `all` from anybody else; VALIDATION_ERROR for a cursor that is none
  */
 export async function listRooms(
-  { database }: RoomsContext,
+  { database, reads = database }: RoomsContext,
   call: Call,
   query: { cursor?: string | undefined; limit: number; all: boolean },
 ): Promise<Page<Room>> {
   if (query.all && call.user.role !== 'admin') throw new BongsuError('FORBIDDEN');
-  const views = await listViews(database, {
+  const views = await listViews(reads, {
     userId: query.all ? null : call.user.userId,
     before: decodeCursor(query.cursor),
     // One more than asked tells whether there is a next page.

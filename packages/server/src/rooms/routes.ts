@@ -78,7 +78,7 @@ function mountRooms(app: FastifyInstance, context: RoomsContext): void {
   typed.get(
     '/rooms',
     {
-      config: { right: 'rooms.list', limit: 'general' },
+      config: { right: 'rooms.list', limit: 'general', pages: true },
       schema: {
         ...list.shared,
         querystring: ListQuerySchema,

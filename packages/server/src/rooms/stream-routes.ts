@@ -30,7 +30,7 @@ function mountHistory(app: FastifyInstance, context: RoomsContext): void {
   typed.get(
     '/rooms/:id/history',
     {
-      config: { right: 'rooms.read', limit: 'general' },
+      config: { right: 'rooms.read', limit: 'general', pages: true },
       schema: {
         tags: ['rooms'],
         summary: 'Read what was said in a room, and sent to it, in order',

@@ -15,6 +15,8 @@ import type { ScreenPresence } from './presence.js';
 
 export interface ScreensDeps {
   database: Database;
+  /** Where pages are read; absent: there too. */
+  reads?: Queryable | undefined;
   ephemeral: Pick<Ephemeral, 'bus' | 'presence'>;
   databaseClock: DatabaseClock;
   clock: Clock;

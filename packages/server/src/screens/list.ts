@@ -19,7 +19,7 @@ export async function listScreens(
   query: { cursor?: string | undefined; limit: number; all: boolean },
 ): Promise<ScreenPage> {
   if (query.all && call.user.role !== 'admin') throw new BongsuError('FORBIDDEN');
-  const rows = await listRows(context.database, {
+  const rows = await listRows(context.reads ?? context.database, {
     userId: query.all ? null : call.user.userId,
     after: query.cursor === undefined ? undefined : decodeCursor(query.cursor),
     // One more than asked tells whether there is a next page.

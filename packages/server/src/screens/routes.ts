@@ -83,7 +83,7 @@ function mountScreens(app: FastifyInstance, context: ScreensContext): void {
   typed.get(
     '/screens',
     {
-      config: { right: 'screens.list', limit: 'general' },
+      config: { right: 'screens.list', limit: 'general', pages: true },
       schema: {
         ...list.shared,
         querystring: ListQuerySchema,

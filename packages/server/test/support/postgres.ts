@@ -16,6 +16,8 @@ export interface ThrowAwayPostgres {
   stop(how?: 'fast' | 'immediate'): Promise<void>;
   /** After `stop`; the same folder and port. */
   start(): Promise<void>;
+  /** Makes a primary of a replica, with a timeline of its own. */
+  promote(): Promise<void>;
   /** Stops all its processes in their tracks (SIGSTOP), until `thaw`. Linux only. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
@@ -30,6 +32,8 @@ export interface PostgresOptions {
   settings?: Record<string, string>;
   /** Where the data go; the log stays in the temporary folder, as a full log ends the server. */
   dataFolder?: string;
+  /** The URL of a primary: this one is a streaming replica of it, over that very address. */
+  replicaOf?: string;
 }
 
 /** The folder of the server's binaries, or undefined when this machine has none. */
@@ -60,11 +64,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Thro
   const data = options.dataFolder ? join(options.dataFolder, 'data') : join(folder, 'data');
   if (owner && options.dataFolder) await chown(options.dataFolder, owner.uid, owner.gid);
   const log = options.dataFolder ? ['-X', join(folder, 'log')] : [];
-  await run(
-    join(binaries, 'initdb'),
-    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', ...log],
-    { ...owner, cwd: folder },
-  );
+  const [program, ...words] =
+    options.replicaOf === undefined
+      ? ['initdb', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', ...log]
+      : ['pg_basebackup', '-d', options.replicaOf, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'];
+  await run(join(binaries, program ?? ''), ['-D', data, ...words], { ...owner, cwd: folder });
   const port = await freePort();
   const url = `postgresql://postgres@127.0.0.1:${port}/postgres`;
   const settings: Record<string, string> = {
@@ -114,6 +118,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Thro
       }
     }
   };
+  const promote = async () => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query('select pg_promote()').finally(() => client.end());
+  };
   const remove = async () => {
     await stop('immediate');
     await rm(folder, { recursive: true, force: true });
@@ -126,7 +135,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Thro
   }
   const freeze = () => signalAll('SIGSTOP');
   const thaw = () => signalAll('SIGCONT');
-  return { url, port, start, stop, freeze, thaw, remove };
+  return { url, port, start, stop, promote, freeze, thaw, remove };
 }
 
 /** PostgreSQL refuses to run as root. */

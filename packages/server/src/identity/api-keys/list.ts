@@ -16,7 +16,7 @@ export async function listApiKeys(
 ): Promise<ApiKeyPage> {
   const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
   // One more than asked tells whether there is a next page.
-  const rows = await listApiKeyRows(core.database, userId, after, query.limit + 1);
+  const rows = await listApiKeyRows(core.reads ?? core.database, userId, after, query.limit + 1);
   const items = rows.slice(0, query.limit);
   const last = rows.length > query.limit ? items.at(-1) : undefined;
   return { items, nextCursor: last ? encodeCursor(last) : null };

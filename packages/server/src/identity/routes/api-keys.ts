@@ -60,7 +60,7 @@ function mountOwn(app: FastifyInstance, core: Core): void {
   typed.get(
     '/api-keys',
     {
-      config: { right: 'api-keys.read', limit: 'general' },
+      config: { right: 'api-keys.read', limit: 'general', pages: true },
       schema: {
         ...list.shared,
         querystring: PageQuerySchema,

@@ -17,7 +17,7 @@ export function usersRoutes(app: FastifyInstance, core: Core): void {
   typed.get(
     '/users',
     {
-      config: { right: 'users.read', limit: 'general' },
+      config: { right: 'users.read', limit: 'general', pages: true },
       schema: describe('All users, the oldest first, or the one with an address', ['VALIDATION_ERROR'], {
         querystring: UsersQuerySchema,
         response: { 200: listOf(ManagedUserSchema) },

@@ -4,7 +4,15 @@ import type { Core } from '../core.js';
 /** What the management of users needs of identity: less than a server has, so that a command can do it beside one. */
 export type UsersCore = Pick<
   Core,
-  'config' | 'database' | 'now' | 'recordAudit' | 'passwords' | 'foreignHashes' | 'people' | 'takeBackScreens'
+  | 'config'
+  | 'database'
+  | 'reads'
+  | 'now'
+  | 'recordAudit'
+  | 'passwords'
+  | 'foreignHashes'
+  | 'people'
+  | 'takeBackScreens'
 > & { feed: Pick<Core['feed'], 'committed'>; notices: Pick<Core['notices'], 'send'> };
 
 /** Who does it, as the audit trail names them. */

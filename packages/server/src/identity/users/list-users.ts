@@ -17,13 +17,14 @@ export async function listUsers(
   core: UsersCore,
   query: { cursor?: string | undefined; limit: number; email?: string | undefined },
 ): Promise<UserPage> {
+  const { reads = core.database } = core;
   if (query.email !== undefined) {
-    const row = await findManagedUserByEmail(core.database, core.people().indexOf(query.email));
+    const row = await findManagedUserByEmail(reads, core.people().indexOf(query.email));
     return { items: row ? [toManagedUser(core, row)] : [], nextCursor: null };
   }
   const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
   // One more than asked tells whether there is a next page.
-  const rows = await findManagedUsers(core.database, { after, limit: query.limit + 1 });
+  const rows = await findManagedUsers(reads, { after, limit: query.limit + 1 });
   const page = rows.slice(0, query.limit);
   const last = rows.length > query.limit ? page.at(-1) : undefined;
   return {

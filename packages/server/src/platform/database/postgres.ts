@@ -42,6 +42,24 @@ const SESSION = `set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION
  * standby, `content` for a pooler in transaction mode or a server older than 15
  */
 export async function openPostgres(config: PostgresConfig, deps: DatabaseDeps): Promise<Database> {
+  const database = connect(config, deps);
+  try {
+    await reach(database, config.startTimeoutMs ?? START_TIMEOUT_MS, deps);
+    await refuseUnfitServer(clientConfig(config));
+    await database.start();
+    return database;
+  } catch (error) {
+    await database.close();
+    throw toDatabaseError(error, 'connection');
+  }
+}
+
+/** A replica, which may be away at any time: nothing is asked of it here. It has no clock of its own. */
+export function openReplica(config: PostgresConfig, deps: DatabaseDeps): Database {
+  return connect(config, deps);
+}
+
+function connect(config: PostgresConfig, deps: DatabaseDeps): WireDatabase {
   const client = clientConfig(config);
   const pool = new pg.Pool({
     ...client,
@@ -53,7 +71,7 @@ export async function openPostgres(config: PostgresConfig, deps: DatabaseDeps): 
   });
   // Without a listener the loss of an idle connection ends the process.
   pool.on('error', (error) => deps.log.warn({ err: error }, 'An idle database connection was lost'));
-  const database = new WireDatabase({
+  return new WireDatabase({
     kind: 'postgres',
     pool,
     clock: deps.clock,
@@ -63,15 +81,6 @@ export async function openPostgres(config: PostgresConfig, deps: DatabaseDeps): 
     tryLock: (name, note) => tryAdvisoryLock(client, deps.clock, name, note),
     onClosed: async () => {},
   });
-  try {
-    await reach(database, config.startTimeoutMs ?? START_TIMEOUT_MS, deps);
-    await refuseUnfitServer(client);
-    await database.start();
-    return database;
-  } catch (error) {
-    await database.close();
-    throw toDatabaseError(error, 'connection');
-  }
 }
 
 function clientConfig(config: PostgresConfig): pg.ClientConfig {

@@ -1,0 +1,50 @@
+import type { Queryable } from '../platform/database/database.js';
+import type { RoomPage, RoomRow } from './room-ledger.js';
+
+interface HistoryRow extends Omit<RoomRow, 'seq'> {
+  lastSeq: number;
+  floorSeq: number;
+  seq: number | null;
+}
+
+/** Pages of what was said in rooms, by a statement that a replica answers too: only a primary knows the epoch. */
+export class RoomHistoryStore {
+  readonly #reads: Queryable;
+
+  constructor(reads: Queryable) {
+    this.#reads = reads;
+  }
+
+  /**
+   * Undefined for a room that is closed, or was made anew.
+   * @param epoch the present one, in which the numbers are
+   */
+  async read(
+    room: { streamId: number; generation: number },
+    after: number,
+    limit: number,
+    epoch: string,
+  ): Promise<RoomPage | undefined> {
+    const rows = await this.#reads.query<HistoryRow>(
+      `select s.last_seq as "lastSeq", s.floor_seq as "floorSeq", c.seq, c.sender_id as "senderId", c.id, c.type, c.payload,
+         c.accepted_at as "acceptedAt"
+       from streams s
+         left join lateral (
+           select * from commands e where e.stream_id = s.id and e.seq > greatest($3::bigint, s.floor_seq)
+           order by e.seq limit $4
+         ) c on true
+       where s.id = $1 and s.generation = $2 and s.deleted_at is null
+       order by c.seq`,
+      [room.streamId, room.generation, after, limit],
+    );
+    const [first] = rows;
+    if (!first) return undefined;
+    const { lastSeq, floorSeq } = first;
+    return {
+      lastSeq,
+      floorSeq,
+      epoch,
+      rows: rows.filter((row): row is HistoryRow & RoomRow => row.seq !== null),
+    };
+  }
+}
