@@ -1,27 +1,31 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { familyCpuSeconds, freePort, start, stop, until } from './processes.mjs';
 
+const run = promisify(execFile);
 const OWN = '/* bench */';
 
 /**
  * A PostgreSQL of our own in a temporary folder, with fsync on as anybody would run it.
  * @param options.countStatements with pg_stat_statements
+ * @param options.replicaOf the URL of a primary: this one is a streaming replica of it, over that very address
  */
-export async function startPostgres({ core, countStatements = false } = {}) {
+export async function startPostgres({ core, countStatements = false, replicaOf } = {}) {
   const binaries = findBinaries();
   const owner = serverUser();
   const folder = mkdtempSync(join(tmpdir(), 'bongsu-bench-postgres-'));
   if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid);
   const data = join(folder, 'data');
-  execFileSync(
-    join(binaries, 'initdb'),
-    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C'],
-    { ...owner, cwd: folder, stdio: 'ignore' },
-  );
+  const [program, ...words] =
+    replicaOf === undefined
+      ? ['initdb', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C']
+      : ['pg_basebackup', '-d', replicaOf, '-R', '-X', 'stream', '-c', 'fast'];
+  // Not synchronously: what is between the two may be a proxy of this process.
+  await run(join(binaries, program), ['-D', data, ...words], { ...owner, cwd: folder });
   const port = await freePort();
   const settings = {
     port,
@@ -53,6 +57,10 @@ export async function startPostgres({ core, countStatements = false } = {}) {
     get child() {
       return child;
     },
+    port,
+    url,
+    /** Makes a primary of a replica, with a timeline of its own. */
+    promote: () => query(url('postgres'), 'select pg_promote()'),
     version: (await query(url('postgres'), 'show server_version')).rows[0].server_version,
     async freshDatabase() {
       databases += 1;
