@@ -64,6 +64,7 @@ describe('settings', () => {
       'cli/serve.ts',
       'open-database.ts',
       'open-ephemeral.ts',
+      'open-reads.ts',
       'config.ts',
       'config/generated-secrets.ts',
     ];
@@ -84,7 +85,9 @@ const companions: Partial<Record<string, Record<string, string>>> = {
   DB_NAME: { DB_HOST: 'db' },
   DB_USER: { DB_HOST: 'db' },
   DB_PASSWORD: { DB_HOST: 'db' },
+  DATABASE_READ_URL: { DATABASE_URL: 'postgresql://db/bongsu' },
   REDIS_URL: { DATABASE_URL: 'postgresql://db/bongsu' },
+  BRIDGE_REDIS_URL: { DATABASE_URL: 'postgresql://db/bongsu', REDIS_URL: 'redis://near', REGION: 'far' },
   REDIS_HOST: { DATABASE_URL: 'postgresql://db/bongsu' },
   REDIS_PORT: { DATABASE_URL: 'postgresql://db/bongsu', REDIS_HOST: 'redis' },
   REDIS_CA_FILE: { DATABASE_URL: 'postgresql://db/bongsu', REDIS_URL: 'rediss://redis' },

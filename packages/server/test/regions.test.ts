@@ -186,4 +186,31 @@ describeNodes('two regions', () => {
       .poll(names, { timeout: 20_000 })
       .toEqual({ asOf: expect.any(String), names: ['Here', 'Elsewhere', 'At home'] });
   });
+
+  it('[ND151] the replica takes the place of the primary: a new epoch, and offsets of before are not recovered', async () => {
+    const { home, far } = regions;
+    const device = await home.world.device(owner);
+    const screen = await far.world.connectScreen(device, () => ({ status: 'executed' }));
+    const controller = await home.world.controller(owner);
+    await send(controller, 'trigger', trigger(device.screenId));
+    await screen.received(1);
+    const [{ epoch, seq } = { epoch: '', seq: 0 }] = screen.entries;
+    // What the replica had not received would be lost, fences too.
+    const { accessToken: reader } = await far.world.signUp();
+    const startedAt = Date.now();
+    const asOf = async () => Number((await screens(far.world, reader)).headers.get('bongsu-as-of'));
+    await expect.poll(asOf, { timeout: 10_000 }).toBeGreaterThan(startedAt);
+    const cut = nextEvent(screen.socket, 'session-closing');
+    await regions.failOver();
+    expect(await cut).toMatchObject({ code: 'DRAINING', reconnect: true });
+    const resume = { epoch, streams: { [`screen:${device.screenId}`]: seq } };
+    const { ready } = await far.world.connectScreen(device, () => ({ status: 'executed' }), { resume });
+    expect(ready.epoch).not.toBe(epoch);
+    expect(ready.streams).toEqual({
+      [`screen:${device.screenId}`]: expect.objectContaining({ recovered: false, reason: 'epoch' }),
+    });
+    // What the setting names is a primary now.
+    await expect.poll(farHealth, { timeout: 10_000 }).toMatchObject({ replica: { status: 'degraded' } });
+    expect((await screens(far.world)).headers.get('bongsu-as-of')).toBeNull();
+  });
 });

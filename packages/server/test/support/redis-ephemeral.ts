@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/platform/clock.js';
 import type { BusEvent, Ephemeral } from '../../src/platform/ephemeral/ephemeral.js';
-import { RedisEphemeral } from '../../src/platform/ephemeral/redis.js';
+import { type HomeConfig, RedisEphemeral } from '../../src/platform/ephemeral/redis.js';
 import type { RedisConfig, RedisServer } from '../../src/platform/ephemeral/redis-server.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import { Breakers } from '../../src/platform/resilience/breakers.js';
@@ -9,12 +9,16 @@ import { memoryLog } from './memory-log.js';
 export type OpenedEphemeral = Awaited<ReturnType<typeof openRedisEphemeral>>;
 
 /** What one node has of Redis, with a log and metrics of its own. */
-export async function openRedisEphemeral(server: RedisServer, config: Partial<RedisConfig> = {}) {
+export async function openRedisEphemeral(
+  server: RedisServer,
+  config: Partial<RedisConfig> = {},
+  home?: HomeConfig,
+) {
   const log = memoryLog();
   const metrics = new Metrics();
   const breakers = new Breakers({ clock: systemClock, log, metrics });
   const deps = { clock: systemClock, log, breakers, metrics };
-  const ephemeral = await RedisEphemeral.open({ server, prefix: 'bongsu', ...config }, deps);
+  const ephemeral = await RedisEphemeral.open({ server, prefix: 'bongsu', ...config }, deps, home);
   return {
     ephemeral,
     log,

@@ -16,6 +16,8 @@ export interface TwoRegions {
   far: Node;
   redis: { home: ThrowAwayRedis; far: ThrowAwayRedis };
   replica: ThrowAwayPostgres;
+  /** The primary is gone for good, the replica takes its place, and what led to the one leads to the other. */
+  failOver(): Promise<void>;
   /** Through which the further region reaches home: its SQL, its Redis; the replica its primary. */
   link: Link;
   stop(): Promise<void>;
@@ -76,8 +78,11 @@ async function start(
   undo.push(primary.remove);
   const redis = { home: await startRedis(), far: await startRedis() };
   undo.push(redis.home.remove, redis.far.remove);
+  let sqlPort = primary.port;
+  const near = await startTcpProxy(() => sqlPort);
+  undo.push(near.close);
   const proxies = {
-    sql: await startTcpProxy(primary.port),
+    sql: await startTcpProxy(() => sqlPort),
     redis: await startTcpProxy(redis.home.port),
     replication: await startTcpProxy(primary.port),
   };
@@ -101,12 +106,17 @@ async function start(
     undo.push(async () => world.sockets.closeAll());
     return { ...server, world };
   };
-  const home = await node('home', { DATABASE_URL: primary.url, REDIS_URL: redis.home.url });
+  const home = await node('home', { DATABASE_URL: near.url(primary.url), REDIS_URL: redis.home.url });
   const far = await node('far', {
     DATABASE_URL: proxies.sql.url(primary.url),
     DATABASE_READ_URL: replica.url,
     REDIS_URL: redis.far.url,
     BRIDGE_REDIS_URL: proxies.redis.url(redis.home.url),
   });
-  return { home, far, redis, replica, link };
+  const failOver = async () => {
+    await primary.stop('immediate');
+    await replica.promote();
+    sqlPort = replica.port;
+  };
+  return { home, far, redis, replica, link, failOver };
 }

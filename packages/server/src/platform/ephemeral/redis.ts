@@ -118,6 +118,7 @@ export class RedisEphemeral implements Ephemeral {
     if (!bridge) return;
     bridge.start();
     // Nodes at home hear of their store at each heartbeat.
+    void this.#stores.shared.look();
     this.#stopLooking = this.deps.clock.every(LOOK_MS, () => void this.#stores.shared.look());
   }
 
