@@ -25,6 +25,7 @@ const files = {
   'docs/errors.md': renewErrorTable(read('docs/errors.md'), ERRORS),
   'docs/guarantee.md': renewGuarantee(read('docs/guarantee.md')),
   'docs/identity.md': renewExamples(renewRights(read('docs/identity.md'), RIGHTS, PUSH_SCOPES)),
+  'docs/regions.md': renewGuarantee(read('docs/regions.md')),
   'docs/security/attacks.md': renewAttacks(read('docs/security/attacks.md'), await readCatalogue()),
   'docs/hooks.md': renewExamples(read('docs/hooks.md')),
   'README.md': renewReadme(read('README.md')),

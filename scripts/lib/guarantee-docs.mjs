@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './process.mjs';
 
-/** docs/guarantee.md with its tables as the committed proofs have them. */
+/** docs/guarantee.md, or another page, with its tables as the committed proofs have them. */
 export function renewGuarantee(page) {
   return page.replace(
     /<!-- proof:([\w-]+) -->[\s\S]*?<!-- proof:end -->/g,
@@ -16,11 +16,12 @@ const RENDERERS = {
   mutants: mutantTable,
   kill: killTable,
   outage: outageTable,
+  regions: regionTables,
 };
 
 function render(name) {
   const path = join(ROOT, `docs/proofs/${name}.json`);
-  if (!existsSync(path)) throw new Error(`docs/guarantee.md tells of ${path}, which does not exist`);
+  if (!existsSync(path)) throw new Error(`A page tells of ${path}, which does not exist`);
   const proof = JSON.parse(readFileSync(path, 'utf8'));
   return `${provenance(proof)}\n\n${RENDERERS[name](proof.figures)}\n`;
 }
@@ -139,4 +140,41 @@ function outageTable(profiles) {
     'out of order',
   ];
   return table(head, rows);
+}
+
+function regionTables({ propagation, cuts, consistent, promotion }) {
+  const kinds = {
+    accepted: 'accepted',
+    atTheScreen: 'at the screen',
+    statusBack: 'status back',
+    message: 'message in a room',
+    signal: 'signal of a call',
+  };
+  const ways = Object.entries(propagation).map(([way, times]) => [
+    way,
+    ...Object.keys(kinds).map((kind) => `${times[kind].p50Ms} / ${times[kind].p95Ms}`),
+  ]);
+  const facts = [
+    ['times that the link was cut under load', cuts.cuts],
+    ['commands accepted meanwhile', cuts.accepted],
+    ['**lost, run twice or out of order**', `**${cuts.lost + cuts.twice + cuts.outOfOrder}**`],
+    ['from mending until new commands had crossed in both directions, median, ms', cuts.medianMs],
+    ['the same, at most, ms', cuts.slowestMs],
+    ['both regions say the same afterwards', consistent ? 'yes' : 'no'],
+    [
+      'screens told `recovered: false` of those that were on when the replica was promoted',
+      `${promotion.toldNotRecovered} of ${promotion.screens}`,
+    ],
+    [
+      'from the end of the primary until new commands had crossed in both directions, ms',
+      promotion.crossedMs,
+    ],
+  ];
+  return [
+    table(['milliseconds, P50 / P95', ...Object.values(kinds)], ways),
+    table(
+      ['', ''],
+      facts.map(([fact, value]) => [fact, number(value)]),
+    ),
+  ].join('\n\n');
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { monotonicMs } from '../../lib/history.mjs';
 import { until } from '../../lib/processes.mjs';
 import { seededRandom } from '../../lib/random.mjs';
-import { round } from '../../lib/statistics.mjs';
+import { median, round } from '../../lib/statistics.mjs';
 import { Load } from './load.mjs';
 import { measurePropagation } from './propagation.mjs';
 import { PARTS, Site } from './site.mjs';
@@ -64,7 +64,11 @@ async function cutUnderLoad({ site, load, runs, random, log }) {
     log(`cut ${n} of ${parts.join(', ')}: crossed ${Math.round(ms)} ms after it was mended`);
     await pause(random.between(200, 1500));
   }
-  return { cuts: runs, slowestMs: round(Math.max(...crossedAfter), 0) };
+  return {
+    cuts: runs,
+    medianMs: round(median(crossedAfter), 0),
+    slowestMs: round(Math.max(...crossedAfter), 0),
+  };
 }
 
 /** Both regions list the same commands with the same ends, and the same screens as online. */

@@ -39,7 +39,7 @@ const SAMPLE_MS = 250;
 const SAMPLE_DEADLINE_MS = 2000;
 /** A replica that is further behind is not read. */
 const MAX_LAG_MS = 5000;
-const READ_DEADLINE_MS = 5000;
+const READ_DEADLINE_MS = 2000;
 const MAX_WRITERS = 100_000;
 const MAX_SAMPLES = 40;
 
