@@ -67,7 +67,9 @@ export function secondFactorRules(world: GetWorld): void {
       const answer = await logIn(person, headers);
       expect(expectBody(answer, 200, MfaChallengeSchema).expiresIn).toBe(300);
       expect(Object.keys(answer.body as object).sort()).toEqual(['challengeId', 'expiresIn', 'mfaRequired']);
-      expect(answer.headers.getSetCookie()).toEqual([]);
+      // A balancer may have one of its own.
+      const ours = answer.headers.getSetCookie().filter((each) => !each.startsWith('bongsu_node='));
+      expect(ours).toEqual([]);
     }
     const { email } = person;
     const wrong = await world().http.post('/api/auth/login', { email, password: 'not the password' });
@@ -148,7 +150,7 @@ export function secondFactorRules(world: GetWorld): void {
     expectFailure(await remove(person, first), 401, 'AUTH_ERROR');
     expectBody(await remove(person, second), 200, DoneSchema);
     expectFailure(await remove(person, third), 409, 'CONFLICT');
-    expectFailure(await world().http.get('/api/users/me', other.accessToken), 401, 'TOKEN_REVOKED');
+    await world().expectRevoked(other.accessToken);
     expectBody(await logIn(person), 200, SignedInSchema);
   });
 

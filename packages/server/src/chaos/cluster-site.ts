@@ -8,10 +8,9 @@ import {
   type Member,
   type RedisControl,
 } from './cluster-faults.js';
-import { CrossingWatch } from './crossing-watch.js';
 import type { PostgresControl } from './local-faults.js';
 import { freePort, until } from './processes.js';
-import { ServerNode } from './server-node.js';
+import { type SentCount, ServerNode } from './server-node.js';
 import type { Fault, Site } from './site.js';
 import { startTcpProxy, startTcpProxyTo, type TcpProxy } from './tcp-proxy.js';
 
@@ -34,13 +33,11 @@ export class ClusterSite implements Site {
   readonly faults: readonly Fault[];
   readonly #members: readonly Member[];
   readonly #hands: ClusterHands;
-  readonly #crossing: CrossingWatch;
 
   private constructor(members: readonly Member[], hands: ClusterHands) {
     this.#members = members;
     this.#hands = hands;
     this.faults = clusterFaults(hands);
-    this.#crossing = new CrossingWatch(hands.links);
   }
 
   /** Nothing of ours runs yet but the links. */
@@ -61,7 +58,6 @@ export class ClusterSite implements Site {
 
   async start(): Promise<void> {
     await Promise.all(this.#members.map(({ node }) => node.start()));
-    this.#crossing.start();
   }
 
   get url(): string {
@@ -76,9 +72,17 @@ export class ClusterSite implements Site {
     return `http://127.0.0.1:${this.#hands.links.screens.port}`;
   }
 
-  /** Of the pairs of a controller and a screen, how many were on different nodes; undefined behind a balancer. */
-  get crossedShare(): number | undefined {
-    return this.#hands.balancer ? undefined : this.#crossing.share;
+  /** 0 to 1: of the entries that screens were sent, those whose command had come in at another node. */
+  get crossedShare(): number {
+    const sum = (count: (sent: SentCount) => number) =>
+      this.#members.reduce((total, { node }) => total + count(node.sent), 0);
+    return (
+      sum(({ crossed }) => crossed) /
+      Math.max(
+        1,
+        sum(({ entries }) => entries),
+      )
+    );
   }
 
   screenClockMs(): number {
@@ -112,7 +116,6 @@ export class ClusterSite implements Site {
   }
 
   async close(): Promise<void> {
-    this.#crossing.stop();
     for (const { node } of this.#members) node.thaw();
     await Promise.all(this.#members.map(({ node }) => node.kill()));
     await Promise.all(this.#allLinks().map((link) => link.close()));

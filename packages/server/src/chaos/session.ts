@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { LedgerFacts } from './check-ledger.js';
 import { check, type Verdict } from './checker.js';
 import { Crowd } from './crowd.js';
+import { delayP95 } from './delays.js';
 import { type ControllerRecord, monotonicMs, type ScreenRecord } from './history.js';
 import { keepServersWord, type ServersWord } from './kept-history.js';
 import type { Mix } from './messages.js';
@@ -142,7 +143,8 @@ export class Session {
       const striking = fault.strike({ crowd, random });
       if (!fault.isKill) at = monotonicMs();
       struck = await striking;
-      if (fault.isKill) at = monotonicMs();
+      const over = monotonicMs();
+      if (fault.isKill) at = over;
       crowd.pause();
       await site.heal();
       crowd.reviveScreens(site.screenClockMs());
@@ -151,13 +153,14 @@ export class Session {
       await requeuing;
       await this.#converge(crowd);
       done = monotonicMs();
-      this.#record(fault, { since, at, back, done, struck });
+      this.#record(fault, { since, at, over, back, done, struck });
     } catch (error) {
       crowd.pause();
       this.#unfinished = `${fault.name}: ${error instanceof Error ? error.message : String(error)}`;
       log(`${this.#unfinished}\n${site.output?.() ?? ''}`);
       this.#collect(crowd);
-      this.#record(fault, { since, at, back: at, done: monotonicMs(), struck });
+      const now = monotonicMs();
+      this.#record(fault, { since, at, over: now, back: now, done: now, struck });
     }
   }
 
@@ -220,9 +223,9 @@ export class Session {
 
   #record(
     fault: Fault,
-    times: { since: number; at: number; back: number; done: number; struck: boolean },
+    times: { since: number; at: number; over: number; back: number; done: number; struck: boolean },
   ): void {
-    const { since, at, back, done, struck } = times;
+    const { since, at, over, back, done, struck } = times;
     const ofRun = ({ at: when }: { at: number }) => when >= since;
     const screens = this.#screens.flat().filter(ofRun);
     const controllers = this.#controllers.filter(ofRun);
@@ -242,6 +245,8 @@ export class Session {
       short,
       awayMs: back - at,
       convergeMs: done - back,
+      settleMs: done - over,
+      delayMs: delayP95({ controllers, screens }, { from: at, to: over }),
     });
     const verdict = short.length === 0 ? 'counts' : `does not count (${short.join(', ')})`;
     const figures = fault.isKill
