@@ -1,6 +1,6 @@
 import { HealthSchema } from '@bongsu/protocol';
 import { expect, it } from 'vitest';
-import { expectBody, expectFailure, HttpClient } from '../support/http.js';
+import { expectBody, expectFailure } from '../support/http.js';
 import { operations } from '../support/openapi.js';
 import type { GetWorld } from '../support/world.js';
 
@@ -31,8 +31,7 @@ export function httpSurfaceRules(world: GetWorld): void {
   });
 
   it('[HT3] /metrics speaks Prometheus to a neighbour', async () => {
-    const { neighbourUrl, url } = world().target;
-    const answer = await new HttpClient(neighbourUrl ?? url).get('/metrics');
+    const answer = await world().neighbour.get('/metrics');
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
     for (const name of [

@@ -36,11 +36,14 @@ const CreatedScreenSchema = ClaimedPairingSchema.pick({ screen: true });
 /** The server under test, and the people and screens that the rules are tried with. */
 export class World {
   readonly http: HttpClient;
+  /** What no proxy is in the way of. */
+  readonly neighbour: HttpClient;
   readonly sockets: Sockets;
   private readonly people = new Map<string, Promise<Account>>();
 
   constructor(readonly target: Target) {
     this.http = new HttpClient(target.url);
+    this.neighbour = new HttpClient(target.neighbourUrl ?? target.url);
     this.sockets = new Sockets(target.sockets ?? target.url);
   }
 

@@ -1,6 +1,6 @@
 import type { Place, Target } from '@bongsu/conformance';
 import { io } from 'socket.io-client';
-import { startBalancer } from '../../../../bench/lib/balancer.mjs';
+import { type Balancer, startBalancer } from '../../../../bench/lib/balancer.mjs';
 import type { RunningServer } from './server.js';
 
 /** How clients get to a deployment: by one URL, and sockets to a node of one's choice. */
@@ -13,11 +13,13 @@ export interface Entrance extends Pick<Target, 'url' | 'neighbourUrl'> {
 export const NODES = Array.from({ length: Number(process.env.TEST_NODES ?? 2) }, (_, n) => `node-${n + 1}`);
 
 /** `nginx` or `haproxy`: `npm run prove -- cluster` puts one before the nodes. */
-const BALANCER = process.env.TEST_BALANCER;
+const BALANCER = process.env.TEST_BALANCER as 'nginx' | 'haproxy' | undefined;
 
 /** What nodes behind a balancer on the loopback need. */
-export const BEHIND_BALANCER: Record<string, string> =
-  BALANCER === undefined ? {} : { TRUST_PROXY: 'loopback', FORCE_HTTPS: 'false' };
+export const BEHIND_BALANCER: Record<string, string> | undefined = BALANCER && {
+  TRUST_PROXY: 'loopback',
+  FORCE_HTTPS: 'false',
+};
 
 const ENOUGH_KEYS = 500;
 
@@ -30,8 +32,7 @@ export async function openEntrance(
     const sockets = servers.map(({ url }) => ({ url }));
     return { url: servers[0].url, sockets, stop: async () => {} };
   }
-  const ports = servers.map(({ url }) => Number(new URL(url).port));
-  const { url, stop } = await startBalancer({ engine: BALANCER as 'nginx' | 'haproxy', ports });
+  const { url, stop } = await startBalancerOf(servers);
   try {
     const sockets =
       BALANCER === 'haproxy'
@@ -42,6 +43,13 @@ export async function openEntrance(
     await stop();
     throw error;
   }
+}
+
+/** The one of TEST_BALANCER. */
+export async function startBalancerOf(servers: readonly RunningServer[]): Promise<Balancer> {
+  if (BALANCER === undefined) throw new Error('TEST_BALANCER names no balancer');
+  const ports = servers.map(({ url }) => Number(new URL(url).port));
+  return startBalancer({ engine: BALANCER, ports });
 }
 
 /** nginx chooses by a hash of `k`: which leads to which node is found out by trying. */
