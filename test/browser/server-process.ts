@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../packages/server/src/chaos/processes.js';
 import { createPgliteFolder } from '../../packages/server/test/support/pglite-databases.js';
 
 const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
@@ -94,13 +93,4 @@ export class ServerProcess {
     const answer = await fetch(`${this.url}/api/health/ready`).catch(() => undefined);
     return answer?.ok === true;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

@@ -19,8 +19,8 @@ export interface SessionOptions {
   /** Of histories and of what screens store. */
   folder: string;
   seed: number;
-  /** Runs that count. */
-  runs: number;
+  /** Runs that count; by default one of each fault. */
+  runs?: number;
   /** By name, all of the site's by default. `*` stands for anything. */
   faults?: readonly string[];
   /** Begins no run after so many seconds. */
@@ -68,8 +68,9 @@ export class Session {
   }
 
   async run(): Promise<Report> {
-    const { site, folder, seed, token, shapes, runs, perSecond } = this.#options;
+    const { site, folder, seed, token, shapes, perSecond } = this.#options;
     const faults = chooseFaults(site.faults, this.#options.faults);
+    const { runs = faults.length } = this.#options;
     await mkdir(folder, { recursive: true });
     try {
       this.#population = await makePopulation({
@@ -88,7 +89,7 @@ export class Session {
       await this.#crowd.allOnline();
       for (const fault of this.#schedule(faults)) {
         if (this.#isOver(runs)) break;
-        await this.#untilCounted(this.#crowd, fault);
+        await this.#untilCounted(this.#crowd, fault, runs);
       }
       return await this.#judge(this.#crowd);
     } finally {
@@ -119,8 +120,8 @@ export class Session {
   }
 
   /** Again at once when there was too little in flight for it to count, so that each fault has its share of the runs. */
-  async #untilCounted(crowd: Crowd, fault: Fault): Promise<void> {
-    for (let tries = 0; tries < TRIES_PER_RUN && !this.#isOver(this.#options.runs); tries += 1) {
+  async #untilCounted(crowd: Crowd, fault: Fault, runs: number): Promise<void> {
+    for (let tries = 0; tries < TRIES_PER_RUN && !this.#isOver(runs); tries += 1) {
       await this.#cycle(crowd, fault);
       if (this.#runs.at(-1)?.short.length === 0) return;
     }

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../../test/support/postgres.js';
 import { describeWithRedis, startRedis, type ThrowAwayRedis } from '../../../test/support/redis.js';
 import { type OpenedEphemeral, openRedisEphemeral } from '../../../test/support/redis-ephemeral.js';
+import { freePort } from '../../chaos/processes.js';
 import type { RedisConfig, RedisServer } from './redis-server.js';
 
 const LONG_MS = 600_000;
