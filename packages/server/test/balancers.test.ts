@@ -160,8 +160,11 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
     it('[ND63] a node that drains gets no new connection, and keeps the others until it tells them to move', async () => {
       const { url } = balancers[engine];
       const [leaving, staying] = cluster.nodes as [ClusterNode, ClusterNode];
-      const old = Array.from({ length: 30 }, () =>
-        open(url, token, { transports: ['websocket'], query: { k: Math.random() } }),
+      const old = Array.from({ length: 30 }, (_, n) =>
+        open(url, token, {
+          transports: [n % 3 === 0 ? 'polling' : 'websocket'],
+          query: { k: Math.random() },
+        }),
       );
       expect(new Set(await Promise.all(old.map(outcome)))).toEqual(new Set(['ready']));
       expect(await connectionsOf(leaving)).toBeGreaterThan(0);
@@ -193,6 +196,23 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       expect(untold).toEqual([]);
       expect(told).toBeGreaterThan(0);
       await leaving.start();
+    });
+
+    it('[ND62] nothing but long-polling is bound to a node', async () => {
+      const { url } = balancers[engine];
+      const page = await fetch(`${url}/health`, { headers: { cookie: 'bongsu_node=node-1' } });
+      expect(page.headers.getSetCookie()).toEqual([]);
+      const before = await Promise.all(cluster.nodes.map(connectionsOf));
+      const sockets = Array.from({ length: 20 }, () =>
+        open(url, token, {
+          transports: ['websocket'],
+          query: { k: Math.random() },
+          extraHeaders: { cookie: 'bongsu_node=node-1' },
+        }),
+      );
+      expect(new Set(await Promise.all(sockets.map(outcome)))).toEqual(new Set(['ready']));
+      const after = await Promise.all(cluster.nodes.map(connectionsOf));
+      for (const [n, count] of after.entries()) expect(count).toBeGreaterThan(before[n] ?? 0);
     });
 
     it('[ND64] a node that was killed gets nothing more, and comes back', async () => {

@@ -27,6 +27,7 @@ export interface ClusterSiteOptions {
 }
 
 const MENDED_MS = 45_000;
+const SIDES = ['controllers', 'screens'] as const;
 
 /** Several nodes on one PostgreSQL and one Redis, each with links of its own that can be cut. */
 export class ClusterSite implements Site {
@@ -97,9 +98,8 @@ export class ClusterSite implements Site {
     await Promise.all([postgres.restart?.(), redis.restart()]);
     await Promise.all(this.#members.map((member) => this.#mend(member)));
     // Else both sides would end up on one node, and nothing would cross any more.
-    if (balancer) return;
-    for (const side of ['controllers', 'screens'] as const)
-      links[side].cutOthers(near[side].map(({ node }) => node.port));
+    if (balancer) await this.#spread(balancer);
+    else for (const side of SIDES) links[side].cutOthers(near[side].map(({ node }) => node.port));
   }
 
   facts(): Promise<LedgerFacts> {
@@ -119,6 +119,22 @@ export class ClusterSite implements Site {
     for (const { node } of this.#members) node.thaw();
     await Promise.all(this.#members.map(({ node }) => node.kill()));
     await Promise.all(this.#allLinks().map((link) => link.close()));
+  }
+
+  /** When the balancer knows all nodes again: all come anew. */
+  async #spread({ port }: BalancerControl): Promise<void> {
+    const nodeBehind = async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2000) });
+      return ((await answer.json()) as { node: string }).node;
+    };
+    const allKnown = async () => {
+      // At once: one after another, all may go to the node that has just been asked.
+      const asked = Array.from({ length: 4 * this.#members.length }, () => nodeBehind().catch(() => ''));
+      const names = new Set(await Promise.all(asked));
+      return this.#members.every(({ name }) => names.has(name));
+    };
+    await until('the balancer knows all nodes', allKnown, { timeoutMs: MENDED_MS, everyMs: 50 });
+    for (const side of SIDES) this.#hands.links[side].cut();
   }
 
   get #alive(): Member {

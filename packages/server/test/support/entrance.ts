@@ -36,7 +36,7 @@ export async function openEntrance(
   try {
     const sockets =
       BALANCER === 'haproxy'
-        ? servers.map((_, n) => ({ url, headers: { cookie: `bongsu_node=node-${n + 1}` } }))
+        ? servers.map((_, n) => ({ url, headers: { 'x-test-node': `node-${n + 1}` } }))
         : await keysOf(servers, url, await token());
     return { url, neighbourUrl: servers[0].url, sockets, stop };
   } catch (error) {
