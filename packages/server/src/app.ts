@@ -302,7 +302,7 @@ class BongsuApp implements App {
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
-      authorizeRoom: (principal, roomId) => rooms.authorize(principal, roomId),
+      authorizeRoom: (...question) => rooms.authorize(...question),
       pruneRooms: (kind, rows, until) => rooms.prune(kind, rows, until),
       ownedScreens: (userId) => screens.ownedBy(userId),
       usernames: (ids) => identity.usernames(ids),
