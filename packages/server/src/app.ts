@@ -34,6 +34,7 @@ import { createIdentity, type Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
 import { openEphemeral } from './open-ephemeral.js';
+import { watchClock } from './operations/clock-watch.js';
 import { HealthReporter } from './operations/health.js';
 import { nodeRoutes } from './operations/node-routes.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
@@ -302,7 +303,7 @@ class BongsuApp implements App {
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
-      authorizeRoom: (principal, roomId) => rooms.authorize(principal, roomId),
+      authorizeRoom: (...question) => rooms.authorize(...question),
       pruneRooms: (kind, rows, until) => rooms.prune(kind, rows, until),
       ownedScreens: (userId) => screens.ownedBy(userId),
       usernames: (ids) => identity.usernames(ids),
@@ -367,6 +368,11 @@ class BongsuApp implements App {
       routes: http.mounted,
       events: Object.entries(events).map(([name, { right }]) => ({ name, right })),
     };
+    await this.#lifecycle.step(
+      'clock',
+      () => watchClock(core),
+      (stopWatching) => stopWatching(),
+    );
     const overload = await this.#lifecycle.step(
       'overload',
       () => watched(this.#clock),

@@ -101,6 +101,7 @@ export interface CommandsDeps {
   authorizeRoom?(
     principal: Principal,
     roomId: string,
+    toCommand: boolean,
   ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /** Rooms' own. */
   pruneRooms?: PruneRooms;

@@ -1,8 +1,9 @@
 import type { Health } from '@bongsu/protocol';
-import type { DatabaseClock } from '../platform/clock.js';
+import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Breakers } from '../platform/resilience/breakers.js';
+import { checkClock } from './clock-watch.js';
 import type { NodeState } from './nodes.js';
 
 type Check = Health['checks'][string];
@@ -15,6 +16,7 @@ export interface HealthDeps {
   database: Pick<Database, 'ping'>;
   ephemeral: Pick<Ephemeral, 'health'>;
   breakers: Pick<Breakers, 'list'>;
+  clock: Pick<Clock, 'now'>;
   databaseClock: DatabaseClock;
   version: string;
   /** Its name. */
@@ -24,7 +26,10 @@ export interface HealthDeps {
   uptimeSeconds(): number;
 }
 
-/** Answers for /health and its probes. Without SQL nothing can be accepted: unavailable. Without Redis, or with an open circuit: degraded. */
+/**
+ * Answers for /health and its probes. Without SQL that can be written nothing can be accepted: unavailable. Without
+ * Redis, with an open circuit or a wrong clock: degraded.
+ */
 export class HealthReporter {
   readonly #deps: HealthDeps;
   #draining = true;
@@ -59,6 +64,7 @@ export class HealthReporter {
     const checks: Health['checks'] = {
       database: await this.#database(),
       ephemeral: this.#deps.ephemeral.health(),
+      clock: checkClock(this.#deps),
       ...this.#breakers(),
     };
     const { rss, heapUsed } = process.memoryUsage();
@@ -86,11 +92,13 @@ export class HealthReporter {
 
   async #database(): Promise<Check> {
     try {
-      await this.#deps.database.ping({
+      const { isReadOnly } = await this.#deps.database.ping({
         timeoutMs: CHECK_TIMEOUT_MS,
         signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
       });
-      return { status: 'ok' };
+      return isReadOnly
+        ? { status: 'unavailable', message: 'The database is read-only (a standby?).' }
+        : { status: 'ok' };
     } catch {
       return { status: 'unavailable', message: 'The database does not answer.' };
     }

@@ -21,7 +21,7 @@ export interface Screens {
   stop(): Promise<void>;
   /**
    * May this principal command the screen? Undefined for a screen that does not exist or belongs to somebody else; the two must
-   * not be told apart. Cached; a change of rights on any surface of this process shows at once.
+   * not be told apart. Cached; a change of rights on any surface of this process shows at once, and nobody is refused from memory.
    */
   authorizeCommand(
     principal: Principal,

@@ -23,7 +23,7 @@ export async function liveRooms(database: Database) {
   /** Who commands each screen. */
   const commanders = new Map<string, string>();
   const harness = commandsHarness(database, {
-    authorizeRoom: (principal, roomId) => rooms.authorize(principal, roomId),
+    authorizeRoom: (...question) => rooms.authorize(...question),
     authorize: (principal, screenId) => authorizeScreen(principal, screenId),
   });
   const authorizeScreen: Parameters<typeof createRooms>[0]['screens']['authorizeCommand'] = (
