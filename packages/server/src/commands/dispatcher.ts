@@ -81,7 +81,7 @@ export class Dispatcher {
   }
 
   start(): void {
-    this.#deps.hints.listen((hint) => this.#onHint(hint));
+    this.#deps.hints.listen((hint, isOwn) => this.#onHint(hint, isOwn));
     this.#heads.start();
     this.#sweep.start();
   }
@@ -236,7 +236,7 @@ export class Dispatcher {
     session.close(this.#replacements.closingFor(screenId, older, { instanceId, isConfirmed }, now));
   }
 
-  #onHint(hint: Hint | 'gap'): void {
+  #onHint(hint: Hint | 'gap', isOwn: boolean): void {
     if (hint === 'gap') {
       void this.#heads.check();
     } else if (hint.kind === 'alive') {
@@ -253,8 +253,9 @@ export class Dispatcher {
       if (!isPresent) void this.#heads.check();
       for (const entry of hint.entries) {
         const sessions = this.#sessions.get(entry.stream);
-        if (!sessions) this.#sweep.note(entry);
-        else if (isPresent) for (const session of sessions) session.inbox.hint(entry);
+        if (sessions && isPresent) for (const session of sessions) session.inbox.hint(entry);
+        // What others accepted they look at themselves, and when they die the walk finds it.
+        else if (!sessions && isOwn) this.#sweep.note(entry);
       }
     }
   }

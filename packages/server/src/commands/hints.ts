@@ -38,28 +38,31 @@ export type Hint =
   /** A heartbeat: whoever hears nothing of a living node compares heads. */
   | { kind: 'alive'; incarnation: string };
 
+/** `isOwn`: this process told it. */
+type HintListener = (hint: Hint | 'gap', isOwn: boolean) => void;
+
 const CHANNEL = 'ledger';
 
 /** The bus of the ledger: this process hears its own hints at once, the others by the channel. */
 export class Hints {
   readonly #bus: Bus;
-  #listener: ((hint: Hint | 'gap') => void) | undefined;
+  #listener: HintListener | undefined;
   #unsubscribe: (() => void) | undefined;
 
   constructor(bus: Bus) {
     this.#bus = bus;
   }
 
-  listen(listener: (hint: Hint | 'gap') => void): void {
+  listen(listener: HintListener): void {
     this.#listener = listener;
     this.#unsubscribe = this.#bus.subscribe(CHANNEL, (event) => {
       if (event.publisher === this.#bus.publisher) return;
-      listener(event.type === 'gap' ? 'gap' : (event.message as Hint));
+      listener(event.type === 'gap' ? 'gap' : (event.message as Hint), false);
     });
   }
 
   tell(hint: Hint): void {
-    this.#listener?.(hint);
+    this.#listener?.(hint, true);
     this.#bus.publish(CHANNEL, hint);
   }
 
