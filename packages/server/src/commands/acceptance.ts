@@ -4,7 +4,8 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import { commitBatch } from './commit.js';
-import type { Hints, InboxEntry } from './hints.js';
+import type { HintChannel } from './hint-channel.js';
+import type { Hint, InboxEntry } from './hints.js';
 import { type AcceptOutcome, encodeBatch, type Ledger, type NewCommand } from './ledger.js';
 
 export interface AcceptanceConfig {
@@ -16,7 +17,7 @@ export interface AcceptanceConfig {
 export interface AcceptanceDeps {
   config: AcceptanceConfig;
   ledger: Ledger;
-  hints: Hints;
+  hints: HintChannel<Hint>;
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;

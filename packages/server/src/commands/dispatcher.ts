@@ -8,7 +8,8 @@ import type { Cancelled, FenceAnswer, Head, Settlement } from './delivery-ledger
 import type { Epoch } from './epoch.js';
 import { Replacements } from './fences.js';
 import { Heads } from './heads.js';
-import type { Hint, Hints } from './hints.js';
+import type { HintChannel } from './hint-channel.js';
+import type { Hint } from './hints.js';
 import { buffersOf, type Unanswered } from './inbox.js';
 import { measureOldestPending } from './oldest-pending.js';
 import { recover } from './resume.js';
@@ -22,7 +23,7 @@ export interface DispatcherDeps extends DeliveryBatchesDeps {
   config: { ackTimeoutMs: number; maxRetries: number };
   awayLedger: AwayLedger;
   lease: NodeLease;
-  hints: Hints;
+  hints: HintChannel<Hint>;
   /** True when other processes may be on the bus. */
   isShared: boolean;
   epoch: Epoch;

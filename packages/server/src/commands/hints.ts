@@ -1,5 +1,4 @@
 import type { Notify, Sender } from '@bongsu/protocol';
-import type { Bus } from '../platform/ephemeral/ephemeral.js';
 
 /** An entry of an inbox, from a hint or read from the ledger. */
 export interface InboxEntry {
@@ -38,37 +37,8 @@ export type Hint =
   /** A heartbeat: whoever hears nothing of a living node compares heads. */
   | { kind: 'alive'; incarnation: string };
 
-/** `isOwn`: this process told it. */
-type HintListener = (hint: Hint | 'gap', isOwn: boolean) => void;
+const KINDS: ReadonlySet<unknown> = new Set<Hint['kind']>(['entries', 'head', 'fence', 'alive']);
 
-const CHANNEL = 'ledger';
-
-/** The bus of the ledger: this process hears its own hints at once, the others by the channel. */
-export class Hints {
-  readonly #bus: Bus;
-  #listener: HintListener | undefined;
-  #unsubscribe: (() => void) | undefined;
-
-  constructor(bus: Bus) {
-    this.#bus = bus;
-  }
-
-  listen(listener: HintListener): void {
-    this.#listener = listener;
-    this.#unsubscribe = this.#bus.subscribe(CHANNEL, (event) => {
-      if (event.publisher === this.#bus.publisher) return;
-      listener(event.type === 'gap' ? 'gap' : (event.message as Hint), false);
-    });
-  }
-
-  tell(hint: Hint): void {
-    this.#listener?.(hint, true);
-    this.#bus.publish(CHANNEL, hint);
-  }
-
-  stop(): void {
-    this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
-    this.#listener = undefined;
-  }
+export function isHint(message: unknown): message is Hint {
+  return typeof message === 'object' && message !== null && 'kind' in message && KINDS.has(message.kind);
 }

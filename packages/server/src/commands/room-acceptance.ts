@@ -16,9 +16,10 @@ import {
   toEntry,
 } from './acceptance.js';
 import { type CommitDeps, commitBatch, refusals } from './commit.js';
+import type { HintChannel } from './hint-channel.js';
 import type { InboxEntry } from './hints.js';
 import type { AcceptOutcome, NewCommand } from './ledger.js';
-import type { RoomHint, RoomHints } from './room-hints.js';
+import type { RoomHint } from './room-hints.js';
 import {
   type EncodedRoomBatch,
   encodeRoomBatch,
@@ -30,7 +31,7 @@ import { StatusTeller } from './status-teller.js';
 export interface RoomAcceptanceDeps extends Omit<AcceptanceDeps, 'ledger' | 'config'> {
   config: AcceptanceConfig & { hook: object | undefined };
   ledger: RoomLedger;
-  roomHints: RoomHints;
+  roomHints: HintChannel<RoomHint>;
   push: Pick<Push, 'toUser'>;
 }
 
