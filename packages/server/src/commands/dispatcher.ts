@@ -252,7 +252,9 @@ export class Dispatcher {
       // In another epoch its numbers mean other entries, or none: the ledger says what there is.
       const isPresent = this.#deps.epoch.heard(hint.epoch);
       if (!isPresent) void this.#heads.check();
-      for (const entry of hint.entries) {
+      const entries =
+        hint.kind === 'entries' ? hint.entries : hint.places.map((place) => ({ ...hint.entry, ...place }));
+      for (const entry of entries) {
         const sessions = this.#sessions.get(entry.stream);
         if (sessions && isPresent) for (const session of sessions) session.inbox.hint(entry);
         // What others accepted they look at themselves, and when they die the walk finds it.

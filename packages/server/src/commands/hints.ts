@@ -27,9 +27,14 @@ export interface InboxEntry {
   lastError?: string | undefined;
 }
 
+/** Where one copy of a room's command is. */
+export type CopyPlace = Pick<InboxEntry, 'stream' | 'seq' | 'settled'>;
+
 /** What nodes tell each other. A lost hint costs latency: heads are compared with SQL. */
 export type Hint =
   | { kind: 'entries'; epoch: string; entries: InboxEntry[] }
+  /** One command in many inboxes: what is the same in all of them is told once. */
+  | { kind: 'copies'; epoch: string; entry: Omit<InboxEntry, keyof CopyPlace>; places: CopyPlace[] }
   /** The stream ends at `seq` now: what is new is read from the ledger. */
   | { kind: 'head'; stream: string; seq: number }
   /** A screen's fence was taken by a connection that is alive. */
@@ -37,7 +42,7 @@ export type Hint =
   /** A heartbeat: whoever hears nothing of a living node compares heads. */
   | { kind: 'alive'; incarnation: string };
 
-const KINDS: ReadonlySet<unknown> = new Set<Hint['kind']>(['entries', 'head', 'fence', 'alive']);
+const KINDS: ReadonlySet<unknown> = new Set<Hint['kind']>(['entries', 'copies', 'head', 'fence', 'alive']);
 
 export function isHint(message: unknown): message is Hint {
   return typeof message === 'object' && message !== null && 'kind' in message && KINDS.has(message.kind);
