@@ -91,6 +91,19 @@ describeWithRedis('Redis away', () => {
     await proxy.close();
   });
 
+  test('[ND2] members whose leaving Redis refused are gone as soon as it takes anything', async () => {
+    const [node, other] = [await open(redis.server), await open(redis.server)];
+    for (const member of ['left', 'back', 'stays']) await node.presence.set('group', member, '', LONG_MS);
+    await redis.command('acl', 'setuser', 'default', '-evalsha', '-eval');
+    for (const member of ['left', 'back']) await node.presence.remove('group', member);
+    await redis.command('acl', 'setuser', 'default', '+@all');
+    expect(await other.presence.count('group')).toBe(3);
+    await node.presence.set('group', 'back', '', LONG_MS);
+    await expect
+      .poll(async () => [...(await other.presence.list('group')).keys()].sort())
+      .toEqual(['back', 'stays']);
+  });
+
   test('[ND2] silent: nobody waits for more than a second, then not at all; and it goes on when Redis does', async () => {
     const node = await open(redis.server);
     redis.freeze();
