@@ -116,6 +116,22 @@ describeWithRedis('Redis away', () => {
     expect((await node.count('thawed', LONG_MS)).count).toBe(1);
   });
 
+  test('[ND200] slow: after some answers that take long Redis is done without, until it is quick again', async () => {
+    const proxy = await startTcpProxy(redis.port);
+    const node = await open(through(proxy));
+    proxy.delay(200);
+    await expect
+      .poll(async () => {
+        expect((await node.count('slow', LONG_MS)).count).toBeGreaterThan(0);
+        return node.health();
+      })
+      .toMatchObject({ status: 'degraded', message: expect.stringContaining('more than 250 ms') });
+    expect(await useAll(node, 'slow alone')).toEqual(ALL_WORKS);
+    proxy.delay(0);
+    await expect.poll(isWell(node)).toBe('ok');
+    await proxy.close();
+  });
+
   test('[ND3] flushed: members are told anew at once, and counters go on', async () => {
     const [one, other] = [await open(redis.server), await open(redis.server)];
     // Both have learnt the name of the store.
