@@ -10,13 +10,8 @@ export interface Ephemeral {
    * only looks, a negative one gives back; neither starts a window. One key under two windows is two counters.
    */
   count(key: string, windowMs: number, by?: number): Promise<CounterState>;
-  /** Forgets a counter. */
-  resetCount(key: string, windowMs: number): Promise<void>;
   /** Stores `value` unless `key` is there; answers what is stored now. */
   setIfAbsent(key: string, value: string, ttlMs: number): Promise<{ stored: boolean; value: string }>;
-  get(key: string): Promise<string | undefined>;
-  set(key: string, value: string, ttlMs: number): Promise<void>;
-  delete(key: string): Promise<void>;
   readonly bus: Bus;
   readonly presence: Presence;
   health(): EphemeralHealth;
