@@ -1,7 +1,8 @@
 /**
  * The one port to what may be lost: counters, nonces, caches, hints and presence. Losing all of it costs latency or a
  * limit's memory, never a command. In one process it is memory; over several it is Redis, with the same contract suite.
- * No call rejects: an implementation whose store is away goes on in this process. Every write is idempotent or harmless when repeated, because a driver may repeat it.
+ * No call rejects: while its store is away it goes on in this process. Every write is idempotent or harmless when
+ * repeated, because a driver may repeat it.
  */
 export interface Ephemeral {
   readonly kind: 'memory' | 'redis';
