@@ -166,6 +166,6 @@ describeEachDatabase('presence', (open) => {
 async function passInSteps(harness: ScreensHarness, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 5_000) {
     harness.clock.advance(5_000);
-    await harness.ephemeral.get('any');
+    await harness.ephemeral.count('any', 1, 0);
   }
 }

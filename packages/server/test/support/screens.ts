@@ -89,7 +89,7 @@ export async function screensHarness(
     new Map(userIds.flatMap((id) => nameOf(people.get(id)).map((name) => [id, name] as const)));
   const limits = { requestsPerMinute: 100_000, commandsPerMinute: 6_000, handshakeFailuresPerMinute: 10 };
   const rateLimiter = new RateLimiter(
-    { ephemeral, clock, log, metrics },
+    { ephemeral, clock, metrics },
     { enabled: options.rateLimits ?? true, ...limits },
   );
   const identity = createTestIdentity({

@@ -1,7 +1,8 @@
 /**
  * The one port to what may be lost: counters, nonces, caches, hints and presence. Losing all of it costs latency or a
  * limit's memory, never a command. In one process it is memory; over several it is Redis, with the same contract suite.
- * Every write is idempotent or harmless when repeated, because a driver may repeat it.
+ * No call rejects: while its store is away it goes on in this process. Every write is idempotent or harmless when
+ * repeated, because a driver may repeat it.
  */
 export interface Ephemeral {
   readonly kind: 'memory' | 'redis';
@@ -10,13 +11,8 @@ export interface Ephemeral {
    * only looks, a negative one gives back; neither starts a window. One key under two windows is two counters.
    */
   count(key: string, windowMs: number, by?: number): Promise<CounterState>;
-  /** Forgets a counter. */
-  resetCount(key: string, windowMs: number): Promise<void>;
   /** Stores `value` unless `key` is there; answers what is stored now. */
   setIfAbsent(key: string, value: string, ttlMs: number): Promise<{ stored: boolean; value: string }>;
-  get(key: string): Promise<string | undefined>;
-  set(key: string, value: string, ttlMs: number): Promise<void>;
-  delete(key: string): Promise<void>;
   readonly bus: Bus;
   readonly presence: Presence;
   health(): EphemeralHealth;

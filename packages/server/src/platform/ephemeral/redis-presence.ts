@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { FreshRun } from '../fresh-run.js';
 import type { Presence } from './ephemeral.js';
 import { ExpiringMap } from './expiring-map.js';
 import { type MemoryPresence, memberKey } from './memory-presence.js';
@@ -9,13 +10,16 @@ const MAX_LEAVINGS = 100_000;
 const LEAVING_MS = 60_000;
 const A_ROUND = 500;
 
+type Write = () => Promise<unknown>;
+
 /**
  * Presence in Redis. What this process itself set is kept beside it: it is all that is known while Redis is away, and is told anew when
  * Redis is back or has lost it.
  */
 export class RedisPresence implements Presence {
-  /** Members that left while Redis could not be told. */
+  /** Members that left while Redis could not be told, or did not take it. */
   readonly #left: ExpiringMap<{ group: string; member: string }>;
+  readonly #tellingLeft = new FreshRun(() => inRounds(this.#leavings()));
 
   constructor(
     private readonly link: Pick<RedisLink, 'call' | 'keys'>,
@@ -28,14 +32,18 @@ export class RedisPresence implements Presence {
   async set(group: string, member: string, value: string, ttlMs: number): Promise<void> {
     await this.own.set(group, member, value, ttlMs);
     this.#left.delete(memberKey(group, member));
-    await this.#write(group, member, value, ttlMs).catch(() => undefined);
+    await this.#write(group, member, value, ttlMs).then(
+      () => this.#tellLeft(),
+      () => undefined,
+    );
   }
 
   async remove(group: string, member: string): Promise<void> {
     await this.own.remove(group, member);
-    await this.#erase(group, member).catch(() => {
-      this.#left.set(memberKey(group, member), { group, member }, LEAVING_MS);
-    });
+    await this.#erase(group, member).then(
+      () => this.#tellLeft(),
+      () => this.#left.set(memberKey(group, member), { group, member }, LEAVING_MS),
+    );
   }
 
   async list(group: string): Promise<Map<string, string>> {
@@ -57,21 +65,27 @@ export class RedisPresence implements Presence {
 
   /** Tells Redis of all members of this process, and of those that left meanwhile. Ends early when Redis is away again. */
   async announce(): Promise<void> {
-    const writes = [
-      ...this.#left.entries().map(
-        ({ value }) =>
-          () =>
-            this.#forget(value.group, value.member),
-      ),
+    await inRounds([
+      ...this.#leavings(),
       ...this.own.entries().map(
         ({ value: { group, member, value }, remainingMs }) =>
           () =>
             this.#write(group, member, value, remainingMs),
       ),
-    ];
-    for (let i = 0; i < writes.length; i += A_ROUND) {
-      await Promise.all(writes.slice(i, i + A_ROUND).map((write) => write()));
-    }
+    ]);
+  }
+
+  /** Redis takes what it is told: nobody waits for the rest. */
+  #tellLeft(): void {
+    if (this.#left.size > 0) this.#tellingLeft.run().catch(() => undefined);
+  }
+
+  #leavings(): Write[] {
+    return this.#left.entries().map(
+      ({ value: { group, member } }) =>
+        () =>
+          this.#forget(group, member),
+    );
   }
 
   #write(group: string, member: string, value: string, ttlMs: number): Promise<unknown> {
@@ -87,7 +101,16 @@ export class RedisPresence implements Presence {
   }
 
   async #forget(group: string, member: string): Promise<void> {
+    const key = memberKey(group, member);
+    // It may have come back meanwhile.
+    if (this.#left.get(key) === undefined) return;
     await this.#erase(group, member);
-    this.#left.delete(memberKey(group, member));
+    this.#left.delete(key);
+  }
+}
+
+async function inRounds(writes: readonly Write[]): Promise<void> {
+  for (let i = 0; i < writes.length; i += A_ROUND) {
+    await Promise.all(writes.slice(i, i + A_ROUND).map((write) => write()));
   }
 }
