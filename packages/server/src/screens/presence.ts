@@ -30,6 +30,8 @@ interface Change {
  */
 export class ScreenPresence {
   readonly #local = new Set<string>();
+  /** Those whose groups this node is in: what was written last. */
+  readonly #entered = new Set<string>();
   #changes = new Map<string, Change>();
   /** The batch under way, and the one that collects. */
   #writing: Promise<void> | undefined;
@@ -108,35 +110,45 @@ export class ScreenPresence {
         came.map(([, { at }]) => at),
       );
     }
-    if (told.length === 0) return;
-    for (const { screenId, ownerId, controllers } of await listRights(database, told)) {
-      const change = changes.get(screenId);
+    if (told.size === 0) return;
+    for (const { screenId, ownerId, controllers } of await listRights(database, [...told.keys()])) {
+      const change = told.get(screenId);
       if (!change) continue;
       for (const userId of [ownerId, ...controllers])
         push.toUser(userId, 'screen-status', { screenId, ...change });
     }
   }
 
-  /** Answers the screens whose state changed for the watchers: one that left here may be held by another node. */
-  async #enterGroups(changes: ReadonlyMap<string, Change>): Promise<string[]> {
-    const moves = [...changes].map(async ([id, { online }]) =>
-      (await this.#enterGroup(id, online)) ? [id] : [],
+  /** Answers the changes that are changes for the watchers: a screen that left here may be held by another node. */
+  async #enterGroups(changes: ReadonlyMap<string, Change>): Promise<Map<string, Change>> {
+    const told = new Map<string, Change>();
+    await Promise.all(
+      [...changes].map(async ([id, change]) => {
+        const at = await this.#enterGroup(id, change);
+        if (at !== undefined) told.set(id, { ...change, at });
+      }),
     );
-    return (await Promise.all(moves)).flat();
+    return told;
   }
 
-  async #enterGroup(screenId: string, online: boolean): Promise<boolean> {
+  /**
+   * The change itself says whether somebody else holds the screen, and when it was: of two nodes between which it moves both may
+   * tell, and the later moment is that of the one that came last. Undefined when there is nothing to tell.
+   */
+  async #enterGroup(screenId: string, { online, at }: Change): Promise<number | undefined> {
     const { bus, presence } = this.deps.ephemeral;
     const group = groupOf(screenId);
+    const isChange = this.#entered.has(screenId) !== online;
+    if (online) this.#entered.add(screenId);
+    else this.#entered.delete(screenId);
     try {
-      const before = await presence.list(group);
-      if (online) await presence.set(group, bus.publisher, '', TTL_MS);
-      else await presence.remove(group, bus.publisher);
-      const held = before.delete(bus.publisher);
-      return before.size === 0 && held !== online;
+      const change = online
+        ? await presence.set(group, bus.publisher, '', TTL_MS, at)
+        : await presence.remove(group, bus.publisher, at);
+      return isChange && change.others === 0 ? change.at : undefined;
     } catch (error) {
       this.deps.log.warn({ err: error, screenId }, 'Presence could not be written');
-      return true;
+      return isChange ? at : undefined;
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { Presence } from './ephemeral.js';
+import type { GroupChange, Presence } from './ephemeral.js';
 import { ExpiringMap } from './expiring-map.js';
 import { type MemoryPresence, memberKey } from './memory-presence.js';
 import type { RedisLink } from './redis-link.js';
@@ -25,16 +25,17 @@ export class RedisPresence implements Presence {
     this.#left = new ExpiringMap(clock, MAX_LEAVINGS);
   }
 
-  async set(group: string, member: string, value: string, ttlMs: number): Promise<void> {
-    await this.own.set(group, member, value, ttlMs);
+  async set(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
+    const known = await this.own.set(group, member, value, ttlMs, at);
     this.#left.delete(memberKey(group, member));
-    await this.#write(group, member, value, ttlMs).catch(() => undefined);
+    return this.#write(group, member, value, ttlMs, at).catch(() => known);
   }
 
-  async remove(group: string, member: string): Promise<void> {
-    await this.own.remove(group, member);
-    await this.#erase(group, member).catch(() => {
+  async remove(group: string, member: string, at = 0): Promise<GroupChange> {
+    const known = await this.own.remove(group, member, at);
+    return this.#erase(group, member, at).catch(() => {
       this.#left.set(memberKey(group, member), { group, member }, LEAVING_MS);
+      return known;
     });
   }
 
@@ -74,20 +75,27 @@ export class RedisPresence implements Presence {
     }
   }
 
-  #write(group: string, member: string, value: string, ttlMs: number): Promise<unknown> {
+  async #write(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
     const [ends, values] = this.link.keys.members(group);
-    return this.link.call((client) =>
-      client.bongsuPresenceSet(ends, values, member, value, Math.ceil(ttlMs)),
+    const found = await this.link.call((client) =>
+      client.bongsuPresenceSet(ends, values, member, at, value, Math.ceil(ttlMs)),
     );
+    return toChange(found);
   }
 
-  #erase(group: string, member: string): Promise<unknown> {
+  async #erase(group: string, member: string, at = 0): Promise<GroupChange> {
     const [ends, values] = this.link.keys.members(group);
-    return this.link.call((client) => client.bongsuPresenceRemove(ends, values, member));
+    return toChange(
+      await this.link.call((client) => client.bongsuPresenceRemove(ends, values, member, at, LEAVING_MS)),
+    );
   }
 
   async #forget(group: string, member: string): Promise<void> {
     await this.#erase(group, member);
     this.#left.delete(memberKey(group, member));
   }
+}
+
+function toChange([others, at]: [number, number]): GroupChange {
+  return { others, at };
 }

@@ -1,5 +1,15 @@
 import type { RedisClient } from './redis-client.js';
 
+/** The moment of a change of a group is kept there, so that the next one is later, by whatever clock it was given. */
+const NOTE_MOMENT = `
+      local last = tonumber(redis.call('HGET', KEYS[2], '') or 0)
+      local at = math.max(tonumber(ARGV[2]), last + 1)
+      redis.call('HSET', KEYS[2], '', at)`;
+
+const NOW = `
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+
 /** Each is done as a whole, by the clock of Redis, and does no harm when it is done twice. */
 const SCRIPTS = {
   /** A counter: by, milliseconds of its window → count, milliseconds left. */
@@ -25,38 +35,38 @@ const SCRIPTS = {
       if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return false end
       return redis.call('GET', KEYS[1])`,
   },
-  /** Members by when they end, and their values: member, value, milliseconds. */
+  /** Members by when they end, and their values: member, moment, value, milliseconds → others, moment. */
   bongsuPresenceSet: {
     numberOfKeys: 2,
-    lua: `
-      local time = redis.call('TIME')
-      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    lua: `${NOW}${NOTE_MOMENT}
       local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 100)
       if #ended > 0 then
         redis.call('ZREM', KEYS[1], unpack(ended))
         redis.call('HDEL', KEYS[2], unpack(ended))
       end
-      redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-      redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-      if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
-        redis.call('PEXPIRE', KEYS[1], ARGV[3])
-        redis.call('PEXPIRE', KEYS[2], ARGV[3])
+      redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])
+      redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+      if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then
+        redis.call('PEXPIRE', KEYS[1], ARGV[4])
+        redis.call('PEXPIRE', KEYS[2], ARGV[4])
       end
-      return 1`,
+      local others = redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf') - 1
+      return {others, at}`,
   },
+  /** Member, moment, how long the moment is kept → others, moment. */
   bongsuPresenceRemove: {
     numberOfKeys: 2,
-    lua: `
+    lua: `${NOW}${NOTE_MOMENT}
       redis.call('ZREM', KEYS[1], ARGV[1])
       redis.call('HDEL', KEYS[2], ARGV[1])
-      return 1`,
+      local others = redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
+      if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
+      return {others, at}`,
   },
   /** → member, value, member, value … of those that have not ended. */
   bongsuPresenceList: {
     numberOfKeys: 2,
-    lua: `
-      local time = redis.call('TIME')
-      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    lua: `${NOW}
       local list = {}
       for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
         list[#list + 1] = member
@@ -111,8 +121,12 @@ type Arguments = (string | number)[];
 export interface ScriptCommands {
   bongsuCount(key: string, by: number, windowMs: number): Promise<[number, number]>;
   bongsuSetIfAbsent(key: string, value: string, ttlMs: number): Promise<string | null>;
-  bongsuPresenceSet(ends: string, values: string, ...args: Arguments): Promise<number>;
-  bongsuPresenceRemove(ends: string, values: string, member: string): Promise<number>;
+  bongsuPresenceSet(ends: string, values: string, ...args: Arguments): Promise<[others: number, at: number]>;
+  bongsuPresenceRemove(
+    ends: string,
+    values: string,
+    ...args: Arguments
+  ): Promise<[others: number, at: number]>;
   bongsuPresenceList(ends: string, values: string): Promise<string[]>;
   bongsuPresenceCount(ends: string): Promise<number>;
   bongsuMirrorAppend(stream: string, ids: string, ...args: Arguments): Promise<number>;
