@@ -3,7 +3,8 @@ import type { Database } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Push } from '../platform/push.js';
-import { listRights, touchConnected } from './store/screens.js';
+import { touchConnected } from './store/screens.js';
+import { type Change, tellWatchers } from './tell.js';
 
 export interface ScreenPresenceDeps {
   database: Database;
@@ -17,12 +18,6 @@ export interface ScreenPresenceDeps {
 /** Ends by itself when the node dies. */
 const TTL_MS = 30_000;
 const RENEW_MS = 10_000;
-
-interface Change {
-  online: boolean;
-  /** Milliseconds, database clock. */
-  at: number;
-}
 
 /**
  * Which screens are connected, on any node. Each node is a member of the group of every screen it holds. Changes are
@@ -99,7 +94,7 @@ export class ScreenPresence {
   }
 
   async #write(changes: ReadonlyMap<string, Change>): Promise<void> {
-    const { database, push } = this.deps;
+    const { database } = this.deps;
     // First, because what is below may fail while the database is away.
     const told = await this.#enterGroups(changes);
     const came = [...changes].filter(([, { online }]) => online);
@@ -110,13 +105,7 @@ export class ScreenPresence {
         came.map(([, { at }]) => at),
       );
     }
-    if (told.size === 0) return;
-    for (const { screenId, ownerId, controllers } of await listRights(database, [...told.keys()])) {
-      const change = told.get(screenId);
-      if (!change) continue;
-      for (const userId of [ownerId, ...controllers])
-        push.toUser(userId, 'screen-status', { screenId, ...change });
-    }
+    await tellWatchers(this.deps, told);
   }
 
   /** Answers the changes that are changes for the watchers: a screen that left here may be held by another node. */
@@ -152,16 +141,24 @@ export class ScreenPresence {
     }
   }
 
+  /** A screen that had ended meanwhile, when this process stood still, was told of as offline by another. */
   async #renew(): Promise<void> {
     const { bus, presence } = this.deps.ephemeral;
-    const renewals = [...this.#local].map((id) => presence.set(groupOf(id), bus.publisher, '', TTL_MS));
-    const failed = (await Promise.allSettled(renewals)).filter((result) => result.status === 'rejected');
+    const at = Math.floor(this.deps.databaseClock());
+    const back = new Map<string, Change>();
+    const renewals = [...this.#entered].map(async (id) => {
+      const change = await presence.set(groupOf(id), bus.publisher, '', TTL_MS, at);
+      if (!change.wasMember && change.others === 0) back.set(id, { online: true, at: change.at });
+    });
+    const results = await Promise.allSettled(renewals);
+    results.push(...(await Promise.allSettled([tellWatchers(this.deps, back)])));
+    const failed = results.filter((result) => result.status === 'rejected');
     if (failed.length > 0) {
       this.deps.log.warn({ err: failed[0]?.reason, screens: failed.length }, 'Presence was not renewed');
     }
   }
 }
 
-function groupOf(screenId: string): string {
+export function groupOf(screenId: string): string {
   return `screen:${screenId}`;
 }

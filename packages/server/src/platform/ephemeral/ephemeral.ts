@@ -63,6 +63,8 @@ export interface Bus {
 export interface GroupChange {
   /** Members besides the one that was changed. */
   others: number;
+  /** That one was a member before. */
+  wasMember: boolean;
   /** As it was given, or later than that of every change of the group before, whichever process made it. */
   at: number;
 }

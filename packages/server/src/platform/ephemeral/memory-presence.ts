@@ -20,14 +20,16 @@ export class MemoryPresence implements Presence {
   async set(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
     this.#members.set(memberKey(group, member), { group, member, value }, ttlMs);
     const members = this.#groups.get(group) ?? new Map<string, string>();
+    const wasMember = members.has(member);
     members.set(member, value);
     this.#groups.set(group, members);
-    return { others: members.size - 1, at };
+    return { others: members.size - 1, wasMember, at };
   }
 
   async remove(group: string, member: string, at = 0): Promise<GroupChange> {
+    const wasMember = (await this.list(group)).has(member);
     this.#members.delete(memberKey(group, member));
-    return { others: await this.count(group), at };
+    return { others: this.#groups.get(group)?.size ?? 0, wasMember, at };
   }
 
   async list(group: string): Promise<Map<string, string>> {

@@ -3,6 +3,7 @@ import type { GroupChange, Presence } from './ephemeral.js';
 import { ExpiringMap } from './expiring-map.js';
 import { type MemoryPresence, memberKey } from './memory-presence.js';
 import type { RedisLink } from './redis-link.js';
+import type { FoundChange } from './redis-scripts.js';
 
 const MAX_LEAVINGS = 100_000;
 /** Longer than members live without being renewed. */
@@ -96,6 +97,6 @@ export class RedisPresence implements Presence {
   }
 }
 
-function toChange([others, at]: [number, number]): GroupChange {
-  return { others, at };
+function toChange([others, was, at]: FoundChange): GroupChange {
+  return { others, wasMember: was === 1, at };
 }
