@@ -107,6 +107,28 @@ describeEachDatabase('claimNode', (open) => {
     await expect(endings()).resolves.toEqual([{ incarnation: dead, lived_until: 1_000_000 - 15_000 }]);
   });
 
+  it('[ND189] a process whose name another has by now leaves its row alone, and learns that its lease is over', async () => {
+    await died('other', 0);
+    const clock = new ManualClock();
+    let isLost = false;
+    const onLost = () => {
+      isLost = true;
+    };
+    const mine = { name: 'a', incarnation: randomUUID(), singleNode: false };
+    const node = await claimNode(mine, { database, clock, log: silentLog, onLost });
+    claimed.push(node);
+    const owner = randomUUID();
+    await database.query("update nodes set incarnation = $1 where name = 'a'", [owner]);
+    clock.advance(5_000);
+    await expect.poll(() => isLost).toBe(true);
+    expect(node.leaseIsLive()).toBe(false);
+    await expect(database.query("select incarnation from nodes where name = 'a'")).resolves.toEqual([
+      { incarnation: owner },
+    ]);
+    // The name is free for whoever asks for it now.
+    await claim({}, fastClock(1));
+  });
+
   it('[DEP1] [RM28] a process that stops notes its last moment, which its successor leaves as it is', async () => {
     await died('other', 0);
     const clock = new ManualClock();

@@ -26,7 +26,7 @@ export interface NodeDeps {
   database: Database;
   clock: Clock;
   log: Log;
-  /** The connection that held the name is gone: another process may have it by now, so this one should stop. */
+  /** The connection that held the name is gone, or its row is another's: another process may have it by now, so this one should stop. */
   onLost: () => void;
 }
 
@@ -121,32 +121,36 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   let leaseEndsAt = Number.NEGATIVE_INFINITY;
   let liveSince = 0;
   let isOver = false;
-  const renew = async () => {
+  const write = async (how: typeof takeRow) => {
     const startedAt = clock.monotonic();
-    await writeNode(database, claim, Math.round(startedAt + database.clockOffsetMs() + LEASE_MS));
+    const isOurs = await how(database, claim, Math.round(startedAt + database.clockOffsetMs() + LEASE_MS));
     // A renewal that was under way when the locks went says nothing any more.
     if (isOver) return;
+    if (!isOurs) return lose();
     if (clock.monotonic() >= leaseEndsAt) liveSince = clock.monotonic();
     leaseEndsAt = startedAt + LEASE_MS;
   };
   const leaseIsLive = () => clock.monotonic() < leaseEndsAt;
-  await renew();
+  await write(takeRow);
   const stopRenewing = clock.every(RENEWAL_MS, () => {
-    renew().catch((error: unknown) => log.warn({ err: error }, "The node's lease could not be renewed"));
+    write(renewRow).catch((error: unknown) =>
+      log.warn({ err: error }, "The node's lease could not be renewed"),
+    );
   });
   const end = () => {
     isOver = true;
     leaseEndsAt = Number.NEGATIVE_INFINITY;
     stopRenewing();
   };
-  void Promise.race(locks.map((lock) => lock.lost)).then(async () => {
+  const lose = async () => {
     if (isOver) return;
     end();
     // Each lock has a connection of its own: one that stands would refuse this very process when it claims the name anew.
     const letGo = Promise.allSettled(locks.map((lock) => lock.release()));
     await Promise.race([letGo, sleep(clock, LET_GO_MS)]);
     deps.onLost();
-  });
+  };
+  void Promise.race(locks.map((lock) => lock.lost)).then(lose);
   return {
     name: claim.name,
     incarnation: claim.incarnation,
@@ -162,7 +166,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
 }
 
 /** Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md). */
-async function writeNode(database: Queryable, claim: NodeClaim, leaseUntil: number): Promise<void> {
+async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number): Promise<boolean> {
   await database.query(
     `with former as (
        insert into ended_nodes (incarnation, lived_until)
@@ -174,6 +178,16 @@ async function writeNode(database: Queryable, claim: NodeClaim, leaseUntil: numb
      set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region`,
     [claim.name, claim.incarnation, leaseUntil, claim.region ?? null, LEASE_MS],
   );
+  return true;
+}
+
+/** False when another process has the name by now: it took it while this one was cut off and did not know that its lock was gone. */
+async function renewRow(database: Queryable, claim: NodeClaim, leaseUntil: number): Promise<boolean> {
+  const rows = await database.query(
+    'update nodes set lease_until = $3 where name = $1 and incarnation = $2 returning name',
+    [claim.name, claim.incarnation, leaseUntil],
+  );
+  return rows.length > 0;
 }
 
 async function forgetNode(database: Queryable, name: string, forgottenAt: number): Promise<void> {
