@@ -53,6 +53,8 @@ export interface Database extends Queryable {
   ping(options?: QueryOptions): Promise<{ isReadOnly: boolean }>;
   /** Database clock minus this process's monotonic-based clock, in milliseconds; measured on opening and every 30 s. */
   clockOffsetMs(): number;
+  /** Measures it now: this process stood still. @throws DatabaseError */
+  measureClock(): Promise<void>;
   stats(): DatabaseStats;
   close(): Promise<void>;
 }

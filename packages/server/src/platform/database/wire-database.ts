@@ -112,6 +112,10 @@ export class WireDatabase implements Database {
     return this.#offset.milliseconds;
   }
 
+  measureClock(): Promise<void> {
+    return this.#offset.measureAnew();
+  }
+
   stats(): DatabaseStats {
     const { totalCount, idleCount, waitingCount } = this.#options.pool;
     return { open: totalCount, idle: idleCount, waiting: waitingCount };

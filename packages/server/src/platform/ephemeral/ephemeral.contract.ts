@@ -161,6 +161,29 @@ function presence(context: Context): void {
     expect(await ephemeral.presence.count(group)).toBe(0);
   });
 
+  test('[EPH3] a change tells how many others are there, and whether it was there itself', async () => {
+    const { ephemeral, harness } = context();
+    const { presence } = ephemeral;
+    const group = fresh('group');
+    expect(await presence.set(group, 'a', '', LONG_MS)).toMatchObject({ others: 0, wasMember: false });
+    expect(await presence.set(group, 'a', '', LONG_MS)).toMatchObject({ others: 0, wasMember: true });
+    expect(await presence.set(group, 'b', '', TTL_MS)).toMatchObject({ others: 1, wasMember: false });
+    expect(await presence.remove(group, 'nobody')).toMatchObject({ others: 2, wasMember: false });
+    expect(await presence.remove(group, 'a')).toMatchObject({ others: 1, wasMember: true });
+    await harness.pass(TTL_MS);
+    expect(await presence.remove(group, 'a')).toMatchObject({ others: 0, wasMember: false });
+    expect(await presence.set(group, 'b', '', TTL_MS)).toMatchObject({ others: 0, wasMember: false });
+  });
+
+  test('[EPH3] the moment of a change is not before that of the one before, and that of a later clock is as given', async () => {
+    const { presence } = context().ephemeral;
+    const group = fresh('group');
+    expect((await presence.set(group, 'a', '', LONG_MS, 1_000)).at).toBe(1_000);
+    expect((await presence.remove(group, 'a', 5_000)).at).toBe(5_000);
+    expect((await presence.set(group, 'b', '', LONG_MS, 6_000)).at).toBe(6_000);
+    expect((await presence.set(group, 'b', '', LONG_MS, 6_000)).at).toBeGreaterThanOrEqual(6_000);
+  });
+
   test('[EPH3] what a list answered does not change later', async () => {
     const { ephemeral } = context();
     const group = fresh('group');

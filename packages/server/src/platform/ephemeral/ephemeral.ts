@@ -55,10 +55,20 @@ export interface Bus {
   subscribe(channel: string, handler: (event: BusEvent) => void): () => void;
 }
 
+/** What a change of a group found, as one step with the change. */
+export interface GroupChange {
+  /** Members besides the one that was changed. */
+  others: number;
+  /** That one was a member before. */
+  wasMember: boolean;
+  /** As it was given, or later than that of every change of the group before, whichever process made it. */
+  at: number;
+}
+
 /** Who is where: members of a group, each with a value, gone when not renewed for `ttlMs`. */
 export interface Presence {
-  set(group: string, member: string, value: string, ttlMs: number): Promise<void>;
-  remove(group: string, member: string): Promise<void>;
+  set(group: string, member: string, value: string, ttlMs: number, at?: number): Promise<GroupChange>;
+  remove(group: string, member: string, at?: number): Promise<GroupChange>;
   list(group: string): Promise<Map<string, string>>;
   count(group: string): Promise<number>;
 }

@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.js';
 import { FreshRun } from '../fresh-run.js';
-import type { Presence } from './ephemeral.js';
+import type { GroupChange, Presence } from './ephemeral.js';
 import { ExpiringMap } from './expiring-map.js';
 import { type MemoryPresence, memberKey } from './memory-presence.js';
 import type { RedisLink } from './redis-link.js';
+import type { FoundChange } from './redis-scripts.js';
 
 const MAX_LEAVINGS = 100_000;
 /** Longer than members live without being renewed. */
@@ -29,21 +30,18 @@ export class RedisPresence implements Presence {
     this.#left = new ExpiringMap(clock, MAX_LEAVINGS);
   }
 
-  async set(group: string, member: string, value: string, ttlMs: number): Promise<void> {
-    await this.own.set(group, member, value, ttlMs);
+  async set(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
+    const known = await this.own.set(group, member, value, ttlMs, at);
     this.#left.delete(memberKey(group, member));
-    await this.#write(group, member, value, ttlMs).then(
-      () => this.#tellLeft(),
-      () => undefined,
-    );
+    return this.#told(this.#write(group, member, value, ttlMs, at)).catch(() => known);
   }
 
-  async remove(group: string, member: string): Promise<void> {
-    await this.own.remove(group, member);
-    await this.#erase(group, member).then(
-      () => this.#tellLeft(),
-      () => this.#left.set(memberKey(group, member), { group, member }, LEAVING_MS),
-    );
+  async remove(group: string, member: string, at = 0): Promise<GroupChange> {
+    const known = await this.own.remove(group, member, at);
+    return this.#told(this.#erase(group, member, at)).catch(() => {
+      this.#left.set(memberKey(group, member), { group, member }, LEAVING_MS);
+      return known;
+    });
   }
 
   async list(group: string): Promise<Map<string, string>> {
@@ -75,9 +73,11 @@ export class RedisPresence implements Presence {
     ]);
   }
 
-  /** Redis takes what it is told: nobody waits for the rest. */
-  #tellLeft(): void {
+  /** When Redis took this, it takes what it was not told yet: nobody waits for that. */
+  async #told(change: Promise<GroupChange>): Promise<GroupChange> {
+    const found = await change;
     if (this.#left.size > 0) this.#tellingLeft.run().catch(() => undefined);
+    return found;
   }
 
   #leavings(): Write[] {
@@ -88,16 +88,19 @@ export class RedisPresence implements Presence {
     );
   }
 
-  #write(group: string, member: string, value: string, ttlMs: number): Promise<unknown> {
+  async #write(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
     const [ends, values] = this.link.keys.members(group);
-    return this.link.call((client) =>
-      client.bongsuPresenceSet(ends, values, member, value, Math.ceil(ttlMs)),
+    const found = await this.link.call((client) =>
+      client.bongsuPresenceSet(ends, values, member, at, value, Math.ceil(ttlMs)),
     );
+    return toChange(found);
   }
 
-  #erase(group: string, member: string): Promise<unknown> {
+  async #erase(group: string, member: string, at = 0): Promise<GroupChange> {
     const [ends, values] = this.link.keys.members(group);
-    return this.link.call((client) => client.bongsuPresenceRemove(ends, values, member));
+    return toChange(
+      await this.link.call((client) => client.bongsuPresenceRemove(ends, values, member, at, LEAVING_MS)),
+    );
   }
 
   async #forget(group: string, member: string): Promise<void> {
@@ -113,4 +116,8 @@ async function inRounds(writes: readonly Write[]): Promise<void> {
   for (let i = 0; i < writes.length; i += A_ROUND) {
     await Promise.all(writes.slice(i, i + A_ROUND).map((write) => write()));
   }
+}
+
+function toChange([others, was, at]: FoundChange): GroupChange {
+  return { others, wasMember: was === 1, at };
 }
