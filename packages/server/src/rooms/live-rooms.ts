@@ -1,6 +1,7 @@
 import { BongsuError, type RoomCloseReason } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { RoomGrant } from '../commands/index.js';
+import { upTo } from '../platform/grown-cache.js';
 import { type CacheCounts, countCache } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import { wasTheirs } from './access.js';
@@ -61,7 +62,7 @@ export class LiveRooms implements RoomAccess {
   constructor(private readonly deps: LiveRoomsDeps) {
     const { clock, metrics } = deps;
     const perf = { now: () => clock.monotonic() };
-    this.#others = new LRUCache({ max: MAX_OTHERS, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
+    this.#others = new LRUCache({ ...upTo(MAX_OTHERS), ttl: MAX_AGE_MS, ttlResolution: 0, perf });
     this.#counts = countCache(metrics, 'rooms');
   }
 
