@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SHORT_LIVED } from '../../packages/server/test/support/bongsu-processes.js';
 import { createPgliteFolder } from '../../packages/server/test/support/pglite-databases.js';
 
 const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
@@ -47,7 +48,7 @@ export class ServerProcess {
    * @throws with its output when it ends before
    */
   async start(settings: Record<string, string> = {}): Promise<void> {
-    const child = spawn(process.execPath, [bin, 'serve'], {
+    const child = spawn(process.execPath, [...SHORT_LIVED, bin, 'serve'], {
       env: {
         PATH: process.env.PATH,
         HOME: this.dataDir,
