@@ -15,8 +15,6 @@ const LIFTED = {
   LOG_LEVEL: 'warn',
   DRAIN_SECONDS: '2',
 };
-/** Servers live for seconds here: PGlite is not compiled a second time for a speed that they would not live to see. */
-const NODE_FLAGS = ['--max-semi-space-size=32', '--liftoff-only'];
 const READY_MS = 60_000;
 const SQL_MS = 10_000;
 const KEPT_OUTPUT = 8000;
@@ -68,7 +66,7 @@ export class ServerNode {
     const preload = new URL(`file://${folder.replace(/\/?$/, '/')}chaos/preload.mjs`);
     preload.searchParams.set('clockMs', String(clockMs));
     const bin = fileURLToPath(new URL('./bin/bongsu.js', preload.href.replace('/chaos/preload.mjs', '/')));
-    const flags = [...NODE_FLAGS, '--import', preload.href];
+    const flags = ['--max-semi-space-size=32', '--import', preload.href];
     const child = spawn(process.execPath, [...flags, bin, 'serve'], {
       env: { ...environment, ...LIFTED, ...settings, PORT: String(port), HOST: '127.0.0.1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
