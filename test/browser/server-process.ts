@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../packages/server/src/chaos/processes.js';
+import { SHORT_LIVED } from '../../packages/server/test/support/bongsu-processes.js';
 import { createPgliteFolder } from '../../packages/server/test/support/pglite-databases.js';
 
 const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
@@ -46,7 +47,7 @@ export class ServerProcess {
    * @throws with its output when it ends before
    */
   async start(settings: Record<string, string> = {}): Promise<void> {
-    const child = spawn(process.execPath, [bin, 'serve'], {
+    const child = spawn(process.execPath, [...SHORT_LIVED, bin, 'serve'], {
       env: {
         PATH: process.env.PATH,
         HOME: this.dataDir,

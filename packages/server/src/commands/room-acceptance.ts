@@ -1,6 +1,7 @@
 import { BongsuError, type CommandStatus } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
+import { upTo } from '../platform/grown-cache.js';
 import type { Push } from '../platform/push.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import {
@@ -120,7 +121,7 @@ class RoomSizes {
 
   constructor(clock: Clock) {
     const perf = { now: () => clock.monotonic() };
-    this.#known = new LRUCache({ max: ROOMS_KNOWN, ttl: SCREENS_KNOWN_MS, ttlResolution: 0, perf });
+    this.#known = new LRUCache({ ...upTo(ROOMS_KNOWN), ttl: SCREENS_KNOWN_MS, ttlResolution: 0, perf });
   }
 
   of(streamId: number): number {

@@ -1,5 +1,6 @@
 import type { RoomCloseReason } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../platform/grown-cache.js';
 import { type CacheCounts, countCache } from '../platform/metrics.js';
 import type { RoomRow, RoomsDeps } from './deps.js';
 import { LiveRoom, type RoomMove, type SeatMove } from './live-room.js';
@@ -54,7 +55,7 @@ export class LiveRooms {
   constructor(private readonly deps: LiveRoomsDeps) {
     const { clock, metrics } = deps;
     const perf = { now: () => clock.monotonic() };
-    this.#others = new LRUCache({ max: MAX_OTHERS, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
+    this.#others = new LRUCache({ ...upTo(MAX_OTHERS), ttl: MAX_AGE_MS, ttlResolution: 0, perf });
     this.#counts = countCache(metrics, 'rooms');
   }
 

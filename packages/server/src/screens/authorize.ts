@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
 import type { Database, Queryable } from '../platform/database/database.js';
 import type { BusEvent, Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import { upTo } from '../platform/grown-cache.js';
 import { type CacheCounts, countCache, type Metrics } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
@@ -43,7 +44,7 @@ export class ScreenRights {
   constructor(private readonly deps: ScreenRightsDeps) {
     const { clock, metrics } = deps;
     const perf = { now: () => clock.monotonic() };
-    this.#cache = new LRUCache({ max: MAX_CACHED, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
+    this.#cache = new LRUCache({ ...upTo(MAX_CACHED), ttl: MAX_AGE_MS, ttlResolution: 0, perf });
     this.#counts = countCache(metrics, 'screen_rights');
     this.#looks = new BatchProcessor({
       ...fewStatements(clock),
