@@ -383,7 +383,7 @@ class BongsuApp implements App {
       rooms,
       events,
       admit: createAdmit({
-        isDraining: () => !health.ready,
+        phase: () => health.phase,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),
         isOverloaded: () => overload.isTooMuch,
       }),
@@ -427,8 +427,8 @@ class BongsuApp implements App {
     }
     await this.#lifecycle.step(
       'readiness',
-      () => health.setReady(true),
-      () => health.setReady(false),
+      () => health.enter('ready'),
+      () => health.enter('draining'),
     );
   }
 
