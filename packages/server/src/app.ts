@@ -42,6 +42,7 @@ import type { RecordAudit } from './platform/audit.js';
 import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
 import { databaseClock } from './platform/database/clock-offset.js';
 import type { Database } from './platform/database/database.js';
+import { findLiveNodes } from './platform/database/live-nodes.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
@@ -389,7 +390,7 @@ class BongsuApp implements App {
       rooms,
       events,
       admit: createAdmit({
-        isDraining: () => !health.ready,
+        phase: () => health.phase,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),
         isOverloaded: () => overload.isTooMuch,
       }),
@@ -428,14 +429,21 @@ class BongsuApp implements App {
       await this.#lifecycle.step(
         'moving sockets',
         () => sockets,
-        (it, signal) => it.move(this.#deadlineMs, signal),
+        (it, signal) => this.#moveSockets(core, it, signal),
       );
     }
     await this.#lifecycle.step(
       'readiness',
-      () => health.setReady(true),
-      () => health.setReady(false),
+      () => health.enter('ready'),
+      () => health.enter('draining'),
     );
+  }
+
+  /** To others that live; where none does there is nowhere to go, and they come back when this one has started again. */
+  async #moveSockets({ database, databaseClock, node }: Core, sockets: Sockets, signal: AbortSignal) {
+    const live = await findLiveNodes(database, databaseClock()).catch(() => undefined);
+    const isAlone = live?.every(({ incarnation }) => incarnation === node.incarnation) ?? false;
+    if (!isAlone) await sockets.move(this.#deadlineMs, signal);
   }
 
   async #serveControl(deps: OperationDeps): Promise<void> {

@@ -12,6 +12,9 @@ type HealthStatus = Health['status'];
 /** A check that takes longer counts as failed: a probe must answer while the database hangs. */
 const CHECK_TIMEOUT_MS = 1500;
 
+/** Ready from the start's end until the stop begins. */
+export type Phase = 'starting' | 'ready' | 'draining';
+
 export interface HealthDeps {
   database: Pick<Database, 'ping'>;
   ephemeral: Pick<Ephemeral, 'health'>;
@@ -32,19 +35,18 @@ export interface HealthDeps {
  */
 export class HealthReporter {
   readonly #deps: HealthDeps;
-  #draining = true;
+  #phase: Phase = 'starting';
 
   constructor(deps: HealthDeps) {
     this.#deps = deps;
   }
 
-  /** From start-up's end until the stop begins. */
-  setReady(ready: boolean): void {
-    this.#draining = !ready;
+  enter(phase: Phase): void {
+    this.#phase = phase;
   }
 
-  get ready(): boolean {
-    return !this.#draining;
+  get phase(): Phase {
+    return this.#phase;
   }
 
   /** For other nodes, without a look at the database. */
@@ -55,8 +57,8 @@ export class HealthReporter {
       version: this.#deps.version,
       startedAt: Math.round(this.#deps.databaseClock() - uptime * 1000),
       uptime,
-      ready: this.ready,
-      draining: this.#draining,
+      ready: this.#phase === 'ready',
+      draining: this.#phase === 'draining',
     };
   }
 
