@@ -6,7 +6,7 @@ import { healthRoutes } from './routes.js';
 
 it('[ND191] a node that starts is not ready, and drains only once it stops', async () => {
   const health = new HealthReporter({
-    database: { ping: async () => {} },
+    database: { ping: async () => ({ isReadOnly: false }) },
     ephemeral: { health: () => ({ status: 'ok' }) },
     breakers: { list: () => [] },
     databaseClock: () => 0,

@@ -144,7 +144,10 @@ describeEachDatabase('claimNode', (open) => {
     const slept = new Proxy(database, {
       get(target, key) {
         if (key === 'clockOffsetMs') return () => offsetMs;
-        if (key === 'measureClock') return async () => void (offsetMs = target.clockOffsetMs() + sleptMs);
+        if (key === 'measureClock')
+          return async () => {
+            offsetMs = target.clockOffsetMs() + sleptMs;
+          };
         const value: unknown = Reflect.get(target, key);
         return typeof value === 'function' ? value.bind(target) : value;
       },
