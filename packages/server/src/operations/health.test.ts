@@ -9,6 +9,7 @@ it('[ND191] a node that starts is not ready, and drains only once it stops', asy
     database: { ping: async () => ({ isReadOnly: false }) },
     ephemeral: { health: () => ({ status: 'ok' }) },
     breakers: { list: () => [] },
+    clock: { now: () => 0 },
     databaseClock: () => 0,
     version: '1.0.0',
     node: 'a',
