@@ -30,7 +30,7 @@ if (!proofs.includes(name)) {
   process.exit(2);
 }
 
-const { prove, description } = await import(`./proofs/${name}/index.mjs`);
+const { prove, description, parts = [] } = await import(`./proofs/${name}/index.mjs`);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const log = (line) => console.error(line);
 log(`${name}: ${description}\nseed ${seed}`);
@@ -58,8 +58,9 @@ const report = {
   ...provenance(),
   figures,
 };
-// One profile alone says so in its file's name, so that it never stands for both.
-const file = values.profile?.length === 1 ? `${name}-${values.profile[0]}` : name;
+// One profile alone, or one part of a proof of several, says so in its file's name, so that it never stands for all.
+const part = values.profile?.length === 1 ? values.profile[0] : parts.find((each) => each === values.only);
+const file = part === undefined ? name : `${name}-${part}`;
 const out = values.out ?? fileURLToPath(new URL(`../docs/proofs/${file}.json`, import.meta.url));
 mkdirSync(dirname(out), { recursive: true });
 writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);

@@ -91,7 +91,7 @@ function nginx({ folder, port, tlsPort, sticky }) {
       const paths = temporary.map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n');
       edit(join(folder, 'bongsu.conf'), [
         [/^/, `${paths}\n`],
-        ...(sticky ? [] : [[/hash .* consistent;/, '']]),
+        ...(sticky ? [] : [[/hash .* consistent;/g, '']]),
       ]);
       const [line] = serverLines(join(DEPLOY, 'nginx/nodes.conf'));
       const lines = ports.map((each) => line.replace(/127\.0\.0\.1:\d+/, `${LOOPBACK}:${each}`));
@@ -121,8 +121,12 @@ function haproxy({ folder, port, tlsPort, sticky }) {
       const lines = ports.map((each, n) =>
         servers[0].replace(/"[^"]*"/, `${LOOPBACK}:${each}`).replaceAll('node-1', `node-${n + 1}`),
       );
+      // For tests that have to know where their sockets go.
+      const steering = ports.map(
+        (_, n) => `  use-server node-${n + 1} if { req.hdr(x-test-node) node-${n + 1} }`,
+      );
       edit(join(folder, 'haproxy.cfg'), [
-        [servers.join('\n'), lines.join('\n')],
+        [servers.join('\n'), [...steering, ...lines].join('\n')],
         // Twice as many files as connections, which must be allowed here.
         ['maxconn 20000', 'maxconn 9000'],
         ['bind :8080', `bind ${LOOPBACK}:${port}`],

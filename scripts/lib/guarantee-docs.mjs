@@ -17,6 +17,10 @@ const RENDERERS = {
   kill: killTable,
   outage: outageTable,
   regions: regionTables,
+  'cluster-suites': ({ suites }) => suitesTable(suites),
+  'cluster-chaos': ({ chaos }) => `${crossedTable(chaos)}\n\n${chaosTables(chaos)}`,
+  'cluster-recovery': ({ recovery }) => recoveryTable(recovery),
+  'cluster-redis': ({ redis }) => withoutRedisTable(redis),
 };
 
 function render(name) {
@@ -81,6 +85,45 @@ function chaosTables(profiles) {
     'other',
   ];
   return `${table(['', ...names], sums)}\n\n${table(head, rows)}`;
+}
+
+const percent = (share) => `${Math.round(share * 100)} %`;
+
+function suitesTable(sites) {
+  const rows = Object.entries(sites).map(([site, { passed, failed, skipped }]) => [
+    site,
+    number(passed),
+    failed,
+    skipped,
+  ]);
+  return table(['', 'passed', 'failed', 'skipped'], rows);
+}
+
+function crossedTable(sites) {
+  const rows = Object.entries(sites).map(([site, { crossedShare }]) => [site, percent(crossedShare)]);
+  return table(['', 'of what screens were sent had come in at another node'], rows);
+}
+
+function recoveryTable(sites) {
+  const names = Object.keys(sites);
+  const faults = [...new Set(names.flatMap((name) => Object.keys(sites[name].faults)))].sort();
+  const rows = faults.map((fault) => [
+    `\`${fault}\``,
+    ...names.map((name) => number(sites[name].faults[fault]?.settleMs)),
+  ]);
+  return table(['from the end of the fault until everything had ended, ms', ...names], rows);
+}
+
+function withoutRedisTable({ faults, accepted, crossedShare, violations }) {
+  const { runs, delayMs } = faults['redis-outage'];
+  const head = [
+    'outages of 60 s',
+    'accepted',
+    'crossed',
+    'accepted to executed, P95 of the worst, ms',
+    'violations',
+  ];
+  return table(head, [[runs, number(accepted), percent(crossedShare), number(delayMs), violations]]);
 }
 
 function mutantTable(mutants) {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../packages/server/src/chaos/processes.js';
+import { SHORT_LIVED } from '../../packages/server/test/support/bongsu-processes.js';
 import { createPgliteFolder } from '../../packages/server/test/support/pglite-databases.js';
 
 const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
@@ -47,7 +47,7 @@ export class ServerProcess {
    * @throws with its output when it ends before
    */
   async start(settings: Record<string, string> = {}): Promise<void> {
-    const child = spawn(process.execPath, [bin, 'serve'], {
+    const child = spawn(process.execPath, [...SHORT_LIVED, bin, 'serve'], {
       env: {
         PATH: process.env.PATH,
         HOME: this.dataDir,
@@ -94,13 +94,4 @@ export class ServerProcess {
     const answer = await fetch(`${this.url}/api/health/ready`).catch(() => undefined);
     return answer?.ok === true;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

@@ -4,6 +4,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterEach } from 'vitest';
 
 const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
+const wantsPictures = Boolean(process.env.PICTURES);
 const open = new Set<Page>();
 
 /** What the windows of a failed test showed: one that answers nothing within 5 s hangs. */
@@ -45,14 +46,19 @@ export async function openWindow(browser: Browser, faults: string[]): Promise<Pa
   return page;
 }
 
-/** Leaves `test-results/<name>.png`; `whole`: with what is below the window's edge. */
+/**
+ * With PICTURES=1, for whoever wants to look: leaves `test-results/<name>.png`. No test reads it, and each takes CPU to draw and to pack.
+ * `whole`: with what is below the window's edge.
+ */
 export async function photograph(page: Page, name: string, { whole = false } = {}): Promise<void> {
+  if (!wantsPictures) return;
   await mkdir(results, { recursive: true });
   await page.screenshot({ path: `${results}${name}.png`, fullPage: whole });
 }
 
 /** Both windows side by side in one picture, as somebody with two monitors sees them. */
 export async function photographBoth(browser: Browser, pages: Page[], name: string): Promise<void> {
+  if (!wantsPictures) return;
   const pictures = await Promise.all(pages.map((page) => page.screenshot()));
   const desk = await browser.newPage({ viewport: { width: 2080, height: 920 } });
   const images = pictures.map(

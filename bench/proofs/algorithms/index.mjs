@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { firstLine, runVitest } from '../../lib/vitest.mjs';
+import { countTests } from '../../lib/test-report.mjs';
+import { runVitest } from '../../lib/vitest.mjs';
 
 export const description =
   'algorithms: the whole conformance suite, all of identity and the attacks on tokens, the same tests whatever JWT_ALG is';
@@ -45,37 +46,10 @@ function isProven(figures, profiles) {
 }
 
 async function runTests(algorithm, profile) {
-  const { report, code } = await runVitest(ROOT, {
+  const ended = await runVitest(ROOT, {
     files: FILES,
     titles: OF_PROFILE[profile],
     env: { TEST_JWT_ALG: algorithm, TEST_EMBEDDED_ONLY: profile === 'embedded' ? '1' : undefined },
   });
-  return count(report, profile, code);
+  return countTests(ended, { isOurs: new RegExp(OF_PROFILE[profile]), root: ROOT });
 }
-
-function count({ testResults }, profile, code) {
-  const isOurs = new RegExp(OF_PROFILE[profile]);
-  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
-  const ours = tests.filter(({ fullName }) => isOurs.test(fullName));
-  const failures = [...unloaded(testResults), ...ours.filter(hasFailed).map(title)];
-  // An error outside of all tests has no title, and is none the less for it.
-  if (code !== 0 && failures.length === 0) failures.push(`vitest ended with ${code}`);
-  const passed = ours.filter(({ status }) => status === 'passed').length;
-  return {
-    passed,
-    failed: failures.length,
-    skipped: ours.filter((test) => test.status !== 'passed' && !hasFailed(test)).length,
-    failures,
-  };
-}
-
-const hasFailed = ({ status }) => status === 'failed';
-
-/** Files that could not be loaded, or whose hooks failed, have no failed test of their own. */
-function unloaded(testResults) {
-  return testResults
-    .filter((file) => hasFailed(file) && !file.assertionResults.some(hasFailed))
-    .map(({ name, message }) => `${name.slice(ROOT.length)}: ${firstLine(message)}`);
-}
-
-const title = ({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages[0] ?? '')}`;

@@ -51,6 +51,8 @@ const HOW = {
   leastUnanswered: least,
   convergeMsMedian: most,
   convergeMsMost: most,
+  settleMs: most,
+  delayMs: most,
   residentMiBMost: most,
 };
 

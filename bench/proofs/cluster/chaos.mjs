@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startBalancer } from '../../lib/balancer.mjs';
 import { startPostgres } from '../../lib/postgres.mjs';
 import { startRedis } from '../../lib/redis.mjs';
 
@@ -8,14 +9,19 @@ const CHAOS = new URL('../../../packages/server/dist/chaos/', import.meta.url);
 const { ClusterSite } = await import(new URL('cluster-site.js', CHAOS));
 const { Session } = await import(new URL('session.js', CHAOS));
 
-/** Faults in full flight on several nodes: the report of a session, and the share of traffic that crossed from node to node. */
-export async function chaosOn({ nodes, balancer, seed, runs, faults, log }) {
+/**
+ * Faults in full flight on several nodes: the report of a session, and the share of what screens were sent that had come in at another node.
+ * @param options.balancer `nginx` or `haproxy`; without one, controllers and screens are kept on different nodes
+ * @param options.load of the session, its own by default
+ */
+export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, load, log }) {
   const folder = mkdtempSync(join(tmpdir(), `bongsu-cluster-${nodes}-`));
   const postgres = await startPostgres();
   const redis = await startRedis();
   const database = await postgres.freshDatabase();
   let kept = true;
   let site;
+  let balancer;
   try {
     const { PATH, HOME } = process.env;
     site = await ClusterSite.prepare({
@@ -28,15 +34,23 @@ export async function chaosOn({ nodes, balancer, seed, runs, faults, log }) {
         endBackends: () => postgres.endBackends(database.name),
       },
       environment: { PATH, HOME },
-      ...(balancer ? { balancer } : {}),
+      ...(engine
+        ? {
+            balancer: async (ports) => {
+              balancer = await startBalancer({ engine, ports });
+              return balancer;
+            },
+          }
+        : {}),
     });
     await site.start();
-    const session = new Session({ site, folder, seed, runs, log, ...(faults ? { faults } : {}) });
+    const session = new Session({ site, folder, seed, runs, log, ...load, ...(faults ? { faults } : {}) });
     const report = await session.run();
     kept = report.violations > 0;
     return { ...report, crossedShare: site.crossedShare };
   } finally {
     await site?.close();
+    await balancer?.stop();
     await redis.stop();
     await postgres.stop();
     if (kept) log(`the histories stay in ${folder}`);

@@ -24,6 +24,8 @@ export class Client extends Emitter<ClientEvents> {
   private rooms: Rooms | undefined;
   /** Who is connected, or was last. */
   private userId: string | undefined;
+  /** The moment of the last status of each screen. */
+  private readonly screenStatusAt = new Map<string, number>();
 
   constructor(options: ConnectOptions) {
     super();
@@ -188,7 +190,15 @@ export class Client extends Emitter<ClientEvents> {
 
   private listen(link: Link): void {
     this.commands.listen(link);
-    link.on('screen-status', (status) => this.emit('screen-status', status));
+    link.on('screen-status', (status) => this.onScreenStatus(status));
+  }
+
+  /** Of nodes between which a screen moves both may tell, and what happened first may come last. */
+  private onScreenStatus(status: ClientEvents['screen-status']): void {
+    const { screenId, at } = status;
+    if (at < (this.screenStatusAt.get(screenId) ?? 0)) return;
+    this.screenStatusAt.set(screenId, at);
+    this.emit('screen-status', status);
   }
 
   private onReady(ready: Ready, link: Link): void {

@@ -32,6 +32,28 @@ function client(url: string, options: object = {}): Client {
 const isOffline = ({ state }: StateChange) => state === 'offline';
 const isClosed = ({ state }: StateChange) => state === 'closed';
 
+describe('screens', () => {
+  it('[ND186] a screen-status that is older than the last one of its screen is dropped', async () => {
+    const scripted = await server();
+    const say = { newer: 2_000, older: 1_999, other: 1_000, last: 2_000 };
+    scripted.onLink = (link) => {
+      link.emit('screen-status', { screenId: 'scr_a', online: true, at: say.newer });
+      link.emit('screen-status', { screenId: 'scr_a', online: false, at: say.older });
+      link.emit('screen-status', { screenId: 'scr_b', online: true, at: say.other });
+      link.emit('screen-status', { screenId: 'scr_a', online: false, at: say.last });
+    };
+    const made = client(scripted.url);
+    const heard: unknown[] = [];
+    made.on('screen-status', ({ screenId, online, at }) => heard.push([screenId, online, at]));
+    await next(made, 'screen-status', ({ online, at }) => !online && at === say.last);
+    expect(heard).toEqual([
+      ['scr_a', true, say.newer],
+      ['scr_b', true, say.other],
+      ['scr_a', false, say.last],
+    ]);
+  });
+});
+
 describe('reconnection', () => {
   it('[STB4] waits 100, 150, 225 … 1000 ms, endlessly', async () => {
     const clock = new FakeClock();

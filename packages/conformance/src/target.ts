@@ -6,6 +6,8 @@ export interface Target {
   url: string;
   /** Several nodes of it: sockets connect to them in turn, so that those who talk to each other are on different ones. */
   sockets?: readonly Place[];
+  /** Of a node without any proxy, where `url` leads through one. */
+  neighbourUrl?: string;
   /** An administrator's. */
   admin?: { email: string; password: string };
   /** A correctly signed access token past its end. */

@@ -48,6 +48,7 @@ export const NodeSchema = z
     startedAt: z.number().nullable(),
     /** Seconds. */
     uptime: z.number().nullable(),
+    /** Neither this nor `draining` while it starts. */
     ready: z.boolean().nullable(),
     draining: z.boolean().nullable(),
   })

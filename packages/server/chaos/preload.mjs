@@ -1,5 +1,5 @@
 // Loaded before the server by the chaos harness (node --import): lets it be killed before and after named steps, moves its clock,
-// kills PGlite's thread and reads the ledger's tables. The server itself knows nothing of this.
+// kills PGlite's thread, reads the ledger's tables and counts what came from other nodes. The server itself knows nothing of this.
 const dist = new URL('../dist/', import.meta.url);
 const load = (path) => import(new URL(path, dist));
 
@@ -58,6 +58,44 @@ async function watchSteps() {
   await watchSockets();
 }
 
+const TELL_MS = 100;
+const RECENT = 100_000;
+
+/** Commands that were to be accepted here, the last ones. */
+const own = new Set();
+const sent = { entries: 0, crossed: 0 };
+
+/** Of each entry that a screen is sent here, whether its command came in here or at another node. */
+function countCrossing({ id }) {
+  sent.entries += 1;
+  if (!own.has(id)) sent.crossed += 1;
+}
+
+async function watchAccepts() {
+  const { Ledger } = await load('commands/ledger.js');
+  for (const method of ['accept', 'acceptChecked']) {
+    wrap(
+      Ledger,
+      method,
+      (original) =>
+        function (batch, ...rest) {
+          // The second of the eight columns that are one value a command.
+          for (const id of batch.fast.at(-7).slice(1, -1).split(',')) own.add(id);
+          for (const id of own) {
+            if (own.size <= RECENT) break;
+            own.delete(id);
+          }
+          return original.call(this, batch, ...rest);
+        },
+    );
+  }
+  setInterval(() => {
+    if (sent.entries === 0) return;
+    process.send({ sent: { ...sent } });
+    Object.assign(sent, { entries: 0, crossed: 0 });
+  }, TELL_MS).unref();
+}
+
 /** Sending an entry and hearing its receipt have no class of their own: the gateway makes them per socket. */
 async function watchSockets() {
   const { Connection } = await load('gateway/connection.js');
@@ -71,6 +109,7 @@ async function watchSockets() {
         return {
           ...screen,
           send(event, entry, onReceipt) {
+            countCrossing(entry);
             reach('emit', 'before');
             const forget = send(event, entry, (receipt) => {
               reach('receipt', 'before');
@@ -142,5 +181,6 @@ if (process.send) {
     if (message.sql) void answerSql(message);
     if (message.killPglite) void pglite?.kill();
   });
+  await watchAccepts();
   process.channel.unref();
 }

@@ -35,6 +35,7 @@ import { Lifecycle } from './lifecycle.js';
 import { openDatabase } from './open-database.js';
 import { openEphemeral } from './open-ephemeral.js';
 import { openReads } from './open-reads.js';
+import { watchClock } from './operations/clock-watch.js';
 import { HealthReporter } from './operations/health.js';
 import { nodeRoutes } from './operations/node-routes.js';
 import { healthRoutes, metricsRoutes } from './operations/routes.js';
@@ -42,6 +43,7 @@ import type { RecordAudit } from './platform/audit.js';
 import { type Clock, type DatabaseClock, systemClock } from './platform/clock.js';
 import { databaseClock } from './platform/database/clock-offset.js';
 import type { Database } from './platform/database/database.js';
+import { findLiveNodes } from './platform/database/live-nodes.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
@@ -314,7 +316,7 @@ class BongsuApp implements App {
       push: core.connections,
       // Screens need the inbox of commands, commands the rights of screens: the one built later is reached by name.
       authorize: (principal, screenId) => screens.authorizeCommand(principal, screenId),
-      authorizeRoom: (principal, roomId) => rooms.authorize(principal, roomId),
+      authorizeRoom: (...question) => rooms.authorize(...question),
       pruneRooms: (kind, rows, until) => rooms.prune(kind, rows, until),
       ownedScreens: (userId) => screens.ownedBy(userId),
       usernames: (ids) => identity.usernames(ids),
@@ -379,6 +381,11 @@ class BongsuApp implements App {
       routes: http.mounted,
       events: Object.entries(events).map(([name, { right }]) => ({ name, right })),
     };
+    await this.#lifecycle.step(
+      'clock',
+      () => watchClock(core),
+      (stopWatching) => stopWatching(),
+    );
     const overload = await this.#lifecycle.step(
       'overload',
       () => watched(this.#clock),
@@ -395,7 +402,7 @@ class BongsuApp implements App {
       rooms,
       events,
       admit: createAdmit({
-        isDraining: () => !health.ready,
+        phase: () => health.phase,
         allowsOrigin: (origin) => origins === true || origins.includes(origin),
         isOverloaded: () => overload.isTooMuch,
       }),
@@ -434,14 +441,21 @@ class BongsuApp implements App {
       await this.#lifecycle.step(
         'moving sockets',
         () => sockets,
-        (it, signal) => it.move(this.#deadlineMs, signal),
+        (it, signal) => this.#moveSockets(core, it, signal),
       );
     }
     await this.#lifecycle.step(
       'readiness',
-      () => health.setReady(true),
-      () => health.setReady(false),
+      () => health.enter('ready'),
+      () => health.enter('draining'),
     );
+  }
+
+  /** To others that live; where none does there is nowhere to go, and they come back when this one has started again. */
+  async #moveSockets({ database, databaseClock, node }: Core, sockets: Sockets, signal: AbortSignal) {
+    const live = await findLiveNodes(database, databaseClock()).catch(() => undefined);
+    const isAlone = live?.every(({ incarnation }) => incarnation === node.incarnation) ?? false;
+    if (!isAlone) await sockets.move(this.#deadlineMs, signal);
   }
 
   async #serveControl(deps: OperationDeps): Promise<void> {

@@ -12,6 +12,9 @@ import { missingPrograms } from './support/on-path.js';
 const ENGINES = ['nginx', 'haproxy'] as const;
 const missing = missingPrograms(...ENGINES, 'redis-server', 'openssl');
 
+/** Longer than a heartbeat may take. */
+const STALL_MS = 6000;
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -160,8 +163,11 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
     it('[ND63] a node that drains gets no new connection, and keeps the others until it tells them to move', async () => {
       const { url } = balancers[engine];
       const [leaving, staying] = cluster.nodes as [ClusterNode, ClusterNode];
-      const old = Array.from({ length: 30 }, () =>
-        open(url, token, { transports: ['websocket'], query: { k: Math.random() } }),
+      const old = Array.from({ length: 30 }, (_, n) =>
+        open(url, token, {
+          transports: [n % 3 === 0 ? 'polling' : 'websocket'],
+          query: { k: Math.random() },
+        }),
       );
       expect(new Set(await Promise.all(old.map(outcome)))).toEqual(new Set(['ready']));
       expect(await connectionsOf(leaving)).toBeGreaterThan(0);
@@ -195,6 +201,23 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       await leaving.start();
     });
 
+    it('[ND62] nothing but long-polling is bound to a node', async () => {
+      const { url } = balancers[engine];
+      const page = await fetch(`${url}/health`, { headers: { cookie: 'bongsu_node=node-1' } });
+      expect(page.headers.getSetCookie()).toEqual([]);
+      const before = await Promise.all(cluster.nodes.map(connectionsOf));
+      const sockets = Array.from({ length: 20 }, () =>
+        open(url, token, {
+          transports: ['websocket'],
+          query: { k: Math.random() },
+          extraHeaders: { cookie: 'bongsu_node=node-1' },
+        }),
+      );
+      expect(new Set(await Promise.all(sockets.map(outcome)))).toEqual(new Set(['ready']));
+      const after = await Promise.all(cluster.nodes.map(connectionsOf));
+      for (const [n, count] of after.entries()) expect(count).toBeGreaterThan(before[n] ?? 0);
+    });
+
     it('[ND64] a node that was killed gets nothing more, and comes back', async () => {
       const { url } = balancers[engine];
       const [dying] = cluster.nodes as [ClusterNode];
@@ -210,18 +233,39 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
     });
   });
 
-  it('[ND64] HAProxy ends the sockets of a node that does not answer any more', async () => {
-    const [frozen] = cluster.nodes as [ClusterNode];
-    const sockets = Array.from({ length: 8 }, () =>
-      open(balancers.haproxy.url, token, { transports: ['websocket'] }),
-    );
-    await Promise.all(sockets.map(outcome));
-    const there = await connectionsOf(frozen);
-    expect(there).toBeGreaterThan(0);
-    frozen.freeze();
-    cleanups.push(() => frozen.thaw());
-    // The heartbeat would need 30 s.
-    await expect.poll(() => sockets.filter(({ connected }) => !connected).length).toBe(there);
+  describe('a node that does not answer, behind HAProxy', () => {
+    /** Of sockets on both nodes, those that are on the first one; it stands still then. */
+    const freezeOne = async () => {
+      const [frozen] = cluster.nodes as [ClusterNode];
+      const sockets = Array.from({ length: 8 }, () =>
+        open(balancers.haproxy.url, token, { transports: ['websocket'] }),
+      );
+      await Promise.all(sockets.map(outcome));
+      const there = await connectionsOf(frozen);
+      expect(there).toBeGreaterThan(0);
+      frozen.freeze();
+      cleanups.push(() => frozen.thaw());
+      return { frozen, there, cut: () => sockets.filter(({ connected }) => !connected).length };
+    };
+
+    it('[ND64] keeps its sockets when it goes on soon: it may only have too much to do', async () => {
+      const { frozen, there, cut } = await freezeOne();
+      await new Promise((resolve) => setTimeout(resolve, STALL_MS));
+      frozen.thaw();
+      await expect.poll(() => connectionsOf(frozen)).toBe(there);
+      expect(cut()).toBe(0);
+    });
+
+    it('[ND64] [ND174] loses them when it does not, long before their heartbeat says so', async () => {
+      const { there, cut } = await freezeOne();
+      // New ones that meet it are sent to the other node: before it counts as dead, too.
+      const fresh = Array.from({ length: 8 }, () =>
+        open(balancers.haproxy.url, token, { transports: ['websocket'] }),
+      );
+      expect(new Set(await Promise.all(fresh.map(outcome)))).toEqual(new Set(['ready']));
+      // The heartbeat would need 30 s.
+      await expect.poll(cut).toBe(there);
+    });
   });
 
   it('[ND66] without TRUST_PROXY what a balancer names is not believed', async () => {

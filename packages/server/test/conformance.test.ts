@@ -1,5 +1,7 @@
 import { conformanceSuite, limitsConformanceSuite, tokenConformanceSuite, World } from '@bongsu/conformance';
+import { afterAll } from 'vitest';
 import { ALGORITHM, ALGORITHMS, GIVEN_ALGORITHM } from './support/algorithm.js';
+import { BEHIND_BALANCER, NODES, openEntrance } from './support/entrance.js';
 import { describeStartedNodes } from './support/nodes.js';
 import { describeServer, type RunningServer, type ServerOptions } from './support/server.js';
 import { SkewedClock } from './support/skewed-clock.js';
@@ -20,6 +22,8 @@ const LIFTED = {
   ADMIN_PASSWORD: ADMIN.password,
 };
 const BY_DEFAULT = {
+  ADMIN_EMAIL: ADMIN.email,
+  ADMIN_PASSWORD: ADMIN.password,
   RATE_LIMIT_PER_MINUTE: '100',
   COMMAND_RATE_PER_MINUTE: '6000',
   HANDSHAKE_FAILURES_PER_MINUTE: '10',
@@ -29,21 +33,33 @@ type Start = (
   options: Omit<ServerOptions, 'profile'>,
 ) => Promise<readonly [RunningServer, ...RunningServer[]]>;
 
+const stops: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+async function open(servers: Awaited<ReturnType<Start>>) {
+  const admin = async () => (await new World({ url: servers[0].url, admin: ADMIN }).admin()) ?? '';
+  const { stop, ...entrance } = await openEntrance(servers, admin);
+  stops.push(stop);
+  return entrance;
+}
+
 async function startTarget(start: Start, algorithm = ALGORITHM) {
   const clock = new SkewedClock();
   const servers = await start({ settings: { ...LIFTED, JWT_ALG: algorithm }, overrides: { clock } });
-  const [{ url }] = servers;
   clock.skewMs = -HOUR_MS;
-  const { accessToken: expiredToken } = await new World({ url }).signUp();
+  const { accessToken: expiredToken } = await new World({ url: servers[0].url }).signUp();
   clock.skewMs = 0;
-  const sockets = servers.map((server) => ({ url: server.url }));
-  return { url, sockets, admin: ADMIN, algorithm, allowedOrigin: ORIGIN, expiredToken };
+  return { ...(await open(servers)), admin: ADMIN, algorithm, allowedOrigin: ORIGIN, expiredToken };
 }
 
-/** On the embedded database, and on two nodes, where those who talk to each other are on different ones. */
+/** On the embedded database, and on several nodes, where those who talk to each other are on different ones. */
 function describeDeployments(title: string, suite: (start: Start) => void): void {
   describeServer('embedded', title, (start) => suite(async (options) => [await start(options)]));
-  describeStartedNodes(['node-1', 'node-2'], title, suite);
+  describeStartedNodes(NODES, title, (start) =>
+    suite((options) => start({ ...options, settings: { ...options.settings, ...BEHIND_BALANCER } })),
+  );
 }
 
 describeDeployments('[BEY3] conformance', (start) => {
@@ -60,7 +76,6 @@ for (const algorithm of others) {
 
 describeDeployments('[BEY3] conformance of the limits', (start) => {
   limitsConformanceSuite(async () => {
-    const servers = await start({ settings: BY_DEFAULT });
-    return { url: servers[0].url, sockets: servers.map(({ url }) => ({ url })) };
+    return open(await start({ settings: BY_DEFAULT }));
   });
 });

@@ -15,9 +15,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../src/chaos/processes.js';
 import { commandOf, environmentOf, readStages, textsOf } from './support/dockerfile.js';
 import { fillPgliteFolder } from './support/pglite-databases.js';
-import { freePort } from './support/postgres.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const DOCKERFILE = readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8');

@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nextEvent, World } from '@bongsu/conformance';
+import type { SessionClosing } from '@bongsu/protocol';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import { Server } from 'socket.io';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
@@ -49,6 +51,25 @@ describeWithRedis('a server with Redis', () => {
       expect((await fetch(`${url}/api/health/ready`)).status).toBe(200);
       await redis.start();
       await expect.poll(async () => (await health()).status).toBe('ok');
+    },
+  );
+
+  it.skipIf(!hasPostgres)(
+    '[ND193] sockets of the last node are told to come back, and only those of another to move at once',
+    async () => {
+      const settings = { REDIS_URL: redis.url, DRAIN_SECONDS: '5' };
+      const servers = [await start(settings), await start({ ...settings, NODE_NAME: 'other' })];
+      const waits: number[] = [];
+      for (const server of servers.toReversed()) {
+        const world = new World({ url: server.url });
+        const socket = await world.controller(await world.signUp());
+        const closing = nextEvent<SessionClosing>(socket, 'session-closing');
+        await server.stop();
+        waits.push((await closing).retryAfterMs ?? Number.NaN);
+        world.sockets.closeAll();
+      }
+      expect(waits).toEqual([expect.any(Number), 1_000]);
+      expect(waits[0]).toBeLessThanOrEqual(200);
     },
   );
 

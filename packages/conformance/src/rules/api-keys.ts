@@ -112,7 +112,7 @@ export function apiKeyRules(world: GetWorld): void {
     expect((await remove(id, person)).status).toBe(204);
     expect(await closing).toMatchObject({ code: 'TOKEN_REVOKED', reconnect: false });
     expect(await gone).toBe('io server disconnect');
-    expectFailure(await me(key), 401, 'TOKEN_REVOKED');
+    await world().expectRevoked(key);
     expect(await world().sockets.refusal({ token: key })).toMatchObject({ code: 'TOKEN_REVOKED' });
     expectFailure(await remove(id, person), 404, 'NOT_FOUND');
   });

@@ -100,10 +100,10 @@ export function cookieModeRules(world: GetWorld): void {
     refused(await post('logout', { ...out, 'x-csrf-token': await csrfToken(other.cookie) }));
     expect(await lives(mine)).toBe(true);
     expect((await post('logout', { ...out, 'x-csrf-token': await csrfToken(mine.cookie) })).status).toBe(200);
-    expect(await lives(mine)).toBe(false);
+    await world().expectRevoked(mine.accessToken);
     const bearer = { ...OWN, cookie: other.cookie, authorization: `Bearer ${other.accessToken}` };
     expect((await post('logout', bearer)).status).toBe(200);
-    expect(await lives(other)).toBe(false);
+    await world().expectRevoked(other.accessToken);
   });
 
   it('[ID70] no answer of the API may be kept by a cache', async () => {

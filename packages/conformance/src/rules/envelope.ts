@@ -136,7 +136,8 @@ export function envelopeRules(world: GetWorld): void {
       `/api/commands/${v7()}?senderId=%00`,
     ];
     for (const path of paths) {
-      const answer = await world().http.get(path, accessToken);
+      // A proxy refuses some of them by itself.
+      const answer = await world().neighbour.get(path, accessToken);
       expect(answer.status, `${path} ${answer.text}`).toBeGreaterThanOrEqual(400);
       expect(answer.status, `${path} ${answer.text}`).toBeLessThan(500);
       expect(comparable(answer)).toMatchObject({ success: false });

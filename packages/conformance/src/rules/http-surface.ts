@@ -31,7 +31,7 @@ export function httpSurfaceRules(world: GetWorld): void {
   });
 
   it('[HT3] /metrics speaks Prometheus to a neighbour', async () => {
-    const answer = await world().http.get('/metrics');
+    const answer = await world().neighbour.get('/metrics');
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
     for (const name of [

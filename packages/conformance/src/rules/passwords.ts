@@ -49,7 +49,7 @@ export function passwordRules(world: GetWorld): void {
     expectBody(await change(here.accessToken, here.password, password), 200, DoneSchema);
     expect(await closing).toMatchObject({ code: 'TOKEN_REVOKED', reconnect: false });
     expect(await gone).toBe('io server disconnect');
-    expectFailure(await world().http.get('/api/users/me', elsewhere.accessToken), 401, 'TOKEN_REVOKED');
+    await world().expectRevoked(elsewhere.accessToken);
     const { refreshToken } = elsewhere;
     expect((await world().http.post('/api/auth/refresh', { refreshToken })).status).toBe(401);
     expectBody(

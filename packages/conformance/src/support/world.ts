@@ -9,9 +9,14 @@ import {
   SignedInSchema,
 } from '@bongsu/protocol';
 import { v4, v7 } from 'uuid';
+import { expect } from 'vitest';
 import type { Target } from '../target.js';
 import { expectBody, HttpClient } from './http.js';
 import { type Answering, Sockets, StockScreen } from './sockets.js';
+
+const REVOKED_WITHIN_MS = 5000;
+/** So many that each of the nodes behind a balancer is asked. */
+const ASKED_OF_SEVERAL = 8;
 
 export interface Account {
   userId: string;
@@ -31,11 +36,14 @@ const CreatedScreenSchema = ClaimedPairingSchema.pick({ screen: true });
 /** The server under test, and the people and screens that the rules are tried with. */
 export class World {
   readonly http: HttpClient;
+  /** What no proxy is in the way of. */
+  readonly neighbour: HttpClient;
   readonly sockets: Sockets;
   private readonly people = new Map<string, Promise<Account>>();
 
   constructor(readonly target: Target) {
     this.http = new HttpClient(target.url);
+    this.neighbour = new HttpClient(target.neighbourUrl ?? target.url);
     this.sockets = new Sockets(target.sockets ?? target.url);
   }
 
@@ -97,6 +105,19 @@ export class World {
   async apiKey(owner: Account, scopes: readonly Scope[], name = 'A service'): Promise<CreatedApiKey> {
     const answer = await this.http.post('/api/api-keys', { name, scopes }, owner.accessToken);
     return expectBody(answer, 201, CreatedApiKeySchema);
+  }
+
+  /** At once where it was ended, and within 5 s on all nodes: then the token, or the key, is TOKEN_REVOKED. */
+  async expectRevoked(token: string): Promise<void> {
+    const { count } = this.sockets.places;
+    const asked = Array.from({ length: count === 1 ? 1 : ASKED_OF_SEVERAL });
+    const codes = async () => {
+      const answers = await Promise.all(asked.map(() => this.http.get('/api/users/me', token)));
+      return new Set(answers.map(({ body }) => (body as { error?: { code: string } }).error?.code));
+    };
+    const revoked = new Set(['TOKEN_REVOKED']);
+    if (count === 1) expect(await codes()).toEqual(revoked);
+    else await expect.poll(codes, { timeout: REVOKED_WITHIN_MS }).toEqual(revoked);
   }
 
   /** A user's socket, after `ready`. */

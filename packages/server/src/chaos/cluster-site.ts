@@ -8,10 +8,9 @@ import {
   type Member,
   type RedisControl,
 } from './cluster-faults.js';
-import { CrossingWatch } from './crossing-watch.js';
 import type { PostgresControl } from './local-faults.js';
 import { freePort, until } from './processes.js';
-import { ServerNode } from './server-node.js';
+import { type SentCount, ServerNode } from './server-node.js';
 import type { Fault, Site } from './site.js';
 import { startTcpProxy, startTcpProxyTo, type TcpProxy } from './tcp-proxy.js';
 
@@ -28,19 +27,18 @@ export interface ClusterSiteOptions {
 }
 
 const MENDED_MS = 45_000;
+const SIDES = ['controllers', 'screens'] as const;
 
 /** Several nodes on one PostgreSQL and one Redis, each with links of its own that can be cut. */
 export class ClusterSite implements Site {
   readonly faults: readonly Fault[];
   readonly #members: readonly Member[];
   readonly #hands: ClusterHands;
-  readonly #crossing: CrossingWatch;
 
   private constructor(members: readonly Member[], hands: ClusterHands) {
     this.#members = members;
     this.#hands = hands;
     this.faults = clusterFaults(hands);
-    this.#crossing = new CrossingWatch(hands.links);
   }
 
   /** Nothing of ours runs yet but the links. */
@@ -61,7 +59,6 @@ export class ClusterSite implements Site {
 
   async start(): Promise<void> {
     await Promise.all(this.#members.map(({ node }) => node.start()));
-    this.#crossing.start();
   }
 
   get url(): string {
@@ -76,9 +73,17 @@ export class ClusterSite implements Site {
     return `http://127.0.0.1:${this.#hands.links.screens.port}`;
   }
 
-  /** Of the pairs of a controller and a screen, how many were on different nodes; undefined behind a balancer. */
-  get crossedShare(): number | undefined {
-    return this.#hands.balancer ? undefined : this.#crossing.share;
+  /** 0 to 1: of the entries that screens were sent, those whose command had come in at another node. */
+  get crossedShare(): number {
+    const sum = (count: (sent: SentCount) => number) =>
+      this.#members.reduce((total, { node }) => total + count(node.sent), 0);
+    return (
+      sum(({ crossed }) => crossed) /
+      Math.max(
+        1,
+        sum(({ entries }) => entries),
+      )
+    );
   }
 
   screenClockMs(): number {
@@ -93,9 +98,8 @@ export class ClusterSite implements Site {
     await Promise.all([postgres.restart?.(), redis.restart()]);
     await Promise.all(this.#members.map((member) => this.#mend(member)));
     // Else both sides would end up on one node, and nothing would cross any more.
-    if (balancer) return;
-    for (const side of ['controllers', 'screens'] as const)
-      links[side].cutOthers(near[side].map(({ node }) => node.port));
+    if (balancer) await this.#spread(balancer);
+    else for (const side of SIDES) links[side].cutOthers(near[side].map(({ node }) => node.port));
   }
 
   facts(): Promise<LedgerFacts> {
@@ -112,10 +116,25 @@ export class ClusterSite implements Site {
   }
 
   async close(): Promise<void> {
-    this.#crossing.stop();
     for (const { node } of this.#members) node.thaw();
     await Promise.all(this.#members.map(({ node }) => node.kill()));
     await Promise.all(this.#allLinks().map((link) => link.close()));
+  }
+
+  /** When the balancer knows all nodes again: all come anew. */
+  async #spread({ port }: BalancerControl): Promise<void> {
+    const nodeBehind = async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2000) });
+      return ((await answer.json()) as { node: string }).node;
+    };
+    const allKnown = async () => {
+      // At once: one after another, all may go to the node that has just been asked.
+      const asked = Array.from({ length: 4 * this.#members.length }, () => nodeBehind().catch(() => ''));
+      const names = new Set(await Promise.all(asked));
+      return this.#members.every(({ name }) => names.has(name));
+    };
+    await until('the balancer knows all nodes', allKnown, { timeoutMs: MENDED_MS, everyMs: 50 });
+    for (const side of SIDES) this.#hands.links[side].cut();
   }
 
   get #alive(): Member {

@@ -14,6 +14,10 @@ export interface RunRecord {
   short: readonly string[];
   awayMs: number;
   convergeMs: number;
+  /** From the fault's end, when nothing was mended yet, until everything had ended. */
+  settleMs: number;
+  /** P95 from the answer to the run, of what was accepted while the fault lasted. */
+  delayMs: number | undefined;
 }
 
 export interface FaultFigures {
@@ -23,6 +27,9 @@ export interface FaultFigures {
   twice: number;
   outOfOrder: number;
   other: number;
+  /** The longest, and the largest P95, of its runs. */
+  settleMs: number;
+  delayMs: number;
 }
 
 export interface Report {
@@ -115,13 +122,19 @@ function faultAt(runs: readonly RunRecord[], at: number): string {
 function byFault(runs: readonly RunRecord[], violations: readonly Violation[]): Record<string, FaultFigures> {
   const figures: Record<string, FaultFigures> = {};
   const of = (name: string) => {
-    figures[name] ??= { runs: 0, accepted: 0, lost: 0, twice: 0, outOfOrder: 0, other: 0 };
+    figures[name] ??= {
+      ...{ runs: 0, accepted: 0, lost: 0, twice: 0, outOfOrder: 0, other: 0 },
+      ...{ settleMs: 0, delayMs: 0 },
+    };
     return figures[name];
   };
-  for (const { fault, accepted, short } of runs) {
+  for (const { fault, accepted, short, settleMs, delayMs = 0 } of runs) {
     if (short.length > 0) continue;
-    of(fault).runs += 1;
-    of(fault).accepted += accepted;
+    const figure = of(fault);
+    figure.runs += 1;
+    figure.accepted += accepted;
+    figure.settleMs = Math.max(figure.settleMs, Math.round(settleMs));
+    figure.delayMs = Math.max(figure.delayMs, Math.round(delayMs));
   }
   for (const { invariant, at } of violations) of(faultAt(runs, at))[COLUMN[invariant] ?? 'other'] += 1;
   return Object.fromEntries(Object.entries(figures).sort(([a], [b]) => (a < b ? -1 : 1)));

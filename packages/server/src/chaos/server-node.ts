@@ -26,6 +26,12 @@ export interface Failpoint {
   calls: number;
 }
 
+/** Entries sent to screens, and those of them whose command came in at another node. */
+export interface SentCount {
+  entries: number;
+  crossed: number;
+}
+
 export interface NodeOptions {
   port: number;
   settings: Readonly<Record<string, string>>;
@@ -37,6 +43,8 @@ export interface NodeOptions {
 /** `bongsu serve` as a process of its own, with the means to hurt it. */
 export class ServerNode {
   readonly url: string;
+  /** In all its lives; what it had not told when it was killed is missing. */
+  readonly sent: SentCount = { entries: 0, crossed: 0 };
   readonly #options: NodeOptions;
   #child: ChildProcess | undefined;
   #output = '';
@@ -72,6 +80,10 @@ export class ServerNode {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
+    child.on('message', ({ sent }: { sent?: SentCount }) => {
+      this.sent.entries += sent?.entries ?? 0;
+      this.sent.crossed += sent?.crossed ?? 0;
+    });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString()).slice(-KEPT_OUTPUT);

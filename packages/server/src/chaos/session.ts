@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { LedgerFacts } from './check-ledger.js';
 import { check, type Verdict } from './checker.js';
 import { Crowd } from './crowd.js';
+import { delayP95 } from './delays.js';
 import { type ControllerRecord, monotonicMs, type ScreenRecord } from './history.js';
 import { keepServersWord, type ServersWord } from './kept-history.js';
 import type { Mix } from './messages.js';
@@ -18,8 +19,8 @@ export interface SessionOptions {
   /** Of histories and of what screens store. */
   folder: string;
   seed: number;
-  /** Runs that count. */
-  runs: number;
+  /** Runs that count; by default one of each fault. */
+  runs?: number;
   /** By name, all of the site's by default. `*` stands for anything. */
   faults?: readonly string[];
   /** Begins no run after so many seconds. */
@@ -67,8 +68,9 @@ export class Session {
   }
 
   async run(): Promise<Report> {
-    const { site, folder, seed, token, shapes, runs, perSecond } = this.#options;
+    const { site, folder, seed, token, shapes, perSecond } = this.#options;
     const faults = chooseFaults(site.faults, this.#options.faults);
+    const { runs = faults.length } = this.#options;
     await mkdir(folder, { recursive: true });
     try {
       this.#population = await makePopulation({
@@ -87,7 +89,7 @@ export class Session {
       await this.#crowd.allOnline();
       for (const fault of this.#schedule(faults)) {
         if (this.#isOver(runs)) break;
-        await this.#untilCounted(this.#crowd, fault);
+        await this.#untilCounted(this.#crowd, fault, runs);
       }
       return await this.#judge(this.#crowd);
     } finally {
@@ -118,8 +120,8 @@ export class Session {
   }
 
   /** Again at once when there was too little in flight for it to count, so that each fault has its share of the runs. */
-  async #untilCounted(crowd: Crowd, fault: Fault): Promise<void> {
-    for (let tries = 0; tries < TRIES_PER_RUN && !this.#isOver(this.#options.runs); tries += 1) {
+  async #untilCounted(crowd: Crowd, fault: Fault, runs: number): Promise<void> {
+    for (let tries = 0; tries < TRIES_PER_RUN && !this.#isOver(runs); tries += 1) {
       await this.#cycle(crowd, fault);
       if (this.#runs.at(-1)?.short.length === 0) return;
     }
@@ -142,7 +144,8 @@ export class Session {
       const striking = fault.strike({ crowd, random });
       if (!fault.isKill) at = monotonicMs();
       struck = await striking;
-      if (fault.isKill) at = monotonicMs();
+      const over = monotonicMs();
+      if (fault.isKill) at = over;
       crowd.pause();
       await site.heal();
       crowd.reviveScreens(site.screenClockMs());
@@ -151,13 +154,14 @@ export class Session {
       await requeuing;
       await this.#converge(crowd);
       done = monotonicMs();
-      this.#record(fault, { since, at, back, done, struck });
+      this.#record(fault, { since, at, over, back, done, struck });
     } catch (error) {
       crowd.pause();
       this.#unfinished = `${fault.name}: ${error instanceof Error ? error.message : String(error)}`;
       log(`${this.#unfinished}\n${site.output?.() ?? ''}`);
       this.#collect(crowd);
-      this.#record(fault, { since, at, back: at, done: monotonicMs(), struck });
+      const now = monotonicMs();
+      this.#record(fault, { since, at, over: now, back: now, done: now, struck });
     }
   }
 
@@ -220,9 +224,9 @@ export class Session {
 
   #record(
     fault: Fault,
-    times: { since: number; at: number; back: number; done: number; struck: boolean },
+    times: { since: number; at: number; over: number; back: number; done: number; struck: boolean },
   ): void {
-    const { since, at, back, done, struck } = times;
+    const { since, at, over, back, done, struck } = times;
     const ofRun = ({ at: when }: { at: number }) => when >= since;
     const screens = this.#screens.flat().filter(ofRun);
     const controllers = this.#controllers.filter(ofRun);
@@ -242,6 +246,8 @@ export class Session {
       short,
       awayMs: back - at,
       convergeMs: done - back,
+      settleMs: done - over,
+      delayMs: delayP95({ controllers, screens }, { from: at, to: over }),
     });
     const verdict = short.length === 0 ? 'counts' : `does not count (${short.join(', ')})`;
     const figures = fault.isKill

@@ -16,8 +16,6 @@ export interface TcpProxy {
   /** New connections are reset at once until `accept(true)`. */
   accept(accepting: boolean): void;
   connections(): number;
-  /** How many connections go to which port. */
-  targets(): Map<number, number>;
   /** Resets the connections that go to other ports than these. */
   cutOthers(ports: readonly number[]): void;
   /** No delay and no loss any more. What lost bytes is reset: its stream means nothing now. */
@@ -139,11 +137,6 @@ export async function startTcpProxy(
       accepting = value;
     },
     connections: () => pairs.size,
-    targets() {
-      const counts = new Map<number, number>();
-      for (const { target: port } of pairs) counts.set(port, (counts.get(port) ?? 0) + 1);
-      return counts;
-    },
     cutOthers(ports) {
       for (const pair of pairs) if (!ports.includes(pair.target)) reset(pair);
     },

@@ -48,6 +48,7 @@ export interface AcceptorDeps {
   authorizeRoom?(
     principal: Principal,
     roomId: string,
+    toCommand: boolean,
   ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /** Counts one command of a user, in memory and at once. */
   limit(userId: string): { allowed: boolean; retryAfterMs?: number };
@@ -207,7 +208,7 @@ export class Acceptor {
     const grant =
       'screenId' in target
         ? this.#deps.authorize(principal, target.screenId)
-        : this.#deps.authorizeRoom?.(principal, target.roomId);
+        : this.#deps.authorizeRoom?.(principal, target.roomId, command.type !== 'message');
     return grant instanceof Promise
       ? grant.then((granted) => this.#passGranted(granted, principal, request, command))
       : this.#passGranted(grant, principal, request, command);

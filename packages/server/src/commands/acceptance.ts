@@ -4,7 +4,8 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import { commitBatch } from './commit.js';
-import type { Hints, InboxEntry } from './hints.js';
+import type { HintChannel } from './hint-channel.js';
+import type { CopyPlace, Hint, InboxEntry } from './hints.js';
 import { type AcceptOutcome, encodeBatch, type Ledger, type NewCommand } from './ledger.js';
 
 export interface AcceptanceConfig {
@@ -16,7 +17,7 @@ export interface AcceptanceConfig {
 export interface AcceptanceDeps {
   config: AcceptanceConfig;
   ledger: Ledger;
-  hints: Hints;
+  hints: HintChannel<Hint>;
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;
@@ -96,29 +97,20 @@ function tellEntries(
     epoch = outcome.epoch;
     const { stream, type } = command;
     const { seq, acceptedAt } = outcome;
-    entries.push(toEntry(command, { stream, type, seq, acceptedAt, isSettled: false }));
+    entries.push({ ...toEntry(command, type, acceptedAt), stream, seq, settled: false });
   });
   if (entries.length === 0) return;
   onEpoch(epoch);
   hints.tell({ kind: 'entries', epoch, entries });
 }
 
-export interface EntryPlace {
-  stream: string;
-  type: InboxEntry['type'];
-  seq: number;
-  acceptedAt: number;
-  isSettled: boolean;
-}
-
-/** The entry of one inbox, as hints tell it. */
+/** The entry of an inbox, as hints tell it, but for its place there. */
 export function toEntry(
   command: NewCommand,
-  { stream, type, seq, acceptedAt, isSettled }: EntryPlace,
-): InboxEntry {
+  type: InboxEntry['type'],
+  acceptedAt: number,
+): Omit<InboxEntry, keyof CopyPlace> {
   return {
-    stream,
-    seq,
     id: command.id,
     type,
     fields: command.fields,
@@ -128,7 +120,6 @@ export function toEntry(
     sender: { userId: command.senderId, username: command.username },
     notify: command.notify,
     retries: command.retries,
-    settled: isSettled,
     failed: 0,
     lost: 0,
   };

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { commandsConfig, commandsHarness, emptyLedger } from '../../test/support/commands.js';
 import { describePostgres } from '../../test/support/databases.js';
 import { plantLetter } from '../../test/support/letters.js';
@@ -31,6 +31,7 @@ describeWithRedis('the mirror of dead letters', () => {
       mirrors = [];
     });
     afterEach(async () => {
+      vi.restoreAllMocks();
       for (const mirror of mirrors) await mirror.stop();
       await opened.close();
     });
@@ -116,6 +117,51 @@ describeWithRedis('the mirror of dead letters', () => {
       await opened.ephemeral.mirror('dlq').remove('scr_a', [stays]);
       await mirror.compare();
       expect(await stream('scr_a')).toEqual([stays]);
+    });
+
+    it('[MSG2] [ND130] of several nodes one compares each minute, and a stop waits for it', async () => {
+      await plant('scr_a');
+      const compares = vi.spyOn(MirrorStore.prototype, 'mirrored');
+      const ends = vi.spyOn(MirrorStore.prototype, 'stillWaiting');
+      const both = [newMirror(), newMirror()];
+      await expect.poll(() => stream('scr_a')).toHaveLength(1);
+      clock.advance(60_000);
+      for (const mirror of both) await mirror.stop();
+      expect(compares).toHaveBeenCalledTimes(1);
+      expect(ends).toHaveBeenCalledTimes(1);
+    });
+
+    it('[MSG2] [ND130] comparing twice at once is done one after the other', async () => {
+      let [underWay, most] = [0, 0];
+      const compares = vi.spyOn(MirrorStore.prototype, 'mirrored').mockImplementation(async () => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        await new Promise(setImmediate);
+        underWay -= 1;
+        return new Map();
+      });
+      const mirror = newMirror();
+      await Promise.all([mirror.compare(), mirror.compare(), mirror.compare()]);
+      expect([most, compares.mock.calls.length]).toEqual([1, 2]);
+    });
+
+    it('[MSG2] [ND130] a long stream is compared page by page', async () => {
+      const first = await plant('scr_a');
+      await database.query(
+        `insert into dead_letters (id, screen_id, stream_id, seq, command_id, sender_id, type, payload, reason, attempts, at, first_id)
+         select gen_random_uuid(), screen_id, stream_id, seq + n, command_id, sender_id, type, payload, reason, attempts, at + n, first_id
+         from dead_letters, generate_series(1, 1500) n`,
+      );
+      const mirror = newMirror();
+      await expect.poll(() => redis.command('xlen', 'bongsu:dlq:{scr_a}')).toBe(1501);
+      await database.query(
+        'delete from dead_letters where id in (select id from dead_letters order by at desc limit 700)',
+      );
+      await opened.ephemeral.mirror('dlq').remove('scr_a', [first]);
+      const asked = vi.spyOn(MirrorStore.prototype, 'stillWaiting');
+      await mirror.compare();
+      expect((await stream('scr_a')).length).toBe(801);
+      expect(Math.max(...asked.mock.calls.map(([ids]) => ids.length))).toBeLessThan(1000);
     });
 
     it('[MSG2] [ND130] without Redis letters wait in the table, and are told once it is there', async () => {

@@ -15,17 +15,21 @@ export interface DeadLetterMirrorDeps {
 const LOOK_MS = 5000;
 /** What was requeued, thrown away or lost without anybody telling of it. */
 const COMPARE_MS = 60_000;
+/** For so long one node's comparing does for all. */
+const TURN_MS = 50_000;
 const LETTERS_A_ROUND = 500;
 
 /**
  * The dead letters that wait, as streams of Redis: `<REDIS_PREFIX>:dlq:{screenId}`. The table is the truth: whatever becomes of Redis, the
- * streams hold the same as the table soon after it is there again. Several nodes may do it at once.
+ * streams hold the same as the table soon after it is there again. Several nodes may do it at once, but need not.
  */
 export class DeadLetterMirror {
   readonly #looking = new FreshRun(() => this.#look());
+  readonly #comparing = new FreshRun(() => this.#compare());
   readonly #ends: (() => void)[] = [];
-  /** The look that was asked for last: one that is under way ends before it. */
-  #last: Promise<void> = Promise.resolve();
+  /** What was begun last: what is under way ends before it. */
+  #lastLook: Promise<void> = Promise.resolve();
+  #lastTurn: Promise<void> = Promise.resolve();
   #isAway = false;
 
   constructor(private readonly deps: DeadLetterMirrorDeps) {}
@@ -34,7 +38,9 @@ export class DeadLetterMirror {
     const { clock, mirror } = this.deps;
     this.#ends.push(
       clock.every(LOOK_MS, () => this.wake()),
-      clock.every(COMPARE_MS, () => void this.compare()),
+      clock.every(COMPARE_MS, () => {
+        this.#lastTurn = this.#compareInTurn();
+      }),
       mirror.onChange(() => this.wake()),
     );
     this.wake();
@@ -42,12 +48,12 @@ export class DeadLetterMirror {
 
   async stop(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
-    await this.#last;
+    await Promise.all([this.#lastLook, this.#lastTurn]);
   }
 
   /** There may be a new one. Cheap, and may be called at any time. */
   wake(): void {
-    if (this.#ends.length > 0) this.#last = this.#quietly(this.#looking.run());
+    if (this.#ends.length > 0) this.#lastLook = this.#quietly(this.#looking.run());
   }
 
   /** It waits no more. */
@@ -57,7 +63,7 @@ export class DeadLetterMirror {
 
   /** Makes the streams the same as the table, whatever either has missed. Never rejects. */
   compare(): Promise<void> {
-    return this.#quietly(this.#compare());
+    return this.#quietly(this.#comparing.run());
   }
 
   async #look(): Promise<void> {
@@ -75,23 +81,34 @@ export class DeadLetterMirror {
     }
   }
 
+  async #compareInTurn(): Promise<void> {
+    const isOurs = await this.deps.mirror.takeTurn(TURN_MS).catch(() => false);
+    if (isOurs) await this.compare();
+  }
+
   async #compare(): Promise<void> {
     const { mirror, store } = this.deps;
     const inTable = await store.mirrored();
     const screens = new Set([...inTable.keys(), ...(await mirror.groups())]);
     const short: string[] = [];
     for (const screenId of screens) {
-      const ids = await mirror.ids(screenId);
-      const waiting = ids.length > 0 ? await store.stillWaiting(ids) : new Set();
-      await mirror.remove(
-        screenId,
-        ids.filter((id) => !waiting.has(id)),
-      );
-      if (waiting.size < (inTable.get(screenId) ?? 0)) short.push(screenId);
+      await this.#removeGone(screenId);
+      if ((await mirror.size(screenId)) < (inTable.get(screenId) ?? 0)) short.push(screenId);
     }
     if (short.length === 0) return;
     while ((await store.forget(LETTERS_A_ROUND, short)) === LETTERS_A_ROUND);
     await this.#looking.run();
+  }
+
+  async #removeGone(screenId: string): Promise<void> {
+    const { mirror, store } = this.deps;
+    for await (const ids of mirror.ids(screenId, LETTERS_A_ROUND)) {
+      const waiting = await store.stillWaiting(ids);
+      await mirror.remove(
+        screenId,
+        ids.filter((id) => !waiting.has(id)),
+      );
+    }
   }
 
   /** While Redis or SQL is away nothing is to be done: the next look finds all that there is. */

@@ -422,6 +422,13 @@ describeEachDatabase('delivering', (open) => {
     expect(screen.sent.map(({ entry: { seq } }) => seq)).toEqual([1, 2]);
   });
 
+  it('[ND110] what a newer version tells is ignored, if this one does not know it', async () => {
+    const { node, hear } = await startHearing();
+    for (const message of [{ kind: 'of a newer version' }, { entries: [] }, {}, null, 'text'])
+      hear(message as object);
+    expect(await node.commands.currentEpoch()).toBeTruthy();
+  });
+
   it('[BEY1] a hint of an unknown epoch closes nobody when the database knows nothing of it', async () => {
     const { node, hear } = await startHearing();
     const screen = new FakeScreen('scr_a', { answer: executed });

@@ -8,7 +8,8 @@ import type { Cancelled, FenceAnswer, Head, Settlement } from './delivery-ledger
 import type { Epoch } from './epoch.js';
 import { Replacements } from './fences.js';
 import { Heads } from './heads.js';
-import type { Hint, Hints } from './hints.js';
+import type { HintChannel } from './hint-channel.js';
+import type { Hint } from './hints.js';
 import { buffersOf, type Unanswered } from './inbox.js';
 import { measureOldestPending } from './oldest-pending.js';
 import { recover } from './resume.js';
@@ -22,7 +23,7 @@ export interface DispatcherDeps extends DeliveryBatchesDeps {
   config: { ackTimeoutMs: number; maxRetries: number };
   awayLedger: AwayLedger;
   lease: NodeLease;
-  hints: Hints;
+  hints: HintChannel<Hint>;
   /** True when other processes may be on the bus. */
   isShared: boolean;
   epoch: Epoch;
@@ -81,7 +82,7 @@ export class Dispatcher {
   }
 
   start(): void {
-    this.#deps.hints.listen((hint) => this.#onHint(hint));
+    this.#deps.hints.listen((hint, isOwn) => this.#onHint(hint, isOwn));
     this.#heads.start();
     this.#sweep.start();
   }
@@ -236,7 +237,7 @@ export class Dispatcher {
     session.close(this.#replacements.closingFor(screenId, older, { instanceId, isConfirmed }, now));
   }
 
-  #onHint(hint: Hint | 'gap'): void {
+  #onHint(hint: Hint | 'gap', isOwn: boolean): void {
     if (hint === 'gap') {
       void this.#heads.check();
     } else if (hint.kind === 'alive') {
@@ -251,10 +252,13 @@ export class Dispatcher {
       // In another epoch its numbers mean other entries, or none: the ledger says what there is.
       const isPresent = this.#deps.epoch.heard(hint.epoch);
       if (!isPresent) void this.#heads.check();
-      for (const entry of hint.entries) {
+      const entries =
+        hint.kind === 'entries' ? hint.entries : hint.places.map((place) => ({ ...hint.entry, ...place }));
+      for (const entry of entries) {
         const sessions = this.#sessions.get(entry.stream);
-        if (!sessions) this.#sweep.note(entry);
-        else if (isPresent) for (const session of sessions) session.inbox.hint(entry);
+        if (sessions && isPresent) for (const session of sessions) session.inbox.hint(entry);
+        // What others accepted they look at themselves, and when they die the walk finds it.
+        else if (!sessions && isOwn) this.#sweep.note(entry);
       }
     }
   }

@@ -4,7 +4,7 @@ import { silentLog } from '../platform/log.js';
 import type { AwayLedger } from './away-ledger.js';
 import type { DeliveryLedger } from './delivery-ledger.js';
 import { Heads, type HeadsDeps } from './heads.js';
-import type { Hint, Hints } from './hints.js';
+import type { Hint } from './hints.js';
 import type { ScreenSession } from './screen-session.js';
 
 function setUp(overrides: Partial<HeadsDeps> = {}) {
@@ -21,7 +21,7 @@ function setUp(overrides: Partial<HeadsDeps> = {}) {
   const heads = new Heads({
     ledger: { readHeads } as unknown as DeliveryLedger,
     awayLedger: { liveNodes: async () => others } as unknown as AwayLedger,
-    hints: { tell: (hint: Hint) => told.push(hint) } as unknown as Hints,
+    hints: { tell: (hint: Hint) => told.push(hint) } as unknown as HeadsDeps['hints'],
     node: { incarnation: 'me' },
     lease: { leaseSince: () => lease.since },
     clock,

@@ -4,14 +4,15 @@ import type { Log } from '../platform/log.js';
 import type { AwayLedger } from './away-ledger.js';
 import { BusWatch } from './bus-watch.js';
 import type { DeliveryLedger, Head } from './delivery-ledger.js';
-import type { Hints } from './hints.js';
+import type { HintChannel } from './hint-channel.js';
+import type { Hint } from './hints.js';
 import type { ScreenSession } from './screen-session.js';
 import type { NodeLease } from './types.js';
 
 export interface HeadsDeps {
   ledger: DeliveryLedger;
   awayLedger: AwayLedger;
-  hints: Hints;
+  hints: HintChannel<Hint>;
   node: { incarnation: string };
   lease: NodeLease;
   clock: Clock;

@@ -1,5 +1,4 @@
 import type { Notify, Sender } from '@bongsu/protocol';
-import type { Bus } from '../platform/ephemeral/ephemeral.js';
 
 /** An entry of an inbox, from a hint or read from the ledger. */
 export interface InboxEntry {
@@ -28,9 +27,14 @@ export interface InboxEntry {
   lastError?: string | undefined;
 }
 
+/** Where one copy of a room's command is. */
+export type CopyPlace = Pick<InboxEntry, 'stream' | 'seq' | 'settled'>;
+
 /** What nodes tell each other. A lost hint costs latency: heads are compared with SQL. */
 export type Hint =
   | { kind: 'entries'; epoch: string; entries: InboxEntry[] }
+  /** One command in many inboxes: what is the same in all of them is told once. */
+  | { kind: 'copies'; epoch: string; entry: Omit<InboxEntry, keyof CopyPlace>; places: CopyPlace[] }
   /** The stream ends at `seq` now: what is new is read from the ledger. */
   | { kind: 'head'; stream: string; seq: number }
   /** A screen's fence was taken by a connection that is alive. */
@@ -38,34 +42,8 @@ export type Hint =
   /** A heartbeat: whoever hears nothing of a living node compares heads. */
   | { kind: 'alive'; incarnation: string };
 
-const CHANNEL = 'ledger';
+const KINDS: ReadonlySet<unknown> = new Set<Hint['kind']>(['entries', 'copies', 'head', 'fence', 'alive']);
 
-/** The bus of the ledger: this process hears its own hints at once, the others by the channel. */
-export class Hints {
-  readonly #bus: Bus;
-  #listener: ((hint: Hint | 'gap') => void) | undefined;
-  #unsubscribe: (() => void) | undefined;
-
-  constructor(bus: Bus) {
-    this.#bus = bus;
-  }
-
-  listen(listener: (hint: Hint | 'gap') => void): void {
-    this.#listener = listener;
-    this.#unsubscribe = this.#bus.subscribe(CHANNEL, (event) => {
-      if (event.publisher === this.#bus.publisher) return;
-      listener(event.type === 'gap' ? 'gap' : (event.message as Hint));
-    });
-  }
-
-  tell(hint: Hint): void {
-    this.#listener?.(hint);
-    this.#bus.publish(CHANNEL, hint);
-  }
-
-  stop(): void {
-    this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
-    this.#listener = undefined;
-  }
+export function isHint(message: unknown): message is Hint {
+  return typeof message === 'object' && message !== null && 'kind' in message && KINDS.has(message.kind);
 }

@@ -23,7 +23,8 @@ import { DeliveryLedger } from './delivery-ledger.js';
 import { Dispatcher } from './dispatcher.js';
 import { Epoch } from './epoch.js';
 import { commandEvents, roomEvents } from './events.js';
-import { Hints } from './hints.js';
+import { HintChannel } from './hint-channel.js';
+import { isHint } from './hints.js';
 import type { CommandHook } from './hook.js';
 import { createHooks } from './hooks.js';
 import { IdempotencyManager } from './idempotency-manager.js';
@@ -34,8 +35,8 @@ import { type PruneRooms, Retention } from './retention.js';
 import { RetentionStore } from './retention-store.js';
 import { createRoomBatcher } from './room-acceptance.js';
 import type { RoomGrant } from './room-grant.js';
-import { RoomHints } from './room-hints.js';
 import { RoomHistoryStore } from './room-history-store.js';
+import { isRoomHint } from './room-hints.js';
 import { RoomLedger } from './room-ledger.js';
 import { roomCommandRoutes } from './room-routes.js';
 import { RoomStreams } from './room-streams.js';
@@ -104,6 +105,7 @@ export interface CommandsDeps {
   authorizeRoom?(
     principal: Principal,
     roomId: string,
+    toCommand: boolean,
   ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /** Rooms' own. */
   pruneRooms?: PruneRooms;
@@ -133,7 +135,7 @@ export function createCommands(deps: CommandsDeps): Commands {
   const awayLedger = new AwayLedger(guarded, config.hook !== undefined);
   const hooks = createHooks({ ...deps, database: guarded, hook: config.hook, ledger, signal });
   const idempotencyStore = new IdempotencyStore();
-  const hints = new Hints(deps.ephemeral.bus);
+  const hints = new HintChannel(deps.ephemeral.bus, 'ledger', isHint);
   const epoch = new Epoch({ read: () => ledger.epoch(), log: deps.log });
   const batcher = createAcceptBatcher({
     ...deps,
@@ -144,7 +146,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     onFull: (stream) => dispatcher.onFull(stream),
   });
   const roomLedger = new RoomLedger(guarded);
-  const roomHints = new RoomHints(deps.ephemeral.bus);
+  const roomHints = new HintChannel(deps.ephemeral.bus, 'rooms', isRoomHint);
   const roomBatcher = createRoomBatcher({
     ...deps,
     ledger: roomLedger,

@@ -35,6 +35,7 @@ class Unsteady {
       tryLock: (name, note) => database.tryLock(name, note),
       ping: (options) => ask(() => database.ping(options)),
       clockOffsetMs: () => database.clockOffsetMs(),
+      measureClock: () => database.measureClock(),
       stats: () => database.stats(),
       close: () => database.close(),
     };

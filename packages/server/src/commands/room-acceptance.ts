@@ -1,6 +1,7 @@
 import { BongsuError, type CommandStatus } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
+import { upTo } from '../platform/grown-cache.js';
 import type { Push } from '../platform/push.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import {
@@ -16,9 +17,10 @@ import {
   toEntry,
 } from './acceptance.js';
 import { type CommitDeps, commitBatch, refusals } from './commit.js';
-import type { InboxEntry } from './hints.js';
+import type { HintChannel } from './hint-channel.js';
+import type { Hint } from './hints.js';
 import type { AcceptOutcome, NewCommand } from './ledger.js';
-import type { RoomHint, RoomHints } from './room-hints.js';
+import type { RoomHint } from './room-hints.js';
 import {
   type EncodedRoomBatch,
   encodeRoomBatch,
@@ -30,7 +32,7 @@ import { StatusTeller } from './status-teller.js';
 export interface RoomAcceptanceDeps extends Omit<AcceptanceDeps, 'ledger' | 'config'> {
   config: AcceptanceConfig & { hook: object | undefined };
   ledger: RoomLedger;
-  roomHints: RoomHints;
+  roomHints: HintChannel<RoomHint>;
   push: Pick<Push, 'toUser'>;
 }
 
@@ -41,7 +43,6 @@ const ENTRIES_A_STATEMENT = 16_000;
 /** How long a room counts as having as many screens as its last command went to; before that it counts as full. */
 const SCREENS_KNOWN_MS = 10_000;
 const ROOMS_KNOWN = 10_000;
-const ENTRIES_A_HINT = 1000;
 
 /** The batches of room commands: their own, so that fan-outs never hold up commands to single screens. */
 export function createRoomBatcher(deps: RoomAcceptanceDeps): AcceptBatcher {
@@ -120,7 +121,7 @@ class RoomSizes {
 
   constructor(clock: Clock) {
     const perf = { now: () => clock.monotonic() };
-    this.#known = new LRUCache({ max: ROOMS_KNOWN, ttl: SCREENS_KNOWN_MS, ttlResolution: 0, perf });
+    this.#known = new LRUCache({ ...upTo(ROOMS_KNOWN), ttl: SCREENS_KNOWN_MS, ttlResolution: 0, perf });
   }
 
   of(streamId: number): number {
@@ -150,10 +151,8 @@ function tellers(deps: RoomAcceptanceDeps) {
     try {
       deps.onEpoch(epoch);
       for (const hint of roomHints(epoch, accepted)) deps.roomHints.tell(hint);
-      const entries = accepted.flatMap(({ command, outcome }) => inboxEntries(command, outcome));
-      for (let i = 0; i < entries.length; i += ENTRIES_A_HINT)
-        deps.hints.tell({ kind: 'entries', epoch, entries: entries.slice(i, i + ENTRIES_A_HINT) });
       for (const { command, outcome } of accepted) {
+        tellCopies(deps.hints, command, outcome);
         for (const { screenId, isSettled } of outcome.members ?? []) {
           if (!isSettled) continue;
           deps.onFull(`screen:${screenId}`);
@@ -190,12 +189,16 @@ function roomHints(
   return [...hints.values()];
 }
 
-function inboxEntries(command: NewCommand, { acceptedAt, members = [] }: Accepted): InboxEntry[] {
+function tellCopies(hints: HintChannel<Hint>, command: NewCommand, outcome: Accepted): void {
   const { type } = command;
-  if (type === 'message') return [];
-  return members.map(({ screenId, seq, isSettled }) =>
-    toEntry(command, { stream: `screen:${screenId}`, type, seq, acceptedAt, isSettled }),
-  );
+  const { epoch, acceptedAt, members = [] } = outcome;
+  if (type === 'message' || members.length === 0) return;
+  const places = members.map(({ screenId, seq, isSettled }) => ({
+    stream: `screen:${screenId}`,
+    seq,
+    settled: isSettled,
+  }));
+  hints.tell({ kind: 'copies', epoch, entry: toEntry(command, type, acceptedAt), places });
 }
 
 function overflowOf({ id }: NewCommand, { acceptedAt: at }: Accepted, screenId: string): CommandStatus {

@@ -12,6 +12,7 @@ import {
 } from '../../test/support/commands.js';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { startHookReceiver } from '../../test/support/hook-receiver.js';
+import { HubBus } from '../../test/support/hub-bus.js';
 import { Reader, type RoomsHarness, roomsHarness, triggerRoom } from '../../test/support/rooms.js';
 import {
   type Database,
@@ -121,6 +122,30 @@ describeEachDatabase('room commands', (open) => {
       { id: command.id, stream: 'screen:scr_a', seq: 1, action: 'show', from: { userId: SENDER } },
       { id: command.id, stream: 'screen:scr_b', seq: 2, action: 'show' },
     ]);
+  });
+
+  it('[MSG3] [ND4] other processes are told what all members get once, however many they are', async () => {
+    const hub = new HubBus();
+    const told: unknown[] = [];
+    hub.join().subscribe('ledger', (event) => event.type === 'message' && told.push(event.message));
+    await harness.openRoom('lobby', FIVE);
+    const [one, other] = [
+      await another({ ephemeral: { bus: hub.join() } }),
+      await another({ ephemeral: { bus: hub.join() } }),
+    ];
+    const screens = [new FakeScreen('scr_a'), new FakeScreen('scr_e')];
+    await connectScreen(one.commands, screens[0] as FakeScreen);
+    await connectScreen(other.commands, screens[1] as FakeScreen);
+    told.length = 0;
+    const data = { text: 'x'.repeat(16_000) };
+    const command = triggerRoom('lobby', { data });
+    await one.send('trigger', command);
+    const got = await Promise.all(screens.map((screen) => screen.received(1)));
+    expect(got.map(([sent]) => sent?.entry)).toMatchObject([
+      { id: command.id, stream: 'screen:scr_a', seq: 1, data },
+      { id: command.id, stream: 'screen:scr_e', seq: 1, data },
+    ]);
+    expect(JSON.stringify(told).length).toBeLessThan(2 * data.text.length);
   });
 
   it('[MSG3] a message goes to the room’s stream only, and a room without screens is done at once', async () => {

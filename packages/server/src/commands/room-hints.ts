@@ -1,5 +1,4 @@
 import type { Sender } from '@bongsu/protocol';
-import type { Bus } from '../platform/ephemeral/ephemeral.js';
 
 /** An entry of a room's stream, for whoever reads along. */
 export interface RoomEntry {
@@ -24,34 +23,8 @@ export interface RoomHint {
   entries: RoomEntry[];
 }
 
-const CHANNEL = 'rooms';
-
-/** The bus of rooms: this process hears its own hints at once, the others by the channel. */
-export class RoomHints {
-  readonly #bus: Bus;
-  #listener: ((hint: RoomHint | 'gap') => void) | undefined;
-  #unsubscribe: (() => void) | undefined;
-
-  constructor(bus: Bus) {
-    this.#bus = bus;
-  }
-
-  listen(listener: (hint: RoomHint | 'gap') => void): void {
-    this.#listener = listener;
-    this.#unsubscribe = this.#bus.subscribe(CHANNEL, (event) => {
-      if (event.publisher === this.#bus.publisher) return;
-      listener(event.type === 'gap' ? 'gap' : (event.message as RoomHint));
-    });
-  }
-
-  tell(hint: RoomHint): void {
-    this.#listener?.(hint);
-    this.#bus.publish(CHANNEL, hint);
-  }
-
-  stop(): void {
-    this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
-    this.#listener = undefined;
-  }
+export function isRoomHint(message: unknown): message is RoomHint {
+  return (
+    typeof message === 'object' && message !== null && 'entries' in message && Array.isArray(message.entries)
+  );
 }

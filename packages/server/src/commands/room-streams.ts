@@ -5,8 +5,9 @@ import type { Log } from '../platform/log.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import { fewStatements } from '../platform/resilience/few-statements.js';
 import type { Epoch } from './epoch.js';
+import type { HintChannel } from './hint-channel.js';
 import { RoomGrant, type RoomRights } from './room-grant.js';
-import type { RoomEntry, RoomHint, RoomHints } from './room-hints.js';
+import type { RoomEntry, RoomHint } from './room-hints.js';
 import type { RoomHistoryStore } from './room-history-store.js';
 import type { RoomLedger, RoomPage, RoomRow, RoomState } from './room-ledger.js';
 import { type RoomSubscriber, RoomTail } from './room-tail.js';
@@ -15,7 +16,7 @@ export interface RoomStreamsDeps {
   ledger: Pick<RoomLedger, 'read' | 'readHeads' | 'readStates'>;
   /** Where pages are read, when that is not the ledger. */
   history?: RoomHistoryStore | undefined;
-  hints: RoomHints;
+  hints: HintChannel<RoomHint>;
   epoch: Epoch;
   clock: Clock;
   log: Log;

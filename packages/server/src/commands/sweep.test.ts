@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import {
   type CommandsHarness,
   commandsConfig,
@@ -9,9 +9,10 @@ import {
   FakeScreen,
   triggerTo,
 } from '../../test/support/commands.js';
-import { describeEachDatabase } from '../../test/support/databases.js';
+import { describeEachDatabase, describePostgres } from '../../test/support/databases.js';
 import { emptyTables } from '../../test/support/empty-tables.js';
 import { entry, navigateEntry } from '../../test/support/entries.js';
+import { HubBus } from '../../test/support/hub-bus.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import type { Database } from '../platform/database/database.js';
 import { silentLog } from '../platform/log.js';
@@ -205,6 +206,40 @@ describeEachDatabase('screens that are away', (open) => {
     await own.commands.stop(AbortSignal.timeout(1000));
   });
 
+  it('[DL56] what another process accepted is left to that one, and to the walk', async () => {
+    await harness.addScreen('scr_b');
+    const hub = new HubBus();
+    const since = clock.now() - 15_000;
+    const [holder, other] = ['holder:1', 'other:1'].map((name) => {
+      const node = { name, incarnation: randomUUID() };
+      const lease = { leaseSince: () => since };
+      const ephemeral = { bus: hub.join() };
+      return commandsHarness(database, { clock, databaseClock: clock.now, lease, node, ephemeral });
+    }) as [CommandsHarness, CommandsHarness];
+    for (const { screens, commands } of [holder, other]) {
+      screens.set('scr_a', 1).set('scr_b', 2);
+      await commands.start();
+    }
+    await connectScreen(holder.commands, new FakeScreen('scr_a', { connectedAt: clock.now() }));
+    await database.query(
+      `insert into nodes (name, incarnation, lease_until)
+       select node, incarnation, $1 from screen_sessions where screen_id = 'scr_a'`,
+      [clock.now() + 600_000],
+    );
+    const looks = vi.spyOn(AwayLedger.prototype, 'sweep');
+    onTestFinished(() => looks.mockRestore());
+    const looked = () => looks.mock.calls.flatMap(([screens]) => screens.map(({ screenId }) => screenId));
+    const navigate = (to: string) => triggerTo(to, { timestamp: clock.now(), url: '/a', action: undefined });
+    await holder.send('navigate', navigate('scr_a'));
+    await other.send('navigate', navigate('scr_b'));
+    await vi.waitFor(() => {
+      clock.advance(1000);
+      expect(looked()).toContain('scr_b');
+    });
+    expect(looked()).not.toContain('scr_a');
+    for (const { commands } of [holder, other]) await commands.stop(AbortSignal.timeout(100));
+  });
+
   it('[DL56] pages through all screens, and names those that are away with entries waiting', async () => {
     for (const name of ['scr_b', 'scr_c', 'scr_d']) await harness.addScreen(name);
     await accept('scr_b', {});
@@ -219,6 +254,30 @@ describeEachDatabase('screens that are away', (open) => {
       last: null,
     });
     expect(await ledger.waiting('scr_d', 3, clock.now(), incarnation)).toEqual({ screens: [], last: null });
+  });
+});
+
+describePostgres('screens that others hold', (open) => {
+  it('[DL56] are not waited for by a sweep, nor locked', async () => {
+    const database = await open();
+    const harness = commandsHarness(database);
+    await harness.addScreen('scr_a');
+    const node = { name: 'other:1', incarnation: randomUUID() };
+    const other = commandsHarness(database, { node });
+    other.screens.set('scr_a', 1);
+    await other.commands.attachScreen(new FakeScreen('scr_a')).ready;
+    await database.query('insert into nodes (name, incarnation, lease_until) values ($1,$2,$3)', [
+      node.name,
+      node.incarnation,
+      Date.now() + 600_000,
+    ]);
+    const ledger = new AwayLedger(database, false);
+    const sweep = () => ledger.sweep([{ screenId: 'scr_a', after: 0 }], 500, Date.now(), randomUUID());
+    await database.transaction(async (tx) => {
+      await tx.query("select from screen_sessions where screen_id = 'scr_a' for no key update");
+      expect(await sweep()).toMatchObject({ ended: [], looks: [{ screenId: 'scr_a', walked: null }] });
+    });
+    await other.commands.stop(AbortSignal.timeout(100));
   });
 });
 

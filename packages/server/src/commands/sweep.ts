@@ -75,7 +75,7 @@ export class AwaySweep {
     return this.#plans.size;
   }
 
-  /** An entry was accepted for a screen that is not here. */
+  /** This process accepted an entry for a screen that is not here. */
   note({ stream, type, expiresAt }: InboxEntry): void {
     // A navigate may supersede the one before it.
     this.#lookBy(stream.slice('screen:'.length), type === 'navigate' ? this.#now + TICK_MS : expiresAt);

@@ -8,16 +8,16 @@ import { admission, createAdmit } from './admission.js';
 const ORIGIN = 'https://console.example.com';
 let server: Server;
 let io: SocketServer;
-let isDraining: boolean;
+let phase: 'starting' | 'ready' | 'draining';
 let isOverloaded: boolean;
 
 beforeEach(async () => {
-  isDraining = false;
+  phase = 'ready';
   isOverloaded = false;
   server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const policy = {
-    isDraining: () => isDraining,
+    phase: () => phase,
     allowsOrigin: (origin: string) => origin === ORIGIN,
     isOverloaded: () => isOverloaded,
   };
@@ -54,14 +54,22 @@ const poll = (headers: Record<string, string> = {}) =>
 
 describe('admission', () => {
   it('[SIG10] while draining a new connection gets 503 and when to come back, on both transports', async () => {
-    isDraining = true;
+    phase = 'draining';
     const websocket = await upgrade();
     expect(websocket).toMatch(/^HTTP\/1\.1 503 /);
     expect(websocket).toMatch(/\r\nRetry-After: 1\r\n/);
     const polling = await poll();
     expect([polling.status, polling.headers.get('retry-after')]).toEqual([503, '1']);
-    isDraining = false;
+    phase = 'ready';
     expect(await upgrade()).toMatch(/^HTTP\/1\.1 101 /);
+  });
+
+  it('[ND191] whoever comes while the server starts hears that, and not that it goes away', async () => {
+    const saying = async () => ((await (await poll()).json()) as { message: string }).message;
+    phase = 'starting';
+    expect(await saying()).toBe('This server is starting.');
+    phase = 'draining';
+    expect(await saying()).toBe('This server is going away.');
   });
 
   it('[ND77] while too many come in at once one more gets 503 and when to come back', async () => {
@@ -73,7 +81,7 @@ describe('admission', () => {
 
   it('[SIG10] a connection that was open already may go on polling while others are refused', async () => {
     const { sid } = JSON.parse((await (await poll()).text()).slice(1)) as { sid: string };
-    isDraining = true;
+    phase = 'draining';
     const url = `http://127.0.0.1:${port()}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
     expect((await fetch(url, { method: 'POST', body: '1' })).status).toBe(200);
   });

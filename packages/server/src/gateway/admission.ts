@@ -66,19 +66,19 @@ function foreignOrigin(request: IncomingMessage, allowed: (origin: string) => bo
 }
 
 export interface AdmissionPolicy {
-  /** True while the server stops or starts. */
-  isDraining(): boolean;
+  phase(): 'starting' | 'ready' | 'draining';
   allowsOrigin(origin: string): boolean;
   /** True while more handshakes are under way than the process can bear. */
   isOverloaded(): boolean;
 }
 
 const RETRY_SECONDS = 1;
+const NOT_READY = { starting: 'This server is starting.', draining: 'This server is going away.' };
 
-export function createAdmit({ isDraining, allowsOrigin, isOverloaded }: AdmissionPolicy): Admit {
+export function createAdmit({ phase, allowsOrigin, isOverloaded }: AdmissionPolicy): Admit {
   return (request) => {
-    if (isDraining())
-      return { status: 503, message: 'This server is going away.', retryAfterSeconds: RETRY_SECONDS };
+    const now = phase();
+    if (now !== 'ready') return { status: 503, message: NOT_READY[now], retryAfterSeconds: RETRY_SECONDS };
     if (foreignOrigin(request, allowsOrigin)) return { status: 403, message: 'This origin is not allowed.' };
     if (isOverloaded())
       return {

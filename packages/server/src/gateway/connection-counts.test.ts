@@ -50,6 +50,32 @@ it('[ND28] what was lost is mended within 5 s, and a node that is silent is forg
   await pass(5000);
   expect(a.of('ada')).toBe(80);
   hub.isDeaf = true;
-  await pass(6250);
+  await pass(12_250);
+  expect(a.of('ada')).toBe(0);
+});
+
+it('[ND28][ND192] one message that is lost takes nothing from the limit', async () => {
+  const a = start(new Map());
+  start(new Map([['ada', 50]]));
+  await pass(250);
+  // The next one that tells all.
+  hub.isDeaf = true;
+  await pass(5000);
+  hub.isDeaf = false;
+  for (let passed = 0; passed < 4750; passed += 250) {
+    await pass(250);
+    expect(a.of('ada')).toBe(50);
+  }
+});
+
+it('[ND192] the counts of a node that is gone are forgotten as soon as the bus says so', async () => {
+  const b = hub.join();
+  const a = start(new Map());
+  b.publish('limits.connections', { isWhole: true, counts: [['ada', 50]] });
+  await pass(250);
+  expect(a.of('ada')).toBe(50);
+  hub.leave(b.publisher);
+  await pass(0);
+  await Promise.resolve();
   expect(a.of('ada')).toBe(0);
 });

@@ -19,8 +19,8 @@ const CHANNEL = 'limits.connections';
 const PERIOD_MS = 250;
 /** Every five seconds all are told anew: so what was lost is mended. */
 const WHOLE_EVERY = 20;
-/** Of a node that says nothing any more, or cannot be heard. */
-const FORGOTTEN_AFTER_MS = 6000;
+/** Of a node that says nothing any more though the bus hears it: one message that tells all may be lost. */
+const FORGOTTEN_AFTER_MS = 12_000;
 /** Fewer than this part of the limit are not told. */
 const SMALL = 0.1;
 
@@ -70,8 +70,11 @@ export class ConnectionCounts {
   #hear(event: BusEvent): void {
     const { publisher } = event;
     if (publisher === this.#deps.bus.publisher) return;
-    // What a gap hides is told anew within seconds.
-    if (event.type === 'gap') return;
+    if (event.type === 'gap') {
+      // It is gone, and comes back by another name or with all it has. What another gap hides is told anew within seconds.
+      if (event.next === Number.POSITIVE_INFINITY) this.#elsewhere.delete(publisher);
+      return;
+    }
     const { isWhole, counts } = event.message as Message;
     const known = isWhole ? undefined : this.#elsewhere.get(publisher)?.counts;
     const now = new Map([...(known ?? []), ...counts]);

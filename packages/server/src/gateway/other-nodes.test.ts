@@ -1,5 +1,11 @@
-import { expect, it } from 'vitest';
+import { Server } from 'socket.io';
+import { expect, it, onTestFinished } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.js';
+import { describeWithRedis, startRedis } from '../../test/support/redis.js';
+import { openRedisEphemeral } from '../../test/support/redis-ephemeral.js';
+import { startTcpProxy } from '../../test/support/tcp-proxy.js';
+import { systemClock } from '../platform/clock.js';
+import type { RedisServer } from '../platform/ephemeral/redis-server.js';
 import { Metrics } from '../platform/metrics.js';
 import { type AdapterClient, OtherNodes } from './other-nodes.js';
 
@@ -28,6 +34,7 @@ class FakeClient implements AdapterClient {
     this.isDisconnected = true;
   }
   on(): void {}
+  once(): void {}
   async subscribe(): Promise<void> {}
 }
 
@@ -71,4 +78,58 @@ it('[ND26] what Redis does not take is dropped and counted, not kept', async () 
   expect(taken.length).toBe(1000);
   expect(await metrics.text()).toContain('bongsu_pushes_dropped_total 2');
   others.close();
+});
+
+describeWithRedis('pushes to other nodes', () => {
+  /** What one node has of it, and the events that came. */
+  async function join(server: RedisServer) {
+    const { ephemeral, close } = await openRedisEphemeral(server);
+    const client = ephemeral.adapterClient() as unknown as AdapterClient;
+    const others = new OtherNodes({ client, prefix: 'test', clock: systemClock, metrics: new Metrics() });
+    const io = new Server({ adapter: others.adapter });
+    const namespace = io.of('/');
+    const heard: unknown[] = [];
+    Object.assign(namespace.adapter, {
+      onMessage: ({ data }: { data: { packet: { data: [string] } } }) => heard.push(data.packet.data[0]),
+    });
+    others.bind(namespace);
+    onTestFinished(async () => {
+      others.close();
+      await close();
+    });
+    return { heard, tell: (event: string) => others.emit(['room'], event, {}) };
+  }
+
+  it('[ND26] what was told while a node was cut off does not come late, and what is told then does', async () => {
+    const redis = await startRedis();
+    const proxy = await startTcpProxy(redis.port);
+    onTestFinished(async () => {
+      await proxy.close();
+      await redis.remove();
+    });
+    const cut = await join({ ...redis.server, addresses: [{ host: '127.0.0.1', port: proxy.port }] });
+    const teller = await join(redis.server);
+    const hears = (event: string) =>
+      expect
+        .poll(() => {
+          teller.tell(event);
+          return cut.heard;
+        })
+        .toContain(event);
+    await hears('before');
+    proxy.accept(false);
+    proxy.cut();
+    const length = Number(await redis.command('xlen', 'test:pushes'));
+    for (let n = 0; n < 20; n += 1) teller.tell('late');
+    await expect.poll(() => redis.command('xlen', 'test:pushes')).toBe(length + 20);
+    proxy.accept(true);
+    await hears('after');
+    expect(cut.heard).not.toContain('late');
+    // What it heard last is ahead of what a Redis whose clock is behind tells next.
+    await redis.command('flushall');
+    await redis.command('xadd', 'test:pushes', '99999999999999-0', 'nsp', '/', 'uid', 'x', 'type', '9');
+    await redis.stop('kill');
+    await redis.start();
+    await hears('by another clock');
+  });
 });

@@ -10,6 +10,8 @@ export interface AdapterClient {
   xread(...args: unknown[]): Promise<unknown>;
   duplicate(): AdapterClient;
   disconnect(): void;
+  on(event: 'close', listener: () => void): unknown;
+  once(event: 'ready', listener: () => void): unknown;
 }
 
 export interface OtherNodesDeps {
@@ -108,15 +110,32 @@ export class OtherNodes {
     }
   }
 
-  /** The adapter reads again at once when a read failed, even one that failed at once: this process would do nothing else. */
+  /**
+   * Reads while there is a connection. What was told while there was none is late, and a Redis that was started anew may number lower: so
+   * after that it begins with what comes next. The adapter reads again at once when a read failed, even one that failed at once: without
+   * a pause this process would do nothing else.
+   */
   #patient(reader: AdapterClient, clock: Clock): AdapterClient {
     this.#readers.push(reader);
     const xread = reader.xread.bind(reader);
+    let beginsAnew = false;
+    let giveUp = () => {};
+    reader.on('close', () => giveUp());
     reader.xread = async (...args) => {
+      if (reader.status !== 'ready') await new Promise<void>((resolve) => reader.once('ready', resolve));
+      const lost = new Promise<never>((_, reject) => {
+        giveUp = () => reject(new Error('The connection was lost'));
+      });
       try {
-        return await xread(...args);
+        const entries = await Promise.race([
+          xread(...(beginsAnew ? [...args.slice(0, -1), '$'] : args)),
+          lost,
+        ]);
+        if (entries !== null) beginsAnew = false;
+        return entries;
       } catch (error) {
-        await sleep(clock, PAUSE_MS, this.#ending.signal).catch(forever);
+        beginsAnew = true;
+        if (reader.status === 'ready') await sleep(clock, PAUSE_MS, this.#ending.signal).catch(forever);
         throw error;
       }
     };

@@ -1,8 +1,6 @@
 import { RateLimitError } from '@bongsu/protocol';
 import type { Clock } from '../platform/clock.js';
 import type { Bus, CounterState, Ephemeral } from '../platform/ephemeral/ephemeral.js';
-import { WindowCounters } from '../platform/ephemeral/window-counters.js';
-import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { addressKey } from './address.js';
 import type { Limit, LimitResult } from './limit.js';
@@ -29,7 +27,6 @@ export interface BurstLimit {
 export interface RateLimiterDeps {
   ephemeral: Pick<Ephemeral, 'count'>;
   clock: Clock;
-  log: Log;
   metrics: Pick<Metrics, 'counter'>;
 }
 
@@ -46,16 +43,13 @@ const LOOK_UP_SCOPE = 'look-up';
 const LOOK_UPS: Limit = { limit: 10, windowMs: 1000 };
 
 /**
- * Every limit of the server. `checkLimit` counts through Ephemeral, so over several nodes it is one limit; while
- * Ephemeral fails it counts in this process. `checkBurst` is for the command path: synchronous, and with `share` one limit as well,
+ * Every limit of the server. `checkLimit` counts through Ephemeral, so over several nodes it is one limit. `checkBurst` is for the command path: synchronous, and with `share` one limit as well,
  * as soon as the nodes have heard of each other.
  * `scope` is a constant of the code (it labels bongsu_rate_limited_total), `key` whoever is counted.
  */
 export class RateLimiter {
   readonly #buckets: TokenBuckets;
-  readonly #fallback: WindowCounters;
   readonly #limited;
-  #failing = false;
   #shared: SharedUse | undefined;
 
   constructor(
@@ -64,7 +58,6 @@ export class RateLimiter {
   ) {
     const burst = Math.max(LEAST_BURST, Math.ceil(config.commandsPerMinute / 60));
     this.#buckets = new TokenBuckets({ perMinute: config.commandsPerMinute, burst, maxKeys: MAX_KEYS });
-    this.#fallback = new WindowCounters(deps.clock, MAX_KEYS);
     this.#limited = deps.metrics.counter('bongsu_rate_limited_total', 'Calls refused by a rate limit', [
       'scope',
     ]);
@@ -167,18 +160,8 @@ export class RateLimiter {
     return { allowed: false, limit, remaining: 0, resetMs, retryAfterMs: resetMs };
   }
 
-  async #count(scope: string, key: string, { windowMs }: Limit, by: number): Promise<CounterState> {
-    const id = `limit:${scope}:${key}`;
-    try {
-      const state = await this.deps.ephemeral.count(id, windowMs, by);
-      this.#failing = false;
-      return state;
-    } catch (error) {
-      if (!this.#failing)
-        this.deps.log.warn({ err: error }, 'Rate limits count in this process only for now');
-      this.#failing = true;
-      return this.#fallback.count(id, windowMs, by);
-    }
+  #count(scope: string, key: string, { windowMs }: Limit, by: number): Promise<CounterState> {
+    return this.deps.ephemeral.count(`limit:${scope}:${key}`, windowMs, by);
   }
 
   #defaultLimit(scope: string): Limit {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { upTo } from '../platform/grown-cache.js';
 import type { LimitResult } from './limit.js';
 
 export interface TokenBucketsConfig {
@@ -34,7 +35,7 @@ export class TokenBuckets {
 
   constructor(private readonly config: TokenBucketsConfig) {
     this.#intervalMs = 60_000 / config.perMinute;
-    this.#buckets = new LRUCache({ max: config.maxKeys });
+    this.#buckets = new LRUCache(upTo(config.maxKeys));
   }
 
   /** Takes a token if there is one. `now` in milliseconds of a clock that never goes back. */

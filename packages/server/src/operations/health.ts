@@ -1,8 +1,9 @@
 import type { Health } from '@bongsu/protocol';
-import type { DatabaseClock } from '../platform/clock.js';
+import type { Clock, DatabaseClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Breakers } from '../platform/resilience/breakers.js';
+import { checkClock } from './clock-watch.js';
 import type { NodeState } from './nodes.js';
 
 type Check = Health['checks'][string];
@@ -10,6 +11,9 @@ type HealthStatus = Health['status'];
 
 /** A check that takes longer counts as failed: a probe must answer while the database hangs. */
 const CHECK_TIMEOUT_MS = 1500;
+
+/** Ready from the start's end until the stop begins. */
+export type Phase = 'starting' | 'ready' | 'draining';
 
 export interface HealthDeps {
   database: Pick<Database, 'ping'>;
@@ -19,6 +23,7 @@ export interface HealthDeps {
   bridge?(): Check | undefined;
   /** Of the replica that pages are read from, where there is one. */
   replica?(): Check | undefined;
+  clock: Pick<Clock, 'now'>;
   databaseClock: DatabaseClock;
   version: string;
   /** Its name. */
@@ -28,22 +33,24 @@ export interface HealthDeps {
   uptimeSeconds(): number;
 }
 
-/** Answers for /health and its probes. Without SQL nothing can be accepted: unavailable. Without Redis, or with an open circuit: degraded. */
+/**
+ * Answers for /health and its probes. Without SQL that can be written nothing can be accepted: unavailable. Without
+ * Redis, with an open circuit or a wrong clock: degraded.
+ */
 export class HealthReporter {
   readonly #deps: HealthDeps;
-  #draining = true;
+  #phase: Phase = 'starting';
 
   constructor(deps: HealthDeps) {
     this.#deps = deps;
   }
 
-  /** From start-up's end until the stop begins. */
-  setReady(ready: boolean): void {
-    this.#draining = !ready;
+  enter(phase: Phase): void {
+    this.#phase = phase;
   }
 
-  get ready(): boolean {
-    return !this.#draining;
+  get phase(): Phase {
+    return this.#phase;
   }
 
   /** For other nodes, without a look at the database. */
@@ -54,8 +61,8 @@ export class HealthReporter {
       version: this.#deps.version,
       startedAt: Math.round(this.#deps.databaseClock() - uptime * 1000),
       uptime,
-      ready: this.ready,
-      draining: this.#draining,
+      ready: this.#phase === 'ready',
+      draining: this.#phase === 'draining',
     };
   }
 
@@ -64,6 +71,7 @@ export class HealthReporter {
       database: await this.#database(),
       ephemeral: this.#deps.ephemeral.health(),
       ...present({ bridge: this.#deps.bridge?.(), replica: this.#deps.replica?.() }),
+      clock: checkClock(this.#deps),
       ...this.#breakers(),
     };
     const { rss, heapUsed } = process.memoryUsage();
@@ -91,11 +99,13 @@ export class HealthReporter {
 
   async #database(): Promise<Check> {
     try {
-      await this.#deps.database.ping({
+      const { isReadOnly } = await this.#deps.database.ping({
         timeoutMs: CHECK_TIMEOUT_MS,
         signal: AbortSignal.timeout(CHECK_TIMEOUT_MS),
       });
-      return { status: 'ok' };
+      return isReadOnly
+        ? { status: 'unavailable', message: 'The database is read-only (a standby?).' }
+        : { status: 'ok' };
     } catch {
       return { status: 'unavailable', message: 'The database does not answer.' };
     }

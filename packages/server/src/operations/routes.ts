@@ -55,7 +55,7 @@ export function healthRoutes({ health }: OperationsRoutesDeps): FastifyPluginAsy
       },
       async (_request, reply) => {
         const { status } = await health.report();
-        if (!health.ready) return reply.status(503).send({ status: 'draining' });
+        if (health.phase !== 'ready') return reply.status(503).send({ status: health.phase });
         return reply.status(status === 'unavailable' ? 503 : 200).send({ status });
       },
     );

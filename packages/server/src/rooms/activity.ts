@@ -1,6 +1,7 @@
 import type { UserPrincipal } from '../platform/principal.js';
 import type { RoomRow, RoomsDeps } from './deps.js';
 import type { LiveRooms } from './live-rooms.js';
+import { hears, type RoomAccess } from './room-access.js';
 import { touchRooms } from './store/rooms.js';
 
 const WRITE_EVERY_MS = 60_000;
@@ -9,7 +10,8 @@ const WRITE_EVERY_MS = 60_000;
 export class RoomActivity {
   constructor(
     private readonly deps: Pick<RoomsDeps, 'database' | 'databaseClock' | 'log'> & {
-      live: Pick<LiveRooms, 'here' | 'role'>;
+      live: Pick<LiveRooms, 'here'>;
+      access: Pick<RoomAccess, 'role'>;
     },
   ) {}
 
@@ -29,8 +31,8 @@ export class RoomActivity {
   /** As `touch`, if the user is a member of that room. Never rejects. */
   async touchFor(user: UserPrincipal, roomId: string): Promise<void> {
     try {
-      const standing = await this.deps.live.role(user, roomId);
-      if (standing && standing.role !== 'admin') this.touch(standing.room);
+      const standing = await this.deps.access.role(user, roomId);
+      if (hears(standing)) this.touch(standing.room);
     } catch (error) {
       this.deps.log.warn({ err: error, roomId }, 'whose room it is could not be read');
     }

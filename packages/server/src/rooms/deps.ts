@@ -16,6 +16,7 @@ import type { KeyedQueues } from './keyed-queues.js';
 import type { RoomsDatabase } from './lanes.js';
 import type { LiveRooms } from './live-rooms.js';
 import type { Returns } from './returns.js';
+import type { RoomAccess } from './room-access.js';
 import type { RoomCounts } from './room-counts.js';
 import type { RoomParts } from './seams.js';
 
@@ -101,6 +102,7 @@ export interface CallingSocket {
 /** What every verb works with. `database` is a lane of it, see lanes.ts. */
 export interface RoomsContext extends RoomsDeps, RoomParts {
   live: LiveRooms;
+  access: RoomAccess;
   attendance: Attendance;
   /** Changes of a room, one after another, in this process. */
   queues: KeyedQueues;

@@ -31,12 +31,12 @@ export async function endGraces(context: RoomsContext): Promise<void> {
 
 /**
  * Keeps the seats of processes that died for whoever comes back to them.
- * @param isStart also those that were being kept already: nobody could come back while no server ran
+ * @param isFirst also those that were being kept already: nobody could come back while no server ran
  */
-export async function adoptSeats(context: RoomsContext, isStart = false): Promise<void> {
+export async function adoptSeats(context: RoomsContext, isFirst = false): Promise<void> {
   const { database, node } = context;
   const now = Math.floor(context.databaseClock());
-  const survey: Survey = { incarnation: node.incarnation, now, withReconnecting: isStart };
+  const survey: Survey = { incarnation: node.incarnation, now, withReconnecting: isFirst };
   await forEachDue(context, 'process', await listRoomsOfDead(database, survey), {
     async change(tx, room) {
       const seats = await listSeatsOfDead(tx, room.id, survey);

@@ -6,12 +6,12 @@ import { hears } from './room-access.js';
  * whoever made it. Never rejects: whoever cannot be asked for is turned away and may join.
  */
 export async function turnAwayStrangers(
-  { feed, live, log }: Pick<RoomsContext, 'feed' | 'live' | 'log'>,
+  { access, feed, log }: Pick<RoomsContext, 'access' | 'feed' | 'log'>,
   roomId: string,
 ): Promise<void> {
   for (const user of feed.guestsOf(roomId)) {
     try {
-      if (hears(await live.role(user, roomId))) continue;
+      if (hears(await access.role(user, roomId))) continue;
     } catch (error) {
       log.warn({ err: error, roomId }, 'who came back to a room could not be asked for');
     }

@@ -23,6 +23,7 @@ import { countRooms } from './room-counts.js';
 import { RoomKeeper } from './room-keeper.js';
 import { type MakeParts, roomParts } from './room-parts.js';
 import { roomRoutes } from './routes.js';
+import { RoomStandings } from './standings.js';
 import { pruneParticipants, pruneRooms } from './store/past.js';
 import { streamRoutes } from './stream-routes.js';
 import { keepWords } from './words.js';
@@ -45,10 +46,15 @@ export interface Rooms {
   start(): Promise<void>;
   stop(): Promise<void>;
   /**
-   * For the acceptor: undefined for who is no member of an open room. Cached; a change in this process shows at once.
-   * @throws ROOM_CLOSED to whose it was
+   * For the acceptor: undefined for who is no member of an open room. Cached; a change in this process shows at once, and nobody is
+   * refused from memory.
+   * @param toCommand the room's screens: where the grant does not say so, the sender may not @throws ROOM_CLOSED to whose it was
    */
-  authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined>;
+  authorize(
+    principal: Principal,
+    roomId: string,
+    toCommand: boolean,
+  ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
   /**
    * What a socket that comes back missed of the rooms that it names and may read: how each stream stands, for `ready`; `deliver` then
    * emits what was missed, in order, and what comes after it. What it may not read is left out.
@@ -81,7 +87,8 @@ const PRUNE = { participant: pruneParticipants, room: pruneRooms };
 export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): RoomsCore {
   const { calls, background } = roomLanes(deps.database, deps.clock);
   const live = new LiveRooms({ ...deps, database: calls });
-  const activity = new RoomActivity({ ...deps, live });
+  const access = new RoomStandings({ ...deps, database: calls, live });
+  const activity = new RoomActivity({ ...deps, live, access });
   const parts = makeParts(deps, {
     seatOf: (socketId, roomId) => live.seatOf(socketId, roomId),
     seat: (room, participantId) => live.seat(room, participantId),
@@ -100,6 +107,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     ...parts,
     database: calls,
     live,
+    access,
     queues,
     late: new Set(),
     attendance,
@@ -131,8 +139,8 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
       live.stop();
     },
     look: () => keeper.look(),
-    authorize: (principal, roomId) => live.authorize(principal, roomId),
-    resume: (socket, from) => resume({ ...context, access: live }, socket, from),
+    authorize: (...question) => access.authorize(...question),
+    resume: (socket, from) => resume(context, socket, from),
     prune: (kind, rows, until) => PRUNE[kind](deps.database, rows, until),
     disconnected: (socketId) => disconnect(context, departures, socketId),
     routes: async (app) => {

@@ -1,21 +1,15 @@
-import { BongsuError, type RoomCloseReason } from '@bongsu/protocol';
+import type { RoomCloseReason } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
-import type { RoomGrant } from '../commands/index.js';
+import { upTo } from '../platform/grown-cache.js';
 import { type CacheCounts, countCache } from '../platform/metrics.js';
-import type { Principal, UserPrincipal } from '../platform/principal.js';
-import { wasTheirs } from './access.js';
 import type { RoomRow, RoomsDeps } from './deps.js';
 import { LiveRoom, type RoomMove, type SeatMove } from './live-room.js';
-import { grantOf, type RoomAccess, type RoomStanding, rolesIn } from './room-access.js';
 import type { RoomVersion } from './seams.js';
 import type { Seat } from './seat.js';
 import { readRoom, readRooms, type SeatRow } from './store/participants.js';
 import { readVersions } from './store/rooms.js';
 
-type LiveRoomsDeps = Pick<
-  RoomsDeps,
-  'clock' | 'database' | 'ephemeral' | 'metrics' | 'node' | 'streams' | 'users'
->;
+type LiveRoomsDeps = Pick<RoomsDeps, 'clock' | 'database' | 'ephemeral' | 'metrics' | 'node' | 'users'>;
 
 /** What a transaction changed in a room. */
 export interface RoomChange {
@@ -48,7 +42,7 @@ const CHANNEL = 'rooms-live';
  * Rooms in memory: those with sockets here, which follow every change, and a bounded number of others for the acceptor. Nothing is
  * decided from it that SQL must hold (docs/decisions/0070-rooms-in-sql.md).
  */
-export class LiveRooms implements RoomAccess {
+export class LiveRooms {
   readonly #here = new Map<string, LiveRoom>();
   /** Rooms that are being read to be here: what is told of them meanwhile may be newer. */
   readonly #arriving = new Set<string>();
@@ -61,7 +55,7 @@ export class LiveRooms implements RoomAccess {
   constructor(private readonly deps: LiveRoomsDeps) {
     const { clock, metrics } = deps;
     const perf = { now: () => clock.monotonic() };
-    this.#others = new LRUCache({ max: MAX_OTHERS, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
+    this.#others = new LRUCache({ ...upTo(MAX_OTHERS), ttl: MAX_AGE_MS, ttlResolution: 0, perf });
     this.#counts = countCache(metrics, 'rooms');
   }
 
@@ -117,27 +111,19 @@ export class LiveRooms implements RoomAccess {
     if (unknown.length > 0) this.#load(unknown);
   }
 
-  /** See `RoomAccess`. */
-  role(user: UserPrincipal, roomId: string): RoomStanding | undefined | Promise<RoomStanding | undefined> {
+  /** The room as it was heard of or read a moment ago. */
+  known(roomId: string): LiveRoom | undefined {
     const live = this.#here.get(roomId) ?? this.#others.get(roomId);
-    if (live) {
-      this.#counts.hit();
-      return standing(user, live);
-    }
-    this.#counts.miss();
-    return this.#loadOther(roomId).then((loaded) => loaded && standing(user, loaded));
+    if (live) this.#counts.hit();
+    else this.#counts.miss();
+    return live;
   }
 
-  /** See `Rooms.authorize`. */
-  authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined> {
-    if (principal.kind !== 'user') return undefined;
-    const found = this.role(principal, roomId);
-    if (!(found instanceof Promise)) return this.#grant(found);
-    return found.then(async (it) => {
-      if (!it && (await wasTheirs(this.deps.database, principal, roomId)))
-        throw new BongsuError('ROOM_CLOSED');
-      return this.#grant(it);
-    });
+  /** Reads one that is not known. `isFresh`: from now on, so that nothing of it is older than the question. */
+  load(roomId: string): { isFresh: boolean; room: Promise<LiveRoom | undefined> } {
+    const isFresh = !this.#loads.has(roomId);
+    if (isFresh) this.#load([roomId]);
+    return { isFresh, room: this.#loads.get(roomId) ?? Promise.resolve(undefined) };
   }
 
   /**
@@ -241,11 +227,6 @@ export class LiveRooms implements RoomAccess {
     this.#loads.delete(roomId);
   }
 
-  async #loadOther(roomId: string): Promise<LiveRoom | undefined> {
-    if (!this.#loads.has(roomId)) this.#load([roomId]);
-    return this.#loads.get(roomId);
-  }
-
   #load(roomIds: readonly string[]): void {
     const reading = readRooms(this.deps.database, roomIds);
     for (const roomId of roomIds) this.#take(roomId, reading);
@@ -274,15 +255,4 @@ export class LiveRooms implements RoomAccess {
     const unknown = new Set(rows.filter((row) => !live.seat(row.participantId)).map((row) => row.userId));
     return unknown.size === 0 ? new Map() : this.deps.users.usernames([...unknown]);
   }
-
-  #grant(found: RoomStanding | undefined): RoomGrant | undefined {
-    if (!found || found.role === 'admin') return undefined;
-    return this.deps.streams.grant(grantOf(found.room, found.role));
-  }
-}
-
-function standing(user: UserPrincipal, live: LiveRoom): RoomStanding | undefined {
-  const { room } = live;
-  const [role] = rolesIn(user, room.ownerId, live.isMember(user.userId));
-  return role && { room, role };
 }

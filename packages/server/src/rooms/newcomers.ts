@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
+import { upTo } from '../platform/grown-cache.js';
 import type { SentSignal } from './plain-events.js';
 import type { Seats } from './seams.js';
 
@@ -22,7 +23,7 @@ export class Newcomers {
 
   constructor(private readonly deps: NewcomersDeps) {
     const perf = { now: () => deps.clock.monotonic() };
-    this.#misses = new LRUCache({ max: MAX_MISSES, ttl: MISS_MS, ttlResolution: 0, perf });
+    this.#misses = new LRUCache({ ...upTo(MAX_MISSES), ttl: MISS_MS, ttlResolution: 0, perf });
   }
 
   /** Undefined where there is nothing to wait for. Never rejects. */

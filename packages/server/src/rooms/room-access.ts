@@ -9,14 +9,21 @@ export interface RoomStanding {
   role: RoomRole;
 }
 
-/** Who may do what with rooms, from memory. */
+/** Who may do what with rooms. */
 export interface RoomAccess {
   /** Those of the rooms that are not in memory are read by one question, for which `role` then waits. */
   expect(roomIds: readonly string[]): void;
-  /** Undefined for a room that is closed, does not exist, or is none of the user's: they must not be told apart. */
+  /**
+   * Undefined for a room that is closed, does not exist, or is none of the user's: they must not be told apart. A member is one as soon
+   * as the answer to their join could be sent, by whatever process.
+   */
   role(user: UserPrincipal, roomId: string): RoomStanding | undefined | Promise<RoomStanding | undefined>;
-  /** For the acceptor: members only. @throws ROOM_CLOSED to whose it was */
-  authorize(principal: Principal, roomId: string): RoomGrant | undefined | Promise<RoomGrant | undefined>;
+  /** For the acceptor: members only. @param toCommand the room's screens @throws ROOM_CLOSED to whose it was */
+  authorize(
+    principal: Principal,
+    roomId: string,
+    toCommand: boolean,
+  ): RoomGrant | undefined | Promise<RoomGrant | undefined>;
 }
 
 /**

@@ -71,6 +71,26 @@ describeEachDatabase('what time does to rooms', (open) => {
     expect(await whoIsLeft()).toEqual([]);
   });
 
+  test('[ND188] a node that starts beside others prolongs no grace, and no empty room', async () => {
+    const { participantId } = await makeRoom('standup');
+    const dying = await site.node();
+    const guest = dying.connect(site.person());
+    await guest.send('join-room', { roomId: 'standup' });
+    const empty = await makeRoom('empty');
+    await guest.end();
+    await empty.host.send('leave-room', { roomId: 'empty' });
+    await dying.crash();
+    await site.pass(10_000);
+    await site.node();
+    await site.pass(GRACE_MS - 10_000);
+    expect(await whoIsLeft()).toEqual([participantId]);
+    await site.pass(30_000);
+    await site.node();
+    await site.pass(15_000);
+    const open = await database.query('select room_id as "roomId" from rooms where status = $1', ['open']);
+    expect(open).toEqual([{ roomId: 'standup' }]);
+  });
+
   test('[SIG8] [RM42] one room that cannot be looked after keeps no other from it', async () => {
     const [bad, good] = [await makeRoom('bad'), await makeRoom('good')];
     for (const { host } of [bad, good]) await host.end();

@@ -1,3 +1,4 @@
+import { findLiveNodes } from '../platform/database/live-nodes.js';
 import { FreshRun } from '../platform/fresh-run.js';
 import type { RoomsContext } from './deps.js';
 import { forEachRoom } from './due.js';
@@ -25,11 +26,16 @@ export class RoomKeeper {
 
   constructor(private readonly context: () => RoomsContext) {}
 
-  /** Graces of those whose process is gone, and of empty rooms, begin anew: a restart costs nobody their seat. */
+  /**
+   * Graces of those whose process is gone, and of empty rooms, begin anew where no server ran: a restart costs nobody their seat.
+   */
   async start(): Promise<void> {
     const context = this.context();
-    await adoptSeats(context, true);
-    await renewEmptyRooms(context.database, Math.floor(context.databaseClock()));
+    const { database, databaseClock, node } = context;
+    const live = await findLiveNodes(database, databaseClock());
+    const isFirst = live.every(({ incarnation }) => incarnation === node.incarnation);
+    await adoptSeats(context, isFirst);
+    if (isFirst) await renewEmptyRooms(database, Math.floor(databaseClock()));
     await this.#setAlarm();
     this.#stopLooking = context.clock.every(LOOK_MS, () => void this.look());
   }

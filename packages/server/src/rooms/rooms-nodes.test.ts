@@ -2,6 +2,8 @@ import type { Joined, Waiting } from '@bongsu/protocol';
 import { expect, test } from 'vitest';
 import { describeEachDatabase } from '../../test/support/databases.js';
 import { type RoomNode, type RoomSite, type RoomSocket, siteForEach } from '../../test/support/room-site.js';
+import { RoomGrant } from '../commands/room-grant.js';
+import type { UserPrincipal } from '../platform/principal.js';
 
 const LEASE_MS = 15_000;
 const LOOK_MS = 5000;
@@ -86,5 +88,59 @@ describeEachDatabase('rooms of several nodes', (open) => {
     for (const socket of [host, witness, friend]) expect(reasons(socket)).toEqual(['timeout']);
     expect(friend.heard('user-left')).toMatchObject([{ participantId }]);
     expect((await join(friend, 'standup')).participantId).not.toBe(participantId);
+  });
+
+  /** `other` follows the room, `copying` has read it for the acceptor, and what happens from now on they do not hear of. */
+  const beDeaf = async () => {
+    const copying = await site.node();
+    await make('standup');
+    await join(other.connect(site.person()), 'standup');
+    await site.quiet();
+    expect(await copying.rooms.authorize(host.user, 'standup', false)).toBeDefined();
+    site.bus.isDeaf = true;
+    return [other, copying];
+  };
+  const mayCommand = async (on: RoomNode, user: UserPrincipal) => {
+    const grant = await on.rooms.authorize(user, 'standup', true);
+    return grant && RoomGrant.rightsOf(grant).mayCommand;
+  };
+
+  test('[SIG7] [ND170] who was let into a room by one process is refused by no other, before it hears of that', async () => {
+    const deaf = await beDeaf();
+    const friend = node.connect(site.person());
+    await join(friend, 'standup');
+    for (const on of deaf) {
+      expect(await on.rooms.authorize(friend.user, 'standup', false)).toBeDefined();
+      expect(await on.rooms.authorize(site.person(), 'standup', false)).toBeUndefined();
+      expect(await on.rooms.authorize(site.person('admin'), 'standup', false)).toBeUndefined();
+      expect(await mayCommand(on, friend.user)).toBe(false);
+    }
+    await node.http(host.user, 'PATCH', '/rooms/standup', { commanders: 'members' });
+    for (const on of deaf) expect(await mayCommand(on, friend.user)).toBe(true);
+  });
+
+  test('[SIG7] [ND170] who comes back at another process hears the room, before it knows of the seat', async () => {
+    const deaf = await beDeaf();
+    const [friend, stranger] = [node.connect(site.person()), site.person()];
+    await join(friend, 'standup');
+    const resume = async (on: RoomNode, principal: UserPrincipal) => {
+      const idle = { isConnected: () => true, queuedBytes: () => 0, drop() {} };
+      const from = { epoch: 'epoch', streams: { 'room:standup': 0 } };
+      return (await on.rooms.resume({ socketId: 's', principal, ...idle }, from)).streams;
+    };
+    for (const on of deaf) {
+      expect(await resume(on, friend.user)).toHaveProperty('room:standup');
+      expect(await resume(on, stranger)).toEqual({});
+    }
+  });
+
+  test('[SEC3] [ND170] whoever is refused again and again costs few statements', async () => {
+    await beDeaf();
+    const strangers = Array.from({ length: 500 }, () => site.person());
+    const asked: string[] = [];
+    site.meanwhile = async (text) => void asked.push(text);
+    const grants = await Promise.all(strangers.map((user) => other.rooms.authorize(user, 'standup', false)));
+    expect(new Set(grants)).toEqual(new Set([undefined]));
+    expect(asked.filter((text) => text.includes('isMember')).length).toBeLessThanOrEqual(10);
   });
 });

@@ -389,7 +389,8 @@ describeEachDatabase('seats', (open) => {
     await make({ commanders: 'members' });
     const friend = guest();
     const other = await site.node();
-    const may = async (on: RoomNode, user: UserPrincipal) => !!(await on.rooms.authorize(user, 'standup'));
+    const may = async (on: RoomNode, user: UserPrincipal) =>
+      !!(await on.rooms.authorize(user, 'standup', false));
     expect(await may(other, owner)).toBe(true);
     expect(await may(other, friend.user)).toBe(false);
     const { participantId } = await join(friend);
@@ -404,6 +405,6 @@ describeEachDatabase('seats', (open) => {
     await node.http(owner, 'DELETE', '/rooms/standup');
     await expect(may(node, owner)).rejects.toMatchObject({ code: 'ROOM_CLOSED' });
     expect(await may(node, friend.user)).toBe(false);
-    expect(await node.rooms.authorize(owner, 'never-was')).toBeUndefined();
+    expect(await node.rooms.authorize(owner, 'never-was', false)).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
 import type { Bus, BusEvent } from '../platform/ephemeral/ephemeral.js';
+import type { Log } from '../platform/log.js';
 import { bytesOf, type SignalContent } from './plain-events.js';
 import type { RoomVersion, Seats } from './seams.js';
 import { MAX_WAITING_BYTES, sizeOf } from './waiting-signals.js';
@@ -23,11 +24,18 @@ interface SignalBusDeps {
   ephemeral: { bus: Bus };
   node: { incarnation: string };
   seats: Pick<Seats, 'knows' | 'catchUp'>;
+  log: Pick<Log, 'warn'>;
 }
 
 interface Handlers {
   receive(signal: PassedSignal): void;
   lost(): void;
+}
+
+/** One that waits for its room. */
+interface Held {
+  readonly signal: PassedSignal;
+  readonly bytes: number;
 }
 
 const CHANNEL = 'signals';
@@ -37,7 +45,7 @@ const CHANNEL = 'signals';
  * knows as much, with all that come after it in that room: so what it is judged by is never older than what its sender saw.
  */
 export class SignalBus {
-  readonly #held = new Map<string, PassedSignal[]>();
+  readonly #held = new Map<string, Held[]>();
   #heldBytes = 0;
 
   constructor(private readonly deps: SignalBusDeps) {}
@@ -58,37 +66,53 @@ export class SignalBus {
   #onEvent(event: BusEvent, handlers: Handlers): void {
     // Of a gap nothing can be said; the fence lets every new offer pass, and peers heal by themselves.
     if (event.type === 'gap') return;
-    const { incarnation, signal } = event.message as { incarnation: string; signal: PassedSignal };
-    if (incarnation !== this.deps.node.incarnation) return;
+    // Another version may pass what this one does not understand.
+    const passed = event.message as { incarnation?: string; signal: PassedSignal } | null;
+    if (passed?.incarnation !== this.deps.node.incarnation) return;
+    try {
+      this.#take(passed.signal, handlers);
+    } catch (err) {
+      this.#lose(err, handlers);
+    }
+  }
+
+  #take(signal: PassedSignal, handlers: Handlers): void {
     const held = this.#held.get(signal.room.roomId);
-    if (!held && this.deps.seats.knows(signal.room)) handlers.receive(signal);
-    else if (this.#heldBytes >= MAX_WAITING_BYTES) handlers.lost();
-    else if (held) this.#hold(held, signal);
-    else void this.#giveOut(signal, handlers);
+    if (!held && this.deps.seats.knows(signal.room)) {
+      handlers.receive(signal);
+    } else if (this.#heldBytes >= MAX_WAITING_BYTES) {
+      handlers.lost();
+    } else {
+      const waiting = { signal, bytes: sizeOf({ bytes: bytesOf(signal.content) }) };
+      this.#heldBytes += waiting.bytes;
+      if (held) held.push(waiting);
+      else void this.#giveOut(waiting, handlers);
+    }
   }
 
-  #hold(held: PassedSignal[], signal: PassedSignal): void {
-    held.push(signal);
-    this.#heldBytes += heldBytes(signal);
-  }
-
-  async #giveOut(first: PassedSignal, handlers: Handlers): Promise<void> {
+  /** Never rejects: one that cannot be given out is lost, and what waits behind it is not. */
+  async #giveOut(first: Held, handlers: Handlers): Promise<void> {
     const { seats } = this.deps;
-    const { roomId } = first.room;
-    const held: PassedSignal[] = [];
+    const { roomId } = first.signal.room;
+    const held = [first];
     this.#held.set(roomId, held);
-    this.#hold(held, first);
-    for (let next: PassedSignal | undefined = first; next; next = held[0]) {
-      if (!seats.knows(next.room)) await seats.catchUp(next.room);
+    for (let next: Held | undefined = first; next; next = held[0]) {
+      const { signal, bytes }: Held = next;
+      try {
+        if (!seats.knows(signal.room)) await seats.catchUp(signal.room);
+        if (seats.knows(signal.room)) handlers.receive(signal);
+        else handlers.lost();
+      } catch (err) {
+        this.#lose(err, handlers);
+      }
       held.shift();
-      this.#heldBytes -= heldBytes(next);
-      if (seats.knows(next.room)) handlers.receive(next);
-      else handlers.lost();
+      this.#heldBytes -= bytes;
     }
     this.#held.delete(roomId);
   }
-}
 
-function heldBytes({ content }: PassedSignal): number {
-  return sizeOf({ bytes: bytesOf(content) });
+  #lose(err: unknown, handlers: Handlers): void {
+    this.deps.log.warn({ err }, 'a signal of another node could not be given out');
+    handlers.lost();
+  }
 }

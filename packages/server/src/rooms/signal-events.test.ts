@@ -4,7 +4,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { SignalRoom } from '../../test/support/signal-room.js';
 import { RateLimiter } from '../guards/rate-limiter.js';
-import { silentLog } from '../platform/log.js';
 import type { EventContext, Events } from '../platform/surface.js';
 import type { Seat } from './seat.js';
 import { signalEvents } from './signal-events.js';
@@ -21,7 +20,6 @@ function build(enabled: boolean): Events {
     {
       ephemeral: { count: () => Promise.reject(new Error('signals are not counted there')) },
       clock,
-      log: silentLog,
       metrics: room.metrics,
     },
     { enabled, requestsPerMinute: 1, commandsPerMinute: 1, handshakeFailuresPerMinute: 1 },

@@ -2,11 +2,14 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
 import type { Database, Queryable } from '../platform/database/database.js';
 import type { BusEvent, Ephemeral } from '../platform/ephemeral/ephemeral.js';
+import { upTo } from '../platform/grown-cache.js';
 import { type CacheCounts, countCache, type Metrics } from '../platform/metrics.js';
 import type { Principal, UserPrincipal } from '../platform/principal.js';
+import { BatchProcessor } from '../platform/resilience/batch-processor.js';
+import { fewStatements } from '../platform/resilience/few-statements.js';
 import type { ScreenRole } from '../platform/rights.js';
 import type { ScreenGrant } from './deps.js';
-import { findRights, lockScreen, type RightsRow } from './store/screens.js';
+import { findRights, listRights, lockScreen, type RightsRow } from './store/screens.js';
 
 interface Rights {
   streamId: number;
@@ -15,7 +18,7 @@ interface Rights {
 }
 
 export interface ScreenRightsDeps {
-  clock: Pick<Clock, 'monotonic'>;
+  clock: Clock;
   database: Database;
   ephemeral: Pick<Ephemeral, 'bus'>;
   metrics: Metrics;
@@ -28,19 +31,26 @@ const CHANNEL = 'screen-rights';
 
 /**
  * Who may do what with a screen, cached for the command path. Changes on this node show as soon as their verb answers;
- * other nodes hear of them on the bus.
+ * other nodes hear of them on the bus. A yes comes from memory, a no from SQL only.
  */
 export class ScreenRights {
   readonly #cache: LRUCache<string, Rights>;
   readonly #loads = new Map<string, Promise<Rights | undefined>>();
   readonly #counts: CacheCounts;
+  /** Who is refused again and again costs no more than few statements at a time, which ask for all of them. */
+  readonly #looks: BatchProcessor<string, Rights | undefined>;
   #unsubscribe = () => {};
 
   constructor(private readonly deps: ScreenRightsDeps) {
     const { clock, metrics } = deps;
     const perf = { now: () => clock.monotonic() };
-    this.#cache = new LRUCache({ max: MAX_CACHED, ttl: MAX_AGE_MS, ttlResolution: 0, perf });
+    this.#cache = new LRUCache({ ...upTo(MAX_CACHED), ttl: MAX_AGE_MS, ttlResolution: 0, perf });
     this.#counts = countCache(metrics, 'screen_rights');
+    this.#looks = new BatchProcessor({
+      ...fewStatements(clock),
+      keyOf: (screenId: string) => screenId,
+      process: (screenIds: string[]) => this.#look(screenIds),
+    });
   }
 
   start(): void {
@@ -58,12 +68,24 @@ export class ScreenRights {
   ): ScreenGrant | undefined | Promise<ScreenGrant | undefined> {
     if (principal.kind !== 'user') return undefined;
     const cached = this.#cache.get(screenId);
-    if (cached) {
+    const granted = cached && grant(principal, screenId, cached);
+    if (granted) {
       this.#counts.hit();
-      return grant(principal, screenId, cached);
+      return granted;
     }
     this.#counts.miss();
-    return this.#load(screenId).then((rights) => rights && grant(principal, screenId, rights));
+    return this.#lookUp(principal, screenId, cached !== undefined || this.#loads.has(screenId));
+  }
+
+  /** Another process may have given the right a moment ago: nobody is refused by what was read before they asked. */
+  async #lookUp(user: UserPrincipal, screenId: string, isOld: boolean): Promise<ScreenGrant | undefined> {
+    const rights = this.#cache.get(screenId) ?? (await this.#load(screenId));
+    const granted = rights && grant(user, screenId, rights);
+    if (granted || !isOld) return granted;
+    const read = await this.#looks.add(screenId);
+    const anew = read && grant(user, screenId, read);
+    if (anew) this.#forget(screenId);
+    return anew;
   }
 
   /** See `Screens.holdCommanded`. */
@@ -105,6 +127,12 @@ export class ScreenRights {
       });
     this.#loads.set(screenId, load);
     return load;
+  }
+
+  async #look(screenIds: readonly string[]): Promise<(Rights | undefined)[]> {
+    const rows = await listRights(this.deps.database, [...new Set(screenIds)]);
+    const rights = new Map(rows.map((row) => [row.screenId, toRights(row)]));
+    return screenIds.map((screenId) => rights.get(screenId));
   }
 
   #onHint(event: BusEvent): void {

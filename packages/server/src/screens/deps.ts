@@ -14,6 +14,8 @@ import type { PairingLimits } from './pairing-limits.js';
 import type { ScreenPresence } from './presence.js';
 
 export interface ScreensDeps {
+  /** This process. */
+  node: { incarnation: string };
   database: Database;
   /** Where pages are read; absent: there too. */
   reads?: Queryable | undefined;

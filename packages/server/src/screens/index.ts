@@ -5,6 +5,7 @@ import type { Events } from '../platform/surface.js';
 import { ScreenRights } from './authorize.js';
 import type { ScreenGrant, ScreensConfig, ScreensContext, ScreensDeps } from './deps.js';
 import { screenEvents } from './events.js';
+import { LostScreens } from './lost-screens.js';
 import { PAIRING_LIMITS } from './pairing-limits.js';
 import { ScreenPresence } from './presence.js';
 import { screenRoutes } from './routes.js';
@@ -21,7 +22,7 @@ export interface Screens {
   stop(): Promise<void>;
   /**
    * May this principal command the screen? Undefined for a screen that does not exist or belongs to somebody else; the two must
-   * not be told apart. Cached; a change of rights on any surface of this process shows at once.
+   * not be told apart. Cached; a change of rights on any surface of this process shows at once, and nobody is refused from memory.
    */
   authorizeCommand(
     principal: Principal,
@@ -57,16 +58,19 @@ export function createScreens(
 ): Screens {
   const rights = new ScreenRights(deps);
   const presence = new ScreenPresence(deps);
+  const lost = new LostScreens(deps);
   const context: ScreensContext = { ...deps, config, rights, presence };
   let stopSweeping = () => {};
   return {
     async start() {
       rights.start();
       presence.start();
+      lost.start();
       stopSweeping = deps.clock.every(SWEEP_PERIOD_MS, () => void sweepPairings(context));
     },
     async stop() {
       stopSweeping();
+      await lost.stop();
       await presence.stop();
       rights.stop();
     },

@@ -147,7 +147,7 @@ describeEachDatabase('presence', (open) => {
   test('[SC11] while Ephemeral fails, a screen of this node is still online, told of and dated', async () => {
     const ephemeral = new MemoryEphemeral(harness.clock, memoryLog());
     const away = () => Promise.reject(new Error('away'));
-    ephemeral.presence.list = away;
+    ephemeral.presence.set = away;
     ephemeral.presence.count = away;
     const log = memoryLog();
     const told: string[] = [];
@@ -166,6 +166,6 @@ describeEachDatabase('presence', (open) => {
 async function passInSteps(harness: ScreensHarness, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 5_000) {
     harness.clock.advance(5_000);
-    await harness.ephemeral.get('any');
+    await harness.ephemeral.count('any', 1, 0);
   }
 }

@@ -3,7 +3,8 @@ import type { Database } from '../platform/database/database.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { Log } from '../platform/log.js';
 import type { Push } from '../platform/push.js';
-import { listRights, touchConnected } from './store/screens.js';
+import { touchConnected } from './store/screens.js';
+import { type Change, tellWatchers } from './tell.js';
 
 export interface ScreenPresenceDeps {
   database: Database;
@@ -18,18 +19,14 @@ export interface ScreenPresenceDeps {
 const TTL_MS = 30_000;
 const RENEW_MS = 10_000;
 
-interface Change {
-  online: boolean;
-  /** Milliseconds, database clock. */
-  at: number;
-}
-
 /**
  * Which screens are connected, on any node. Each node is a member of the group of every screen it holds. Changes are
  * written in batches: when a fleet comes back, what came while a batch was under way makes the next one.
  */
 export class ScreenPresence {
   readonly #local = new Set<string>();
+  /** Those whose groups this node is in: what was written last. */
+  readonly #entered = new Set<string>();
   #changes = new Map<string, Change>();
   /** The batch under way, and the one that collects. */
   #writing: Promise<void> | undefined;
@@ -97,7 +94,7 @@ export class ScreenPresence {
   }
 
   async #write(changes: ReadonlyMap<string, Change>): Promise<void> {
-    const { database, push } = this.deps;
+    const { database } = this.deps;
     // First, because what is below may fail while the database is away.
     const told = await this.#enterGroups(changes);
     const came = [...changes].filter(([, { online }]) => online);
@@ -108,48 +105,60 @@ export class ScreenPresence {
         came.map(([, { at }]) => at),
       );
     }
-    if (told.length === 0) return;
-    for (const { screenId, ownerId, controllers } of await listRights(database, told)) {
-      const change = changes.get(screenId);
-      if (!change) continue;
-      for (const userId of [ownerId, ...controllers])
-        push.toUser(userId, 'screen-status', { screenId, ...change });
-    }
+    await tellWatchers(this.deps, told);
   }
 
-  /** Answers the screens whose state changed for the watchers: one that left here may be held by another node. */
-  async #enterGroups(changes: ReadonlyMap<string, Change>): Promise<string[]> {
-    const moves = [...changes].map(async ([id, { online }]) =>
-      (await this.#enterGroup(id, online)) ? [id] : [],
+  /** Answers the changes that are changes for the watchers: a screen that left here may be held by another node. */
+  async #enterGroups(changes: ReadonlyMap<string, Change>): Promise<Map<string, Change>> {
+    const told = new Map<string, Change>();
+    await Promise.all(
+      [...changes].map(async ([id, change]) => {
+        const at = await this.#enterGroup(id, change);
+        if (at !== undefined) told.set(id, { ...change, at });
+      }),
     );
-    return (await Promise.all(moves)).flat();
+    return told;
   }
 
-  async #enterGroup(screenId: string, online: boolean): Promise<boolean> {
+  /**
+   * The change itself says whether somebody else holds the screen, and when it was: of two nodes between which it moves both may
+   * tell, and the later moment is that of the one that came last. Undefined when there is nothing to tell.
+   */
+  async #enterGroup(screenId: string, { online, at }: Change): Promise<number | undefined> {
     const { bus, presence } = this.deps.ephemeral;
     const group = groupOf(screenId);
+    const isChange = this.#entered.has(screenId) !== online;
+    if (online) this.#entered.add(screenId);
+    else this.#entered.delete(screenId);
     try {
-      const before = await presence.list(group);
-      if (online) await presence.set(group, bus.publisher, '', TTL_MS);
-      else await presence.remove(group, bus.publisher);
-      const held = before.delete(bus.publisher);
-      return before.size === 0 && held !== online;
+      const change = online
+        ? await presence.set(group, bus.publisher, '', TTL_MS, at)
+        : await presence.remove(group, bus.publisher, at);
+      return isChange && change.others === 0 ? change.at : undefined;
     } catch (error) {
       this.deps.log.warn({ err: error, screenId }, 'Presence could not be written');
-      return true;
+      return isChange ? at : undefined;
     }
   }
 
+  /** A screen that had ended meanwhile, when this process stood still, was told of as offline by another. */
   async #renew(): Promise<void> {
     const { bus, presence } = this.deps.ephemeral;
-    const renewals = [...this.#local].map((id) => presence.set(groupOf(id), bus.publisher, '', TTL_MS));
-    const failed = (await Promise.allSettled(renewals)).filter((result) => result.status === 'rejected');
+    const at = Math.floor(this.deps.databaseClock());
+    const back = new Map<string, Change>();
+    const renewals = [...this.#entered].map(async (id) => {
+      const change = await presence.set(groupOf(id), bus.publisher, '', TTL_MS, at);
+      if (!change.wasMember && change.others === 0) back.set(id, { online: true, at: change.at });
+    });
+    const results = await Promise.allSettled(renewals);
+    results.push(...(await Promise.allSettled([tellWatchers(this.deps, back)])));
+    const failed = results.filter((result) => result.status === 'rejected');
     if (failed.length > 0) {
       this.deps.log.warn({ err: failed[0]?.reason, screens: failed.length }, 'Presence was not renewed');
     }
   }
 }
 
-function groupOf(screenId: string): string {
+export function groupOf(screenId: string): string {
   return `screen:${screenId}`;
 }

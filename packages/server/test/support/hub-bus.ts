@@ -50,6 +50,13 @@ export class HubBus {
         queueMicrotask(() => handler({ type: 'gap', publisher: 'another', after: 1, next: 3 }));
   }
 
+  /** Every process hears that this one is not heard any more. */
+  leave(publisher: string): void {
+    for (const subscribers of this.#subscribers.values())
+      for (const { handler } of subscribers)
+        queueMicrotask(() => handler({ type: 'gap', publisher, after: 1, next: Number.POSITIVE_INFINITY }));
+  }
+
   /** How much is on its way. */
   get waiting(): number {
     return [...this.#links.values()].reduce((sum, link) => sum + link.length, 0);

@@ -117,7 +117,7 @@ export async function startIdentity(
   const ephemeral = new MemoryEphemeral(systemClock, log);
   const recordAudit = createRecordAudit({ now: time.now, service: 'bongsu-test' });
   const limiter = new RateLimiter(
-    { ephemeral, clock, log, metrics },
+    { ephemeral, clock, metrics },
     {
       enabled: requestsPerMinute !== undefined,
       requestsPerMinute: requestsPerMinute ?? 1,

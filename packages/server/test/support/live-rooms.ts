@@ -23,7 +23,7 @@ export async function liveRooms(database: Database) {
   /** Who commands each screen. */
   const commanders = new Map<string, string>();
   const harness = commandsHarness(database, {
-    authorizeRoom: (principal, roomId) => rooms.authorize(principal, roomId),
+    authorizeRoom: (...question) => rooms.authorize(...question),
     authorize: (principal, screenId) => authorizeScreen(principal, screenId),
   });
   const authorizeScreen: Parameters<typeof createRooms>[0]['screens']['authorizeCommand'] = (
@@ -60,7 +60,7 @@ export async function liveRooms(database: Database) {
         holdCommanded: async (_, user, screenId) => authorizeScreen(user, screenId),
       },
       users: { usernames: async (ids) => new Map(ids.map((id) => [id, 'Ada'])) },
-      limiter: new RateLimiter({ ephemeral, clock, log, metrics }, { enabled: true, ...limits }),
+      limiter: new RateLimiter({ ephemeral, clock, metrics }, { enabled: true, ...limits }),
       idempotency: commands.idempotency,
       node: { incarnation: crypto.randomUUID() },
     },

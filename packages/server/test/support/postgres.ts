@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, chown, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { freePort } from '../../src/chaos/processes.js';
 
 const run = promisify(execFile);
 
@@ -150,16 +150,6 @@ async function ownerOfServer(): Promise<{ uid: number; gid: number } | undefined
     }
   }
   throw new Error('PostgreSQL refuses root, and there is neither a user "postgres" nor "nobody"');
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  if (address === null || typeof address === 'string') throw new Error('No port');
-  probe.close();
-  await once(probe, 'close');
-  return address.port;
 }
 
 async function untilReady(url: string, server: ChildProcess, output: () => string): Promise<void> {

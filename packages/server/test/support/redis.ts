@@ -7,8 +7,8 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { describe } from 'vitest';
+import { freePort } from '../../src/chaos/processes.js';
 import type { RedisServer } from '../../src/platform/ephemeral/redis-server.js';
-import { freePort } from './postgres.js';
 
 const run = promisify(execFile);
 const LOOPBACK = '127.0.0.1';

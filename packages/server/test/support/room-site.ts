@@ -207,7 +207,7 @@ export class RoomSite {
         streams: commands.rooms,
         screens: { authorizeCommand: () => undefined, holdCommanded: async () => undefined },
         users: { usernames: async (ids) => new Map(ids.map((id) => [id, this.#names.get(id) ?? ''])) },
-        limiter: new RateLimiter({ ephemeral: counter, clock, log, metrics }, { enabled: true, ...limits }),
+        limiter: new RateLimiter({ ephemeral: counter, clock, metrics }, { enabled: true, ...limits }),
         idempotency: commands.idempotency,
         node: { incarnation },
       },

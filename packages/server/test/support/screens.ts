@@ -12,6 +12,7 @@ import type { Ephemeral } from '../../src/platform/ephemeral/ephemeral.js';
 import { MemoryEphemeral } from '../../src/platform/ephemeral/memory.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import type { Principal, UserPrincipal } from '../../src/platform/principal.js';
+import type { Push } from '../../src/platform/push.js';
 import { Breakers } from '../../src/platform/resilience/breakers.js';
 import { createScreens, type Screens, type ScreensConfig } from '../../src/screens/index.js';
 import { commandsConfig, UNANSWERED } from './commands.js';
@@ -43,8 +44,10 @@ export interface ScreensHarness {
   identity: Identity;
   database: Database;
   ephemeral: Ephemeral;
+  node: { incarnation: string };
   metrics: Metrics;
   clock: ManualClock;
+  push: Pick<Push, 'toUser' | 'closeScreen'>;
   pushed: Pushed[];
   closed: { screenId: string; closing: ClosingKey }[];
   /** A new person, known to the user look-up. */
@@ -81,7 +84,7 @@ export async function screensHarness(
   const people = new Map<string, Principal>();
   const pushed: Pushed[] = [];
   const closed: ScreensHarness['closed'] = [];
-  const push = {
+  const push: ScreensHarness['push'] = {
     toUser: (userId: string, event: string, payload: unknown) => void pushed.push({ userId, event, payload }),
     closeScreen: (screenId: string, closing: ClosingKey) => void closed.push({ screenId, closing }),
   };
@@ -89,7 +92,7 @@ export async function screensHarness(
     new Map(userIds.flatMap((id) => nameOf(people.get(id)).map((name) => [id, name] as const)));
   const limits = { requestsPerMinute: 100_000, commandsPerMinute: 6_000, handshakeFailuresPerMinute: 10 };
   const rateLimiter = new RateLimiter(
-    { ephemeral, clock, log, metrics },
+    { ephemeral, clock, metrics },
     { enabled: options.rateLimits ?? true, ...limits },
   );
   const identity = createTestIdentity({
@@ -103,6 +106,7 @@ export async function screensHarness(
     limiter: rateLimiter,
   });
   await identity.start();
+  const node = { name: 'test:1', incarnation: randomUUID() };
   const commands = createCommands({
     config: commandsConfig(),
     breakers: new Breakers({ clock, log, metrics }),
@@ -111,13 +115,14 @@ export async function screensHarness(
     ownedScreens: (userId) => screens.ownedBy(userId),
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,
-    node: { name: 'test:1', incarnation: randomUUID() },
+    node,
     lease: { leaseSince: () => 0 },
     calls: UNANSWERED,
   });
   const screens = createScreens(
     {
       ...{
+        node,
         database,
         ephemeral,
         databaseClock,
@@ -157,7 +162,7 @@ export async function screensHarness(
   });
   const call = caller(http, people);
   return {
-    ...{ screens, commands, identity, database, ephemeral, metrics, clock, pushed, closed, call },
+    ...{ screens, commands, identity, node, database, ephemeral, metrics, clock, push, pushed, closed, call },
     person: (role = 'user') => addPerson(people, role),
     async makeScreen(owner, name = 'Lobby') {
       return (await call(owner, 'POST', '/screens', { body: { name } })).body.screen;

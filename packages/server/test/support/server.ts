@@ -6,8 +6,10 @@ import { type App, createApp, type Overrides } from '../../src/app.js';
 import { type Config, formatFault, loadConfig, withGeneratedSecrets } from '../../src/config.js';
 import { ALGORITHM } from './algorithm.js';
 import { holdCompiledEngine } from './compiled-engine.js';
+import { BEHIND_BALANCER, NODES, startBalancerOf } from './entrance.js';
 import { createPgliteFolder } from './pglite-databases.js';
 import { createPostgresDatabase } from './postgres-databases.js';
+import { startRedis } from './redis.js';
 
 export type Profile = 'embedded' | 'postgres';
 
@@ -113,10 +115,38 @@ function starter(profile: Profile): StartServer {
   return async (options = {}, given) => {
     const storage = given ?? (await makeStorage(profile));
     if (!given) current.push(storage.remove);
-    const server = await startOn(storage, options);
+    const server = await (profile === 'postgres' && BEHIND_BALANCER
+      ? startManyAsOne(storage, options)
+      : startOn(storage, options));
     current.push(server.stop);
     return server;
   };
+}
+
+/** `npm run prove -- cluster`: the same suite, whose server is several nodes behind a balancer. */
+async function startManyAsOne(storage: Storage, options: Omit<ServerOptions, 'profile'>) {
+  const redis = await startRedis();
+  const stops: (() => Promise<void>)[] = [redis.remove];
+  const stop = async () => {
+    for (const each of stops.splice(0).reverse()) await each();
+  };
+  try {
+    const servers: RunningServer[] = [];
+    for (const name of NODES) {
+      const own = { ...BEHIND_BALANCER, ...options.settings, REDIS_URL: redis.url, NODE_NAME: name };
+      const server = await startOn(storage, { ...options, settings: own });
+      stops.push(server.stop);
+      servers.push(server);
+    }
+    const [first] = servers;
+    if (!first) throw new Error('No node was started');
+    const balancer = await startBalancerOf(servers);
+    stops.push(balancer.stop);
+    return { ...first, url: balancer.url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function runAll(cleanUps: (() => Promise<void>)[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { silentLog } from '../../src/platform/log.js';
 import { Metrics } from '../../src/platform/metrics.js';
 import { LiveRoom } from '../../src/rooms/live-room.js';
 import type { SignalContent } from '../../src/rooms/plain-events.js';
@@ -173,7 +174,7 @@ export class SignalNodes {
       seatOf: (socketId: string) => node.live?.seatOf(socketId),
       seat: (_: unknown, participantId: string) => node.live?.seat(participantId),
     };
-    const others = new SignalBus({ ephemeral: { bus }, node: { incarnation }, seats });
+    const others = new SignalBus({ ephemeral: { bus }, node: { incarnation }, seats, log: silentLog });
     const hear = (group: string, payload: object) => {
       const seat = [...(node.live?.seats ?? [])].find(
         ({ participantId }) => seatGroup(participantId) === group,

@@ -58,7 +58,7 @@ function StateTag({ node: { ready, draining } }: { node: NodeInfo }) {
   const { t } = useTranslation();
   if (ready === null) return <Tag tone="alert">{t('nodes.silent')}</Tag>;
   if (draining) return <Tag tone="alert">{t('nodes.draining')}</Tag>;
-  return ready ? <Tag tone="good">{t('nodes.ready')}</Tag> : <Tag tone="alert">{t('nodes.notReady')}</Tag>;
+  return ready ? <Tag tone="good">{t('nodes.ready')}</Tag> : <Tag tone="alert">{t('nodes.starting')}</Tag>;
 }
 
 /** What it is; of one that is silent only what the others know of it. */

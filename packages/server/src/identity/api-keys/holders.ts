@@ -3,6 +3,7 @@ import { AuthenticationError } from '@bongsu/protocol';
 import { LRUCache } from 'lru-cache';
 import type { Clock, DatabaseClock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { upTo } from '../../platform/grown-cache.js';
 import type { Log } from '../../platform/log.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
 import { keyLogin, type UserPrincipal } from '../../platform/principal.js';
@@ -56,9 +57,9 @@ export class KeyHolders {
     const perf = { now: () => deps.clock.monotonic() };
     this.#counts = countCache(deps.metrics, 'api_keys');
     this.#unknownCounts = countCache(deps.metrics, 'unknown_api_keys');
-    this.#cache = new LRUCache({ max: MAX_CACHED, ttl: CACHE_MS, ttlResolution: 0, perf });
-    this.#unknown = new LRUCache({ max: MAX_UNKNOWN, ttl: UNKNOWN_MS, ttlResolution: 0, perf });
-    this.#written = new LRUCache({ max: MAX_CACHED });
+    this.#cache = new LRUCache({ ...upTo(MAX_CACHED), ttl: CACHE_MS, ttlResolution: 0, perf });
+    this.#unknown = new LRUCache({ ...upTo(MAX_UNKNOWN), ttl: UNKNOWN_MS, ttlResolution: 0, perf });
+    this.#written = new LRUCache(upTo(MAX_CACHED));
   }
 
   start(): void {

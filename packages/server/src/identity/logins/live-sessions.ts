@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, DatabaseClock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { upTo } from '../../platform/grown-cache.js';
 import type { Log } from '../../platform/log.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
 import { BatchProcessor } from '../../platform/resilience/batch-processor.js';
@@ -61,12 +62,12 @@ export class LiveSessions {
     const perf = { now: () => deps.clock.monotonic() };
     this.#counts = countCache(deps.metrics, 'logins');
     this.#cache = new LRUCache({
-      max: MAX_CACHED,
+      ...upTo(MAX_CACHED),
       ttl: CACHE_MS,
       perf,
       dispose: (session, id) => this.#unlink(session, id),
     });
-    this.#written = new LRUCache({ max: 5 * MAX_CACHED, perf });
+    this.#written = new LRUCache({ ...upTo(5 * MAX_CACHED), perf });
     this.#readings = new BatchProcessor({
       ...fewStatements(deps.clock),
       maxQueued: MAX_READING,

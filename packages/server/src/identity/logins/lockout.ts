@@ -4,6 +4,7 @@ import { addressKey } from '../../guards/address.js';
 import type { RecordAudit } from '../../platform/audit.js';
 import type { Clock, DatabaseClock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { upTo } from '../../platform/grown-cache.js';
 import type { Log } from '../../platform/log.js';
 import type { Origin } from '../../platform/principal.js';
 import type { IdentityMetrics } from '../identity-metrics.js';
@@ -72,7 +73,7 @@ export class Lockout {
   readonly #knownGate: LoginGate;
   readonly #counters: AttemptCounters;
   /** IP addresses that used up their failures, and until when: a flood of theirs costs no SQL. */
-  readonly #closed = new LRUCache<string, number>({ max: MAX_CLOSED });
+  readonly #closed = new LRUCache<string, number>(upTo(MAX_CLOSED));
 
   constructor(deps: LockoutDeps) {
     this.#deps = deps;

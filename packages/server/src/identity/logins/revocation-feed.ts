@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import { readEpoch } from '../../platform/database/epoch.js';
 import type { Bus } from '../../platform/ephemeral/ephemeral.js';
+import { FreshRun } from '../../platform/fresh-run.js';
 import type { Log } from '../../platform/log.js';
 import type { KeyHolders } from '../api-keys/holders.js';
 import {
@@ -66,7 +67,9 @@ export class RevocationFeed {
   #freshAt = Number.NEGATIVE_INFINITY;
   /** Numbers are of this epoch: in another one, the same ones come again. */
   #epoch = '';
-  #poll: Promise<void> | undefined;
+  readonly #polling = new FreshRun(() => this.#read());
+  /** The poll that was asked for last: one that is under way ends before it. */
+  #lastPoll: Promise<void> = Promise.resolve();
 
   constructor(deps: RevocationFeedDeps) {
     this.#deps = deps;
@@ -77,13 +80,15 @@ export class RevocationFeed {
     await this.#begin(await readEpoch(database));
     this.#cancels.push(
       clock.every(POLL_MS, () => this.#pollQuietly()),
-      bus.subscribe(CHANNEL, () => this.#pollQuietly()),
+      bus.subscribe(CHANNEL, ({ publisher }) => {
+        if (publisher !== bus.publisher) this.#pollQuietly();
+      }),
     );
   }
 
   async stop(): Promise<void> {
     for (const cancel of this.#cancels.splice(0)) cancel();
-    await this.#poll?.catch(() => undefined);
+    await this.#lastPoll.catch(() => undefined);
   }
 
   onRevoked(listener: RevokedListener): () => void {
@@ -124,12 +129,10 @@ export class RevocationFeed {
     });
   }
 
-  /** Reads what is new; callers at one time share one reading. */
+  /** Reads what is new, by a reading that begins after the call. */
   poll(): Promise<void> {
-    this.#poll ??= this.#read().finally(() => {
-      this.#poll = undefined;
-    });
-    return this.#poll;
+    this.#lastPoll = this.#polling.run();
+    return this.#lastPoll;
   }
 
   async prune(now: number): Promise<void> {

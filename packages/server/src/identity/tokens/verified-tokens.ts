@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock, DatabaseClock } from '../../platform/clock.js';
+import { upTo } from '../../platform/grown-cache.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
 import type { AccessClaims } from './access-claims.js';
 
@@ -37,7 +38,7 @@ export class VerifiedTokens {
     this.#deps = deps;
     this.#counts = countCache(deps.metrics, 'jwt');
     this.#cache = new LRUCache({
-      max: MAX_CACHED,
+      ...upTo(MAX_CACHED),
       perf: { now: () => deps.clock.monotonic() },
       ttlResolution: 0,
     });

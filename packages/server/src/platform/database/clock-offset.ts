@@ -32,6 +32,11 @@ export class ClockOffset {
     this.#stop = this.#clock.every(PERIOD_MS, () => void this.#measure().catch(() => undefined));
   }
 
+  /** Now, whatever the last measurement says. @throws DatabaseError */
+  async measureAnew(): Promise<void> {
+    this.#offsetMs = (await this.#best()).offsetMs;
+  }
+
   stop(): void {
     this.#stop();
   }
@@ -42,13 +47,17 @@ export class ClockOffset {
   }
 
   async #measure(): Promise<void> {
-    let best: Sample | undefined;
-    for (let n = 0; n < SAMPLES; n += 1) {
+    const { offsetMs, roundTripMs } = await this.#best();
+    if (this.#offsetMs === undefined || roundTripMs <= LONGEST_ROUND_TRIP_MS) this.#offsetMs = offsetMs;
+  }
+
+  async #best(): Promise<Sample> {
+    let best = await this.#sample();
+    for (let n = 1; n < SAMPLES; n += 1) {
       const sample = await this.#sample();
-      if (!best || sample.roundTripMs < best.roundTripMs) best = sample;
+      if (sample.roundTripMs < best.roundTripMs) best = sample;
     }
-    if (!best || (this.#offsetMs !== undefined && best.roundTripMs > LONGEST_ROUND_TRIP_MS)) return;
-    this.#offsetMs = best.offsetMs;
+    return best;
   }
 
   async #sample(): Promise<Sample> {

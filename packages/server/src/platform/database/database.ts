@@ -49,10 +49,12 @@ export interface Database extends Queryable {
   transaction<T>(work: (tx: Queryable) => Promise<T>, options?: { signal?: AbortSignal }): Promise<T>;
   /** A session advisory lock, or undefined while somebody else holds it. `note` tells others who holds it. */
   tryLock(name: string, note?: string): Promise<HeldLock | undefined>;
-  /** Resolves when a statement was answered. @throws DatabaseError */
-  ping(options?: QueryOptions): Promise<void>;
+  /** Resolves when a statement was answered. `isReadOnly`: nothing can be written, as on a standby. @throws DatabaseError */
+  ping(options?: QueryOptions): Promise<{ isReadOnly: boolean }>;
   /** Database clock minus this process's monotonic-based clock, in milliseconds; measured on opening and every 30 s. */
   clockOffsetMs(): number;
+  /** Measures it now: this process stood still. @throws DatabaseError */
+  measureClock(): Promise<void>;
   stats(): DatabaseStats;
   close(): Promise<void>;
 }

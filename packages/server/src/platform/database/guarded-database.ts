@@ -39,6 +39,7 @@ export function guardDatabase(database: Database, breaker: CircuitBreaker): Data
     tryLock: (name, note) => database.tryLock(name, note),
     ping: (options) => database.ping(options),
     clockOffsetMs: () => database.clockOffsetMs(),
+    measureClock: () => database.measureClock(),
     stats: () => database.stats(),
     close: () => database.close(),
   };

@@ -107,6 +107,75 @@ describeEachDatabase('claimNode', (open) => {
     await expect(endings()).resolves.toEqual([{ incarnation: dead, lived_until: 1_000_000 - 15_000 }]);
   });
 
+  it('[ND189] a process whose name another has by now leaves its row alone, and learns that its lease is over', async () => {
+    await died('other', 0);
+    const clock = new ManualClock();
+    let isLost = false;
+    const onLost = () => {
+      isLost = true;
+    };
+    const mine = { name: 'a', incarnation: randomUUID(), singleNode: false };
+    const node = await claimNode(mine, { database, clock, log: silentLog, onLost });
+    claimed.push(node);
+    const owner = randomUUID();
+    await database.query("update nodes set incarnation = $1 where name = 'a'", [owner]);
+    clock.advance(5_000);
+    await expect.poll(() => isLost).toBe(true);
+    expect(node.leaseIsLive()).toBe(false);
+    await expect(database.query("select incarnation from nodes where name = 'a'")).resolves.toEqual([
+      { incarnation: owner },
+    ]);
+    // The name is free for whoever asks for it now.
+    await claim({}, fastClock(1));
+  });
+
+  it('[ND190] a machine that slept finds out at its next renewal: its clock is measured, and its lease begins anew', async () => {
+    let sleptMs = 0;
+    let renew = () => {};
+    const clock = {
+      ...systemClock,
+      monotonic: () => systemClock.monotonic() - sleptMs,
+      every: (_periodMs: number, task: () => void) => {
+        renew = task;
+        return () => {};
+      },
+    };
+    let offsetMs = database.clockOffsetMs();
+    const slept = new Proxy(database, {
+      get(target, key) {
+        if (key === 'clockOffsetMs') return () => offsetMs;
+        if (key === 'measureClock')
+          return async () => {
+            offsetMs = target.clockOffsetMs() + sleptMs;
+          };
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const mine = { name: 'sleeper', incarnation: randomUUID(), singleNode: false };
+    const node = await claimNode(mine, { database: slept, clock, log: silentLog, onLost: () => {} });
+    claimed.push(node);
+    const since = node.leaseSince();
+    sleptMs = 60_000;
+    renew();
+    await expect.poll(() => [undefined, since].includes(node.leaseSince())).toBe(false);
+    const [row] = await database.query<{ left: number }>(
+      `select lease_until - extract(epoch from clock_timestamp())::float8 * 1000 as left
+       from nodes where name = 'sleeper'`,
+    );
+    expect(row?.left).toBeGreaterThan(5_000);
+  });
+
+  it('[ND190] a lease that is not renewed ends for its own process a second before others may act', async () => {
+    await died('other', 0);
+    const clock = Object.assign(new ManualClock(), { every: () => () => {} });
+    const node = await claim({}, clock);
+    clock.advance(13_999);
+    expect(node.leaseIsLive()).toBe(true);
+    clock.advance(1);
+    expect(node.leaseIsLive()).toBe(false);
+  });
+
   it('[DEP1] [RM28] a process that stops notes its last moment, which its successor leaves as it is', async () => {
     await died('other', 0);
     const clock = new ManualClock();

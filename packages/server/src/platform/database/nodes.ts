@@ -15,7 +15,7 @@ export interface NodeClaim {
 export interface ClaimedNode {
   readonly name: string;
   readonly incarnation: string;
-  /** By the monotonic clock: false when the lease could not be renewed for its 15 s. */
+  /** By the monotonic clock: false when the lease could not be renewed for 14 of its 15 s, or when this process stood still. */
   leaseIsLive(): boolean;
   /** Since when it has been live without a break, by the monotonic clock; undefined while it is not. */
   leaseSince(): number | undefined;
@@ -26,7 +26,7 @@ export interface NodeDeps {
   database: Database;
   clock: Clock;
   log: Log;
-  /** The connection that held the name is gone: another process may have it by now, so this one should stop. */
+  /** The connection that held the name is gone, or its row is another's: another process may have it by now, so this one should stop. */
   onLost: () => void;
 }
 
@@ -40,6 +40,10 @@ const PAUSE_MS = 250;
 /** Of a lease, which is renewed when it has 10 s left. */
 export const LEASE_MS = 15_000;
 const RENEWAL_MS = 5_000;
+/** One's own ends so long before others may act. */
+const MARGIN_MS = 1_000;
+/** More than clocks drift apart between two renewals. */
+const STOOD_STILL_MS = 1_000;
 /** A connection that does not even end is left to the server. */
 const LET_GO_MS = 1_000;
 /** Of a name that nobody holds: far longer than a lease. */
@@ -121,32 +125,50 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   let leaseEndsAt = Number.NEGATIVE_INFINITY;
   let liveSince = 0;
   let isOver = false;
-  const renew = async () => {
+  /** The database's clock minus the monotonic one, at the most, as it was at the last renewal. */
+  let offsetMs = Number.POSITIVE_INFINITY;
+  const write = async (how: typeof takeRow): Promise<void> => {
     const startedAt = clock.monotonic();
-    await writeNode(database, claim, Math.round(startedAt + database.clockOffsetMs() + LEASE_MS));
+    const leaseUntil = Math.round(startedAt + database.clockOffsetMs() + LEASE_MS);
+    const databaseNow = await how(database, claim, leaseUntil);
     // A renewal that was under way when the locks went says nothing any more.
     if (isOver) return;
-    if (clock.monotonic() >= leaseEndsAt) liveSince = clock.monotonic();
-    leaseEndsAt = startedAt + LEASE_MS;
+    if (databaseNow === undefined) return lose();
+    const endedAt = clock.monotonic();
+    if (databaseNow - endedAt > offsetMs + STOOD_STILL_MS) return beginAnew();
+    offsetMs = databaseNow - startedAt;
+    if (endedAt >= leaseEndsAt) liveSince = endedAt;
+    leaseEndsAt = startedAt + LEASE_MS - MARGIN_MS;
+  };
+  /** The monotonic clock stands still while the machine sleeps: the lease was over meanwhile, and what was written is of another time. */
+  const beginAnew = async () => {
+    log.warn({ node: claim.name }, 'This process stood still: its lease begins anew');
+    leaseEndsAt = Number.NEGATIVE_INFINITY;
+    await database.measureClock();
+    offsetMs = Number.POSITIVE_INFINITY;
+    await write(renewRow);
   };
   const leaseIsLive = () => clock.monotonic() < leaseEndsAt;
-  await renew();
+  await write(takeRow);
   const stopRenewing = clock.every(RENEWAL_MS, () => {
-    renew().catch((error: unknown) => log.warn({ err: error }, "The node's lease could not be renewed"));
+    write(renewRow).catch((error: unknown) =>
+      log.warn({ err: error }, "The node's lease could not be renewed"),
+    );
   });
   const end = () => {
     isOver = true;
     leaseEndsAt = Number.NEGATIVE_INFINITY;
     stopRenewing();
   };
-  void Promise.race(locks.map((lock) => lock.lost)).then(async () => {
+  const lose = async () => {
     if (isOver) return;
     end();
     // Each lock has a connection of its own: one that stands would refuse this very process when it claims the name anew.
     const letGo = Promise.allSettled(locks.map((lock) => lock.release()));
     await Promise.race([letGo, sleep(clock, LET_GO_MS)]);
     deps.onLost();
-  });
+  };
+  void Promise.race(locks.map((lock) => lock.lost)).then(lose);
   return {
     name: claim.name,
     incarnation: claim.incarnation,
@@ -161,9 +183,11 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   };
 }
 
-/** Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md). */
-async function writeNode(database: Queryable, claim: NodeClaim, leaseUntil: number): Promise<void> {
-  await database.query(
+const NOW = '(extract(epoch from clock_timestamp()) * 1000)::float8 as ms';
+
+/** Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md). Answers the database's clock. */
+async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number) {
+  const rows = await database.query<{ ms: number }>(
     `with former as (
        insert into ended_nodes (incarnation, lived_until)
        select incarnation, lease_until - $5 from nodes where name = $1 and incarnation <> $2
@@ -171,9 +195,20 @@ async function writeNode(database: Queryable, claim: NodeClaim, leaseUntil: numb
      )
      insert into nodes (name, incarnation, lease_until, region) values ($1, $2, $3, $4)
      on conflict (name) do update
-     set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region`,
+     set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region
+     returning ${NOW}`,
     [claim.name, claim.incarnation, leaseUntil, claim.region ?? null, LEASE_MS],
   );
+  return rows[0]?.ms;
+}
+
+/** Undefined when another process has the name by now: it took it while this one was cut off and did not know that its lock was gone. */
+async function renewRow(database: Queryable, claim: NodeClaim, leaseUntil: number) {
+  const [row] = await database.query<{ ms: number }>(
+    `update nodes set lease_until = $3 where name = $1 and incarnation = $2 returning ${NOW}`,
+    [claim.name, claim.incarnation, leaseUntil],
+  );
+  return row?.ms;
 }
 
 async function forgetNode(database: Queryable, name: string, forgottenAt: number): Promise<void> {

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { testDeps } from '../../../test/support/deps.js';
-import { freePort, startPostgres, type ThrowAwayPostgres } from '../../../test/support/postgres.js';
+import { startPostgres, type ThrowAwayPostgres } from '../../../test/support/postgres.js';
 import {
   createPostgresDatabase,
   type FreshDatabase,
@@ -9,6 +9,7 @@ import {
 } from '../../../test/support/postgres-databases.js';
 import { startTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.js';
 import { startTransactionPooler } from '../../../test/support/transaction-pooler.js';
+import { freePort } from '../../chaos/processes.js';
 import type { Database } from './database.js';
 import { openPostgres, type PostgresConfig } from './postgres.js';
 

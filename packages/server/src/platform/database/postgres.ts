@@ -99,7 +99,8 @@ async function reach(database: WireDatabase, timeoutMs: number, { clock, log }: 
   const giveUpAt = clock.monotonic() + timeoutMs;
   for (let tries = 1; ; tries += 1) {
     try {
-      return await database.ping();
+      await database.ping();
+      return;
     } catch (error) {
       const fault = toDatabaseError(error, 'connection');
       if (isHopeless(fault) || clock.monotonic() + START_PAUSE_MS >= giveUpAt) {

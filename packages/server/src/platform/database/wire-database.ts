@@ -11,6 +11,7 @@ import {
   type SqlValue,
 } from './database.js';
 import { toDatabaseError } from './faults.js';
+import { PoolRoom } from './pool-room.js';
 import { WireSession } from './wire-session.js';
 
 export interface WireOptions {
@@ -25,17 +26,21 @@ export interface WireOptions {
   onClosed: () => Promise<void>;
 }
 
+const TOO_MANY_CONNECTIONS = '53300';
+
 /** The port over connections that speak PostgreSQL's protocol, to a server or to PGlite's worker. */
 export class WireDatabase implements Database {
   readonly kind: Database['kind'];
   readonly #options: WireOptions;
   readonly #offset: ClockOffset;
+  readonly #room: PoolRoom;
   #closed: Promise<void> | undefined;
 
   constructor(options: WireOptions) {
     this.kind = options.kind;
     this.#options = options;
     this.#offset = new ClockOffset(this, options.clock);
+    this.#room = new PoolRoom(options.pool, options.clock);
   }
 
   /** Measures the clock, now and every 30 s. @throws DatabaseError */
@@ -97,12 +102,18 @@ export class WireDatabase implements Database {
     return this.#options.tryLock(name, note);
   }
 
-  async ping(options: QueryOptions = {}): Promise<void> {
-    await this.query('select 1', undefined, options);
+  async ping(options: QueryOptions = {}): Promise<{ isReadOnly: boolean }> {
+    const text = `select current_setting('transaction_read_only') = 'on' as "isReadOnly"`;
+    const [row] = await this.query<{ isReadOnly: boolean }>(text, undefined, options);
+    return { isReadOnly: row?.isReadOnly ?? false };
   }
 
   clockOffsetMs(): number {
     return this.#offset.milliseconds;
+  }
+
+  measureClock(): Promise<void> {
+    return this.#offset.measureAnew();
   }
 
   stats(): DatabaseStats {
@@ -140,9 +151,9 @@ export class WireDatabase implements Database {
 
   async #connect(signal: AbortSignal | undefined): Promise<pg.PoolClient> {
     if (signal?.aborted) throw new DatabaseError('aborted', 'The caller gave up');
-    const connecting = this.#options.pool.connect().catch((error: unknown) => {
-      throw toDatabaseError(error, 'connection');
-    });
+    const connecting = this.#options.pool
+      .connect()
+      .catch((error: unknown) => this.#connectLater(toDatabaseError(error, 'connection')));
     if (!signal) return connecting;
     return new Promise((resolve, reject) => {
       const onAbort = () => {
@@ -155,5 +166,17 @@ export class WireDatabase implements Database {
       signal.addEventListener('abort', onAbort, { once: true });
       connecting.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
     });
+  }
+
+  /** A server that gives no more connections is no reason to fail while there are others of this pool, which will be free. */
+  async #connectLater(refusal: DatabaseError): Promise<pg.PoolClient> {
+    for (let error = refusal; ; ) {
+      if (error.details.sqlState !== TOO_MANY_CONNECTIONS || !this.#room.makeDo()) throw error;
+      try {
+        return await this.#options.pool.connect();
+      } catch (again) {
+        error = toDatabaseError(again, 'connection');
+      }
+    }
   }
 }

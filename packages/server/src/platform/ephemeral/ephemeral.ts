@@ -1,7 +1,8 @@
 /**
  * The one port to what may be lost: counters, nonces, caches, hints and presence. Losing all of it costs latency or a
  * limit's memory, never a command. In one process it is memory; over several it is Redis, with the same contract suite.
- * Every write is idempotent or harmless when repeated, because a driver may repeat it.
+ * No call rejects: while its store is away it goes on in this process. Every write is idempotent or harmless when
+ * repeated, because a driver may repeat it.
  */
 export interface Ephemeral {
   readonly kind: 'memory' | 'redis';
@@ -10,13 +11,8 @@ export interface Ephemeral {
    * only looks, a negative one gives back; neither starts a window. One key under two windows is two counters.
    */
   count(key: string, windowMs: number, by?: number): Promise<CounterState>;
-  /** Forgets a counter. */
-  resetCount(key: string, windowMs: number): Promise<void>;
   /** Stores `value` unless `key` is there; answers what is stored now. */
   setIfAbsent(key: string, value: string, ttlMs: number): Promise<{ stored: boolean; value: string }>;
-  get(key: string): Promise<string | undefined>;
-  set(key: string, value: string, ttlMs: number): Promise<void>;
-  delete(key: string): Promise<void>;
   readonly bus: Bus;
   readonly presence: Presence;
   health(): EphemeralHealth;
@@ -59,10 +55,20 @@ export interface Bus {
   subscribe(channel: string, handler: (event: BusEvent) => void): () => void;
 }
 
+/** What a change of a group found, as one step with the change. */
+export interface GroupChange {
+  /** Members besides the one that was changed. */
+  others: number;
+  /** That one was a member before. */
+  wasMember: boolean;
+  /** As it was given, or later than that of every change of the group before, whichever process made it. */
+  at: number;
+}
+
 /** Who is where: members of a group, each with a value, gone when not renewed for `ttlMs`. */
 export interface Presence {
-  set(group: string, member: string, value: string, ttlMs: number): Promise<void>;
-  remove(group: string, member: string): Promise<void>;
+  set(group: string, member: string, value: string, ttlMs: number, at?: number): Promise<GroupChange>;
+  remove(group: string, member: string, at?: number): Promise<GroupChange>;
   list(group: string): Promise<Map<string, string>>;
   count(group: string): Promise<number>;
 }

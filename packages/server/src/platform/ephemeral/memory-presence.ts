@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { Presence } from './ephemeral.js';
+import type { GroupChange, Presence } from './ephemeral.js';
 import { ExpiringMap } from './expiring-map.js';
 
 export interface Member {
@@ -8,7 +8,7 @@ export interface Member {
   readonly value: string;
 }
 
-/** Who is where, in one process: one bounded map of all members, and an index by group. */
+/** Who is where, in one process, whose clock puts changes in order: one bounded map of all members, and an index by group. */
 export class MemoryPresence implements Presence {
   readonly #groups = new Map<string, Map<string, string>>();
   readonly #members: ExpiringMap<Member>;
@@ -17,15 +17,19 @@ export class MemoryPresence implements Presence {
     this.#members = new ExpiringMap(clock, maxMembers, (_key, member) => this.#leave(member));
   }
 
-  async set(group: string, member: string, value: string, ttlMs: number): Promise<void> {
+  async set(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
     this.#members.set(memberKey(group, member), { group, member, value }, ttlMs);
     const members = this.#groups.get(group) ?? new Map<string, string>();
+    const wasMember = members.has(member);
     members.set(member, value);
     this.#groups.set(group, members);
+    return { others: members.size - 1, wasMember, at };
   }
 
-  async remove(group: string, member: string): Promise<void> {
+  async remove(group: string, member: string, at = 0): Promise<GroupChange> {
+    const wasMember = (await this.list(group)).has(member);
     this.#members.delete(memberKey(group, member));
+    return { others: this.#groups.get(group)?.size ?? 0, wasMember, at };
   }
 
   async list(group: string): Promise<Map<string, string>> {

@@ -28,12 +28,12 @@ describe('MemoryEphemeral', () => {
     expect(ephemeral.health()).toEqual({ status: 'ok' });
     for (let i = 0; i < 1_000; i += 1) {
       await ephemeral.count(`c${i}`, 60_000 + i);
-      await ephemeral.set(`v${i}`, 'x', 60_000 + i);
+      await ephemeral.setIfAbsent(`v${i}`, 'x', 60_000 + i);
       await ephemeral.presence.set(`g${i}`, 'm', 'x', 60_000 + i);
       expect(ephemeral.size).toBeLessThanOrEqual(30);
     }
-    expect(await ephemeral.get('v989')).toBeUndefined();
-    expect(await ephemeral.get('v990')).toBe('x');
+    expect(ephemeral.valueOf('v989')).toBeUndefined();
+    expect(ephemeral.valueOf('v990')).toBe('x');
     expect(await ephemeral.presence.count('g989')).toBe(0);
     expect(await ephemeral.presence.count('g999')).toBe(1);
     expect(ephemeral.health().status).toBe('degraded');
@@ -47,7 +47,7 @@ describe('MemoryEphemeral', () => {
     const ephemeral = new MemoryEphemeral(new ManualClock(), memoryLog(), small);
     await ephemeral.setIfAbsent('nonce', 'cmd', 1);
     for (let i = 0; i < 1_000; i += 1) await ephemeral.count(`flood${i}`, 60_000);
-    expect(await ephemeral.get('nonce')).toBe('cmd');
+    expect(ephemeral.valueOf('nonce')).toBe('cmd');
     await ephemeral.close();
   });
 
@@ -56,7 +56,7 @@ describe('MemoryEphemeral', () => {
     const ephemeral = new MemoryEphemeral(clock, memoryLog());
     for (let i = 0; i < 500; i += 1) {
       await ephemeral.count(`c${i}`, 1_000);
-      await ephemeral.set(`v${i}`, 'x', 1_000);
+      await ephemeral.setIfAbsent(`v${i}`, 'x', 1_000);
       await ephemeral.presence.set('g', `m${i}`, 'x', 1_000);
     }
     expect(ephemeral.size).toBe(1_500);
@@ -70,9 +70,9 @@ describe('MemoryEphemeral', () => {
   test('[EPH5] moving the wall clock ends nothing', async () => {
     const clock = new ManualClock();
     const ephemeral = new MemoryEphemeral(clock, memoryLog());
-    await ephemeral.set('k', 'v', 1_000);
+    await ephemeral.setIfAbsent('k', 'v', 1_000);
     clock.now = () => 8.64e15;
-    expect(await ephemeral.get('k')).toBe('v');
+    expect(ephemeral.valueOf('k')).toBe('v');
     await ephemeral.close();
   });
 });

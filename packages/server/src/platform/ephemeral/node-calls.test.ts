@@ -17,6 +17,7 @@ function join(incarnation: string): NodeCalls {
 
 afterEach(() => {
   hub.isDeaf = false;
+  hub.isUp = true;
   for (const calls of joined.splice(0)) calls.stop();
 });
 
@@ -81,4 +82,13 @@ it('[ND20] past a thousand open questions a further one is BUSY', async () => {
   a.stop();
   await Promise.all(open);
   expect((await a.ask('x', null, [])).missing).toEqual([]);
+});
+
+it('[ND20] while the bus is away those elsewhere are named at once, and this node answers', async () => {
+  const [a, b] = [join('a'), join('b')];
+  for (const calls of [a, b]) calls.serve('x', () => 1);
+  hub.isUp = false;
+  const { answers, missing } = await a.ask('x', null, ['b', 'a', 'gone']);
+  expect([...answers]).toEqual([['a', 1]]);
+  expect(missing).toEqual(['b', 'gone']);
 });

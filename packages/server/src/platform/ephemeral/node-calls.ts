@@ -67,7 +67,8 @@ export class NodeCalls {
   }
 
   /**
-   * Asks each of `nodes`, this one without the bus. Resolves when all have answered, or the time is over. @throws BUSY
+   * Asks each of `nodes`, this one without the bus. Resolves when all have answered, or the time is over; while the bus is away nobody
+   * waits for the others. @throws BUSY
    * @example const { answers, missing } = await calls.ask<number>('count', {}, incarnations)
    */
   async ask<Answer>(
@@ -77,21 +78,23 @@ export class NodeCalls {
     timeoutMs = PATIENCE_MS,
   ): Promise<NodeAnswers<Answer>> {
     if (this.#questions.size >= MAX_QUESTIONS) throw new BongsuError('BUSY', { retryAfterMs: timeoutMs });
+    const { bus, node, clock } = this.#deps;
+    const reachable = bus.isUp ? nodes : nodes.filter((each) => each === node.incarnation);
     const id = uuidv7();
     const over = new AbortController();
     const question: Question = {
-      waitingFor: new Set(nodes),
+      waitingFor: new Set(reachable),
       answers: new Map(),
       done: () => over.abort(),
     };
     this.#questions.set(id, question);
-    this.#put(id, kind, payload, nodes);
-    if (nodes.length > 0) await sleep(this.#deps.clock, timeoutMs, over.signal).catch(() => undefined);
+    this.#put(id, kind, payload, reachable);
+    if (reachable.length > 0) await sleep(clock, timeoutMs, over.signal).catch(() => undefined);
     this.#questions.delete(id);
     const { answers } = question;
     return {
       answers: answers as Map<string, Answer>,
-      missing: nodes.filter((node) => !answers.has(node)),
+      missing: nodes.filter((each) => !answers.has(each)),
     };
   }
 

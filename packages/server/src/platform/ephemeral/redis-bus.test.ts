@@ -61,6 +61,21 @@ describe('RedisBus', () => {
     ]);
   });
 
+  test('[ND4] what is much for one frame goes out as several, in order', async () => {
+    const text = 'x'.repeat(300_000);
+    for (let i = 0; i < 10; i += 1) at.bus.publish('a', text);
+    at.bus.publish('a', text.repeat(5));
+    at.bus.publish('a', 'last');
+    await settled();
+    const frames = at.sent as [string, [string, number, string][]][];
+    expect(frames.flatMap(([, messages]) => messages.map(([, number]) => number))).toEqual(
+      Array.from({ length: 12 }, (_, i) => i + 1),
+    );
+    const long = frames.filter((frame) => JSON.stringify(frame).length > 1024 * 1024 + 100);
+    expect(long.map(([, messages]) => messages.length)).toEqual([1]);
+    expect(frames.length).toBeLessThan(8);
+  });
+
   test('[ND4] messages that come twice or too late are told once; what is missing is a gap before the next', async () => {
     const heard = hear(at, 'a');
     receive([['a', 1, 'one']]);

@@ -24,6 +24,8 @@ interface Other {
 }
 
 const HEARTBEAT_MS = 250;
+/** Characters of messages. Redis cuts off a listener that has tens of megabytes waiting for it. */
+const LARGEST_FRAME = 1024 * 1024;
 /** Heartbeats of ours, so that a process that stood still blames nobody else for it. */
 const SILENT_AFTER = 8;
 
@@ -149,11 +151,18 @@ export class RedisBus implements Bus {
     this.#outgoing.push(text);
   }
 
-  /** What was published in one turn goes out as one. */
+  /** What was published in one turn goes out as one, unless it is much. */
   #send(numbers?: Record<string, number>): void {
     const messages = this.#outgoing;
     this.#outgoing = [];
     if (messages.length === 0 && numbers === undefined) return;
+    const frames = inFrames(messages);
+    frames.forEach((frame, index) => {
+      this.#sendFrame(frame, index === frames.length - 1 ? numbers : undefined);
+    });
+  }
+
+  #sendFrame(messages: readonly string[], numbers: Record<string, number> | undefined): void {
     const { link, onStore } = this.deps;
     const { store, channel } = link.keys;
     const frame = `["${this.publisher}",[${messages.join(',')}]${numbers ? `,${JSON.stringify(numbers)}` : ''}]`;
@@ -167,4 +176,20 @@ export class RedisBus implements Bus {
         () => this.#count.dropped(messages.length),
       );
   }
+}
+
+/** At least one. A message that is longer than a frame goes alone. */
+function inFrames(messages: readonly string[]): string[][] {
+  let frame: string[] = [];
+  let length = 0;
+  const frames = [frame];
+  for (const message of messages) {
+    if (frame.length > 0 && length + message.length > LARGEST_FRAME) {
+      [frame, length] = [[], 0];
+      frames.push(frame);
+    }
+    frame.push(message);
+    length += message.length;
+  }
+  return frames;
 }

@@ -25,8 +25,12 @@ const NEVER_REPEAT: Options = {
   socketTimeout: SILENCE_MS,
 };
 
-/** Reads of a stream and subscriptions wait until there is a connection: the loop of the adapter would spin on failures. */
+/**
+ * Subscriptions wait until there is a connection. Nothing is repeated on another one: a read of a stream would go on where it was, and
+ * bring all that was told meanwhile. (It never settles then, ioredis#2194: who reads must heed 'close'.)
+ */
 const WAIT_FOR_CONNECTION: Options = {
+  autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: null,
   enableOfflineQueue: true,
   socketTimeout: BLOCKED_SILENCE_MS,

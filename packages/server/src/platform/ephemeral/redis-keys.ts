@@ -47,6 +47,11 @@ export class RedisKeys {
     return `${this.prefix}:{${name}:mark}`;
   }
 
+  /** As long as it is there, somebody compares the copies, or just did. */
+  mirrorTurn(name: string): string {
+    return `${this.prefix}:{${name}:turn}`;
+  }
+
   /** By when they end, and their values. */
   members(group: string): [ends: string, values: string] {
     const tag = `${this.prefix}:{p:${group}}`;

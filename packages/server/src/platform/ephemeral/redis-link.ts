@@ -27,11 +27,22 @@ export type RedisCommands = RedisClient & ScriptCommands;
 
 /** What an answer may take; what comes later is not waited for. */
 const DEADLINE_MS = 1000;
+/** An answer that takes longer is given all the same, but the circuit takes it for none. The home Redis is far away: it may take its time. */
+const SLOW_MS = { here: 250, home: DEADLINE_MS };
 const PAUSE_MS = 1000;
 /** How long a start waits for an answer, before it goes on without. */
 const START_MS = 3000;
 /** How long health tells of a refusal of one command. */
 const REFUSAL_NOTICE_MS = 60_000;
+
+class LateAnswer extends RedisFault {
+  constructor(
+    readonly answer: unknown,
+    slowMs: number,
+  ) {
+    super('connection', `It takes more than ${slowMs} ms`);
+  }
+}
 
 /**
  * The connections to Redis: one for commands, behind a circuit breaker and a deadline for each call, and one that listens. Calls fail
@@ -110,8 +121,13 @@ export class RedisLink {
   }
 
   /** @throws RedisFault, CircuitOpenError */
-  call<T>(work: (client: RedisCommands) => Promise<T>): Promise<T> {
-    return this.#breaker.execute(() => this.#inTime(work));
+  async call<T>(work: (client: RedisCommands) => Promise<T>): Promise<T> {
+    try {
+      return await this.#breaker.execute(() => this.#inTime(work));
+    } catch (error) {
+      if (error instanceof LateAnswer) return error.answer as T;
+      throw error;
+    }
   }
 
   /** Whether what is published there comes here. */
@@ -143,13 +159,26 @@ export class RedisLink {
     for (const client of [this.#commands, this.#listener]) client.disconnect();
   }
 
+  /** @throws RedisFault, a LateAnswer among them */
   async #inTime<T>(work: (client: RedisCommands) => Promise<T>): Promise<T> {
+    const slowMs = SLOW_MS[this.#isHome ? 'home' : 'here'];
+    let isLate = false;
+    const beLate = () => {
+      isLate = true;
+    };
+    // What has come while this process stood still is read before that.
+    const cancel = this.deps.clock.after(slowMs, () => setImmediate(beLate));
     try {
-      return await within(this.#limit(DEADLINE_MS), () => work(this.#commands));
+      const answer = await within(this.#limit(DEADLINE_MS), () => work(this.#commands));
+      if (isLate) throw new LateAnswer(answer, slowMs);
+      return answer;
     } catch (error) {
+      if (error instanceof LateAnswer) this.#lastError = error.message;
       const fault = toRedisFault(error);
       if (fault.kind === 'reply') this.#noteRefusal(fault);
       throw fault;
+    } finally {
+      cancel();
     }
   }
 

@@ -40,9 +40,25 @@ export class RedisMirror implements StreamMirror {
     return this.link.call((client) => client.smembers(this.link.keys.mirrorGroups(this.name)));
   }
 
-  ids(group: string): Promise<string[]> {
+  async *ids(group: string, aPage: number): AsyncIterable<string[]> {
     const [, ids] = this.link.keys.mirror(this.name, group);
-    return this.link.call((client) => client.hkeys(ids));
+    let cursor = '0';
+    do {
+      const [next, flat] = await this.link.call((client) => client.hscan(ids, cursor, 'COUNT', aPage));
+      cursor = next;
+      const page = flat.filter((_, index) => index % 2 === 0);
+      if (page.length > 0) yield page;
+    } while (cursor !== '0');
+  }
+
+  size(group: string): Promise<number> {
+    const [, ids] = this.link.keys.mirror(this.name, group);
+    return this.link.call((client) => client.hlen(ids));
+  }
+
+  async takeTurn(ms: number): Promise<boolean> {
+    const turn = this.link.keys.mirrorTurn(this.name);
+    return (await this.link.call((client) => client.set(turn, '1', 'PX', ms, 'NX'))) === 'OK';
   }
 
   async isLost(): Promise<boolean> {

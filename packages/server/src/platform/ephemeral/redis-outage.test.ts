@@ -30,12 +30,10 @@ afterEach(async () => {
 
 /** What answers without Redis, and must. */
 async function useAll(node: RedisEphemeral, name: string) {
-  await node.set(`set:${name}`, 'x', LONG_MS);
   await node.presence.set(`group:${name}`, 'me', '', LONG_MS);
   return {
     counts: [(await node.count(name, LONG_MS)).count, (await node.count(name, LONG_MS)).count],
     nonce: [await node.setIfAbsent(name, 'a', LONG_MS), await node.setIfAbsent(name, 'b', LONG_MS)],
-    value: await node.get(`set:${name}`),
     members: [...(await node.presence.list(`group:${name}`)).keys()],
   };
 }
@@ -46,7 +44,6 @@ const ALL_WORKS = {
     { stored: true, value: 'a' },
     { stored: false, value: 'a' },
   ],
-  value: 'x',
   members: ['me'],
 };
 
@@ -91,6 +88,19 @@ describeWithRedis('Redis away', () => {
     await proxy.close();
   });
 
+  test('[ND2] members whose leaving Redis refused are gone as soon as it takes anything', async () => {
+    const [node, other] = [await open(redis.server), await open(redis.server)];
+    for (const member of ['left', 'back', 'stays']) await node.presence.set('group', member, '', LONG_MS);
+    await redis.command('acl', 'setuser', 'default', '-evalsha', '-eval');
+    for (const member of ['left', 'back']) await node.presence.remove('group', member);
+    await redis.command('acl', 'setuser', 'default', '+@all');
+    expect(await other.presence.count('group')).toBe(3);
+    await node.presence.set('group', 'back', '', LONG_MS);
+    await expect
+      .poll(async () => [...(await other.presence.list('group')).keys()].sort())
+      .toEqual(['back', 'stays']);
+  });
+
   test('[ND2] silent: nobody waits for more than a second, then not at all; and it goes on when Redis does', async () => {
     const node = await open(redis.server);
     redis.freeze();
@@ -101,6 +111,22 @@ describeWithRedis('Redis away', () => {
     redis.thaw();
     await expect.poll(isWell(node)).toBe('ok');
     expect((await node.count('thawed', LONG_MS)).count).toBe(1);
+  });
+
+  test('[ND200] slow: after some answers that take long Redis is done without, until it is quick again', async () => {
+    const proxy = await startTcpProxy(redis.port);
+    const node = await open(through(proxy));
+    proxy.delay(200);
+    await expect
+      .poll(async () => {
+        expect((await node.count('slow', LONG_MS)).count).toBeGreaterThan(0);
+        return node.health();
+      })
+      .toMatchObject({ status: 'degraded', message: expect.stringContaining('more than 250 ms') });
+    expect(await useAll(node, 'slow alone')).toEqual(ALL_WORKS);
+    proxy.delay(0);
+    await expect.poll(isWell(node)).toBe('ok');
+    await proxy.close();
   });
 
   test('[ND3] flushed: members are told anew at once, and counters go on', async () => {

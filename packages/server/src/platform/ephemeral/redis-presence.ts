@@ -1,21 +1,26 @@
 import type { Clock } from '../clock.js';
-import type { Presence } from './ephemeral.js';
+import { FreshRun } from '../fresh-run.js';
+import type { GroupChange, Presence } from './ephemeral.js';
 import { ExpiringMap } from './expiring-map.js';
 import { type MemoryPresence, memberKey } from './memory-presence.js';
 import type { RedisLink } from './redis-link.js';
+import type { FoundChange } from './redis-scripts.js';
 
 const MAX_LEAVINGS = 100_000;
 /** Longer than members live without being renewed. */
 const LEAVING_MS = 60_000;
 const A_ROUND = 500;
 
+type Write = () => Promise<unknown>;
+
 /**
  * Presence in Redis. What this process itself set is kept beside it: it is all that is known while Redis is away, and is told anew when
  * Redis is back or has lost it.
  */
 export class RedisPresence implements Presence {
-  /** Members that left while Redis could not be told. */
+  /** Members that left while Redis could not be told, or did not take it. */
   readonly #left: ExpiringMap<{ group: string; member: string }>;
+  readonly #tellingLeft = new FreshRun(() => inRounds(this.#leavings()));
 
   constructor(
     private readonly link: Pick<RedisLink, 'call' | 'keys'>,
@@ -25,16 +30,17 @@ export class RedisPresence implements Presence {
     this.#left = new ExpiringMap(clock, MAX_LEAVINGS);
   }
 
-  async set(group: string, member: string, value: string, ttlMs: number): Promise<void> {
-    await this.own.set(group, member, value, ttlMs);
+  async set(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
+    const known = await this.own.set(group, member, value, ttlMs, at);
     this.#left.delete(memberKey(group, member));
-    await this.#write(group, member, value, ttlMs).catch(() => undefined);
+    return this.#told(this.#write(group, member, value, ttlMs, at)).catch(() => known);
   }
 
-  async remove(group: string, member: string): Promise<void> {
-    await this.own.remove(group, member);
-    await this.#erase(group, member).catch(() => {
+  async remove(group: string, member: string, at = 0): Promise<GroupChange> {
+    const known = await this.own.remove(group, member, at);
+    return this.#told(this.#erase(group, member, at)).catch(() => {
       this.#left.set(memberKey(group, member), { group, member }, LEAVING_MS);
+      return known;
     });
   }
 
@@ -57,37 +63,61 @@ export class RedisPresence implements Presence {
 
   /** Tells Redis of all members of this process, and of those that left meanwhile. Ends early when Redis is away again. */
   async announce(): Promise<void> {
-    const writes = [
-      ...this.#left.entries().map(
-        ({ value }) =>
-          () =>
-            this.#forget(value.group, value.member),
-      ),
+    await inRounds([
+      ...this.#leavings(),
       ...this.own.entries().map(
         ({ value: { group, member, value }, remainingMs }) =>
           () =>
             this.#write(group, member, value, remainingMs),
       ),
-    ];
-    for (let i = 0; i < writes.length; i += A_ROUND) {
-      await Promise.all(writes.slice(i, i + A_ROUND).map((write) => write()));
-    }
+    ]);
   }
 
-  #write(group: string, member: string, value: string, ttlMs: number): Promise<unknown> {
-    const [ends, values] = this.link.keys.members(group);
-    return this.link.call((client) =>
-      client.bongsuPresenceSet(ends, values, member, value, Math.ceil(ttlMs)),
+  /** When Redis took this, it takes what it was not told yet: nobody waits for that. */
+  async #told(change: Promise<GroupChange>): Promise<GroupChange> {
+    const found = await change;
+    if (this.#left.size > 0) this.#tellingLeft.run().catch(() => undefined);
+    return found;
+  }
+
+  #leavings(): Write[] {
+    return this.#left.entries().map(
+      ({ value: { group, member } }) =>
+        () =>
+          this.#forget(group, member),
     );
   }
 
-  #erase(group: string, member: string): Promise<unknown> {
+  async #write(group: string, member: string, value: string, ttlMs: number, at = 0): Promise<GroupChange> {
     const [ends, values] = this.link.keys.members(group);
-    return this.link.call((client) => client.bongsuPresenceRemove(ends, values, member));
+    const found = await this.link.call((client) =>
+      client.bongsuPresenceSet(ends, values, member, at, value, Math.ceil(ttlMs)),
+    );
+    return toChange(found);
+  }
+
+  async #erase(group: string, member: string, at = 0): Promise<GroupChange> {
+    const [ends, values] = this.link.keys.members(group);
+    return toChange(
+      await this.link.call((client) => client.bongsuPresenceRemove(ends, values, member, at, LEAVING_MS)),
+    );
   }
 
   async #forget(group: string, member: string): Promise<void> {
+    const key = memberKey(group, member);
+    // It may have come back meanwhile.
+    if (this.#left.get(key) === undefined) return;
     await this.#erase(group, member);
-    this.#left.delete(memberKey(group, member));
+    this.#left.delete(key);
   }
+}
+
+async function inRounds(writes: readonly Write[]): Promise<void> {
+  for (let i = 0; i < writes.length; i += A_ROUND) {
+    await Promise.all(writes.slice(i, i + A_ROUND).map((write) => write()));
+  }
+}
+
+function toChange([others, was, at]: FoundChange): GroupChange {
+  return { others, wasMember: was === 1, at };
 }

@@ -1,5 +1,18 @@
 import type { RedisClient } from './redis-client.js';
 
+/**
+ * What a change of a group finds. Its moment is kept in the group, so that the next one is later, by whatever clock it was given.
+ */
+const FIND_CHANGE = `
+      local was = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0) > now and 1 or 0
+      local last = tonumber(redis.call('HGET', KEYS[2], '') or 0)
+      local at = math.max(tonumber(ARGV[2]), last + 1)
+      redis.call('HSET', KEYS[2], '', at)`;
+
+const NOW = `
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+
 /** Each is done as a whole, by the clock of Redis, and does no harm when it is done twice. */
 const SCRIPTS = {
   /** A counter: by, milliseconds of its window → count, milliseconds left. */
@@ -34,38 +47,38 @@ const SCRIPTS = {
       redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
       return 1`,
   },
-  /** Members by when they end, and their values: member, value, milliseconds. */
+  /** Members by when they end, and their values: member, moment, value, milliseconds → others, whether it was there, moment. */
   bongsuPresenceSet: {
     numberOfKeys: 2,
-    lua: `
-      local time = redis.call('TIME')
-      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    lua: `${NOW}${FIND_CHANGE}
       local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 100)
       if #ended > 0 then
         redis.call('ZREM', KEYS[1], unpack(ended))
         redis.call('HDEL', KEYS[2], unpack(ended))
       end
-      redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-      redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-      if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
-        redis.call('PEXPIRE', KEYS[1], ARGV[3])
-        redis.call('PEXPIRE', KEYS[2], ARGV[3])
+      redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])
+      redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+      if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then
+        redis.call('PEXPIRE', KEYS[1], ARGV[4])
+        redis.call('PEXPIRE', KEYS[2], ARGV[4])
       end
-      return 1`,
+      local others = redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf') - 1
+      return {others, was, at}`,
   },
+  /** Member, moment, how long the moment is kept → others, whether it was there, moment. */
   bongsuPresenceRemove: {
     numberOfKeys: 2,
-    lua: `
+    lua: `${NOW}${FIND_CHANGE}
       redis.call('ZREM', KEYS[1], ARGV[1])
       redis.call('HDEL', KEYS[2], ARGV[1])
-      return 1`,
+      local others = redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
+      if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
+      return {others, was, at}`,
   },
   /** → member, value, member, value … of those that have not ended. */
   bongsuPresenceList: {
     numberOfKeys: 2,
-    lua: `
-      local time = redis.call('TIME')
-      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    lua: `${NOW}
       local list = {}
       for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
         list[#list + 1] = member
@@ -115,13 +128,14 @@ const SCRIPTS = {
 } as const;
 
 type Arguments = (string | number)[];
+export type FoundChange = [others: number, was: number, at: number];
 
 /** What a client with the scripts can do besides the commands of Redis. */
 export interface ScriptCommands {
   bongsuCount(key: string, by: number, windowMs: number): Promise<[number, number]>;
   bongsuSetIfAbsent(key: string, value: string, ttlMs: number): Promise<string | null>;
-  bongsuPresenceSet(ends: string, values: string, ...args: Arguments): Promise<number>;
-  bongsuPresenceRemove(ends: string, values: string, member: string): Promise<number>;
+  bongsuPresenceSet(ends: string, values: string, ...args: Arguments): Promise<FoundChange>;
+  bongsuPresenceRemove(ends: string, values: string, ...args: Arguments): Promise<FoundChange>;
   bongsuPresenceList(ends: string, values: string): Promise<string[]>;
   bongsuHold(key: string, who: string, ms: number): Promise<0 | 1>;
   bongsuPresenceCount(ends: string): Promise<number>;

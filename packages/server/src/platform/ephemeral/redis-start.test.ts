@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../../test/support/postgres.js';
 import { describeWithRedis, startRedis, type ThrowAwayRedis } from '../../../test/support/redis.js';
 import { type OpenedEphemeral, openRedisEphemeral } from '../../../test/support/redis-ephemeral.js';
+import { freePort } from '../../chaos/processes.js';
 import type { RedisConfig, RedisServer } from './redis-server.js';
 
 const LONG_MS = 600_000;
@@ -127,7 +127,7 @@ describeWithRedis('The start with Redis', () => {
     expect(log.lines).toContainEqual(expect.objectContaining({ level: 'warn' }));
     const late = await startRedis({ port });
     await expect.poll(() => ephemeral.health()).toEqual({ status: 'ok' });
-    await ephemeral.set('key', 'value', LONG_MS);
+    await ephemeral.setIfAbsent('key', 'value', LONG_MS);
     expect(await late.command('get', 'bongsu:{v:key}')).toBe('value');
     await late.remove();
   });
@@ -199,7 +199,7 @@ describeWithRedis('Redis over TLS', () => {
   test('[ND8] a certificate that REDIS_CA_FILE signs is taken, with the password; another one is not', async () => {
     const server = at(redis.port, { tls: true, password: PASSWORD });
     const { ephemeral } = await open(server, { ca });
-    await ephemeral.set('key', 'value', LONG_MS);
+    await ephemeral.setIfAbsent('key', 'value', LONG_MS);
     expect(await redis.command('get', 'bongsu:{v:key}')).toBe('value');
     const stranger = await open(server);
     expect(stranger.ephemeral.health().message).toMatch(/self-signed certificate/i);

@@ -72,10 +72,10 @@ describeWithRedis('one Redis', () => {
     one.bus.publish('news', 'for one');
     other.bus.publish('news', 'for the other');
     await one.count('key', LONG_MS);
-    await one.set('key', 'value', LONG_MS);
+    await one.setIfAbsent('key', 'value', LONG_MS);
     await one.presence.set('group', 'member', '', LONG_MS);
     expect((await other.count('key', LONG_MS)).count).toBe(1);
-    expect(await other.get('key')).toBeUndefined();
+    expect((await other.setIfAbsent('key', 'theirs', LONG_MS)).stored).toBe(true);
     expect(await other.presence.count('group')).toBe(0);
     // Once a third node has heard of both, so would they have heard of each other.
     const third = await open({ prefix: 'one' });

@@ -1,7 +1,7 @@
 import { FreshRun } from '../fresh-run.js';
 import type { Metrics } from '../metrics.js';
 import type { CounterState, Ephemeral, EphemeralHealth } from './ephemeral.js';
-import { MemoryEphemeral } from './memory.js';
+import { MemoryStore } from './memory-store.js';
 import { RedisBridge } from './redis-bridge.js';
 import { RedisBus } from './redis-bus.js';
 import { createAdapterClient, type RedisClient } from './redis-client.js';
@@ -40,7 +40,7 @@ export class RedisEphemeral implements Ephemeral {
   readonly #shared: RedisLink;
   readonly #bridge: RedisBridge | undefined;
   readonly #stores: { own: StoreWatch; shared: StoreWatch };
-  readonly #local: MemoryEphemeral;
+  readonly #local: MemoryStore;
   readonly #adapterClients: RedisClient[] = [];
   /** Not to be printed: it holds the password. */
   readonly #config: RedisConfig;
@@ -57,7 +57,7 @@ export class RedisEphemeral implements Ephemeral {
     this.#shared = home ? new RedisLink(deps, home.redis, { isHome: true }) : this.#link;
     const own = new StoreWatch(this.#link, log);
     this.#stores = { own, shared: home ? new StoreWatch(this.#shared, log) : own };
-    this.#local = new MemoryEphemeral(clock, log);
+    this.#local = new MemoryStore(clock, log);
     this.presence = new RedisPresence(this.#shared, this.#local.presence, clock);
     this.bus = new RedisBus({
       clock,
@@ -136,17 +136,9 @@ export class RedisEphemeral implements Ephemeral {
     );
   }
 
-  async resetCount(key: string, windowMs: number): Promise<void> {
-    await this.#local.resetCount(key, windowMs);
-    await this.#try(
-      (client) => client.del(this.#link.keys.counter(key, windowMs)),
-      async () => 0,
-    );
-  }
-
   /** What was stored here while Redis was away still holds: nonces that were used then stay used. */
   async setIfAbsent(key: string, value: string, ttlMs: number): Promise<{ stored: boolean; value: string }> {
-    const known = await this.#local.get(key);
+    const known = this.#local.valueOf(key);
     if (known !== undefined) return { stored: false, value: known };
     return this.#try(
       async (client) => {
@@ -154,33 +146,6 @@ export class RedisEphemeral implements Ephemeral {
         return { stored: there === null, value: there ?? value };
       },
       () => this.#local.setIfAbsent(key, value, ttlMs),
-    );
-  }
-
-  async get(key: string): Promise<string | undefined> {
-    const known = await this.#local.get(key);
-    if (known !== undefined) return known;
-    return this.#try(
-      async (client) => (await client.get(this.#link.keys.value(key))) ?? undefined,
-      async () => undefined,
-    );
-  }
-
-  async set(key: string, value: string, ttlMs: number): Promise<void> {
-    await this.#try(
-      async (client) => {
-        await client.set(this.#link.keys.value(key), value, 'PX', wholeMs(ttlMs));
-        await this.#local.delete(key);
-      },
-      () => this.#local.set(key, value, ttlMs),
-    );
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#local.delete(key);
-    await this.#try(
-      (client) => client.del(this.#link.keys.value(key)),
-      async () => 0,
     );
   }
 

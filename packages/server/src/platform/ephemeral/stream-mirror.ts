@@ -8,7 +8,11 @@ export interface StreamMirror {
   remove(group: string, ids: readonly string[]): Promise<void>;
   /** Those that have entries. */
   groups(): Promise<string[]>;
-  ids(group: string): Promise<string[]>;
+  /** By pages of about that size; one may come twice. */
+  ids(group: string, aPage: number): AsyncIterable<string[]>;
+  size(group: string): Promise<number>;
+  /** True for one of all processes that ask within `ms`. */
+  takeTurn(ms: number): Promise<boolean>;
   /** True until `begin` was called, and again when Redis lost what it had. */
   isLost(): Promise<boolean>;
   begin(): Promise<void>;

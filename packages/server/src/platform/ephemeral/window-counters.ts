@@ -23,10 +23,6 @@ export class WindowCounters {
     return { count, resetMs: Math.ceil(this.#counts.remainingMs(id)) };
   }
 
-  reset(key: string, windowMs: number): void {
-    this.#counts.delete(counterId(key, windowMs));
-  }
-
   sweep(): void {
     this.#counts.sweep();
   }

@@ -2,7 +2,8 @@ import type { Commanders } from '@bongsu/protocol';
 import type { Queryable } from '../../platform/database/database.js';
 import type { RoomRow } from '../deps.js';
 
-const COLUMNS = `r.id, r.room_id as "roomId", r.stream_id as "streamId", r.generation, r.name,
+/** Of `rooms r`: a RoomRow. */
+export const ROOM_COLUMNS = `r.id, r.room_id as "roomId", r.stream_id as "streamId", r.generation, r.name,
   r.owner_id as "ownerId", r.max_users as "maxUsers", r.locked, r.lobby, r.persistent, r.commanders, r.version,
   r.created_at as "createdAt"`;
 
@@ -15,7 +16,7 @@ export interface LockedRoom extends RoomRow {
 /** Changes of one room come one by one: before any other lock of it. */
 export async function lockRoom(tx: Queryable, roomId: string): Promise<LockedRoom | undefined> {
   const [row] = await tx.query<LockedRoom>(
-    `select ${COLUMNS}, r.joins from rooms r where r.room_id = $1 and r.status = 'open' for update`,
+    `select ${ROOM_COLUMNS}, r.joins from rooms r where r.room_id = $1 and r.status = 'open' for update`,
     [roomId],
   );
   return row;
@@ -24,7 +25,7 @@ export async function lockRoom(tx: Queryable, roomId: string): Promise<LockedRoo
 /** As `lockRoom`; undefined also while somebody else is at it, who may be doing the same. */
 export async function lockFreeRoom(tx: Queryable, id: number): Promise<LockedRoom | undefined> {
   const [row] = await tx.query<LockedRoom>(
-    `select ${COLUMNS}, r.joins from rooms r where r.id = $1 and r.status = 'open' for update skip locked`,
+    `select ${ROOM_COLUMNS}, r.joins from rooms r where r.id = $1 and r.status = 'open' for update skip locked`,
     [id],
   );
   return row;
@@ -33,7 +34,7 @@ export async function lockFreeRoom(tx: Queryable, id: number): Promise<LockedRoo
 /** As `lockRoom`, of those that nobody else is at: so two that lock many never wait for each other. */
 export function lockFreeRooms(tx: Queryable, roomIds: readonly string[]): Promise<LockedRoom[]> {
   return tx.query<LockedRoom>(
-    `select ${COLUMNS}, r.joins from rooms r where r.room_id = any($1::text[]) and r.status = 'open'
+    `select ${ROOM_COLUMNS}, r.joins from rooms r where r.room_id = any($1::text[]) and r.status = 'open'
      for update skip locked`,
     [roomIds],
     { name: 'rooms-lock-free' },
@@ -42,7 +43,7 @@ export function lockFreeRooms(tx: Queryable, roomIds: readonly string[]): Promis
 
 export async function findOpenRoom(db: Queryable, roomId: string): Promise<RoomRow | undefined> {
   const [row] = await db.query<RoomRow>(
-    `select ${COLUMNS} from rooms r where r.room_id = $1 and r.status = 'open'`,
+    `select ${ROOM_COLUMNS} from rooms r where r.room_id = $1 and r.status = 'open'`,
     [roomId],
   );
   return row;

@@ -166,3 +166,36 @@ export async function touchConnected(
     [screenIds, times],
   );
 }
+
+/** Processes that hold screens, or held them when they died. */
+export async function listHolders(db: Queryable): Promise<string[]> {
+  const rows = await db.query<{ incarnation: string }>(
+    'select distinct incarnation from screen_sessions where incarnation is not null',
+  );
+  return rows.map(({ incarnation }) => incarnation);
+}
+
+/** Screens that these processes hold, or held when they died. */
+export async function listHeldBy(db: Queryable, incarnations: readonly string[]): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(
+    'select screen_id as id from screen_sessions where incarnation = any($1::uuid[])',
+    [incarnations],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Of these screens those that no other process took from these, and that none of these holds: one may live after all. */
+export async function listNotBack(
+  db: Queryable,
+  screenIds: readonly string[],
+  incarnations: readonly string[],
+  now: number,
+): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(
+    `select h.screen_id as id from screen_sessions h
+     where h.screen_id = any($1) and (h.incarnation is null or h.incarnation = any($2::uuid[]))
+       and not exists (select from nodes n where n.incarnation = h.incarnation and n.lease_until > $3)`,
+    [screenIds, incarnations, now],
+  );
+  return rows.map(({ id }) => id);
+}

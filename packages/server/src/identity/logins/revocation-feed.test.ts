@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, expect, it } from 'vitest';
+import { describePglite } from '../../../test/support/databases.js';
+import { HubBus } from '../../../test/support/hub-bus.js';
+import { ManualClock } from '../../../test/support/manual-clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { Bus } from '../../platform/ephemeral/ephemeral.js';
+import { silentLog } from '../../platform/log.js';
+import { insertRevocation } from '../store/revocations.js';
+import { RevocationFeed } from './revocation-feed.js';
+
+const turn = () => new Promise(setImmediate);
+
+describePglite('the feed of ended logins', (open) => {
+  let database: Database;
+  let another: Bus;
+  let feed: RevocationFeed;
+  let heard: (string | undefined)[];
+  let reads: number;
+  /** What was read is answered after it. */
+  let answer: Promise<void>;
+
+  beforeEach(async () => {
+    database = await open();
+    const hub = new HubBus();
+    another = hub.join();
+    [heard, reads, answer] = [[], 0, Promise.resolve()];
+    const query: Database['query'] = async <Row extends object>(...asked: Parameters<Database['query']>) => {
+      const rows = database.query<Row>(...asked);
+      if (!asked[0].includes('from revocations where seq >')) return rows;
+      reads += 1;
+      await Promise.all([rows, answer]);
+      return rows;
+    };
+    feed = new RevocationFeed({
+      database: { query } as Database,
+      bus: hub.join(),
+      clock: new ManualClock(),
+      log: silentLog,
+      live: { settle() {}, forgetUser() {}, forgetAll() {} },
+      keyHolders: { forget() {}, forgetUser() {}, forgetAll() {} },
+      keys: { hear: async () => undefined, reload: async () => undefined },
+    } as unknown as ConstructorParameters<typeof RevocationFeed>[0]);
+    await feed.start();
+    reads = 0;
+    feed.onRevoked(({ sessionId }) => heard.push(sessionId));
+    return () => feed.stop();
+  });
+
+  const revoke = () =>
+    insertRevocation(database, { kind: 'session', id: randomUUID(), reason: 'signed-out', at: 1, until: 2 });
+
+  it('[ND27] a hint that comes while it reads is read for anew', async () => {
+    let release = () => {};
+    answer = new Promise((resolve) => {
+      release = resolve;
+    });
+    another.publish('identity.revocations', {});
+    await expect.poll(() => reads).toBe(1);
+    // By the same connection, so after that reading.
+    const { id } = await revoke();
+    another.publish('identity.revocations', {});
+    await turn();
+    release();
+    await expect.poll(() => heard).toEqual([id]);
+  });
+
+  it('[ND27] what this process ended itself it need not read', async () => {
+    const own = await revoke();
+    feed.committed([own]);
+    await turn();
+    expect(heard).toEqual([own.id]);
+    const { id } = await revoke();
+    another.publish('identity.revocations', {});
+    await expect.poll(() => heard).toEqual([own.id, id]);
+    expect(reads).toBe(1);
+  });
+});

@@ -1,0 +1,170 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { send, trigger, World } from '@bongsu/conformance';
+import type { Accepted, Failure, Health } from '@bongsu/protocol';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { ALGORITHM } from './support/algorithm.js';
+import { BongsuProcesses } from './support/bongsu-processes.js';
+import { findPostgres, startPostgres, type ThrowAwayPostgres } from './support/postgres.js';
+import { describeWithRedis, startRedis, type ThrowAwayRedis } from './support/redis.js';
+import { makeStorage, type RunningServer, startOn } from './support/server.js';
+
+const binaries = await findPostgres();
+if (!binaries) console.warn('SKIPPED: a PostgreSQL that is full or read-only needs its server binaries');
+
+/** Few enough to use up, and more than two nodes have that do nothing; three of them are for a DBA. */
+const MAX_CONNECTIONS = 24;
+
+describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
+  describeWithRedis('that refuses', () => {
+    let postgres: ThrowAwayPostgres;
+    let redis: ThrowAwayRedis;
+    let settings: Record<string, string>;
+    let removeFolder: () => Promise<void>;
+    const servers: RunningServer[] = [];
+    let a: World;
+    let b: World;
+
+    beforeAll(async () => {
+      [postgres, redis] = await Promise.all([
+        startPostgres({ settings: { max_connections: String(MAX_CONNECTIONS) } }),
+        startRedis(),
+      ]);
+      // No superuser, who may have the last three connections as well.
+      await asAdmin('create role bongsu login');
+    });
+    afterAll(async () => {
+      await redis?.remove();
+      await postgres?.remove();
+    });
+    beforeEach(async () => {
+      const folder = await makeStorage('embedded');
+      removeFolder = folder.remove;
+      await asAdmin('create database bongsu owner bongsu');
+      const url = new URL(postgres.url);
+      Object.assign(url, { username: 'bongsu', pathname: '/bongsu' });
+      settings = {
+        ...folder.settings,
+        DATABASE_URL: url.href,
+        REDIS_URL: redis.url,
+        COMMAND_RATE_PER_MINUTE: '1000000',
+      };
+      for (const NODE_NAME of ['node-a', 'node-b'])
+        servers.push(await startOn({ settings, remove: async () => {} }, { settings: { NODE_NAME } }));
+      [a, b] = servers.map(({ url }) => new World({ url })) as [World, World];
+    });
+    afterEach(async () => {
+      for (const world of [a, b]) world?.sockets.closeAll();
+      for (const server of servers.splice(0).reverse()) await server.stop();
+      await asAdmin('drop database bongsu with (force)');
+      await removeFolder();
+    });
+
+    const asAdmin = async (...statements: string[]) => {
+      const admin = new pg.Client({ connectionString: postgres.url });
+      await admin.connect();
+      try {
+        for (const statement of statements) await admin.query(statement);
+      } finally {
+        await admin.end();
+      }
+    };
+    const setReadOnly = (value: 'on' | 'off') =>
+      asAdmin(`alter system set default_transaction_read_only = ${value}`, 'select pg_reload_conf()');
+
+    /** A controller at the first node, and a screen at the second one. */
+    const setUp = async () => {
+      const owner = await a.person('owner');
+      const device = await a.device(owner);
+      const screen = await b.connectScreen(device, () => ({ status: 'executed' }));
+      const socket = await a.controller(owner);
+      const accepted: string[] = [];
+      const refusals: Failure['error'][] = [];
+      const one = async () => {
+        const command = trigger(device.screen.screenId);
+        const answer = (await send(socket, 'trigger', command)) as (Accepted & { success: true }) | Failure;
+        if (answer.success) accepted.push(command.id);
+        else refusals.push(answer.error);
+        return answer.success;
+      };
+      return { owner, screen, accepted, refusals, one };
+    };
+    const health = async ({ http }: World) => (await http.get('/api/health')).body as Health;
+    const ready = () =>
+      Promise.all([a, b].map(async ({ http }) => (await http.get('/api/health/ready')).status));
+
+    it('[ND171] any more: nothing is accepted, both nodes are not ready, nothing accepted is lost, and all goes on by itself', async () => {
+      const { owner, screen, accepted, refusals, one } = await setUp();
+      for (let n = 0; n < 20; n += 1) await one();
+      const inFlight = Array.from({ length: 100 }, one);
+      await setReadOnly('on');
+      onTestFinished(() => setReadOnly('off'));
+      await Promise.all(inFlight);
+      await expect.poll(one).toBe(false);
+      await expect.poll(ready).toEqual([503, 503]);
+      expect((await health(a)).checks.database).toEqual({
+        status: 'unavailable',
+        message: 'The database is read-only (a standby?).',
+      });
+      const made = await a.http.post('/api/screens', { name: 'Foyer' }, owner.accessToken);
+      expect([made.status, made.body]).toMatchObject([
+        503,
+        { error: { code: 'UNAVAILABLE', retryable: true } },
+      ]);
+      for (let n = 0; n < 20; n += 1) expect(await one()).toBe(false);
+      await setReadOnly('off');
+      await expect.poll(one).toBe(true);
+      await expect.poll(ready).toEqual([200, 200]);
+      for (const { code, retryable, retryAfterMs } of refusals)
+        expect([code, retryable, retryAfterMs]).toEqual(['UNAVAILABLE', true, expect.any(Number)]);
+      await expect.poll(() => [...new Set(screen.ids)].sort()).toEqual([...accepted].sort());
+      expect(screen.ids).toHaveLength(accepted.length);
+    }, 60_000);
+
+    it('[ND172] any further connection: nodes that run go on with those they have, and one that starts says so and waits', async () => {
+      const { owner, screen, accepted, refusals, one } = await setUp();
+      const taken = await takeAll(settings.DATABASE_URL ?? '');
+      onTestFinished(() => Promise.all(taken.splice(0).map((client) => client.end())).then(() => {}));
+      const folder = await mkdtemp(join(tmpdir(), 'bongsu-crowded-'));
+      const processes = new BongsuProcesses(folder);
+      onTestFinished(async () => {
+        await processes.killAll();
+        await rm(folder, { recursive: true, force: true });
+      });
+      const { DATA_DIR = '' } = settings;
+      const third = processes.run(['serve'], {
+        ...settings,
+        DATA_DIR,
+        NODE_NAME: 'node-c',
+        JWT_ALG: ALGORITHM,
+      });
+      await third.shows(/too many clients|remaining connection slots/);
+      // More at once than the node has connections.
+      await Promise.all(Array.from({ length: 300 }, one));
+      const lists = Array.from({ length: 100 }, () => a.http.get('/api/screens', owner.accessToken));
+      const reads = await Promise.all(lists);
+      expect(new Set(reads.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(refusals).toEqual([]);
+      await expect.poll(() => screen.ids.length).toBe(accepted.length);
+      for (const client of taken.splice(0)) await client.end();
+      await third.shows('is ready');
+    }, 60_000);
+  }),
+);
+
+/** All connections that are left to others than a DBA. */
+async function takeAll(connectionString: string): Promise<pg.Client[]> {
+  const taken: pg.Client[] = [];
+  for (;;) {
+    const client = new pg.Client({ connectionString });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      taken.push(client);
+    } catch {
+      return taken;
+    }
+  }
+}
