@@ -53,6 +53,7 @@ type Side = 'controllers' | 'screens';
 
 const SIDES: readonly Side[] = ['controllers', 'screens'];
 const OUTAGE_MS = 60_000;
+const LOADED_MS = 5000;
 
 /** All faults of several nodes, in a fixed order. */
 export function clusterFaults(hands: ClusterHands): Fault[] {
@@ -167,9 +168,12 @@ function redisFaults(redis: RedisControl): Fault[] {
       name: 'redis-outage',
       isKill: false,
       everyNthRound: 4,
-      async strike() {
+      async strike({ crowd }) {
         await redis.kill();
-        await pause(OUTAGE_MS);
+        // Under load while nodes notice; a whole minute of as much as is answered would take screens minutes to work off.
+        await pause(LOADED_MS);
+        if (!crowd.isSteady) crowd.pause();
+        await pause(OUTAGE_MS - LOADED_MS);
         await redis.restart();
         return true;
       },

@@ -9,7 +9,7 @@ import {
   type RedisControl,
 } from './cluster-faults.js';
 import type { PostgresControl } from './local-faults.js';
-import { freePort, until } from './processes.js';
+import { freePort, pause, until } from './processes.js';
 import { type SentCount, ServerNode } from './server-node.js';
 import type { Fault, Site } from './site.js';
 import { startTcpProxy, startTcpProxyTo, type TcpProxy } from './tcp-proxy.js';
@@ -27,6 +27,8 @@ export interface ClusterSiteOptions {
 }
 
 const MENDED_MS = 45_000;
+/** After which a balancer uses a node again that is back: HAProxy's checks, and what nginx leaves it alone for. */
+const KNOWN_MS = 2500;
 const SIDES = ['controllers', 'screens'] as const;
 
 /** Several nodes on one PostgreSQL and one Redis, each with links of its own that can be cut. */
@@ -90,16 +92,23 @@ export class ClusterSite implements Site {
     return 0;
   }
 
+  /** Else all would end up on one node, and nothing would cross any more. */
+  async spread(): Promise<void> {
+    const { balancer, links, near } = this.#hands;
+    if (balancer) await pause(KNOWN_MS);
+    for (const side of SIDES) {
+      if (balancer) links[side].cut();
+      else links[side].cutOthers(near[side].map(({ node }) => node.port));
+    }
+  }
+
   async heal(): Promise<void> {
-    const { balancer, links, near, postgres, redis } = this.#hands;
+    const { postgres, redis } = this.#hands;
     for (const link of this.#allLinks()) link.heal();
     postgres.thaw?.();
     redis.thaw();
     await Promise.all([postgres.restart?.(), redis.restart()]);
     await Promise.all(this.#members.map((member) => this.#mend(member)));
-    // Else both sides would end up on one node, and nothing would cross any more.
-    if (balancer) await this.#spread(balancer);
-    else for (const side of SIDES) links[side].cutOthers(near[side].map(({ node }) => node.port));
   }
 
   facts(): Promise<LedgerFacts> {
@@ -119,22 +128,6 @@ export class ClusterSite implements Site {
     for (const { node } of this.#members) node.thaw();
     await Promise.all(this.#members.map(({ node }) => node.kill()));
     await Promise.all(this.#allLinks().map((link) => link.close()));
-  }
-
-  /** When the balancer knows all nodes again: all come anew. */
-  async #spread({ port }: BalancerControl): Promise<void> {
-    const nodeBehind = async () => {
-      const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2000) });
-      return ((await answer.json()) as { node: string }).node;
-    };
-    const allKnown = async () => {
-      // At once: one after another, all may go to the node that has just been asked.
-      const asked = Array.from({ length: 4 * this.#members.length }, () => nodeBehind().catch(() => ''));
-      const names = new Set(await Promise.all(asked));
-      return this.#members.every(({ name }) => names.has(name));
-    };
-    await until('the balancer knows all nodes', allKnown, { timeoutMs: MENDED_MS, everyMs: 50 });
-    for (const side of SIDES) this.#hands.links[side].cut();
   }
 
   get #alive(): Member {

@@ -52,6 +52,11 @@ export class Crowd {
     return sum(this.#controllers, 'pending');
   }
 
+  /** Whether its load goes at a pace of its own, whatever is answered. */
+  get isSteady(): boolean {
+    return this.#controllers.every(({ options }) => options.perSecond !== undefined);
+  }
+
   go(mix: Mix): void {
     for (const { child } of this.#controllers) child.send({ go: mix });
   }

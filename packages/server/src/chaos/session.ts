@@ -130,6 +130,8 @@ export class Session {
   async #cycle(crowd: Crowd, fault: Fault): Promise<void> {
     const { site, mix, log } = this.#options;
     const random = this.#random;
+    await site.spread?.();
+    await crowd.allOnline();
     const since = monotonicMs();
     const before = crowd.accepted;
     const enough = LEAST.accepted + random.between(5, 80);

@@ -26,6 +26,8 @@ export interface Site {
   readonly faults: readonly Fault[];
   /** Of what has to be started before it can be hurt. */
   start?(): Promise<void>;
+  /** Before each run: puts clients where they are to be. */
+  spread?(): Promise<void>;
   /** Makes everything work again that a fault broke. */
   heal(): Promise<void>;
   /** Of what screens are told of the time when they come back after a fault. */

@@ -242,6 +242,35 @@ describeEachDatabase('API keys', (open) => {
       await flushed(first + 61_000);
       vi.restoreAllMocks();
     });
+
+    it('[SEC6] is not written again for a use that comes before the answer to the first', async () => {
+      vi.spyOn(Date, 'now').mockReturnValue(Date.now());
+      const { key } = await create();
+      const first = server.time.now();
+      const query = database.query.bind(database);
+      let answer = () => {};
+      const written = new Promise<void>((resolve) => {
+        database.query = async <Row extends object>(...statement: Parameters<typeof query>) => {
+          const rows = await query<Row>(...statement);
+          if (!statement[0].includes('set last_used_at')) return rows;
+          return new Promise<Row[]>((give) => {
+            answer = () => give(rows);
+            resolve();
+          });
+        };
+      });
+      await server.identity.authenticate(key);
+      clock.advance(5000);
+      await written;
+      server.time.advance(50_000);
+      await server.identity.authenticate(key);
+      database.query = query;
+      answer();
+      await server.stop();
+      expect(await usedInSql()).toBe(first);
+      server = await startIdentity(database, {}, { clock, time: server.time });
+      vi.restoreAllMocks();
+    });
     const usedInSql = async () =>
       (await database.query<{ at: number }>('select last_used_at as at from api_keys'))[0]?.at;
 

@@ -158,13 +158,14 @@ export class KeyHolders {
     if (this.#used.size === 0) return;
     const used = [...this.#used];
     this.#used.clear();
+    // Before the answer: a use between it and the commit would be written a second time. What fails stays in `#used`.
+    for (const [id, at] of used) this.#written.set(id, at);
     try {
       await writeLastUsed(this.#deps.database, used);
     } catch (error) {
       for (const [id, at] of used) if (!this.#used.has(id)) this.#used.set(id, at);
       throw error;
     }
-    for (const [id, at] of used) this.#written.set(id, at);
   }
 
   /** Losing it ends no key: the next request writes it again. */

@@ -120,13 +120,14 @@ export class LiveSessions {
     if (this.#seen.size === 0) return;
     const seen = [...this.#seen];
     this.#seen.clear();
+    // Before the answer: what is seen between it and the commit would be written a second time. What fails stays in `#seen`.
+    for (const [id, at] of seen) this.#written.set(id, at);
     try {
       await writeLastSeen(this.#deps.database, seen, this.#deps.now() - this.#deps.graceMs);
     } catch (error) {
       for (const [id, at] of seen) if (!this.#seen.has(id)) this.#seen.set(id, at);
       throw error;
     }
-    for (const [id, at] of seen) this.#written.set(id, at);
   }
 
   forget(id: string): void {
