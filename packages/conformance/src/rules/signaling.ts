@@ -127,7 +127,11 @@ export function signalingRules(world: GetWorld): void {
         const reply = () => signal(second, first, { negotiationId, description: answer });
         expect(await ask()).toEqual(going);
         await told(second, 'signal');
-        if (isAnswered) expect(await reply()).toEqual(going);
+        if (isAnswered) {
+          expect(await reply()).toEqual(going);
+          // At another node it may come after the copy went, which it then answers too.
+          await told(first, 'signal');
+        }
         expect(await ask()).toEqual(going);
         expect((await told(second, 'signal', 2))[1]).toMatchObject({ negotiationId, description: offer });
         expect(await reply()).toEqual(going);
