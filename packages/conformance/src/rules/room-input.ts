@@ -1,7 +1,15 @@
 import { v4 } from 'uuid';
 import { describe, expect, it } from 'vitest';
 import { expectFailure } from '../support/http.js';
-import { connectUser, createRoom, expectWaiting, joinRoom, newRoomId, told } from '../support/rooms.js';
+import {
+  connectUser,
+  createRoom,
+  expectWaiting,
+  heardOfJoin,
+  joinRoom,
+  newRoomId,
+  told,
+} from '../support/rooms.js';
 import { expectRefused, nextEvent, send } from '../support/sockets.js';
 import { type GetWorld, trigger } from '../support/world.js';
 
@@ -205,6 +213,7 @@ export function roomInputRules(world: GetWorld): void {
     const { roomId } = maker;
     const other = await joinRoom(world, stranger, roomId);
     const { participantId } = other;
+    await heardOfJoin(maker);
     const gone = nextEvent(other.socket, 'disconnect');
     const description = { type: 'offer', sdp: 's'.repeat(1024 * 1024) };
     other.socket.emit('signal', { roomId, to: maker.participantId, negotiationId: 'n1', description });

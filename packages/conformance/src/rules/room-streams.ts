@@ -3,7 +3,7 @@ import type { Socket } from 'socket.io-client';
 import { v7 } from 'uuid';
 import { expect, it } from 'vitest';
 import { expectBody, expectFailure } from '../support/http.js';
-import { connectUser, createRoom, joinRoom, told } from '../support/rooms.js';
+import { connectUser, createRoom, heardOfJoin, joinRoom, told } from '../support/rooms.js';
 import { expectAccepted, expectRefused, send } from '../support/sockets.js';
 import type { GetWorld } from '../support/world.js';
 
@@ -69,6 +69,7 @@ export function roomStreamRules(world: GetWorld): void {
     const stream = `room:${roomId}`;
     expectAccepted(await send(first.socket, 'message', post(roomId, 'before')));
     await told(second, 'message');
+    await heardOfJoin(first);
     second.socket.disconnect();
     await told(first, 'user-reconnecting');
     for (const n of [1, 2, 3]) expectAccepted(await send(first.socket, 'message', post(roomId, n)));
@@ -89,6 +90,7 @@ export function roomStreamRules(world: GetWorld): void {
     const stream = `room:${roomId}`;
     const missed = 700;
     const afterWhich = 350;
+    await heardOfJoin(first);
     second.socket.disconnect();
     await told(first, 'user-reconnecting');
     for (let n = 1; n <= missed; n += 1) first.socket.emit('message', post(roomId, n));

@@ -7,6 +7,7 @@ import {
   createRoom,
   expectJoined,
   expectWaiting,
+  heardOfJoin,
   joinRoom,
   newRoomId,
   told,
@@ -174,6 +175,7 @@ export function roomRules(world: GetWorld): void {
       const maker = await createRoom(world, owner);
       const { roomId } = maker;
       const other = await joinRoom(world, stranger, roomId);
+      await heardOfJoin(maker);
       for (const _ of [1, 2])
         expect(await send(other.socket, 'leave-room', { roomId })).toEqual({ success: true });
       const third = await joinRoom(world, stranger, roomId);
@@ -210,6 +212,7 @@ export function roomRules(world: GetWorld): void {
       const { roomId } = maker;
       const other = await joinRoom(world, stranger, roomId);
       const { participantId } = other;
+      await heardOfJoin(maker);
       other.socket.io.engine.close();
       expect(await told(maker, 'user-reconnecting')).toMatchObject([{ participantId }]);
       const back = await joinRoom(world, stranger, roomId, { participantId });
@@ -225,6 +228,7 @@ export function roomRules(world: GetWorld): void {
       const page = { instanceId: v4() };
       const first = await joinRoom(world, stranger, roomId, {}, page);
       const { participantId } = first;
+      await heardOfJoin(maker);
       first.socket.io.engine.close();
       await told(maker, 'user-reconnecting');
       const second = await joinRoom(world, stranger, roomId, { participantId }, page);
@@ -242,6 +246,7 @@ export function roomRules(world: GetWorld): void {
       const { roomId } = maker;
       const older = await joinRoom(world, stranger, roomId);
       const { participantId } = older;
+      await heardOfJoin(maker);
       await joinRoom(world, stranger, roomId, { participantId });
       expect(await told(older, 'user-left')).toMatchObject([{ participantId, reason: 'replaced' }]);
       older.socket.disconnect();
@@ -322,6 +327,7 @@ export function roomRules(world: GetWorld): void {
       const { roomId } = maker;
       const guest = await connectUser(world, stranger);
       const { participantId } = expectWaiting(await send(guest.socket, 'join-room', roomId));
+      await told(maker, 'user-waiting');
       guest.socket.disconnect();
       expect(await told(maker, 'user-left')).toMatchObject([{ participantId }]);
       expectRefused(await send(maker.socket, 'admit', { roomId, participantId }), 'PARTICIPANT_NOT_FOUND');
@@ -333,6 +339,7 @@ export function roomRules(world: GetWorld): void {
       const { roomId } = maker;
       const other = await joinRoom(world, stranger, roomId);
       const { participantId } = other;
+      await heardOfJoin(maker);
       expect(await send(maker.socket, 'kick', { roomId, participantId })).toEqual({ success: true });
       for (const one of [maker, other])
         expect(await told(one, 'user-left')).toMatchObject([{ participantId, reason: 'kicked' }]);

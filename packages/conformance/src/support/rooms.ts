@@ -65,6 +65,11 @@ export async function joinRoom(
   return { ...user, ...expectJoined(await send(user.socket, 'join-room', { roomId, ...over })) };
 }
 
+/** Before whoever came changes again: at another node the two would be one change, of which nobody is told (RM35). */
+export async function heardOfJoin(participant: Pick<Participant, 'heard'>): Promise<void> {
+  await told(participant, 'user-joined');
+}
+
 /** What of one event a participant was told, once `count` of them have come. */
 export async function told(
   { heard }: Pick<Participant, 'heard'>,
