@@ -87,6 +87,18 @@ export function roomRules(world: GetWorld): void {
       expect(second.participantId).not.toBe(maker.participantId);
     });
 
+    it('[RM210] [SIG3] of those who join at once each is answered before being told anything of the room', async () => {
+      const { owner, stranger } = await people();
+      const { roomId } = await createRoom(world, owner);
+      const together = [stranger, await world().person('traveller'), owner];
+      const guests = await Promise.all(together.map((account) => connectUser(world, account)));
+      const joins = guests.map(async ({ socket, heard }) => {
+        expectJoined(await send(socket, 'join-room', roomId));
+        return heard.filter(({ payload }) => payload?.roomId === roomId);
+      });
+      expect(await Promise.all(joins)).toEqual([[], [], []]);
+    });
+
     it('[RM3] [SIG5] a full room is ROOM_FULL with its size', async () => {
       const { owner, stranger } = await people();
       const maker = await createRoom(world, owner, { maxUsers: 1 });

@@ -111,7 +111,7 @@ export function createRooms(deps: RoomsDeps, makeParts: MakeParts = roomParts): 
     queues,
     late: new Set(),
     attendance,
-    joins: new Joins({ attendance, queues }, (roomId, joins) => joinTogether(context, roomId, joins)),
+    joins: new Joins({ attendance, queues }, (...turn) => joinTogether(context, ...turn)),
     returns: createReturns(deps.clock, () => context),
     counts: countRooms(deps.metrics, () => live.count),
     expectAt: (time) => keeper.expectAt(time),

@@ -4,6 +4,7 @@ import { uuidv7 } from '../platform/ids.js';
 import { isModerator } from './access.js';
 import { auditCall } from './audit.js';
 import type { Call, CallingSocket, RoomsContext } from './deps.js';
+import type { AnswerJoin } from './joins.js';
 import { assertLobbyLeft } from './lobby.js';
 import { holderOf, type Seating, takeBack } from './returns.js';
 import { beSeated, beSeatedTogether } from './seated.js';
@@ -26,8 +27,6 @@ export interface Join {
   input: JoinInput;
 }
 
-type Answer = PromiseSettledResult<Joined | Waiting>;
-
 /**
  * Gives the socket a seat, its own one again where it has or names one; or a place in the lobby.
  * @throws ROOM_NOT_FOUND, ROOM_CLOSED, ROOM_LOCKED, ROOM_FULL, FORBIDDEN for who was kicked, RATE_LIMIT
@@ -40,28 +39,18 @@ export function joinRoom(
   return joins.add({ call, input });
 }
 
-/**
- * In the room's turn, of different people: whoever has a seat takes it again, all by one change of the room. Then the others come one
- * by one. @returns in order
- */
+/** In the room's turn, of different people: whoever has a seat takes it again, all by one change of the room. Then the others come one by one. */
 export async function joinTogether(
   context: RoomsContext,
   roomId: string,
   joins: readonly Join[],
-): Promise<Answer[]> {
-  const answers = new Map<Join, Answer>();
+  answer: AnswerJoin,
+): Promise<void> {
   const here = joins.filter(({ call }) => !call.socket.signal.aborted);
   const back = await takeAgain(context, roomId, here);
-  if (back) {
-    const told = await beSeatedTogether(context, back.room, back.seatings);
-    back.seatings.forEach(({ join }, place) => void answers.set(join, told[place] as Answer));
-  }
-  for (const join of joins) {
-    if (answers.has(join)) continue;
-    const [answer] = await Promise.allSettled([joinNew(context, join)]);
-    answers.set(join, answer);
-  }
-  return joins.map((join) => answers.get(join) as Answer);
+  if (back) await beSeatedTogether(context, back.room, back.seatings, answer);
+  const areBack = new Set(back?.seatings.map(({ join }) => join));
+  for (const join of joins) if (!areBack.has(join)) await answer(join, joinNew(context, join));
 }
 
 /** A seat of their own, which is not counted: nobody loses one because too many come back at once. */

@@ -2,8 +2,11 @@ import { BongsuError, type Joined, type Waiting } from '@bongsu/protocol';
 import type { RoomsContext } from './deps.js';
 import type { Join, SocketCall } from './join.js';
 
-interface Asked extends Join {
-  resolve(answer: Joined | Waiting): void;
+type Answer = Joined | Waiting;
+
+interface Asked {
+  join: Join;
+  resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
@@ -12,7 +15,14 @@ interface Gathering {
   asked: Asked[];
 }
 
-type Work = (roomId: string, joins: readonly Join[]) => Promise<PromiseSettledResult<Joined | Waiting>[]>;
+/**
+ * Answers a join as soon as that is known: what is told to the room next, the socket of this join hears too, and by then it must have been
+ * told that it is there. Never rejects.
+ */
+export type AnswerJoin = (join: Join, answer: Promise<Answer>) => Promise<void>;
+
+/** Answers each of the joins once. */
+type Work = (roomId: string, joins: readonly Join[], answer: AnswerJoin) => Promise<void>;
 
 /** Of one turn: answers name everybody who is in the room, and others wait for theirs. */
 const MAX_TOGETHER = 50;
@@ -31,11 +41,11 @@ export class Joins {
   ) {}
 
   /** The turn is taken before anything waits: what the socket asks for next comes after it. */
-  add(join: Join): Promise<Joined | Waiting> {
+  add(join: Join): Promise<Answer> {
     const { roomId } = join.input;
     this.deps.attendance.visit(join.call.socket.id, roomId);
     return new Promise((resolve, reject) => {
-      const asked = { ...join, resolve, reject };
+      const asked = { join, resolve, reject };
       const gathering = this.#gatherings.get(roomId);
       if (gathering && this.#takes(gathering, join)) gathering.asked.push(asked);
       else this.#begin(roomId, asked);
@@ -44,7 +54,7 @@ export class Joins {
 
   #takes({ turn, asked }: Gathering, { call, input }: Join): boolean {
     const isLast = this.deps.queues.last(input.roomId) === turn;
-    const isThere = asked.some((other) => other.call.user.userId === call.user.userId);
+    const isThere = asked.some(({ join }) => join.call.user.userId === call.user.userId);
     return isLast && !isThere && asked.length < MAX_TOGETHER;
   }
 
@@ -61,24 +71,30 @@ export class Joins {
 
   /** Never rejects. */
   async #work(roomId: string, asked: readonly Asked[]): Promise<void> {
+    const waiting = new Map(asked.map((one) => [one.join, one]));
+    const answer: AnswerJoin = async (join, answered) => {
+      const one = waiting.get(join);
+      if (!one) return;
+      waiting.delete(join);
+      try {
+        this.#resolve(one, await answered);
+      } catch (error) {
+        this.#reject(one, error);
+      }
+    };
     try {
-      const answers = await this.work(roomId, asked);
-      asked.forEach((one, place) => {
-        const answer = answers[place];
-        if (answer?.status === 'fulfilled') this.#resolve(one, answer.value);
-        else this.#reject(one, answer?.reason);
-      });
+      await this.work(roomId, [...waiting.keys()], answer);
     } catch (error) {
-      for (const one of asked) this.#reject(one, error);
+      for (const one of waiting.values()) this.#reject(one, error);
     }
   }
 
-  #resolve({ call, input, resolve }: Asked, answer: Joined | Waiting): void {
+  #resolve({ join: { call, input }, resolve }: Asked, answer: Answer): void {
     this.deps.attendance.endVisit(call.socket.id, input.roomId);
     resolve(answer);
   }
 
-  #reject({ call, input, reject }: Asked, error: unknown): void {
+  #reject({ join: { call, input }, reject }: Asked, error: unknown): void {
     endRefusedVisit(this.deps, call, input.roomId, error);
     reject(error);
   }

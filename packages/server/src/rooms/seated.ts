@@ -2,7 +2,8 @@ import { BongsuError, type Joined, type Waiting } from '@bongsu/protocol';
 import type { Presence } from './attendance.js';
 import type { RoomsContext } from './deps.js';
 import { carryOut, release, takePlace } from './follow.js';
-import type { SocketCall } from './join.js';
+import type { Join, SocketCall } from './join.js';
+import type { AnswerJoin } from './joins.js';
 import type { Seating } from './returns.js';
 import { findEndReason } from './store/participants.js';
 import type { LockedRoom } from './store/rooms.js';
@@ -15,26 +16,33 @@ export async function beSeated(
   room: LockedRoom,
   seated: Seated,
 ): Promise<Joined | Waiting> {
-  const [answer] = await beSeatedAll(context, room, [seated]);
-  if (answer?.status === 'fulfilled') return answer.value;
-  throw answer?.reason;
+  const tellOthers = await learn(context, room, [seated]);
+  try {
+    return await sit(context, room.roomId, seated);
+  } finally {
+    tellOthers();
+  }
 }
 
-/** As `beSeated`, of all whom one transaction gave their seats. @returns in order */
-export function beSeatedTogether(
+/** As `beSeated`, of all whom one transaction gave their seats. */
+export async function beSeatedTogether(
   context: RoomsContext,
   room: LockedRoom,
-  seatings: readonly (Seating & { join: { call: SocketCall } })[],
-): Promise<PromiseSettledResult<Joined | Waiting>[]> {
-  const seated = seatings.map(({ seat, how, join }) => ({ seat, how, call: join.call }));
-  return beSeatedAll(context, room, seated);
+  seatings: readonly (Seating & { join: Join })[],
+  answer: AnswerJoin,
+): Promise<void> {
+  const seated = seatings.map(({ join, ...seating }) => ({ ...seating, join, call: join.call }));
+  const tellOthers = await learn(context, room, seated);
+  await Promise.all(seated.map((one) => answer(one.join, sit(context, room.roomId, one))));
+  tellOthers();
 }
 
-async function beSeatedAll(
+/** This process knows the seats, and tells its sockets. @returns how other processes are told, once the seats are taken */
+async function learn(
   context: RoomsContext,
   room: LockedRoom,
   seated: readonly Seated[],
-): Promise<PromiseSettledResult<Joined | Waiting>[]> {
+): Promise<() => void> {
   const { attendance, live } = context;
   const { roomId } = room;
   const changed = seated.filter(({ how }) => how !== 'again').map(({ seat }) => seat);
@@ -47,11 +55,9 @@ async function beSeatedAll(
   const moves = changed.length > 0 ? await live.apply(change) : [];
   if (isUntold) moves.push(...(await live.reload(roomId)));
   await carryOut(context, roomId, moves);
-  try {
-    return await Promise.allSettled(seated.map((one) => sit(context, roomId, one)));
-  } finally {
+  return () => {
     if (changed.length > 0 || isUntold) live.publish(change);
-  }
+  };
 }
 
 async function sit(context: RoomsContext, roomId: string, { seat, call }: Seated): Promise<Joined | Waiting> {

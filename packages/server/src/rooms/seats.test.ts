@@ -38,6 +38,15 @@ describeEachDatabase('seats', (open) => {
       .filter(({ payload }) => payload.participantId === participantId)
       .map(({ event, payload: { reason } }) => (reason === undefined ? event : `${event}: ${reason}`));
 
+  test('[SIG3] [RM210] of many who join at once each is answered before being told of the next', async () => {
+    await make();
+    const many = [1, 2, 3, 4, 5].map(() => guest());
+    const told = many.map((socket) => join(socket).then(() => socket.told.length));
+    expect(await Promise.all(told)).toEqual(many.map(() => 0));
+    await site.quiet();
+    expect(many.map((socket) => socket.heard('user-joined').length)).toEqual([4, 3, 2, 1, 0]);
+  });
+
   test('[SIG8] [RM11] who lost the connection keeps the seat for the grace, and takes it again by its id', async () => {
     await make();
     const instance = randomUUID();
