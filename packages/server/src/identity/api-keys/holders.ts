@@ -9,6 +9,7 @@ import { type CacheCounts, countCache, type Metrics } from '../../platform/metri
 import { keyLogin, type UserPrincipal } from '../../platform/principal.js';
 import type { IdentityConfig } from '../config.js';
 import type { KeyedHashes } from '../keyed-hashes.js';
+import { LastUses } from '../last-uses.js';
 import { mustHaveFactor } from '../mfa/must-have-factor.js';
 import { findKeyHolder, type KeyHolderRow, writeLastUsed } from '../store/api-keys.js';
 import { parseKey } from './format.js';
@@ -29,7 +30,6 @@ const MAX_CACHED = 5_000;
 const CACHE_MS = 60_000;
 const MAX_UNKNOWN = 10_000;
 const UNKNOWN_MS = 5000;
-const FLUSH_MS = 5000;
 const USED_PERIOD_MS = 60_000;
 
 /**
@@ -44,13 +44,9 @@ export class KeyHolders {
   readonly #unknown: LRUCache<string, true>;
   readonly #counts: CacheCounts;
   readonly #unknownCounts: CacheCounts;
-  /** Last written, and used since then. */
-  readonly #written: LRUCache<string, number>;
-  readonly #used = new Map<string, number>();
+  readonly #uses: LastUses;
   /** Rises whenever something is forgotten: what was read before must not be cached after. */
   #version = 0;
-  #flushing: Promise<void> | undefined;
-  #cancel: (() => void) | undefined;
 
   constructor(deps: KeyHoldersDeps) {
     this.#deps = deps;
@@ -59,17 +55,21 @@ export class KeyHolders {
     this.#unknownCounts = countCache(deps.metrics, 'unknown_api_keys');
     this.#cache = new LRUCache({ ...upTo(MAX_CACHED), ttl: CACHE_MS, ttlResolution: 0, perf });
     this.#unknown = new LRUCache({ ...upTo(MAX_UNKNOWN), ttl: UNKNOWN_MS, ttlResolution: 0, perf });
-    this.#written = new LRUCache(upTo(MAX_CACHED));
+    this.#uses = new LastUses({
+      clock: deps.clock,
+      log: deps.log,
+      maxKnown: MAX_CACHED,
+      write: (uses) => writeLastUsed(deps.database, uses),
+      failure: 'when API keys were last used could not be written',
+    });
   }
 
   start(): void {
-    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.#flushQuietly());
+    this.#uses.start();
   }
 
-  async stop(): Promise<void> {
-    this.#cancel?.();
-    await this.#flushing;
-    await this.#flushQuietly();
+  stop(): Promise<void> {
+    return this.#uses.stop();
   }
 
   /**
@@ -96,11 +96,10 @@ export class KeyHolders {
     return this.#principalOf(row);
   }
 
-  /** The key is in use. Costs no SQL here; written every few seconds, a key at most once a minute. */
+  /** The key is in use. */
   touch(id: string): void {
-    const now = this.#deps.now();
-    const written = this.#written.get(id) ?? this.#cache.peek(id)?.lastUsedAt ?? 0;
-    if (now - written >= USED_PERIOD_MS) this.#used.set(id, now);
+    const writtenAt = this.#cache.peek(id)?.lastUsedAt ?? 0;
+    this.#uses.note(id, this.#deps.now(), { writtenAt, periodMs: USED_PERIOD_MS });
   }
 
   forget(id: string): void {
@@ -152,28 +151,5 @@ export class KeyHolders {
     const lacksFactor = !row.hasFactor && mustHaveFactor(this.#deps.config, role);
     const sessionId = keyLogin(id);
     return { kind: 'user', userId, username, role, sessionId, expiresAt, provenAt: 0, lacksFactor, apiKey };
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#used.size === 0) return;
-    const used = [...this.#used];
-    this.#used.clear();
-    // Before the answer: a use between it and the commit would be written a second time. What fails stays in `#used`.
-    for (const [id, at] of used) this.#written.set(id, at);
-    try {
-      await writeLastUsed(this.#deps.database, used);
-    } catch (error) {
-      for (const [id, at] of used) if (!this.#used.has(id)) this.#used.set(id, at);
-      throw error;
-    }
-  }
-
-  /** Losing it ends no key: the next request writes it again. */
-  #flushQuietly(): Promise<void> {
-    const flushing = this.#flush().catch((err: unknown) => {
-      this.#deps.log.warn({ err }, 'when API keys were last used could not be written');
-    });
-    this.#flushing = flushing;
-    return flushing;
   }
 }

@@ -6,6 +6,7 @@ import type { Log } from '../../platform/log.js';
 import { type CacheCounts, countCache, type Metrics } from '../../platform/metrics.js';
 import { BatchProcessor } from '../../platform/resilience/batch-processor.js';
 import { fewStatements } from '../../platform/resilience/few-statements.js';
+import { LastUses } from '../last-uses.js';
 import { findSessions, type SessionRow, writeLastSeen } from '../store/sessions.js';
 import { isIdle, type Liveness, latestSeen } from './liveness.js';
 
@@ -31,7 +32,6 @@ const MAX_CACHED = 20_000;
 const CACHE_MS = 5 * 60_000;
 /** More than sockets come at once, see gateway/overload.ts. */
 const MAX_READING = 10_000;
-const FLUSH_MS = 5000;
 const SEEN_PERIOD_MS = 60_000;
 /** So often at most is a login read again because something was forgotten meanwhile. */
 const MAX_READINGS = 5;
@@ -48,14 +48,11 @@ export class LiveSessions {
   readonly #counts: CacheCounts;
   readonly #byUser = new Map<string, Set<string>>();
   readonly #distrusted = new Map<string, number>();
-  /** Last written, and seen since then. */
-  readonly #written: LRUCache<string, number>;
-  readonly #seen = new Map<string, number>();
+  readonly #uses: LastUses;
   /** Sockets that come back by the thousand read their logins by few statements. */
   readonly #readings: BatchProcessor<string, SessionRow | undefined>;
   /** Rises whenever something is forgotten: what was read before must not be cached after. */
   #version = 0;
-  #cancel: (() => void) | undefined;
 
   constructor(deps: LiveSessionsDeps) {
     this.#deps = deps;
@@ -67,7 +64,13 @@ export class LiveSessions {
       perf,
       dispose: (session, id) => this.#unlink(session, id),
     });
-    this.#written = new LRUCache({ ...upTo(5 * MAX_CACHED), perf });
+    this.#uses = new LastUses({
+      clock: deps.clock,
+      log: deps.log,
+      maxKnown: 5 * MAX_CACHED,
+      write: (seen) => writeLastSeen(deps.database, seen, deps.now() - deps.graceMs),
+      failure: 'when logins were last seen could not be written',
+    });
     this.#readings = new BatchProcessor({
       ...fewStatements(deps.clock),
       maxQueued: MAX_READING,
@@ -77,12 +80,11 @@ export class LiveSessions {
   }
 
   start(): void {
-    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.#flushQuietly());
+    this.#uses.start();
   }
 
-  async stop(): Promise<void> {
-    this.#cancel?.();
-    await this.#flushQuietly();
+  stop(): Promise<void> {
+    return this.#uses.stop();
   }
 
   /** The login as it is now, or undefined when there is none. Cached; an idle-looking one is read again first. */
@@ -97,37 +99,26 @@ export class LiveSessions {
     return this.#load(id);
   }
 
-  /** The login is in use. Costs no SQL here; what was seen is written every few seconds, a login at most once a minute. */
+  /** The login is in use. */
   touch(id: string): void {
     const now = this.#deps.now();
     const cached = this.#cache.peek(id);
     // A login that idled out stays ended, though its socket may not have heard of it yet.
     if (cached && isIdle(cached, now)) return;
     if (cached) cached.lastSeen = Math.max(cached.lastSeen, now);
-    const period = Math.min(SEEN_PERIOD_MS, (cached?.idleMs ?? SEEN_PERIOD_MS * 4) / 4);
-    const written = this.#written.get(id) ?? cached?.row.lastSeen ?? 0;
-    if (now - written >= period) this.#seen.set(id, now);
+    const periodMs = Math.min(SEEN_PERIOD_MS, (cached?.idleMs ?? SEEN_PERIOD_MS * 4) / 4);
+    this.#uses.note(id, now, { writtenAt: cached?.row.lastSeen ?? 0, periodMs });
   }
 
   /** When a login that was read from SQL was seen last, there or by this process. */
   lastSeen(row: Pick<SessionRow, 'id' | 'lastSeen' | 'idleMs'>): number {
-    const here = Math.max(this.#cache.peek(row.id)?.lastSeen ?? 0, this.#seen.get(row.id) ?? 0);
+    const here = Math.max(this.#cache.peek(row.id)?.lastSeen ?? 0, this.#uses.pending(row.id));
     return latestSeen(row, here);
   }
 
   /** Writes what was seen. */
-  async flush(): Promise<void> {
-    if (this.#seen.size === 0) return;
-    const seen = [...this.#seen];
-    this.#seen.clear();
-    // Before the answer: what is seen between it and the commit would be written a second time. What fails stays in `#seen`.
-    for (const [id, at] of seen) this.#written.set(id, at);
-    try {
-      await writeLastSeen(this.#deps.database, seen, this.#deps.now() - this.#deps.graceMs);
-    } catch (error) {
-      for (const [id, at] of seen) if (!this.#seen.has(id)) this.#seen.set(id, at);
-      throw error;
-    }
+  flush(): Promise<void> {
+    return this.#uses.flush();
   }
 
   forget(id: string): void {
@@ -208,12 +199,5 @@ export class LiveSessions {
     if (this.#deps.clock.monotonic() < until) return true;
     this.#distrusted.delete(id);
     return false;
-  }
-
-  /** Losing it ends no login that is in use: the next request writes it again. */
-  #flushQuietly(): Promise<void> {
-    return this.flush().catch((err: unknown) => {
-      this.#deps.log.warn({ err }, 'when logins were last seen could not be written');
-    });
   }
 }
