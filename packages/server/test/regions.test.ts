@@ -187,6 +187,64 @@ describeNodes('two regions', () => {
       .toEqual({ asOf: expect.any(String), names: ['Here', 'Elsewhere', 'At home'] });
   });
 
+  it('[ND146] every page is answered by the replica as home answers it, and says so', async () => {
+    const { home, far } = regions;
+    const admin = (await home.world.admin()) ?? '';
+    const device = await home.world.device(owner);
+    const controller = await home.world.controller(owner);
+    await send(controller, 'trigger', trigger(device.screenId));
+    const host = await person(home.world);
+    const { roomId } = (await send(host, 'create-room', { name: 'Talk' })) as Joined;
+    for (const data of ['one', 'two'])
+      await send(host, 'message', { id: randomUUID(), timestamp: Date.now(), roomId, data });
+    await home.world.http.post('/api/api-keys', { name: 'Pages', scopes: ['metrics'] }, admin);
+    const pages = [
+      '/screens?all=true',
+      '/rooms?all=true',
+      `/rooms/${roomId}/history?limit=1`,
+      '/users',
+      '/dead-letters',
+      '/api-keys',
+      '/commands',
+      `/commands?screenId=${device.screenId}`,
+    ];
+    for (const page of pages) {
+      const read = async (world: World) => {
+        const answer = await fetch(`${world.http.url}/api${page}`, {
+          headers: { authorization: `Bearer ${admin}` },
+        });
+        return { asOf: answer.headers.get('bongsu-as-of'), status: answer.status, body: await answer.json() };
+      };
+      const { body } = await read(home.world);
+      await expect
+        .poll(() => read(far.world), { timeout: 10_000, message: page })
+        .toEqual({ asOf: expect.stringMatching(/^\d{13}$/), status: 200, body });
+    }
+  });
+
+  it('[ND146] the end of a history is read at home: nothing is missing before what comes live', async () => {
+    const { home, far, link } = regions;
+    const [ann, ben] = [await person(home.world), await home.world.signUp()];
+    const { roomId } = (await send(ann, 'create-room', { name: 'Talk' })) as Joined;
+    const say = (data: string) =>
+      send(ann, 'message', { id: randomUUID(), timestamp: Date.now(), roomId, data });
+    const reader = await far.world.sockets.connect({ token: ben.accessToken, instanceId: randomUUID() });
+    await send(reader.socket, 'join-room', { roomId });
+    await say('before');
+    const read = async (query: string) => {
+      const answer = await far.world.http.get(`/api/rooms/${roomId}/history?${query}`, ben.accessToken);
+      return (answer.body as Page<{ data: string }>).items.map(({ data }) => data);
+    };
+    await expect.poll(() => read('after=0')).toEqual(['before']);
+    link.holdReplication();
+    await say('after');
+    expect(await read('after=0')).toEqual(['before', 'after']);
+    const { roomId: fresh } = (await send(ann, 'create-room', { name: 'New' })) as Joined;
+    const admin = await home.world.admin();
+    expect(await far.world.http.get(`/api/rooms/${fresh}/history`, admin)).toMatchObject({ status: 200 });
+    link.heal();
+  });
+
   it('[ND151] the replica takes the place of the primary: a new epoch, and offsets of before are not recovered', async () => {
     const { home, far } = regions;
     const device = await home.world.device(owner);

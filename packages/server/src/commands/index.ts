@@ -1,7 +1,8 @@
 import { BongsuError } from '@bongsu/protocol';
 import type { Clock, DatabaseClock } from '../platform/clock.js';
-import type { Database, Queryable } from '../platform/database/database.js';
+import type { Database } from '../platform/database/database.js';
 import { createDatabaseBreaker, guardDatabase } from '../platform/database/guarded-database.js';
+import { nearOrHome, type ReplicaReads } from '../platform/database/replica-reads.js';
 import type { Ephemeral } from '../platform/ephemeral/ephemeral.js';
 import type { NodeCalls } from '../platform/ephemeral/node-calls.js';
 import type { StreamMirror } from '../platform/ephemeral/stream-mirror.js';
@@ -81,8 +82,8 @@ export interface CommandsConfig {
 export interface CommandsDeps {
   config: CommandsConfig;
   database: Database;
-  /** Where pages are read; absent: there too. */
-  reads?: Queryable | undefined;
+  /** Where pages are read first. */
+  reads?: Pick<ReplicaReads, 'near'> | undefined;
   /** `kind` absent: nobody else is on the bus. */
   ephemeral: Pick<Ephemeral, 'bus'> & Partial<Pick<Ephemeral, 'kind'>>;
   calls: Pick<NodeCalls, 'serve' | 'ask'>;
@@ -188,7 +189,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     random: deps.random ?? Math.random,
   });
   const status = { ledger: new StatusLedger(database), authorize };
-  const store = new CommandListStore(database, deps.reads);
+  const store = new CommandListStore(database, nearOrHome(deps.reads, database));
   const cancel: CancelDelivery = (screenId, streamId, seq) => dispatcher.cancel(screenId, streamId, seq);
   const cancelElsewhere = passCancels({
     ...deps,
@@ -198,6 +199,7 @@ export function createCommands(deps: CommandsDeps): Commands {
   const deadLetters = new DeadLetterQueue({
     ...deps,
     database: guarded,
+    reads: nearOrHome(deps.reads, guarded),
     onRequeued: ({ stream, seq, epoch: present }) => {
       epoch.note(present);
       hints.tell({ kind: 'head', stream, seq });

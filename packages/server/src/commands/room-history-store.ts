@@ -1,4 +1,4 @@
-import type { Queryable } from '../platform/database/database.js';
+import type { ReplicaReads } from '../platform/database/replica-reads.js';
 import type { RoomPage, RoomRow } from './room-ledger.js';
 
 interface HistoryRow extends Omit<RoomRow, 'seq'> {
@@ -7,16 +7,16 @@ interface HistoryRow extends Omit<RoomRow, 'seq'> {
   seq: number | null;
 }
 
-/** Pages of what was said in rooms, by a statement that a replica answers too: only a primary knows the epoch. */
+/** Pages of what was said in rooms, from a replica, by a statement that one can answer: only a primary knows the epoch. */
 export class RoomHistoryStore {
-  readonly #reads: Queryable;
+  readonly #reads: Pick<ReplicaReads, 'near'>;
 
-  constructor(reads: Queryable) {
+  constructor(reads: Pick<ReplicaReads, 'near'>) {
     this.#reads = reads;
   }
 
   /**
-   * Undefined for a room that is closed, or was made anew.
+   * Undefined unless the page is full: only home knows where a room ends by now, whether it is closed, and what it is told live.
    * @param epoch the present one, in which the numbers are
    */
   async read(
@@ -25,7 +25,7 @@ export class RoomHistoryStore {
     limit: number,
     epoch: string,
   ): Promise<RoomPage | undefined> {
-    const rows = await this.#reads.query<HistoryRow>(
+    const rows = await this.#reads.near<HistoryRow>(
       `select s.last_seq as "lastSeq", s.floor_seq as "floorSeq", c.seq, c.sender_id as "senderId", c.id, c.type, c.payload,
          c.accepted_at as "acceptedAt"
        from streams s
@@ -33,18 +33,14 @@ export class RoomHistoryStore {
            select * from commands e where e.stream_id = s.id and e.seq > greatest($3::bigint, s.floor_seq)
            order by e.seq limit $4
          ) c on true
-       where s.id = $1 and s.generation = $2 and s.deleted_at is null
+       where s.id = $1 and s.generation = $2 and s.deleted_at is null and pg_is_in_recovery()
        order by c.seq`,
       [room.streamId, room.generation, after, limit],
     );
-    const [first] = rows;
-    if (!first) return undefined;
+    const full = rows?.filter((row): row is HistoryRow & RoomRow => row.seq !== null) ?? [];
+    const [first] = full;
+    if (!first || full.length < limit) return undefined;
     const { lastSeq, floorSeq } = first;
-    return {
-      lastSeq,
-      floorSeq,
-      epoch,
-      rows: rows.filter((row): row is HistoryRow & RoomRow => row.seq !== null),
-    };
+    return { lastSeq, floorSeq, epoch, rows: full };
   }
 }

@@ -14,7 +14,7 @@ import { type RoomSubscriber, RoomTail } from './room-tail.js';
 
 export interface RoomStreamsDeps {
   ledger: Pick<RoomLedger, 'read' | 'readHeads' | 'readStates'>;
-  /** Where pages are read, when that is not the ledger. */
+  /** Where pages are read first. */
   history?: RoomHistoryStore | undefined;
   hints: HintChannel<RoomHint>;
   epoch: Epoch;
@@ -244,10 +244,9 @@ export class RoomStreams {
   }
 
   async #readHistory(rights: RoomRights, after: number, limit: number): Promise<RoomPage> {
-    const { history } = this.#deps;
-    if (!history) return this.#read(rights, after, limit);
-    const epoch = this.#deps.epoch.current ?? (await this.#stateOf(rights)).epoch;
-    return this.#present(history.read(rights, after, limit, epoch));
+    const { current } = this.#deps.epoch;
+    const near = current && (await this.#deps.history?.read(rights, after, limit, current));
+    return near ? this.#present(Promise.resolve(near)) : this.#read(rights, after, limit);
   }
 
   #stateOf(rights: RoomRights): Promise<RoomState> {

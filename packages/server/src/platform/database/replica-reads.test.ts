@@ -141,6 +141,18 @@ it('[ND148] what it refuses is asked at home', async () => {
   await pass(250);
   replica.refuses = true;
   expect(await page()).toEqual({ by: 'home', asOf: undefined });
+  expect(reads.health()).toMatchObject({ status: 'degraded', message: expect.stringContaining('refused') });
+  replica.refuses = false;
+  await pass(60_000);
+  expect(reads.health()).toEqual({ status: 'ok' });
+});
+
+it('[ND148] that home is slow turns no replica off', async () => {
+  await pass(250);
+  home.isAway = true;
+  await pass(4000);
+  expect((await page()).by).toBe('replica');
+  expect(reads.health()).toEqual({ status: 'ok' });
 });
 
 it('[ND148] what home cannot be compared with is not read for long', async () => {

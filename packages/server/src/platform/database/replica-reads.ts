@@ -42,6 +42,8 @@ const MAX_LAG_MS = 5000;
 const READ_DEADLINE_MS = 2000;
 const MAX_WRITERS = 100_000;
 const MAX_SAMPLES = 40;
+/** How long health tells of a statement that it refused. */
+const REFUSAL_NOTICE_MS = 60_000;
 
 /**
  * Reads of pages, from a replica that is near. It is read while all that home had committed is there up to 5 s ago, and by somebody who
@@ -57,6 +59,7 @@ export class ReplicaReads implements Queryable {
   #samples: Sample[] = [];
   #upTo = Number.NEGATIVE_INFINITY;
   #fault: string | undefined = 'It was not compared with its primary yet';
+  #refusedAt = Number.NEGATIVE_INFINITY;
   #stop = () => {};
 
   constructor(deps: ReplicaReadsDeps) {
@@ -100,7 +103,8 @@ export class ReplicaReads implements Queryable {
 
   health(): { status: 'ok' | 'degraded'; message?: string } {
     const late = this.#lagMs > MAX_LAG_MS ? 'It is more than 5 s behind' : undefined;
-    const fault = this.#fault ?? late;
+    const refused = this.#hasRefused ? 'It refused what it was asked' : undefined;
+    const fault = this.#fault ?? late ?? refused;
     if (fault === undefined) return { status: 'ok' };
     return { status: 'degraded', message: `The replica: ${fault}. Pages are read at home.` };
   }
@@ -110,11 +114,21 @@ export class ReplicaReads implements Queryable {
     parameters?: readonly SqlValue[],
     options: QueryOptions = {},
   ): Promise<Row[]> {
+    const near = await this.near<Row>(text, parameters, options);
+    return near ?? this.#deps.home.query<Row>(text, parameters, options);
+  }
+
+  /** From the replica alone. Undefined: home has to be asked. */
+  async near<Row extends object>(
+    text: string,
+    parameters?: readonly SqlValue[],
+    options: QueryOptions = {},
+  ): Promise<Row[] | undefined> {
     const { home, replica } = this.#deps;
     const reader = this.#reader.getStore();
     if (!reader || !this.#mayRead(reader)) {
       if (reader) this.#counts.home();
-      return home.query<Row>(text, parameters, options);
+      return undefined;
     }
     const asOf = Math.floor(this.#upTo + home.clockOffsetMs());
     try {
@@ -124,10 +138,21 @@ export class ReplicaReads implements Queryable {
       return rows;
     } catch (error) {
       if (isDatabaseFault(error, 'aborted')) throw error;
-      this.#deps.log.debug({ err: error }, 'The replica did not answer: reading at home');
+      this.#noteFailure(error);
       this.#counts.failed();
-      return home.query<Row>(text, parameters, options);
+      return undefined;
     }
+  }
+
+  /** A statement that it refuses it would refuse again, though it can be compared with its primary. */
+  get #hasRefused(): boolean {
+    return this.#deps.clock.monotonic() - this.#refusedAt < REFUSAL_NOTICE_MS;
+  }
+
+  #noteFailure(err: unknown): void {
+    const isNews = isDatabaseFault(err, 'content') && !this.#hasRefused;
+    this.#deps.log[isNews ? 'warn' : 'debug']({ err }, 'The replica did not answer: reading at home');
+    if (isDatabaseFault(err, 'content')) this.#refusedAt = this.#deps.clock.monotonic();
   }
 
   get #lagMs(): number {
@@ -140,19 +165,21 @@ export class ReplicaReads implements Queryable {
   }
 
   async #sample(): Promise<void> {
-    const { home, replica, clock } = this.#deps;
+    const { home, replica, clock, log } = this.#deps;
     const options = { timeoutMs: SAMPLE_DEADLINE_MS };
     const at = clock.monotonic();
+    // That home is slow says nothing of the replica: it is read until nobody knows how old what it has is.
+    const primary = await readHomePosition(home, options).catch((err: unknown) =>
+      log.debug({ err }, 'Where the primary is could not be read'),
+    );
+    if (!primary) return;
+    this.#samples = [...this.#samples, { at, lsn: lsnOf(primary.lsn) }].slice(-MAX_SAMPLES);
     try {
-      const primary = await readHomePosition(home, options);
-      this.#samples = [...this.#samples, { at, lsn: lsnOf(primary.lsn) }].slice(-MAX_SAMPLES);
       const follower = await readReplicaPosition(replica, options);
       this.#note(follower.isReplica ? whyNot(primary, follower) : NO_REPLICA);
       this.#advance(lsnOf(follower.lsn ?? '0/0'));
-    } catch (error) {
-      this.#note(
-        isDatabaseFault(error) ? `It cannot be compared with its primary: ${error.message}` : String(error),
-      );
+    } catch (err) {
+      this.#note(NO_ANSWER, err);
     }
   }
 
@@ -165,13 +192,23 @@ export class ReplicaReads implements Queryable {
     this.#samples = this.#samples.slice(reached + 1);
   }
 
-  #note(fault: string | undefined): void {
+  #note(fault: string | undefined, err?: unknown): void {
     if (fault !== undefined && fault !== this.#fault)
-      this.#deps.log.warn({ reason: fault }, 'The replica is not read');
+      this.#deps.log.warn({ reason: fault, err }, 'The replica is not read');
     this.#fault = fault;
   }
 }
 
+/** For pages of whoever asks home in a way of their own. */
+export function nearOrHome(reads: Pick<ReplicaReads, 'near'> | undefined, home: Queryable): Queryable {
+  if (!reads) return home;
+  return {
+    query: async <Row extends object>(...asked: Parameters<Queryable['query']>) =>
+      (await reads.near<Row>(...asked)) ?? home.query<Row>(...asked),
+  };
+}
+
+const NO_ANSWER = 'It cannot be compared with its primary';
 const NO_REPLICA = 'DATABASE_READ_URL names no replica, or one that was promoted';
 
 /** Of another cluster, or of a primary before it was failed over: positions in its log mean nothing then. */

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { startCarrier } from '../../../test/support/bridge-process.js';
 import { describeWithRedis, startRedis, type ThrowAwayRedis } from '../../../test/support/redis.js';
 import { hear, type OpenedEphemeral, openRedisEphemeral } from '../../../test/support/redis-ephemeral.js';
 import { startTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.js';
@@ -97,6 +98,99 @@ describeWithRedis('the bridge between regions', () => {
     expect([await leads(first), await leads(second)]).toEqual([false, true]);
     await second.close();
     await expect.poll(() => leads(first)).toBe(true);
+  });
+
+  test.each(['SIGKILL', 'SIGSTOP'] as const)(
+    '[ND142] the process that carries gets %s: another one does, and what both say is heard once',
+    async (kill) => {
+      const home = await open('home');
+      const carrier = startCarrier(at('far').server, at('home').server);
+      onTestFinished(() => carrier.end());
+      await carrier.leads;
+      const next = await open('far');
+      await stands(next);
+      expect(await leads(next)).toBe(false);
+      carrier.kill(kill);
+      await expect.poll(() => leads(next), { timeout: 10_000 }).toBe(true);
+      const heard = [home, next].map(({ ephemeral }) => hear(ephemeral, 'news'));
+      await expect
+        .poll(async () => {
+          home.ephemeral.bus.publish('news', 'ping');
+          return heard[1]?.messages().length;
+        })
+        .toBeGreaterThan(0);
+      carrier.kill('SIGCONT');
+      for (let i = 0; i < 50; i += 1)
+        for (const { ephemeral } of [home, next]) ephemeral.bus.publish('news', i);
+      const counted = () =>
+        heard.map((each) => each.messages().filter((message) => typeof message === 'number').length);
+      await expect.poll(counted).toEqual([100, 100]);
+      expect(await leads(next)).toBe(true);
+    },
+  );
+
+  test('[ND142] what is said while two carry is heard once', async () => {
+    const [home, first, second] = [await open('home'), await open('far'), await open('far')];
+    await stands(first, second);
+    const heard = [home, first, second].map(({ ephemeral }) => hear(ephemeral, 'news'));
+    await at('far').command('del', 'bongsu:{bridge}');
+    let said = 0;
+    await expect
+      .poll(async () => {
+        for (const { ephemeral } of [home, first, second]) ephemeral.bus.publish('news', said);
+        said += 1;
+        // The first one to ask has it; the other one goes on until it asks.
+        await at('far').command('del', 'bongsu:{bridge}');
+        return (await leads(first)) && (await leads(second));
+      })
+      .toBe(true);
+    await expect.poll(() => heard.map((each) => each.messages().length)).toEqual(heard.map(() => 3 * said));
+  });
+
+  test('[ND143] who carries and hears nothing of home though it answers says so, lets another one try, and goes on when it may', async () => {
+    const [home, far] = [await open('home'), await open('far')];
+    await stands(far);
+    await at('home').command('acl', 'setuser', 'default', '-subscribe');
+    onTestFinished(async () => void (await at('home').command('acl', 'setuser', 'default', '+subscribe')));
+    await at('home').command('client', 'kill', 'type', 'pubsub');
+    await expect.poll(() => leads(far), { timeout: 15_000 }).toBe(false);
+    expect(far.ephemeral.bridgeHealth()).toMatchObject({
+      status: 'degraded',
+      message: expect.stringContaining('Nothing comes'),
+    });
+    await at('home').command('acl', 'setuser', 'default', '+subscribe');
+    await expect.poll(() => status(far), { timeout: 15_000 }).toBe('ok');
+    const heard = hear(far.ephemeral, 'news');
+    await expect
+      .poll(
+        async () => {
+          home.ephemeral.bus.publish('news', 'after');
+          return heard.messages().length;
+        },
+        { timeout: 15_000 },
+      )
+      .toBeGreaterThan(0);
+  });
+
+  test('[ND149] two regions of one name, and one whose home is its own Redis, are told so and carry nothing', async () => {
+    const far = await open('far');
+    await stands(far);
+    const namesake = await openRedisEphemeral(
+      at('other').server,
+      {},
+      { redis: { server: at('home').server, prefix: 'bongsu' }, region: 'far' },
+    );
+    opened.push(namesake);
+    await expect.poll(() => namesake.ephemeral.bridgeHealth()?.message).toContain('named far too');
+    expect([await leads(far), await leads(namesake)]).toEqual([true, false]);
+    const looped = await openRedisEphemeral(
+      at('other').server,
+      { prefix: 'looped' },
+      { redis: { server: at('other').server, prefix: 'looped' }, region: 'loop' },
+    );
+    opened.push(looped);
+    await expect.poll(() => looped.ephemeral.bridgeHealth()?.message).toContain('name the same one');
+    expect(await leads(looped)).toBe(false);
   });
 
   test('[ND143] a link that is cut shows as degraded, and what was lost by it as a gap, on both sides', async () => {

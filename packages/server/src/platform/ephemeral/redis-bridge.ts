@@ -18,6 +18,8 @@ export interface RedisBridgeDeps {
   own: string;
   here: End;
   home: End;
+  /** The names of both stores, as far as they are known. */
+  stores(): { here: string | undefined; home: string | undefined };
 }
 
 /** The Redis of one side. */
@@ -28,18 +30,19 @@ export interface End {
 
 type Direction = 'out' | 'in';
 
-const TICK_MS = 1000;
+const TICK_MS = 500;
 /** Who carries has this long to say so again. */
-const LEASE_MS = 3000;
+const LEASE_MS = 2000;
+/** Ticks without a frame of home's bus, on which this node's own heartbeats come back four times a second. */
+const LISTEN_ANEW_AFTER = 3;
+const DEAF_AFTER = 7;
 const PAUSE_MS = 250;
 const BLOCK_MS = 5000;
 const ENTRIES_A_READ = 100;
 /** As gateway/other-nodes.ts keeps. */
 const MAX_ENTRIES = 5000;
-/** Towards a Redis that takes what it is sent but does not answer. */
-const MAX_UNDER_WAY = 1000;
-/** For the adapter a copy is of somebody who is no node: it asks nodes for answers, and those of other regions hear no question. */
-const EMITTER = 'emitter';
+/** Characters, towards a Redis that takes what it is sent but does not answer. */
+const MOST_UNDER_WAY = 16 * 1024 * 1024;
 
 /**
  * Carries hints and pushes between the Redis of a region and the one at home, and keeps nothing: what cannot be carried is lost, and
@@ -51,10 +54,18 @@ export class RedisBridge {
   readonly #crossings: Record<Direction, Crossing>;
   readonly #counts: Record<Direction | 'dropped', (by?: number) => void>;
   #heldUntil = Number.NEGATIVE_INFINITY;
-  /** Somebody of this region carries, as far as is known. */
-  #isHeld = false;
+  /** Until then another one may try. */
+  #restsUntil = Number.NEGATIVE_INFINITY;
+  /** Why this node cannot carry though both Redises answer, in words. */
+  #obstacle: string | undefined = 'No node of this region carries to it yet';
   #term: AbortController | undefined;
+  /** What this node does not hear yet since it carries. */
+  readonly #awaited = new Set<'frames' | Direction>();
+  /** Ticks since something of home's bus came. */
+  #silence = 0;
+  #isDeaf = false;
   #underWay = 0;
+  #isClosed = false;
   #stopTicking = () => {};
 
   constructor(deps: RedisBridgeDeps) {
@@ -85,28 +96,33 @@ export class RedisBridge {
 
   /** A frame of the bus at home. */
   hearHome(text: string): void {
+    this.#silence = 0;
+    this.#isDeaf = false;
+    this.#awaited.delete('frames');
     this.#carryFrame(text, 'in');
   }
 
   health(): EphemeralHealth {
-    const { here, home } = this.#deps;
-    const fault =
-      home.link.fault() ??
-      (here.link.isUp && !this.#isHeld ? 'No node of this region carries to it' : undefined);
+    const { link } = this.#deps.home;
+    const silent = this.#whySilent();
+    const fault = link.fault() ?? silent;
     if (fault === undefined) return { status: 'ok' };
-    return {
-      status: 'degraded',
-      message: `The home Redis: ${fault}. Other regions are heard of by SQL alone.`,
-    };
+    const isHeard = link.isUp && silent === undefined;
+    const consequence = isHeard ? '' : ' Other regions are heard of by SQL alone.';
+    return { status: 'degraded', message: `The home Redis: ${fault}.${consequence}` };
+  }
+
+  #whySilent(): string | undefined {
+    if (this.#isDeaf) return 'Nothing comes over it, though it answers';
+    if (this.#awaited.size > 0) return 'This node begins to carry to it';
+    return this.#obstacle;
   }
 
   /** Lets another node carry at once. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#stopTicking();
-    if (!this.#term) return;
-    this.#follow();
-    const { here, own } = this.#deps;
-    await here.link.call((client) => client.bongsuHold(here.link.keys.bridge, own, 1)).catch(() => undefined);
+    await this.#follow();
   }
 
   /** By the monotonic clock: a process that stood still carries nothing under a lease that another has by now. */
@@ -115,16 +131,47 @@ export class RedisBridge {
   }
 
   async #tick(): Promise<void> {
-    const { here, home, own, clock } = this.#deps;
+    const { here, home, clock } = this.#deps;
     const askedAt = clock.monotonic();
     if (!here.link.isUp || !home.link.isUp) return this.#follow();
-    const answer = await here.link
-      .call((client) => client.bongsuHold(here.link.keys.bridge, own, LEASE_MS))
-      .catch(() => undefined);
-    this.#isHeld = answer !== undefined;
-    if (answer !== 1) return this.#follow();
+    if (this.#hearsNothing()) return this.#rest();
+    if (askedAt < this.#restsUntil) return;
+    const isFirst = await this.#mayCarry().catch(() => false);
+    if (this.#isClosed) return;
+    if (!isFirst) return this.#follow();
     this.#heldUntil = askedAt + LEASE_MS;
     this.#lead();
+  }
+
+  /** Whether it is this node that carries for the region, and no other region has its name. @throws RedisFault, CircuitOpenError */
+  async #mayCarry(): Promise<boolean> {
+    const { here, home, own, region } = this.#deps;
+    const isFirst = await hold(here.link, here.link.keys.bridge, own);
+    if (!isFirst) {
+      this.#isDeaf = false;
+      this.#obstacle = undefined;
+      return false;
+    }
+    const stores = this.#deps.stores();
+    if (stores.here === undefined || stores.home === undefined) return false;
+    if (stores.here === stores.home) this.#obstacle = 'BRIDGE_REDIS_URL and REDIS_URL name the same one';
+    else if (await hold(home.link, home.link.keys.region(region), stores.here)) this.#obstacle = undefined;
+    else this.#obstacle = `Another region is named ${region} too, or was until a moment ago`;
+    return this.#obstacle === undefined;
+  }
+
+  /** What is carried home is heard there by this node too. One that stood still blames nobody else for it, so ticks are counted. */
+  #hearsNothing(): boolean {
+    if (!this.#leads) return false;
+    this.#silence += 1;
+    if (this.#silence === LISTEN_ANEW_AFTER) this.#deps.home.link.listenAnew();
+    return this.#silence >= DEAF_AFTER;
+  }
+
+  async #rest(): Promise<void> {
+    this.#isDeaf = true;
+    this.#restsUntil = this.#deps.clock.monotonic() + 2 * LEASE_MS;
+    await this.#follow();
   }
 
   #lead(): void {
@@ -132,18 +179,24 @@ export class RedisBridge {
     const { home, here, region, log } = this.#deps;
     const term = new AbortController();
     this.#term = term;
+    this.#silence = 0;
+    for (const each of ['frames', 'out', 'in'] as const) this.#awaited.add(each);
     log.info({ region }, 'This node carries between its region and home');
     home.link.listen(true);
     void this.#carryPushes(here, home, 'out', term.signal);
     void this.#carryPushes(home, here, 'in', term.signal);
   }
 
-  #follow(): void {
+  /** Gives up what it holds, so that another one need not wait for its end. */
+  async #follow(): Promise<void> {
     if (!this.#term) return;
     this.#term.abort();
     this.#term = undefined;
-    this.#deps.home.link.listen(false);
-    this.#deps.log.info({ region: this.#deps.region }, 'This node carries no more');
+    this.#awaited.clear();
+    const { here, home, own, region, log } = this.#deps;
+    home.link.listen(false);
+    log.info({ region }, 'This node carries no more');
+    await hold(here.link, here.link.keys.bridge, own, 1).catch(() => undefined);
   }
 
   #carryFrame(text: string, direction: Direction): void {
@@ -153,7 +206,7 @@ export class RedisBridge {
     if (!crossed) return;
     const { link } = direction === 'out' ? this.#deps.home : this.#deps.here;
     const copy = JSON.stringify(crossed);
-    this.#write(direction, () =>
+    this.#write(direction, copy.length, () =>
       link.call((client) => client.bongsuPublish(link.keys.store, link.keys.channel, copy)),
     );
   }
@@ -167,13 +220,17 @@ export class RedisBridge {
     while (!ended.aborted) {
       try {
         after ??= await lastEntry(reader, pushes);
+        this.#awaited.delete(direction);
         const read = await reader.xread(
           ...(['COUNT', ENTRIES_A_READ, 'BLOCK', BLOCK_MS, 'STREAMS', pushes, after] as const),
         );
-        for (const [id, fields] of read?.[0]?.[1] ?? []) {
-          after = id;
-          this.#carryPush(fields, to, direction);
-        }
+        // It stood still, and what it has read is late.
+        if (!this.#leads) after = undefined;
+        else
+          for (const [id, fields] of read?.[0]?.[1] ?? []) {
+            after = id;
+            this.#carryPush(fields, to, direction);
+          }
       } catch {
         after = undefined;
         await sleep(this.#deps.clock, PAUSE_MS, ended).catch(() => undefined);
@@ -185,28 +242,34 @@ export class RedisBridge {
     const fields = new Map<string, string>();
     for (let i = 0; i < list.length; i += 2) fields.set(list[i] ?? '', list[i + 1] ?? '');
     const mark = this.#crossings[direction](fields.get('mark'));
-    if (mark === undefined || !this.#leads) return;
-    const copy = [...fields.set('mark', mark).set('uid', EMITTER)].flat();
-    this.#write(direction, () =>
+    if (mark === undefined) return;
+    const copy = [...fields.set('mark', mark)].flat();
+    const length = copy.reduce((sum, { length }) => sum + length, 0);
+    this.#write(direction, length, () =>
       link.call((client) => client.xadd(link.keys.pushes, 'MAXLEN', '~', MAX_ENTRIES, '*', ...copy)),
     );
   }
 
-  #write(direction: Direction, send: () => Promise<unknown>): void {
-    if (this.#underWay >= MAX_UNDER_WAY) {
+  #write(direction: Direction, length: number, send: () => Promise<unknown>): void {
+    if (this.#underWay + length > MOST_UNDER_WAY) {
       this.#counts.dropped();
       return;
     }
-    this.#underWay += 1;
+    this.#underWay += length;
     send()
       .then(
         () => this.#counts[direction](),
         () => this.#counts.dropped(),
       )
       .finally(() => {
-        this.#underWay -= 1;
+        this.#underWay -= length;
       });
   }
+}
+
+/** @returns whether it has it for as long now */
+async function hold(link: RedisLink, key: string, who: string, ms = LEASE_MS): Promise<boolean> {
+  return (await link.call((client) => client.bongsuHold(key, who, ms))) === 1;
 }
 
 async function lastEntry(reader: RedisClient, stream: string): Promise<string> {

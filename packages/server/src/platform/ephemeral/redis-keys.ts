@@ -23,6 +23,11 @@ export class RedisKeys {
     this.pushes = `${prefix}:pushes`;
   }
 
+  /** At home: whose that name of a region is. */
+  region(name: string): string {
+    return `${this.prefix}:{region:${name}}`;
+  }
+
   /** One key under two windows is two counters. */
   counter(key: string, windowMs: number): string {
     return `${this.prefix}:{c:${windowMs}:${key}}`;

@@ -233,9 +233,15 @@ export class RedisLink {
         setting: this.#setting,
         write: () => commands.set(keys.trial, '1', 'PX', 1),
         publish: () => commands.bongsuPublish(keys.store, keys.channel, ''),
-        subscribe: async () => this.#isListening && this.#listener.subscribe(keys.channel),
+        subscribe: () => this.#trySubscribing(),
       }),
     );
+  }
+
+  /** Also where nothing is heard now: who is to carry between regions later must be allowed to. */
+  async #trySubscribing(): Promise<void> {
+    await this.#listener.subscribe(this.keys.channel);
+    if (!this.#isListening) await this.#listener.unsubscribe();
   }
 
   #noteFaults(faults: string[]): void {

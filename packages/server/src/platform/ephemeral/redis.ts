@@ -74,6 +74,7 @@ export class RedisEphemeral implements Ephemeral {
     return new RedisBridge({
       ...this.deps,
       ...{ region, own: this.bus.publisher },
+      stores: () => ({ here: this.#stores.own.name, home: this.#stores.shared.name }),
       here: { link: this.#link, config: this.#config },
       home: { link: this.#shared, config: redis },
     });
@@ -152,9 +153,10 @@ export class RedisEphemeral implements Ephemeral {
   health(): EphemeralHealth {
     const fault = this.#link.fault();
     if (fault === undefined) return this.#local.health();
+    const kept = this.#bridge ? 'Limits and nonces' : 'Limits, nonces and presence';
     const consequence = this.#link.isUp
       ? ''
-      : ' Limits, nonces and presence are kept in this process, and nodes hear of each other by SQL alone.';
+      : ` ${kept} are kept in this process, and nodes hear of each other by SQL alone.`;
     return { status: 'degraded', message: `Redis: ${fault}.${consequence}` };
   }
 

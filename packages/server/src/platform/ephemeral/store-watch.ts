@@ -12,6 +12,10 @@ export class StoreWatch {
     private readonly log: Log,
   ) {}
 
+  get name(): string | undefined {
+    return this.#name;
+  }
+
   /** Tells when what was stored is gone: flushed, restarted empty, or lost by a failover. */
   onNew(listener: () => void): () => void {
     this.#listeners.add(listener);
