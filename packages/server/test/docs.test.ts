@@ -62,9 +62,12 @@ describe('settings', () => {
       'app-config.ts',
       'app.ts',
       'cli/serve.ts',
+      'open-core.ts',
       'open-database.ts',
       'open-ephemeral.ts',
       'open-reads.ts',
+      'start-domains.ts',
+      'start-gateway.ts',
       'config.ts',
       'config/generated-secrets.ts',
     ];
