@@ -5,9 +5,10 @@ import { startPostgres } from './lib/postgres.mjs';
 import { cpuSeconds, stop } from './lib/processes.mjs';
 import { median, round } from './lib/statistics.mjs';
 import { loopDelay, populate, startReporter, withTwoNodes } from './lib/two-nodes.mjs';
+import { judgeRun } from './lib/verdict.mjs';
 
 export const description =
-  'PF6: one of two nodes is killed under commands, and all its sockets come back to the other one: time until each is ready, commands lost, statements of SQL and commands of Redis for each, and what the sockets of the other node notice';
+  'PF6: one of two nodes is killed under commands, and all its sockets come back to the other one: time until each is ready, sockets not resumed, commands lost, statements of SQL and commands of Redis for each, and what the sockets of the other node notice';
 
 const CROWD = fileURLToPath(new URL('lib/returning-crowd.mjs', import.meta.url));
 const LOAD = fileURLToPath(new URL('lib/steady-load.mjs', import.meta.url));
@@ -45,6 +46,7 @@ export async function run({ rounds = 3, sizes = SIZES, only = KINDS, cpuProfile,
     },
     postgres: postgres.version,
     median: summarize(results, only, sizes),
+    failures: results.flatMap(judge),
     table: results.map(rowOf),
     results,
   };
@@ -108,6 +110,16 @@ async function fail({ nodes: [dying, living], database, redis, postgres }, kind,
   }
 }
 
+/** All come back to where they were, or it was no failover. */
+function judge({ kind, size, back, commands }) {
+  const seats = kind === 'rooms' ? Math.floor(size / SEATS) * SEATS : 0;
+  const counts = {
+    'sockets were not resumed': back.notResumed,
+    'seats were not kept': seats - (back.seatsKept ?? 0),
+  };
+  return judgeRun({ of: `${kind}, ${size}`, ...commands, counts });
+}
+
 async function endOf(reporter) {
   reporter.tell({ end: true });
   return reporter.next('ended');
@@ -169,6 +181,7 @@ function rowOf({ kind, size, back, commands, stayed, loopDelayMs, sqlEach, redis
       'seated max': back.seatedMs?.max ?? '',
     },
     ...{ 'seats kept': back.seatsKept ?? '', lost: commands.lost, twice: commands.twice },
+    ...{ 'not resumed': back.notResumed, refusals: sum(Object.values(commands.refusals)) },
     ...{ 'SQL each': sqlEach, 'Redis each': redisEach, 'CPU ms each': cpuMsEach },
     ...{
       'loop max ms': loopDelayMs.storm.max,

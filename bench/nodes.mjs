@@ -5,6 +5,7 @@ import { startPostgres } from './lib/postgres.mjs';
 import { cpuSeconds, residentMiB } from './lib/processes.mjs';
 import { median, round } from './lib/statistics.mjs';
 import { loopDelay, populate, startReporter, withTwoNodes } from './lib/two-nodes.mjs';
+import { judgeRun } from './lib/verdict.mjs';
 
 export const description =
   'SCL4, PF4, PF5: many connections on two nodes, and commands each of which crosses from one node to the other: memory of a node, accepted to executed, errors, CPU of all';
@@ -55,6 +56,9 @@ export async function run({
         [`${size}: accepted to executed, p95 ms`, middle(size, ({ crossingMs }) => crossingMs.p95)],
         [`${size}: errors`, middle(size, ({ errors }) => errors)],
       ]),
+    ),
+    failures: results.flatMap(({ connections: of, commands, closed }) =>
+      judgeRun({ of, ...commands, counts: { 'connections were closed': closed } }),
     ),
     table: results.map(rowOf),
     results,

@@ -62,6 +62,7 @@ for (const { name, file, what } of jobs) {
   });
   console.table(table);
   console.table(figures.median);
+  const { failures = [] } = figures;
   if (values['cpu-prof'] !== undefined) console.table(topOfProfile(values['cpu-prof']));
   const report = {
     bench: name,
@@ -71,6 +72,12 @@ for (const { name, file, what } of jobs) {
     ...provenance(),
     ...figures,
   };
+  if (failures.length > 0) {
+    process.exitCode = 1;
+    console.error(`VOID:\n${failures.map((failure) => `  ${failure}`).join('\n')}`);
+    // Beside figures that count it has no place.
+    if (values.out === undefined) continue;
+  }
   const out = values.out ?? fileURLToPath(new URL(`results/${name}.json`, import.meta.url));
   mkdirSync(new URL('results/', import.meta.url), { recursive: true });
   writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);

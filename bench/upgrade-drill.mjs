@@ -2,7 +2,7 @@
  * npm run upgrade-drill -- [--nodes 4] [--rate 500] [--seconds 30] [--people 40] [--balancer haproxy|nginx] [--from REV]
  *   [--old FOLDER] [--new FOLDER] [--json]
  * Replaces node after node of a cluster under load by another version, and judges what its clients saw: docs/upgrading.md. Exit code 0
- * when nothing was lost, nothing ran twice, and nobody waited for more than 3 s; 1 otherwise; 2 for bad use.
+ * when it migrated and kept its pace, nothing was lost, nothing came twice, and nobody waited for more than 3 s; 1 otherwise; 2 for bad use.
  */
 import { parseArgs } from 'node:util';
 import { drill } from './drill/drill.mjs';

@@ -8,7 +8,7 @@ const PEOPLE_A_ROOM = 5;
 const LANES = 4;
 const ONLINE_MS = 60_000;
 
-/** The people in rooms, and whoever comes later. */
+/** The people in rooms, a listener in each, and whoever comes later. */
 export class Rooms {
   #child;
   #state = { online: 0, of: 0 };
@@ -17,16 +17,18 @@ export class Rooms {
   /** Resolves when all have their seats. @param options.people at least five, five to a room */
   static async start({ url, people, perSecond }) {
     const tokens = [];
+    const rooms = Math.floor(people / PEOPLE_A_ROOM);
     const lanes = Array.from({ length: LANES }, async () => {
-      while (tokens.length < people) {
+      while (tokens.length < people + rooms) {
         const place = tokens.push('') - 1;
         tokens[place] = (await signUp(url)).accessToken;
       }
     });
     await Promise.all(lanes);
-    const rooms = new Rooms();
-    await rooms.#start({ url, tokens, rooms: Math.floor(people / PEOPLE_A_ROOM), perSecond });
-    return rooms;
+    const started = new Rooms();
+    const listeners = tokens.splice(people);
+    await started.#start({ url, tokens, listeners, perSecond });
+    return started;
   }
 
   async #start(options) {
@@ -65,7 +67,7 @@ export class Rooms {
     );
   }
 
-  /** They stop talking; what was said, missed, heard twice or out of order, and how long they waited. */
+  /** They stop talking; what was said, never answered, missed, heard twice or out of order, and how long they waited. */
   async end() {
     const ended = once(this.#child, 'exit');
     this.#child.send({ end: true });

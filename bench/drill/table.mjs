@@ -1,20 +1,20 @@
 const WAITS = {
-  answered: 'a command: wanted to answered',
+  answered: 'a command: due to answered',
   executed: 'a command: accepted to begun by its screen',
   away: 'a controller or screen without a usable socket',
   awayInRooms: 'somebody in a room without a usable socket',
-  said: 'a message in a room: said to accepted',
-  heard: 'a message in a room: said to heard',
+  said: 'a message in a room: due to accepted',
+  heard: 'a message in a room: due to heard',
 };
 
 /** A drill's figures for people. */
 export function formatDrill(figures) {
-  const { commands, rooms, waitsMs, shares } = figures;
+  const { commands, rooms, waitsMs, shares, beside } = figures;
   const failures = [...figures.failures, ...figures.slow];
   const names = [...new Set(shares.flatMap(({ connections }) => Object.keys(connections)))];
   const sentences = [
-    `${figures.from} → ${figures.to}, ${figures.nodes} nodes behind ${figures.balancer}, ${figures.rate} commands/s`,
-    `newest migration before and after: ${figures.migrations.join(', ')}; both versions served for ${figures.besideSeconds} s`,
+    `${figures.from} → ${figures.to}, ${figures.nodes} nodes behind ${figures.balancer}, ${figures.rate} commands/s asked for, ${figures.acceptedPerSecond} accepted`,
+    `newest migration before and after: ${figures.migrations.join(', ')}; for ${beside.seconds} s both versions served: the oldest node accepted ${beside.old}, the newest ${beside.new}`,
   ];
   return [
     ...sentences,
@@ -22,7 +22,7 @@ export function formatDrill(figures) {
     ...table([
       ['', 'accepted', 'lost', 'twice', 'out of order', 'other'],
       ['commands', commands.accepted, commands.lost, commands.twice, commands.outOfOrder, commands.other],
-      ['messages of rooms', rooms.said, rooms.missed, rooms.twice, rooms.outOfOrder, 0],
+      ['messages of rooms', rooms.said, rooms.lost, rooms.twice, rooms.outOfOrder, 0],
     ]),
     '',
     ...table([

@@ -22,7 +22,7 @@ const MIGRATIONS = 'packages/server/migrations';
 const SEVERAL_NODES = 'packages/server/src/platform/ephemeral/redis.ts';
 
 /**
- * The two versions of a drill: {old: {name, bin}, new: {name, bin}, note, remove}.
+ * The two versions of a drill: {old: {name, bin}, new: {name, bin}, migrates, note, remove}; `migrates`: they must differ by a migration.
  * @param options.old options.new folders of the package `bongsu`, as installed
  * @param options.from a revision of this repository; the new one is this tree
  */
@@ -31,15 +31,17 @@ export function chooseVersions({ old, new: newer, from, log }) {
   const ofFolder = (folder) => ({ name: folder, bin: join(resolve(folder), 'bin/bongsu.js') });
   if (old !== undefined || newer !== undefined) {
     const [first, second] = [old, newer].map((folder) => (folder === undefined ? here : ofFolder(folder)));
-    return { old: first, new: second, note: '', remove() {} };
+    return { old: first, new: second, migrates: false, note: '', remove() {} };
   }
-  if (from !== undefined) return checkedOut(from, here, log);
+  if (from !== undefined) return { ...checkedOut(from, here, log), migrates: false };
   const before = beforeNewestMigration();
-  if (before !== undefined && knows(before, SEVERAL_NODES)) return checkedOut(before, here, log);
+  if (before !== undefined && knows(before, SEVERAL_NODES))
+    return { ...checkedOut(before, here, log), migrates: true };
   const made = withOneMigrationMore();
   return {
     old: here,
     new: { name: 'this tree with one migration more', bin: join(made, 'package/bin/bongsu.js') },
+    migrates: true,
     note: `${before === undefined ? 'There is no history here' : `The version before the newest migration (${before.slice(0, 7)}) knows one node only`}, so both sides are this tree, and the new one has a migration more.`,
     remove: () => rmSync(made, { recursive: true, force: true }),
   };

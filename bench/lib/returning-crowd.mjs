@@ -20,7 +20,9 @@ const [{ url, to, screens = [], tokens = [], users = 0, rooms = 0, seats = 0 }] 
   process,
   'message',
 );
-const executed = new Map();
+/** What was answered, by its place and by its id. */
+const places = new Set();
+const ids = new Set();
 const members = [
   ...screens.map(({ screenId, screenToken }) => ({
     auth: { token: screenToken },
@@ -35,6 +37,7 @@ members.forEach((one, n) => {
 });
 const roomIds = Array.from({ length: rooms }, () => `bench-${randomUUID()}`);
 let closed = 0;
+let twice = 0;
 let longestSilenceMs = 0;
 let isOver = false;
 let onBack = () => {};
@@ -53,9 +56,8 @@ process.on('message', (told) => {
   if (told.killedAt) void report(told.killedAt);
   if (!told.end) return;
   isOver = true;
-  const twice = [...executed.values()].filter((times) => times > 1).length;
   process.send({
-    ended: { closed, longestSilenceMs: round(longestSilenceMs), executed: executed.size, twice },
+    ended: { closed, longestSilenceMs: round(longestSilenceMs), executed: ids.size, twice },
   });
 });
 
@@ -84,6 +86,7 @@ async function connect(one, endpoint) {
       onEvent: (_, entry, answer) => hear(one, entry, answer),
     },
   );
+  one.isResumed = one.epoch === undefined || wire.ready.streams?.[one.stream]?.recovered === true;
   if (one.stream !== undefined) one.epoch = wire.ready.epoch;
   one.wire = wire;
   watchSilence(wire);
@@ -95,11 +98,17 @@ async function connect(one, endpoint) {
 
 function hear(one, entry, answer) {
   if (entry?.stream !== one.stream || entry?.seq === undefined) return;
-  if (entry.seq > one.seq) {
-    one.seq = entry.seq;
-    if (answer) executed.set(entry.id, (executed.get(entry.id) ?? 0) + 1);
-  }
+  if (answer) count(entry);
+  one.seq = Math.max(one.seq, entry.seq);
   answer?.(`{"status":"executed","stream":"${entry.stream}","seq":${entry.seq}}`);
+}
+
+/** Each is answered as executed, and the next offset says so too: none may come again, in its place or in another. */
+function count({ id, epoch, stream, seq }) {
+  const place = `${epoch} ${stream} ${seq}`;
+  if (places.has(place) || ids.has(id)) twice += 1;
+  places.add(place);
+  ids.add(id);
 }
 
 /** Between two heartbeats of the server. */
@@ -166,6 +175,7 @@ async function report(killedAt) {
   process.send({
     back: {
       readyMs: spread(members.map(({ readyAt }) => readyAt - killedAt)),
+      notResumed: members.filter(({ isResumed }) => !isResumed).length,
       attempts: members.reduce((total, one) => total + one.attempts, 0),
       ...(rooms > 0
         ? {

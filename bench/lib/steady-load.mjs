@@ -9,6 +9,9 @@ import { Wire } from './wire.mjs';
 
 const TICK_MS = 20;
 const DRAIN_MS = 10_000;
+/** What has not ended by then is lost; before, a busy machine is only late. */
+const SETTLED_MS = 60_000;
+const ASK_EVERY_MS = 500;
 const IDS_A_QUESTION = 50;
 
 const [{ senders, perSecond }] = await once(process, 'message');
@@ -30,7 +33,7 @@ await sendSteadily();
 await drain();
 // The news of an outcome may be lost with its node: then the ledger tells.
 const untold = open.size;
-await Promise.all(lanes.map(({ ask }) => ask()));
+await settleByAsking();
 process.send({
   sent: {
     accepted,
@@ -93,6 +96,15 @@ async function sendSteadily() {
 async function drain() {
   const giveUpAt = performance.now() + DRAIN_MS;
   while (open.size > 0 && performance.now() < giveUpAt) await pause(TICK_MS);
+}
+
+async function settleByAsking() {
+  const giveUpAt = performance.now() + SETTLED_MS;
+  for (;;) {
+    await Promise.all(lanes.map(({ ask }) => ask()));
+    if (open.size === 0 || performance.now() > giveUpAt) return;
+    await pause(ASK_EVERY_MS);
+  }
 }
 
 function refuse(code) {

@@ -37,7 +37,7 @@ describe('npm run upgrade-drill', () => {
       expect({ ...figures, err }).toMatchObject({
         failures: [],
         commands: { lost: 0, twice: 0, outOfOrder: 0, other: 0 },
-        rooms: { missed: 0, twice: 0, outOfOrder: 0 },
+        rooms: { lost: 0, twice: 0, outOfOrder: 0 },
       });
       expect(figures.commands.accepted).toBeGreaterThan(200);
       expect(figures.rooms.said).toBeGreaterThan(0);

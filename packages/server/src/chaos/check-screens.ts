@@ -17,6 +17,7 @@ export function checkScreens({ screens, requeued = new Map() }: History): {
   for (const records of screens) {
     interruptedAndRepeated += checkRuns(records, requeued, add);
     checkSockets(records, add);
+    checkOffsets(records, add);
     checkEpochs(records, add);
     checkAttempts(records, add);
     violations.push(...checkWindows(records));
@@ -99,6 +100,21 @@ function checkSockets(records: readonly ScreenRecord[], add: Add): void {
       add('sentAgain', record, record.id, `${seq} came twice on one socket`);
     }
     arrived.add(seq);
+  }
+}
+
+/** A resume offset is a receipt: what it covers never comes to its socket. */
+function checkOffsets(records: readonly ScreenRecord[], add: Add): void {
+  const offsets = new Map<string, number>();
+  for (const record of records) {
+    if (record.kind === 'open' && record.recovered && record.resumeEpoch === record.epoch) {
+      offsets.set(record.socket, record.resumeSeq ?? 0);
+    }
+    if (record.kind !== 'got') continue;
+    const offset = offsets.get(record.socket) ?? 0;
+    if (record.seq <= offset) {
+      add('sentAgain', record, record.id, `${record.seq} came to a socket that went on from ${offset}`);
+    }
   }
 }
 

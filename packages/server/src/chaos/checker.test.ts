@@ -278,6 +278,11 @@ const BREAKS: [Invariant, string, () => void][] = [
       ),
   ],
   [
+    'sentAgain',
+    'what its resume offset says that the screen has',
+    () => history.screens.push(open('2', { resumeEpoch: EPOCH, resumeSeq: 3 }), got('c', 3, { socket: '2' })),
+  ],
+  [
     'window',
     'a second entry before the first is answered',
     () => history.screens.push(got('d', 4), got('e', 5)),

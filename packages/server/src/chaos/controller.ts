@@ -1,7 +1,7 @@
 import type { Accepted, Answer, CommandStatus, Ready } from '@bongsu/protocol';
 import { io, type Socket } from 'socket.io-client';
 import { type Made, makeCommand } from './command-maker.js';
-import type { ControllerEvent, HistoryWriter } from './history.js';
+import { type ControllerEvent, type HistoryWriter, monotonicMs } from './history.js';
 import { sendOverHttp } from './http-sender.js';
 import type { ControllerOptions, Mix, Person } from './messages.js';
 import { type SeededRandom, seededRandom } from './seeded-random.js';
@@ -111,14 +111,14 @@ export class Controller {
 
   /** What comes into being while nobody is connected waits for it, and is seen to wait. */
   #keepTime(mix: Mix, perSecond: number): void {
-    const since = performance.now();
+    const since = monotonicMs();
     let wanted = 0;
     this.#beat = setInterval(() => {
-      for (const due = ((performance.now() - since) * perSecond) / 1000; wanted < due; wanted += 1) {
+      for (const due = ((monotonicMs() - since) * perSecond) / 1000; wanted < due; wanted += 1) {
         const made = makeCommand(this.#random, this.#options.screens, mix, this.#now());
         const { id } = made.payload;
         this.#own.add(id);
-        this.#history.write({ kind: 'wanted', id });
+        this.#history.write({ kind: 'wanted', id, dueAt: since + (wanted * 1000) / perSecond });
         if (this.connected || this.#overHttp) this.#transmit(made);
         else this.#pending.set(id, { made, transmissions: 0 });
       }

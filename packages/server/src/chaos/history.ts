@@ -13,8 +13,8 @@ export type Expectation = 'accepted' | 'refused';
 
 /** What controllers write down. */
 export type ControllerEvent =
-  /** A command of a steady load came into being, also while nobody is connected. */
-  | { kind: 'wanted'; id: string }
+  /** A command of a steady load came into being, also while nobody is connected; it was due then, however late this is written. */
+  | { kind: 'wanted'; id: string; dueAt: number }
   /** The socket of somebody is usable; it is not any more. */
   | { kind: 'ready'; who: string }
   | { kind: 'away'; who: string }

@@ -57,7 +57,7 @@ export interface ScreensOptions {
   url: string;
   seed: number;
   screens: readonly ScreenOptions[];
-  /** Reconnects as the SDK does by itself. */
+  /** Reconnects as the SDK, or a stock client, does by itself. */
   asShipped?: boolean;
   clockMs: number;
 }

@@ -30,6 +30,8 @@ interface Announced {
 }
 
 const REMEMBERED = 1000;
+/** A run is short: attempts to connect follow each other quickly, and silence is found soon. */
+const HASTY = { reconnectionDelay: 20, reconnectionDelayMax: 60 };
 const ACK_TIMEOUT_MS = 1000;
 const INTERRUPTED: Receipt = { status: 'failed', error: 'interrupted', retryable: false };
 
@@ -39,6 +41,7 @@ export class PlainScreen implements ChaosScreen {
   readonly #url: string;
   readonly #options: ScreenOptions;
   readonly #host: ScreenHost;
+  readonly #asShipped: boolean;
   readonly #screenId: string;
   readonly #stream: string;
   readonly #queue: Arrival[] = [];
@@ -48,10 +51,11 @@ export class PlainScreen implements ChaosScreen {
   #running = false;
   #closed = false;
 
-  constructor(url: string, options: ScreenOptions, host: ScreenHost) {
+  constructor(url: string, options: ScreenOptions, host: ScreenHost, asShipped = false) {
     this.#url = url;
     this.#options = options;
     this.#host = host;
+    this.#asShipped = asShipped;
     this.#screenId = options.credential.screenId;
     this.#stream = `screen:${this.#screenId}`;
     this.#place = readPlace(options.storePath);
@@ -81,7 +85,10 @@ export class PlainScreen implements ChaosScreen {
     let sent: Announced = { window: 1 };
     const socket = io(this.#url, {
       auth: (give) => {
-        const own = { token: credential.accessToken, ackTimeoutMs: ACK_TIMEOUT_MS };
+        const own = {
+          token: credential.accessToken,
+          ...(this.#asShipped ? {} : { ackTimeoutMs: ACK_TIMEOUT_MS }),
+        };
         // A stock client announces nothing and leaves its offset to the server.
         if (kind === 'stock') return give(own);
         const place = this.#place;
@@ -90,8 +97,7 @@ export class PlainScreen implements ChaosScreen {
         give({ ...own, instanceId, window, ...(resume ? { resume } : {}) });
       },
       transports: ['websocket'],
-      reconnectionDelay: 20,
-      reconnectionDelayMax: 60,
+      ...(this.#asShipped ? {} : HASTY),
       forceNew: true,
     });
     let name = '';

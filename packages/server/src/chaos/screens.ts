@@ -45,5 +45,5 @@ export function runScreens(
 
 function make({ url, asShipped }: ScreensOptions, options: ScreenOptions, host: ScreenHost): ChaosScreen {
   if (options.kind === 'sdk') return new SdkScreen(url, options, host, asShipped);
-  return new PlainScreen(url, options, host);
+  return new PlainScreen(url, options, host, asShipped);
 }

@@ -154,7 +154,8 @@ export class ServerNode {
         else resolve(result);
       };
       child.on('message', onMessage);
-      child.send({ id, sql });
+      // It may have ended since it was looked at.
+      child.send({ id, sql }, (error) => error && finish(error));
     });
   }
 

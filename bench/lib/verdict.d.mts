@@ -1,0 +1,7 @@
+export function judgeRun(run: {
+  of: string | number;
+  lost: number;
+  twice: number;
+  refusals: Record<string, number>;
+  counts?: Record<string, number>;
+}): string[];
