@@ -104,9 +104,11 @@ export class PlainScreen implements ChaosScreen {
       this.#take({ socket, name, entry, answer });
     socket.on('trigger', take);
     socket.on('navigate', take);
-    socket.on('disconnect', () => {
+    socket.on('disconnect', (reason) => {
       this.#host.write({ kind: 'shut', screen: this.#screenId, socket: name });
       this.#host.changed();
+      // Beaten by an older one of ours that came in later, at another node: that one does not come back, so they take no turns.
+      if (reason === 'io server disconnect' && socket === this.#socket && !this.#closed) socket.connect();
     });
     socket.on('connect_error', (error: Error & { data?: unknown }) => {
       if (error.data && socket === this.#socket && !this.#closed) {
