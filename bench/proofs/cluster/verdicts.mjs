@@ -88,7 +88,7 @@ export function crossedShare({ crossed, stayed }) {
 
 function notCrossed({ crossing }) {
   const share = crossedShare(crossing);
-  return wrong(!(share >= LEAST_CROSSED), `${Math.round(share * 100)} % crossed`);
+  return wrong(!(share >= LEAST_CROSSED), `${Math.floor(share * 1000) / 10} % crossed`);
 }
 
 /** @returns what is wrong, each line with its site; no site at all is wrong too */

@@ -1,7 +1,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Entry, Ready, Receipt } from '@bongsu/protocol';
-import { io, type Socket } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
 import { v7 as uuidv7 } from 'uuid';
+import { connectAnew } from './connect-anew.js';
 import type { ScreenOptions } from './messages.js';
 import { pause } from './processes.js';
 import { type ChaosScreen, instructionsOf, type ScreenHost } from './screen-host.js';
@@ -79,7 +80,7 @@ export class PlainScreen implements ChaosScreen {
     const { credential, window, kind } = this.#options;
     const instanceId = uuidv7();
     let sent: Announced = { window: 1 };
-    const socket = io(this.#url, {
+    const socket = connectAnew(this.#url, {
       auth: (give) => {
         const own = { token: credential.accessToken, ackTimeoutMs: ACK_TIMEOUT_MS };
         // A stock client announces nothing and leaves its offset to the server.
@@ -92,7 +93,6 @@ export class PlainScreen implements ChaosScreen {
       transports: ['websocket'],
       reconnectionDelay: 20,
       reconnectionDelayMax: 60,
-      forceNew: true,
     });
     let name = '';
     socket.on('ready', (ready: Ready) => {
