@@ -41,8 +41,8 @@ export type { Target } from './target.js';
 
 /** Of what is delivered on several nodes; with less the suite would show one node over and over. */
 const LEAST_CROSSED = 0.4;
-/** Of the whole suite, far fewer than it makes: a share of next to nothing shows nothing either. */
-const LEAST_DELIVERIES = 100;
+/** Of the whole suite, which makes about 3,000: a share of next to nothing shows nothing either. */
+const LEAST_DELIVERIES = 1000;
 
 type Rules = (world: GetWorld) => void;
 
