@@ -1,4 +1,4 @@
-// npm run prove -- NAME [--seed N] [--kills N] [--runs N] [--sessions N] [--faults a,b*] [--only NN] [--profile embedded|postgres] [--out FILE]
+// npm run prove -- NAME [--seed N] [--kills N] [--runs N] [--sessions N] [--faults a,b*] [--only a,b] [--profile embedded|postgres] [--out FILE]
 // npm run prove -- churn [--seconds N] [--rooms N] [--rate N]
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -30,40 +30,69 @@ if (!proofs.includes(name)) {
   process.exit(2);
 }
 
-const { prove, description, parts = [] } = await import(`./proofs/${name}/index.mjs`);
+const {
+  prove,
+  description,
+  parts = [],
+  isReduced = () => false,
+} = await import(`./proofs/${name}/index.mjs`);
+const numbers = Object.fromEntries(
+  NUMBERS.filter((option) => values[option] !== undefined).map((option) => [option, Number(values[option])]),
+);
+const faults = values.faults?.split(',');
+const only = values.only?.split(',');
+const hasParts = parts.length > 0;
+const chosen = hasParts ? (only ?? parts) : [undefined];
+refuse(
+  hasParts && chosen.find((part) => !parts.includes(part)),
+  (part) => `There is no part ${part}. There are: ${parts.join(', ')}`,
+);
+refuse(values.out !== undefined && chosen.length > 1, () => '--out is one file: choose one part by --only');
+refuse(
+  values.out === undefined && (faults !== undefined || (only && !hasParts) || isReduced(numbers)),
+  () => 'This is less than the proof and may not stand for it in docs/proofs: say where to by --out FILE',
+);
+
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const log = (line) => console.error(line);
 log(`${name}: ${description}\nseed ${seed}`);
-const startedAt = performance.now();
-const { passed, figures } = await prove({
-  seed,
-  log,
-  ...Object.fromEntries(
-    NUMBERS.filter((option) => values[option] !== undefined).map((option) => [
-      option,
-      Number(values[option]),
-    ]),
-  ),
-  ...(values.faults === undefined ? {} : { faults: values.faults.split(',') }),
-  ...(values.only === undefined ? {} : { only: values.only.split(',') }),
-  ...(values.profile === undefined ? {} : { profiles: values.profile }),
-});
-const report = {
-  proof: name,
-  description,
-  passed,
-  command: `npm run prove -- ${process.argv.slice(2).join(' ')}`,
-  seed,
-  seconds: Math.round((performance.now() - startedAt) / 1000),
-  ...provenance(),
-  figures,
-};
-// One profile alone, or one part of a proof of several, says so in its file's name, so that it never stands for all.
-const part = values.profile?.length === 1 ? values.profile[0] : parts.find((each) => each === values.only);
-const file = part === undefined ? name : `${name}-${part}`;
-const out = values.out ?? fileURLToPath(new URL(`../docs/proofs/${file}.json`, import.meta.url));
-mkdirSync(dirname(out), { recursive: true });
-writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
-console.log(JSON.stringify(report, null, 2));
-log(passed ? `passed; written to ${out}` : `FAILED; written to ${out}`);
-process.exit(passed ? 0 : 1);
+let allPassed = true;
+for (const part of chosen) allPassed = (await proveAndWrite(part)) && allPassed;
+process.exit(allPassed ? 0 : 1);
+
+/** @param part of several, each a file of its own */
+async function proveAndWrite(part) {
+  const startedAt = performance.now();
+  const { passed, figures } = await prove({
+    ...{ seed, log, ...numbers },
+    ...(faults ? { faults } : {}),
+    ...(hasParts ? { part } : only ? { only } : {}),
+    ...(values.profile === undefined ? {} : { profiles: values.profile }),
+  });
+  const report = {
+    proof: name,
+    description,
+    passed,
+    command: `npm run prove -- ${process.argv.slice(2).join(' ')}`,
+    seed,
+    seconds: Math.round((performance.now() - startedAt) / 1000),
+    ...provenance(),
+    figures,
+  };
+  // One profile alone says so in its file's name, so that it never stands for all.
+  const kind = values.profile?.length === 1 ? values.profile[0] : part;
+  const file = kind === undefined ? name : `${name}-${kind}`;
+  const out = values.out ?? fileURLToPath(new URL(`../docs/proofs/${file}.json`, import.meta.url));
+  mkdirSync(dirname(out), { recursive: true });
+  writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(JSON.stringify(report, null, 2));
+  log(passed ? `passed; written to ${out}` : `FAILED; written to ${out}`);
+  return passed;
+}
+
+/** Bad use: ends here. */
+function refuse(found, say) {
+  if (!found) return;
+  console.error(say(found));
+  process.exit(2);
+}

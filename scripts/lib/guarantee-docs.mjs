@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crossedShare } from '../../bench/proofs/cluster/verdicts.mjs';
 import { ROOT } from './process.mjs';
 
 /** docs/guarantee.md, or another page, with its tables as the committed proofs have them. */
@@ -100,21 +101,22 @@ function suitesTable(sites) {
 }
 
 function crossedTable(sites) {
-  const rows = Object.entries(sites).map(([site, { crossedShare }]) => [site, percent(crossedShare)]);
+  const rows = Object.entries(sites).map(([site, { crossing }]) => [site, percent(crossedShare(crossing))]);
   return table(['', 'of what screens were sent had come in at another node'], rows);
 }
 
 function recoveryTable(sites) {
   const names = Object.keys(sites);
-  const faults = [...new Set(names.flatMap((name) => Object.keys(sites[name].faults)))].sort();
+  const bySite = names.map((name) => Object.assign({}, ...sites[name].map((report) => report.faults)));
+  const faults = [...new Set(bySite.flatMap(Object.keys))].sort();
   const rows = faults.map((fault) => [
     `\`${fault}\``,
-    ...names.map((name) => number(sites[name].faults[fault]?.settleMs)),
+    ...bySite.map((found) => number(found[fault]?.settleMs)),
   ]);
   return table(['from the end of the fault until everything had ended, ms', ...names], rows);
 }
 
-function withoutRedisTable({ faults, accepted, crossedShare, violations }) {
+function withoutRedisTable({ faults, accepted, crossing, violations }) {
   const { runs, delayMs } = faults['redis-outage'];
   const head = [
     'outages of 60 s',
@@ -123,7 +125,9 @@ function withoutRedisTable({ faults, accepted, crossedShare, violations }) {
     'accepted to executed, P95 of the worst, ms',
     'violations',
   ];
-  return table(head, [[runs, number(accepted), percent(crossedShare), number(delayMs), violations]]);
+  return table(head, [
+    [runs, number(accepted), percent(crossedShare(crossing)), number(delayMs), violations],
+  ]);
 }
 
 function mutantTable(mutants) {

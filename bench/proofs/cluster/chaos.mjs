@@ -7,14 +7,15 @@ import { startRedis } from '../../lib/redis.mjs';
 
 const CHAOS = new URL('../../../packages/server/dist/chaos/', import.meta.url);
 const { ClusterSite } = await import(new URL('cluster-site.js', CHAOS));
-const { Session } = await import(new URL('session.js', CHAOS));
+const { chooseFaults, Session } = await import(new URL('session.js', CHAOS));
 
 /**
- * Faults in full flight on several nodes: the report of a session, and the share of what screens were sent that had come in at another node.
+ * Faults in full flight on several nodes: the report of a session, which faults were chosen for it, and what screens were sent that had
+ * come in at another node; nothing when there is none to choose.
  * @param options.balancer `nginx` or `haproxy`; without one, controllers and screens are kept on different nodes
- * @param options.load of the session, its own by default
+ * @param options.only which of `faults` @param options.load of the session, its own by default
  */
-export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, load, log }) {
+export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, only = () => true, load, log }) {
   const folder = mkdtempSync(join(tmpdir(), `bongsu-cluster-${nodes}-`));
   const postgres = await startPostgres();
   const redis = await startRedis();
@@ -43,11 +44,18 @@ export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, loa
           }
         : {}),
     });
+    const chosen = chooseFaults(site.faults, faults)
+      .filter(only)
+      .map(({ name }) => name);
+    if (chosen.length === 0) {
+      kept = false;
+      return undefined;
+    }
     await site.start();
-    const session = new Session({ site, folder, seed, runs, log, ...load, ...(faults ? { faults } : {}) });
+    const session = new Session({ site, folder, seed, runs, log, ...load, faults: chosen });
     const report = await session.run();
     kept = report.violations > 0;
-    return { ...report, crossedShare: site.crossedShare };
+    return { ...report, chosen, crossing: site.crossing };
   } finally {
     await site?.close();
     await balancer?.stop();

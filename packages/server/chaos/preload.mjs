@@ -1,5 +1,5 @@
 // Loaded before the server by the chaos harness (node --import): lets it be killed before and after named steps, moves its clock,
-// kills PGlite's thread, reads the ledger's tables and counts what came from other nodes. The server itself knows nothing of this.
+// kills PGlite's thread, reads the ledger's tables and tells what came in and went out. The server itself knows nothing of this.
 const dist = new URL('../dist/', import.meta.url);
 const load = (path) => import(new URL(path, dist));
 
@@ -59,17 +59,9 @@ async function watchSteps() {
 }
 
 const TELL_MS = 100;
-const RECENT = 100_000;
 
-/** Commands that were to be accepted here, the last ones. */
-const own = new Set();
-const sent = { entries: 0, crossed: 0 };
-
-/** Of each entry that a screen is sent here, whether its command came in here or at another node. */
-function countCrossing({ id }) {
-  sent.entries += 1;
-  if (!own.has(id)) sent.crossed += 1;
-}
+/** Ids of the entries that screens were sent since that was last told. */
+let sent = [];
 
 async function watchAccepts() {
   const { Ledger } = await load('commands/ledger.js');
@@ -79,20 +71,16 @@ async function watchAccepts() {
       method,
       (original) =>
         function (batch, ...rest) {
-          // The second of the eight columns that are one value a command.
-          for (const id of batch.fast.at(-7).slice(1, -1).split(',')) own.add(id);
-          for (const id of own) {
-            if (own.size <= RECENT) break;
-            own.delete(id);
-          }
+          // The second of the eight columns that are one value a command. At once: who is killed next has told it.
+          process.send({ cameIn: batch.fast.at(-7).slice(1, -1).split(',') });
           return original.call(this, batch, ...rest);
         },
     );
   }
   setInterval(() => {
-    if (sent.entries === 0) return;
-    process.send({ sent: { ...sent } });
-    Object.assign(sent, { entries: 0, crossed: 0 });
+    if (sent.length === 0) return;
+    process.send({ sent });
+    sent = [];
   }, TELL_MS).unref();
 }
 
@@ -109,7 +97,7 @@ async function watchSockets() {
         return {
           ...screen,
           send(event, entry, onReceipt) {
-            countCrossing(entry);
+            if (process.send) sent.push(entry.id);
             reach('emit', 'before');
             const forget = send(event, entry, (receipt) => {
               reach('receipt', 'before');

@@ -2,11 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { RedisControl } from '../src/chaos/cluster-faults.js';
+import { ClusterSite } from '../src/chaos/cluster-site.js';
 import { runChaos } from '../src/chaos/index.js';
+import { makeOwnDatabase } from '../src/chaos/own-database.js';
+import { SHAPES } from '../src/chaos/population.js';
 import { freePort } from '../src/chaos/processes.js';
+import { Session } from '../src/chaos/session.js';
 import { BongsuProcesses } from './support/bongsu-processes.js';
 import { runInProcess } from './support/command-line.js';
 import { memoryLog } from './support/memory-log.js';
+import { describeWithRedis, startRedis, type ThrowAwayRedis } from './support/redis.js';
 
 /** A few seconds of what `npm run prove -- chaos` does for minutes. */
 const SHORT = [
@@ -41,6 +47,62 @@ describe.each(['embedded', 'postgres'])('chaos, %s', (profile) => {
     LONGEST_MS,
   );
 });
+
+/** On two nodes without a balancer, so that what controllers send to screens always goes from one to the other. */
+const SHORT_OF_NODES = ['node-kill-screens', 'redis-kill', 'partition-controllers-redis-both'];
+
+describeWithRedis('chaos, 2 nodes', () => {
+  const databaseUrl = inject('postgresUrl');
+  it.skipIf(databaseUrl === '')(
+    '[BEY3] [BEY6] nothing is lost, run twice or out of order under a few faults of several nodes',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'bongsu-chaos-nodes-'));
+      const redis = await startRedis();
+      const postgres = await makeOwnDatabase(databaseUrl, memoryLog());
+      const site = await ClusterSite.prepare({
+        ...{ folder, postgres, nodes: 2, redis: redisControl(redis) },
+        environment: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
+      });
+      const said: string[] = [];
+      try {
+        await site.start();
+        const log = (line: string) => said.push(line);
+        const shapes = SHAPES.slice(0, 4);
+        const session = new Session({ site, folder, seed: 20261122, faults: SHORT_OF_NODES, shapes, log });
+        const report = await session.run();
+        const found = report.violations > 0 ? said : [];
+        expect({ ...report, found }).toMatchObject({ violations: 0, examples: [], found: [] });
+        expect(Object.keys(report.faults).sort()).toEqual([...SHORT_OF_NODES].sort());
+        const { crossed, stayed } = site.crossing;
+        expect(crossed).toBeGreaterThan(0.4 * (crossed + stayed));
+      } finally {
+        await site.close();
+        await postgres.drop();
+        await redis.remove();
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    LONGEST_MS,
+  );
+});
+
+function redisControl({ url, stop, start, command, freeze, thaw }: ThrowAwayRedis): RedisControl {
+  let runs = true;
+  return {
+    ...{ url, freeze, thaw },
+    async kill() {
+      runs = false;
+      await stop();
+    },
+    async restart() {
+      if (!runs) await start();
+      runs = true;
+    },
+    async flush() {
+      await command('flushall');
+    },
+  };
+}
 
 describe('bongsu chaos', () => {
   let folder: string;

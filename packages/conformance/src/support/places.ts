@@ -39,10 +39,13 @@ export class Places {
     });
   }
 
-  /** @throws Error when so much stayed on one node that nothing is shown of several */
-  expectCrossed(leastShare: number): void {
-    if (this.places.length === 1 || this.#crossed >= leastShare * this.#delivered) return;
-    throw new Error(`Only ${this.#crossed} of ${this.#delivered} deliveries crossed from node to node`);
+  /** @throws Error when so little was delivered, or so much of it stayed on one node, that nothing is shown of several */
+  expectCrossed({ share, deliveries }: { share: number; deliveries: number }): void {
+    if (this.places.length === 1) return;
+    if (this.#delivered >= deliveries && this.#crossed >= share * this.#delivered) return;
+    throw new Error(
+      `${this.#crossed} of ${this.#delivered} deliveries crossed from node to node: at least ${deliveries}, and a share of ${share}, must be seen`,
+    );
   }
 }
 

@@ -52,6 +52,7 @@ export interface ClusterHands {
 type Side = 'controllers' | 'screens';
 
 const SIDES: readonly Side[] = ['controllers', 'screens'];
+const DIRECTIONS = ['to-server', 'to-client', 'both'] as const;
 const OUTAGE_MS = 60_000;
 const LOADED_MS = 5000;
 
@@ -135,10 +136,11 @@ function redisFaults(redis: RedisControl): Fault[] {
     {
       name: 'redis-kill',
       isKill: false,
-      async strike({ random }) {
+      async strike({ random, ended }) {
         await redis.kill();
         await lasting(random);
         await redis.restart();
+        ended();
         await lasting(random);
         return true;
       },
@@ -146,9 +148,10 @@ function redisFaults(redis: RedisControl): Fault[] {
     {
       name: 'redis-flush',
       isKill: false,
-      async strike({ random }) {
+      async strike({ random, ended }) {
         for (let times = random.between(1, 4); times > 0; times -= 1) {
           await redis.flush();
+          ended();
           await pause(random.between(20, 200));
         }
         return true;
@@ -183,21 +186,35 @@ function redisFaults(redis: RedisControl): Fault[] {
 
 /** A node that cannot be heard by, or cannot hear, what it works on. */
 function partitions(side: Side, { near }: ClusterHands): Fault[] {
-  return (['database', 'redis'] as const).flatMap((to) =>
-    (['to-server', 'to-client', 'both'] as const).map(
-      (direction): Fault => ({
-        name: `partition-${side}-${to}-${direction}`,
-        isKill: false,
-        async strike({ random }) {
-          const link = anyOf(random, near[side])[to];
-          link.swallow(direction);
-          await pause(random.between(300, 2500));
-          link.heal();
-          return true;
-        },
-      }),
+  const parted = async (link: TcpProxy, direction: (typeof DIRECTIONS)[number], milliseconds: number) => {
+    link.swallow(direction);
+    await pause(milliseconds);
+    link.heal();
+    return true;
+  };
+  return [
+    ...(['database', 'redis'] as const).flatMap((to) =>
+      DIRECTIONS.map(
+        (direction): Fault => ({
+          name: `partition-${side}-${to}-${direction}`,
+          isKill: false,
+          strike: ({ random }) => parted(anyOf(random, near[side])[to], direction, random.between(300, 2500)),
+        }),
+      ),
     ),
-  );
+    {
+      // Others take over what it has while it lives and cannot know.
+      name: `partition-past-lease-${side}`,
+      isKill: false,
+      everyNthRound: 4,
+      strike: ({ random }) =>
+        parted(
+          anyOf(random, near[side]).database,
+          random.pick([...DIRECTIONS]),
+          LEASE_MS + random.between(500, 1500),
+        ),
+    },
+  ];
 }
 
 function balancerRestart(balancer: BalancerControl): Fault {

@@ -8,9 +8,10 @@ import {
   type Member,
   type RedisControl,
 } from './cluster-faults.js';
+import { type Crossing, crossingOf } from './crossing.js';
 import type { PostgresControl } from './local-faults.js';
 import { freePort, pause, until } from './processes.js';
-import { type SentCount, ServerNode } from './server-node.js';
+import { ServerNode } from './server-node.js';
 import type { Fault, Site } from './site.js';
 import { startTcpProxy, startTcpProxyTo, type TcpProxy } from './tcp-proxy.js';
 
@@ -75,17 +76,8 @@ export class ClusterSite implements Site {
     return `http://127.0.0.1:${this.#hands.links.screens.port}`;
   }
 
-  /** 0 to 1: of the entries that screens were sent, those whose command had come in at another node. */
-  get crossedShare(): number {
-    const sum = (count: (sent: SentCount) => number) =>
-      this.#members.reduce((total, { node }) => total + count(node.sent), 0);
-    return (
-      sum(({ crossed }) => crossed) /
-      Math.max(
-        1,
-        sum(({ entries }) => entries),
-      )
-    );
+  get crossing(): Crossing {
+    return crossingOf(this.#members.map(({ node }) => node.traffic));
   }
 
   screenClockMs(): number {

@@ -1,6 +1,7 @@
 import type { Accepted, Answer, CommandStatus, Ready } from '@bongsu/protocol';
-import { io, type Socket } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
 import { type Made, makeCommand } from './command-maker.js';
+import { connectAnew } from './connect-anew.js';
 import { type ControllerEvent, type HistoryWriter, monotonicMs } from './history.js';
 import { sendOverHttp } from './http-sender.js';
 import type { ControllerOptions, Mix, Person } from './messages.js';
@@ -54,11 +55,10 @@ export class Controller {
     this.#history = history;
     this.#onChange = onChange;
     this.#random = seededRandom(person.seed);
-    this.#socket = io(options.url, {
+    this.#socket = connectAnew(options.url, {
       auth: { token: person.token },
       transports: ['websocket'],
       ...(options.asShipped ? {} : HASTY),
-      forceNew: true,
     });
     this.#socket.on('ready', (ready: Ready) => this.#onReady(ready));
     this.#socket.on('disconnect', () => this.#onDisconnect());

@@ -1,7 +1,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Entry, Ready, Receipt } from '@bongsu/protocol';
-import { io, type Socket } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
 import { v7 as uuidv7 } from 'uuid';
+import { connectAnew } from './connect-anew.js';
 import type { ScreenOptions } from './messages.js';
 import { pause } from './processes.js';
 import { type ChaosScreen, instructionsOf, type ScreenHost } from './screen-host.js';
@@ -83,7 +84,7 @@ export class PlainScreen implements ChaosScreen {
     const { credential, window, kind } = this.#options;
     const instanceId = uuidv7();
     let sent: Announced = { window: 1 };
-    const socket = io(this.#url, {
+    const socket = connectAnew(this.#url, {
       auth: (give) => {
         const own = {
           token: credential.accessToken,
@@ -98,7 +99,6 @@ export class PlainScreen implements ChaosScreen {
       },
       transports: ['websocket'],
       ...(this.#asShipped ? {} : HASTY),
-      forceNew: true,
     });
     let name = '';
     socket.on('ready', (ready: Ready) => {
@@ -110,9 +110,11 @@ export class PlainScreen implements ChaosScreen {
       this.#take({ socket, name, entry, answer });
     socket.on('trigger', take);
     socket.on('navigate', take);
-    socket.on('disconnect', () => {
+    socket.on('disconnect', (reason) => {
       this.#host.write({ kind: 'shut', screen: this.#screenId, socket: name });
       this.#host.changed();
+      // Beaten by an older one of ours that came in later, at another node: that one does not come back, so they take no turns.
+      if (reason === 'io server disconnect' && socket === this.#socket && !this.#closed) socket.connect();
     });
     socket.on('connect_error', (error: Error & { data?: unknown }) => {
       if (error.data && socket === this.#socket && !this.#closed) {

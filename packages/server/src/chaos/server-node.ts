@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import type { NodeTraffic } from './crossing.js';
 import { isAlive, stopProcess, until } from './processes.js';
 
 /** What the harness lifts, so that its load is not refused for being a load; and quick heartbeats. */
@@ -26,12 +27,6 @@ export interface Failpoint {
   calls: number;
 }
 
-/** Entries sent to screens, and those of them whose command came in at another node. */
-export interface SentCount {
-  entries: number;
-  crossed: number;
-}
-
 export interface NodeOptions {
   port: number;
   settings: Readonly<Record<string, string>>;
@@ -43,8 +38,8 @@ export interface NodeOptions {
 /** `bongsu serve` as a process of its own, with the means to hurt it. */
 export class ServerNode {
   readonly url: string;
-  /** In all its lives; what it had not told when it was killed is missing. */
-  readonly sent: SentCount = { entries: 0, crossed: 0 };
+  /** Ids of commands that came in here, and of the entries that screens were sent, in all its lives as far as it could tell. */
+  readonly traffic: NodeTraffic = { cameIn: new Set(), sent: [] };
   readonly #options: NodeOptions;
   #child: ChildProcess | undefined;
   #output = '';
@@ -80,9 +75,9 @@ export class ServerNode {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
-    child.on('message', ({ sent }: { sent?: SentCount }) => {
-      this.sent.entries += sent?.entries ?? 0;
-      this.sent.crossed += sent?.crossed ?? 0;
+    child.on('message', ({ cameIn = [], sent = [] }: { cameIn?: string[]; sent?: string[] }) => {
+      for (const id of cameIn) this.traffic.cameIn.add(id);
+      for (const id of sent) this.traffic.sent.push(id);
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {

@@ -19,7 +19,7 @@ export interface SessionOptions {
   /** Of histories and of what screens store. */
   folder: string;
   seed: number;
-  /** Runs that count; by default one of each fault. */
+  /** Runs that count; by default one of each fault, and a fault that does not come to count has a second turn. */
   runs?: number;
   /** By name, all of the site's by default. `*` stands for anything. */
   faults?: readonly string[];
@@ -101,6 +101,11 @@ export class Session {
 
   /** Round after round, each in an order of its own. */
   *#schedule(faults: readonly Fault[]): Generator<Fault> {
+    if (this.#options.runs === undefined) {
+      yield* this.#random.shuffle(faults);
+      yield* faults.filter((fault) => !this.#runs.some((run) => counts(run) && run.fault === fault.name));
+      return;
+    }
     for (let round = 1; ; round += 1) {
       yield* this.#random
         .shuffle(faults)
@@ -110,7 +115,7 @@ export class Session {
 
   #isOver(runs: number): boolean {
     const { durationSeconds = Number.POSITIVE_INFINITY } = this.#options;
-    const counted = this.#runs.filter(({ short }) => short.length === 0).length;
+    const counted = this.#runs.filter(counts).length;
     return (
       this.#unfinished !== undefined ||
       counted >= runs ||
@@ -130,23 +135,27 @@ export class Session {
   async #cycle(crowd: Crowd, fault: Fault): Promise<void> {
     const { site, mix, log } = this.#options;
     const random = this.#random;
-    await site.spread?.();
-    await crowd.allOnline();
     const since = monotonicMs();
     const before = crowd.accepted;
     const enough = LEAST.accepted + random.between(5, 80);
-    crowd.go({ ...DEFAULT_MIX, ...mix, ...fault.mix });
     let at = since;
     let done = since;
     let struck = false;
     try {
+      await site.spread?.();
+      await crowd.allOnline();
+      crowd.go({ ...DEFAULT_MIX, ...mix, ...fault.mix });
       await crowd.wait('enough is accepted', () => crowd.accepted - before >= enough, this.#convergeMs);
       const requeuing = this.#requeuer?.press();
       requeuing?.catch(() => undefined);
-      const striking = fault.strike({ crowd, random });
+      let over = 0;
+      const ended = () => {
+        over = monotonicMs();
+      };
+      const striking = fault.strike({ crowd, random, ended });
       if (!fault.isKill) at = monotonicMs();
       struck = await striking;
-      const over = monotonicMs();
+      if (over === 0) ended();
       if (fault.isKill) at = over;
       crowd.pause();
       await site.heal();
@@ -296,6 +305,8 @@ export class Session {
     });
   }
 }
+
+const counts = ({ short }: RunRecord): boolean => short.length === 0;
 
 /** @throws Error for a name that stands for none */
 export function chooseFaults(faults: readonly Fault[], names: readonly string[] = ['*']): Fault[] {

@@ -13,7 +13,14 @@ export interface Fault {
   /** Strikes in every n-th round only: it takes long. */
   everyNthRound?: number;
   /** Hurts. Resolves when it is done; false when it could not be done this time. What it left broken is mended by `heal`. */
-  strike(hurting: { crowd: Crowd; random: SeededRandom }): Promise<boolean>;
+  strike(hurting: Hurting): Promise<boolean>;
+}
+
+export interface Hurting {
+  crowd: Crowd;
+  random: SeededRandom;
+  /** Says that what hurt has just ended, by a fault that goes on under load afterwards; else it ends when `strike` does. */
+  ended(): void;
 }
 
 /** What the harness works on: a server of its own, or a deployment by URL. */
