@@ -63,6 +63,8 @@ process.exit(allPassed ? 0 : 1);
 /** @param part of several, each a file of its own */
 async function proveAndWrite(part) {
   const startedAt = performance.now();
+  // Of the start: what is committed meanwhile is not what was proved.
+  const origin = provenance();
   const { passed, figures } = await prove({
     ...{ seed, log, ...numbers },
     ...(faults ? { faults } : {}),
@@ -76,7 +78,7 @@ async function proveAndWrite(part) {
     command: `npm run prove -- ${process.argv.slice(2).join(' ')}`,
     seed,
     seconds: Math.round((performance.now() - startedAt) / 1000),
-    ...provenance(),
+    ...origin,
     figures,
   };
   // One profile alone says so in its file's name, so that it never stands for all.

@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 
+const RESULTS = [':(exclude)docs/proofs', ':(exclude)bench/results'];
+
 /** What a figure is worth nothing without. */
 export function provenance() {
   return {
     date: new Date().toISOString(),
     commit: git('rev-parse', 'HEAD'),
-    clean: git('status', '--porcelain', '--untracked-files=no') === '',
+    // What proofs and benches write is not what they measure.
+    clean: git('status', '--porcelain', '--untracked-files=no', '--', '.', ...RESULTS) === '',
     node: process.version,
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',
