@@ -103,6 +103,8 @@ function nginx({ folder, port, tlsPort, sticky }) {
       const old = childrenOf(child.pid);
       child.kill('SIGHUP');
       await until('nginx has new workers', () => childrenOf(child.pid).some((pid) => !old.includes(pid)));
+      // They take new connections beside them for a moment.
+      await until('the old workers take no more', () => old.every(isLeaving));
     },
     admin: () => Promise.reject(new Error('nginx has no admin socket')),
   };
@@ -192,6 +194,14 @@ function childrenOf(pid) {
       .map(Number);
   } catch {
     return [];
+  }
+}
+
+function isLeaving(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('shutting down');
+  } catch {
+    return true;
   }
 }
 
