@@ -16,7 +16,8 @@ const LOOPBACK = '127.0.0.1';
  * @param options.sticky false for one that sends requests to the nodes in turn, whoever they are of: what not to do
  */
 export async function startBalancer({ engine, ports, port, sticky = true }) {
-  const folder = mkdtempSync(join(tmpdir(), `bongsu-${engine}-`));
+  // Short: the path of a socket has a hundred bytes at most.
+  const folder = mkdtempSync(join(tmpdir(), `${engine}-`));
   // The workers of nginx are not root.
   chmodSync(folder, 0o755);
   const place = { folder, port: port ?? (await freePort()), tlsPort: await freePort(), sticky };
