@@ -242,6 +242,16 @@ describeNodes('several nodes whose Redis ends', () => {
     const ended = nextEvent(loggedIn, 'session-closing');
     await a.world.http.post('/api/auth/logout', { refreshToken: login.refreshToken });
     expect(await ended).toMatchObject({ code: 'TOKEN_REVOKED' });
+    const other = await a.world.signUp();
+    const helper = await b.world.controller(other);
+    const setRole = (role: string) =>
+      a.world.http.call('PATCH', `/api/users/${other.userId}`, { token: admin ?? '', body: { role } });
+    const tried = async () =>
+      (await send(helper, 'trigger', trigger(device.screenId))) as { success: boolean };
+    await setRole('admin');
+    await expect.poll(tried).toMatchObject({ success: true });
+    await setRole('user');
+    await expect.poll(tried).toMatchObject({ error: { code: 'SCREEN_NOT_FOUND' } });
     const page = (await a.world.http.get('/api/connections', admin)).body;
     expect(page).toMatchObject({ missing: ['node-b'] });
 
