@@ -2,6 +2,9 @@
  * npm run cluster -- [--nodes N] [--balancer haproxy|nginx] [--port P]: PostgreSQL, Redis, N nodes and a balancer on the loopback, to
  * try and to look at. Ends with Ctrl-C, and when any part of it ends; nothing of it stays.
  */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
 import { installIfNeeded } from './lib/install.mjs';
@@ -29,21 +32,29 @@ await build();
 if (process.env.npm_lifecycle_event) endWithParent(process.ppid);
 const { Cluster } = await import('../bench/lib/cluster.mjs');
 
+// All that it writes, also what a start that was cut short leaves; PostgreSQL runs as another user.
+const folder = mkdtempSync(join(tmpdir(), 'bongsu-'));
+chmodSync(folder, 0o755);
+process.env.TMPDIR = folder;
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+
 let end = () => {};
+let isAsked = false;
 const asked = new Promise((resolve) => {
   end = resolve;
 });
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => end(signal));
-
-const starting = Cluster.start({ ...options, lifted: false });
-const cluster = await Promise.race([starting, asked.then(() => undefined)]).catch((error) => {
-  say(`The cluster could not start: ${error.message}`);
-  process.exit(1);
-});
-if (cluster === undefined) {
-  // Asked to end before it ran: what has started by then ends with this process.
-  process.exit(0);
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    isAsked = true;
+    end(signal);
+  });
 }
+
+// Asked to end before it runs, it ends as soon as that has succeeded or failed: a terminal tells all parts of it to end.
+const cluster = await Cluster.start({ ...options, lifted: false }).catch((error) => {
+  if (!isAsked) say(`The cluster could not start: ${error.message}`);
+  process.exit(isAsked ? 0 : 1);
+});
 const { postgres, redis, balancer, nodes } = cluster;
 const parts = { PostgreSQL: postgres, Redis: redis, [balancer.engine]: balancer };
 for (const node of nodes) parts[node.name] = node;

@@ -16,7 +16,8 @@ const LOOPBACK = '127.0.0.1';
  * @param options.sticky false for one that sends requests to the nodes in turn, whoever they are of: what not to do
  */
 export async function startBalancer({ engine, ports, port, sticky = true }) {
-  const folder = mkdtempSync(join(tmpdir(), `bongsu-${engine}-`));
+  // Short: the path of a socket has a hundred bytes at most.
+  const folder = mkdtempSync(join(tmpdir(), `${engine}-`));
   // The workers of nginx are not root.
   chmodSync(folder, 0o755);
   const place = { folder, port: port ?? (await freePort()), tlsPort: await freePort(), sticky };
@@ -103,6 +104,8 @@ function nginx({ folder, port, tlsPort, sticky }) {
       const old = childrenOf(child.pid);
       child.kill('SIGHUP');
       await until('nginx has new workers', () => childrenOf(child.pid).some((pid) => !old.includes(pid)));
+      // They take new connections beside them for a moment.
+      await until('the old workers take no more', () => old.every(isLeaving));
     },
     admin: () => Promise.reject(new Error('nginx has no admin socket')),
   };
@@ -192,6 +195,14 @@ function childrenOf(pid) {
       .map(Number);
   } catch {
     return [];
+  }
+}
+
+function isLeaving(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('shutting down');
+  } catch {
+    return true;
   }
 }
 

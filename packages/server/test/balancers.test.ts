@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -51,6 +51,18 @@ function open(url: string, token: string, options: object = {}): Socket {
   const socket = io(url, { auth: { token }, forceNew: true, reconnection: false, ...options });
   cleanups.push(() => socket.close());
   return socket;
+}
+
+/** A stock client that polls, as docs/deployment.md says it for that balancer; resolves by `ready` whenever it is ready again. */
+function openPoller(engine: (typeof ENGINES)[number], url: string, token: string) {
+  const again = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 100 };
+  const socket = open(url, token, { transports: ['polling'], query: { k: randomUUID() }, ...again });
+  if (engine === 'nginx')
+    socket.io.on('reconnect_attempt', () => {
+      socket.io.opts.query = { k: randomUUID() };
+    });
+  const ready = () => new Promise<string>((resolve) => socket.once('ready', () => resolve('ready')));
+  return { socket, ready };
 }
 
 /** Resolves with what ended it when it is not ready. */
@@ -169,7 +181,11 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
           query: { k: Math.random() },
         }),
       );
-      expect(new Set(await Promise.all(old.map(outcome)))).toEqual(new Set(['ready']));
+      const pollers = Array.from({ length: 8 }, () => openPoller(engine, url, token));
+      const begun = pollers.map(({ ready }) => ready());
+      const moved: Promise<string>[] = [];
+      for (const { socket, ready } of pollers) socket.on('session-closing', () => moved.push(ready()));
+      expect(new Set(await Promise.all([...old.map(outcome), ...begun]))).toEqual(new Set(['ready']));
       expect(await connectionsOf(leaving)).toBeGreaterThan(0);
       const untold: string[] = [];
       let told = 0;
@@ -185,20 +201,37 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       await expect
         .poll(async () => (await fetch(`${leaving.url}/health/ready`).catch(() => undefined))?.status)
         .not.toBe(200);
-      const before = await connectionsOf(staying);
+      const [kept, before] = await Promise.all([leaving, staying].map(connectionsOf));
       const fresh = Array.from({ length: 20 }, () =>
         open(url, token, { transports: ['websocket'], query: { k: Math.random() } }),
       );
       expect(new Set(await Promise.all(fresh.map(outcome)))).toEqual(new Set(['ready']));
-      expect(await connectionsOf(staying)).toBe(before + 20);
-      if (engine === 'haproxy')
-        await expect
-          .poll(() => balancers.haproxy.admin('show stat'), { interval: 20 })
-          .toMatch(/^bongsu,node-1,.*,NOLB,/m);
+      const after = await Promise.all([leaving, staying].map(connectionsOf));
+      expect(after[0]).toBeLessThanOrEqual(kept ?? 0);
+      // Pollers that were told to move come there as well.
+      expect(after[1]).toBeGreaterThanOrEqual((before ?? 0) + 20);
       await stopped;
+      expect(moved.length).toBeGreaterThan(0);
+      await Promise.all(moved);
       expect(untold).toEqual([]);
       expect(told).toBeGreaterThan(0);
       await leaving.start();
+    });
+
+    it('[ND63] a stock client that polls gets to another node while one refuses it, however long that drains', async () => {
+      const draining = createServer((_, answer) => answer.writeHead(503).end()).listen(0, '127.0.0.1');
+      await once(draining, 'listening');
+      cleanups.push(() => draining.close().closeAllConnections());
+      const [staying] = cluster.nodes as [ClusterNode];
+      const ports = [(draining.address() as AddressInfo).port, staying.port];
+      const balancer = await startBalancer({ engine, ports });
+      cleanups.push(() => balancer.stop());
+      const newcomers = Array.from({ length: 8 }, () => openPoller(engine, balancer.url, token));
+      const ready = await Promise.all(newcomers.map((each) => each.ready()));
+      expect(ready).toEqual(Array(8).fill('ready'));
+      // Nothing new, and its sockets stay.
+      if (engine === 'haproxy')
+        await expect.poll(() => balancer.admin('show stat')).toMatch(/^bongsu,node-1,.*,NOLB,/m);
     });
 
     it('[ND62] nothing but long-polling is bound to a node', async () => {
@@ -278,14 +311,28 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
     await cluster.removeNode(doubting);
   });
 
-  it('[SCL1] a node that is added takes new connections, and one that is removed gives them back', async () => {
-    const { url } = balancers.haproxy;
+  it('[SCL1] [ND113] a node that is added takes new connections from both, and one that is removed gives them back', async () => {
+    const useIn = (nodes: ClusterNode[]) => balancers.nginx.use(nodes.map(({ port }) => port));
+    const stay = cluster.nodes;
     const fresh = await cluster.addNode();
-    const sockets = Array.from({ length: 9 }, () => open(url, token, { transports: ['websocket'] }));
-    expect(new Set(await Promise.all(sockets.map(outcome)))).toEqual(new Set(['ready']));
-    expect(await connectionsOf(fresh)).toBeGreaterThanOrEqual(3);
+    await useIn([...stay, fresh]);
+    const sockets: Socket[] = [];
+    for (const engine of ENGINES) {
+      const before = await connectionsOf(fresh);
+      const opened = Array.from({ length: 20 }, () =>
+        open(balancers[engine].url, token, {
+          transports: ['websocket'],
+          query: { k: randomUUID() },
+          reconnection: true,
+        }),
+      );
+      expect(new Set(await Promise.all(opened.map(outcome)))).toEqual(new Set(['ready']));
+      expect(await connectionsOf(fresh)).toBeGreaterThan(before);
+      sockets.push(...opened);
+    }
+    await useIn(stay);
     await cluster.removeNode(fresh);
-    expect(await outcome(open(url, token, { transports: ['websocket'] }))).toBe('ready');
+    await expect.poll(() => sockets.filter(({ connected }) => !connected)).toEqual([]);
   });
 });
 
@@ -314,10 +361,3 @@ async function addressFrom(
   for await (const chunk of answer) text += chunk;
   return addressOf(url, (JSON.parse(text) as { accessToken: string }).accessToken);
 }
-
-describe.skipIf(missing.length > 0)('the files of deploy', () => {
-  it('[DEP3] haproxy.cfg is valid as it is, without TLS too', () => {
-    const file = new URL('../../../deploy/haproxy/haproxy.cfg', import.meta.url).pathname;
-    expect(execFileSync('haproxy', ['-c', '-f', file], { stdio: 'pipe' }).toString()).toContain('valid');
-  });
-});

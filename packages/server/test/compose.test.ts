@@ -18,6 +18,7 @@ interface Service {
   healthcheck: { test?: string[] };
   networks?: string[];
   ports?: string[];
+  volumes?: string[];
   secrets?: string[];
   stop_grace_period: string;
   command: string[];
@@ -38,7 +39,7 @@ function read(file: string, settings: Record<string, string> = {}): Compose {
   return parse(filled, { merge: true }) as Compose;
 }
 
-describe.each(['compose.yaml', 'compose.dev.yaml'])('%s', (file) => {
+describe.each(['compose.yaml', 'compose.dev.yaml', 'compose.tls.yaml'])('%s', (file) => {
   it('[DEP3] is valid by the schema of the compose specification', () => {
     // Of an older draft, whose ids mean something else now.
     const schema = JSON.parse(JSON.stringify(composeSchema), (key, value: unknown) =>
@@ -58,7 +59,9 @@ describe.each(['compose.yaml', 'compose.dev.yaml'])('%s', (file) => {
     validate(composition);
     expect(validate.errors ?? []).toEqual([]);
   });
+});
 
+describe.each(['compose.yaml', 'compose.dev.yaml'])('%s', (file) => {
   it('[DEP3] every service has a fixed version, a health check, and more time to stop than it may need', () => {
     for (const [name, service] of Object.entries(read(file).services)) {
       expect(service.image, name).toMatch(/^(bongsu:latest|\w+:\d[\w.]*-\w+)$/);
@@ -127,5 +130,33 @@ describe('compose.yaml', () => {
       const loaded = loadConfig(Object.fromEntries(settings) as Record<string, string>);
       expect(loaded.ok ? [] : loaded.faults.map(formatFault)).toEqual([]);
     }
+  });
+});
+
+describe('compose.tls.yaml', () => {
+  const settings = { ADMIN_EMAIL: 'admin@example.com', PUBLIC_URL: 'https://bongsu.example.com:8443' };
+  const base = read('compose.yaml', settings);
+  const over = read('compose.tls.yaml', settings);
+
+  it('[DEP3] gives HAProxy the certificate and tls.cfg, on the port that this listens on', () => {
+    const { haproxy } = over.services;
+    const tls = readFileSync(join(DEPLOY, 'haproxy/tls.cfg'), 'utf8');
+    const [name = ''] = haproxy?.secrets ?? [];
+    expect(tls).toContain('BONGSU_CERTIFICATE');
+    expect(haproxy?.environment).toEqual({ BONGSU_CERTIFICATE: `/run/secrets/${name}` });
+    expect(Object.keys(over.secrets)).toEqual([name]);
+    const files = haproxy?.command.filter((each) => each.endsWith('.cfg')) ?? [];
+    const mounted = [...(base.services.haproxy?.volumes ?? []), ...(haproxy?.volumes ?? [])];
+    expect(mounted.map((each) => each.split(':')[1])).toEqual(files);
+    expect(haproxy?.ports).toEqual([`8443:${/bind :(\d+)/.exec(tls)?.[1]}`]);
+  });
+
+  it('[DEP3] changes nothing but the address of the nodes, which redirect what comes by http', () => {
+    const nodes = Object.keys(base.services).filter((name) => name.startsWith('bongsu-'));
+    expect(Object.keys(over.services)).toEqual([...nodes, 'haproxy']);
+    for (const name of nodes)
+      expect(over.services[name]).toEqual({
+        environment: { PUBLIC_URL: settings.PUBLIC_URL, FORCE_HTTPS: 'auto' },
+      });
   });
 });

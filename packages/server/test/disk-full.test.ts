@@ -7,7 +7,7 @@ import { send, trigger, World } from '@bongsu/conformance';
 import { type Failure, HealthSchema } from '@bongsu/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPgliteFolder } from './support/pglite-databases.js';
-import { findPostgres, startPostgres } from './support/postgres.js';
+import { findPostgresToHurt, startPostgres } from './support/postgres.js';
 import { type RunningServer, startOn } from './support/server.js';
 
 const DISK = '96m';
@@ -37,10 +37,9 @@ async function fill(path: string, leaveBytes: number): Promise<void> {
   await file.close();
 }
 
-const binaries = await findPostgres();
+const binaries = await findPostgresToHurt('A full disk under PostgreSQL');
 const disks = { embedded: await makeDisk(), postgres: binaries && (await makeDisk()) };
 if (disks.embedded === undefined) console.warn('SKIPPED: a full disk needs root and tmpfs');
-else if (!binaries) console.warn('SKIPPED: a full disk under PostgreSQL needs its server binaries');
 
 interface Stored {
   settings: Record<string, string>;

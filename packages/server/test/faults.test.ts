@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { send, trigger, World } from '@bongsu/conformance';
 import type { Accepted, Failure } from '@bongsu/protocol';
 import pg from 'pg';
@@ -15,7 +18,7 @@ import {
   triggerTo,
 } from './support/commands.js';
 import { createPgliteFolder, openTestPglite } from './support/pglite-databases.js';
-import { findPostgres, startPostgres, type ThrowAwayPostgres } from './support/postgres.js';
+import { findPostgresToHurt, startPostgres, type ThrowAwayPostgres } from './support/postgres.js';
 import { createPostgresDatabase } from './support/postgres-databases.js';
 import { describeEachServer, makeStorage, type RunningServer, startOn } from './support/server.js';
 
@@ -24,11 +27,12 @@ const AWAY_MS = 2000;
 /** Delivery goes on this soon after the database is back. */
 const BACK_WITHIN_MS = 5000;
 
+const HEALTHCHECK = fileURLToPath(new URL('../../../deploy/healthcheck.mjs', import.meta.url));
+
 const executed = () => ({ status: 'executed' });
 const pause = (ms: number) => new Promise<void>((resolve) => systemClock.after(ms, resolve));
 
-const binaries = await findPostgres();
-if (!binaries) console.warn('SKIPPED: stopping a PostgreSQL needs its server binaries on this machine');
+const binaries = await findPostgresToHurt('A PostgreSQL that goes away');
 
 describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
   let postgres: ThrowAwayPostgres;
@@ -81,11 +85,19 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
     return (await Promise.all(answers)).map(({ status }) => status);
   };
 
+  /** The exit code of the image's HEALTHCHECK, which this machine need not have an image for. */
+  const healthcheck = async () => {
+    const { hostname, port } = new URL(server.url);
+    const env = { HOST: hostname, PORT: port, PATH: process.env.PATH };
+    const [code] = await once(spawn(process.execPath, [HEALTHCHECK], { env, stdio: 'ignore' }), 'exit');
+    return code as number | null;
+  };
+
   it.each<[string, () => Promise<void>, () => Promise<void>]>([
     ['is stopped at once and started again', () => postgres.stop('immediate'), () => postgres.start()],
     ['is frozen and thawed', () => postgres.freeze(), () => postgres.thaw()],
   ])(
-    '[STB2] [DL81] [HT2] which %s: UNAVAILABLE and not ready, but alive meanwhile, nothing accepted is lost, delivery goes on within 5 s',
+    '[STB2] [DL81] [HT2] [ND67] which %s: UNAVAILABLE and not ready, but alive meanwhile, nothing accepted is lost, delivery goes on within 5 s',
     async (_, takeAway, bringBack) => {
       const { screen, accepted, codes, one } = await setUp();
       for (let n = 0; n < 20; n += 1) await one();
@@ -98,6 +110,7 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
         .toBe(true);
       expect([...codes].filter((code) => !['UNAVAILABLE', 'INDETERMINATE'].includes(code))).toEqual([]);
       expect(await probes()).toEqual([200, 503]);
+      expect(await healthcheck()).toBe(1);
       await pause(AWAY_MS);
       await bringBack();
       const back = systemClock.monotonic();
@@ -106,6 +119,7 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
       await expect.poll(() => screen.ids.includes(last), { timeout: 30_000, interval: 20 }).toBe(true);
       expect(systemClock.monotonic() - back).toBeLessThan(BACK_WITHIN_MS);
       expect(await probes()).toEqual([200, 200]);
+      expect(await healthcheck()).toBe(0);
       await Promise.all(inFlight);
       await expect
         .poll(() => accepted.filter((id) => !screen.ids.includes(id)), { timeout: 30_000 })

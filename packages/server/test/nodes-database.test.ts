@@ -7,12 +7,11 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ALGORITHM } from './support/algorithm.js';
 import { BongsuProcesses } from './support/bongsu-processes.js';
-import { findPostgres, startPostgres, type ThrowAwayPostgres } from './support/postgres.js';
+import { findPostgresToHurt, startPostgres, type ThrowAwayPostgres } from './support/postgres.js';
 import { describeWithRedis, startRedis, type ThrowAwayRedis } from './support/redis.js';
 import { makeStorage, type RunningServer, startOn } from './support/server.js';
 
-const binaries = await findPostgres();
-if (!binaries) console.warn('SKIPPED: a PostgreSQL that is full or read-only needs its server binaries');
+const binaries = await findPostgresToHurt('A PostgreSQL that is full or read-only');
 
 /** Few enough to use up, and more than two nodes have that do nothing; three of them are for a DBA. */
 const MAX_CONNECTIONS = 24;

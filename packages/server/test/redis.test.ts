@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { nextEvent, World } from '@bongsu/conformance';
 import type { SessionClosing } from '@bongsu/protocol';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
+import pg from 'pg';
 import { Server } from 'socket.io';
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import { ALGORITHM } from './support/algorithm.js';
 import { BongsuProcesses } from './support/bongsu-processes.js';
 import { describeWithRedis, startRedis, type ThrowAwayRedis } from './support/redis.js';
 import { openRedisEphemeral } from './support/redis-ephemeral.js';
@@ -16,6 +18,8 @@ const hasPostgres = inject('postgresUrl') !== '';
 describeWithRedis('a server with Redis', () => {
   let redis: ThrowAwayRedis;
   let storage: Storage;
+  let folder: string;
+  let processes: BongsuProcesses;
   const servers: RunningServer[] = [];
   const start = async (settings: Record<string, string> = { REDIS_URL: redis.url }) => {
     const server = await startOn(storage, { settings });
@@ -23,13 +27,17 @@ describeWithRedis('a server with Redis', () => {
     return server;
   };
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bongsu-redis-'));
+    processes = new BongsuProcesses(folder);
     redis = await startRedis();
     if (hasPostgres) storage = await makeStorage('postgres');
   });
   afterEach(async () => {
+    await processes.killAll();
     for (const server of servers.splice(0)) await server.stop();
   });
   afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
     await storage?.remove();
     await redis.remove();
   });
@@ -82,15 +90,73 @@ describeWithRedis('a server with Redis', () => {
     '[ND6] a refused password ends the start with exit code 2 and one line, without the password',
     async () => {
       await redis.command('config', 'set', 'requirepass', 'right');
-      const folder = await mkdtemp(join(tmpdir(), 'bongsu-redis-'));
-      const processes = new BongsuProcesses(folder);
       const REDIS_URL = `redis://:hunter2@127.0.0.1:${redis.port}`;
       const { code, out, err } = await processes.run(['serve'], { ...storage.settings, REDIS_URL }).ended;
       await redis.command('config', 'set', 'requirepass', '');
-      await rm(folder, { recursive: true, force: true });
       expect(err).toMatch(/^bongsu: Redis refuses the user, password or database of REDIS_URL: WRONGPASS/m);
       expect(code).toBe(2);
       expect(out + err).not.toContain('hunter2');
+    },
+  );
+
+  it.skipIf(!hasPostgres)(
+    '[BEY5] [ND76] bongsu drain --node ends that node of two, whose sockets are told to move; the other goes on',
+    async () => {
+      const staying = await start({ REDIS_URL: redis.url, NODE_NAME: 'staying' });
+      const settings = { ...storage.settings, REDIS_URL: redis.url, JWT_ALG: ALGORITHM };
+      const leaving = processes.run(['serve'], { ...settings, NODE_NAME: 'leaving', DRAIN_SECONDS: '5' });
+      const [url = ''] = /http:\S+/.exec(await leaving.shows(/is ready: .*/)) ?? [];
+      const { accessToken: token } = await new World({ url: staying.url }).signUp();
+      const world = new World({ url });
+      const closing = nextEvent<SessionClosing>(
+        (await world.sockets.connect({ token })).socket,
+        'session-closing',
+      );
+      const drained = await processes.run(['drain', '--node', 'leaving', '--json'], settings).ended;
+      expect(drained).toMatchObject({ code: 0 });
+      expect(JSON.parse(drained.out)).toMatchObject({
+        node: 'leaving',
+        pid: leaving.child.pid,
+        connections: 1,
+      });
+      expect(await closing).toMatchObject({ code: 'DRAINING', reconnect: true });
+      expect((await leaving.ended).code).toBe(0);
+      expect((await fetch(`${staying.url}/api/health/ready`)).status).toBe(200);
+    },
+  );
+
+  it.skipIf(!hasPostgres)(
+    '[ND6] [OBS1] a start that is refused ends with one line and an exit code: a replica, a name twice, code that is too old',
+    async () => {
+      const replica = await startRedis({ lines: ['replicaof 127.0.0.1 1'] });
+      const newer = await makeStorage('postgres');
+      onTestFinished(async () => {
+        await replica.remove();
+        await newer.remove();
+      });
+      const database = new pg.Client({ connectionString: newer.settings.DATABASE_URL });
+      await database.connect();
+      await database.query(
+        `insert into schema_migrations (number, name, checksum, works_with, applied_at)
+         values (9999, '9999_newer', 'x', 9999, 0)`,
+      );
+      await database.end();
+      await start({ REDIS_URL: redis.url, NODE_NAME: 'taken' });
+      const refused = async (settings: Record<string, string>) => {
+        const { code, err } = await processes.run(['serve'], { REDIS_URL: redis.url, ...settings }).ended;
+        return { code, reason: err.split('\n').find((line) => line.startsWith('bongsu: ')) };
+      };
+      // At once: who has the name may be about to end, so that is waited for.
+      const outcomes = await Promise.all([
+        refused({ ...storage.settings, REDIS_URL: replica.url }),
+        refused({ ...storage.settings, NODE_NAME: 'taken' }),
+        refused(newer.settings),
+      ]);
+      expect(outcomes).toEqual([
+        { code: 2, reason: expect.stringMatching(/replica/) },
+        { code: 1, reason: expect.stringMatching(/"taken"/) },
+        { code: 1, reason: expect.stringMatching(/The database is too new for this version/) },
+      ]);
     },
   );
 

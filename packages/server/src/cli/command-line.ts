@@ -13,7 +13,7 @@ import {
 } from './dlq.js';
 import { type DrainOptions, drain } from './drain.js';
 import { listKeys, type RotateOptions, rotateKeys } from './keys.js';
-import { migrateUp, showMigrations } from './migrate.js';
+import { markRestored, migrateUp, showMigrations } from './migrate.js';
 import { serve } from './serve.js';
 import type { CommonOptions, ExitCode, Terminal } from './terminal.js';
 import { type CreateOptions, createUser, disableUser, importUsers, resetMfa } from './user.js';
@@ -72,6 +72,12 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const migrate = group(program, 'migrate', 'bring the database up to date');
   leaf(migrate, 'up', 'apply the migrations that are missing; serve does this too', migrateUp);
   leaf(migrate, 'status', 'show which migrations are applied', showMigrations);
+  leaf(
+    program,
+    'restored',
+    'say that the database was put back from a copy, before any server is started on it',
+    markRestored,
+  );
   const config = group(program, 'config', 'look at the settings');
   leaf(config, 'check', 'report every fault of the settings', checkConfig);
   leaf(config, 'print', 'print every setting, secrets masked', printConfig);

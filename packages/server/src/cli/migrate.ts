@@ -2,6 +2,7 @@ import { type Settings, withGeneratedSecrets } from '../config.js';
 import { openDatabase } from '../open-database.js';
 import { systemClock } from '../platform/clock.js';
 import type { Database } from '../platform/database/database.js';
+import { renewEpoch } from '../platform/database/epoch.js';
 import { migrate, migrationStatus } from '../platform/database/migrate.js';
 import { readMigrations } from '../platform/database/migration-files.js';
 import type { Log } from '../platform/log.js';
@@ -31,6 +32,15 @@ export function showMigrations(terminal: Terminal, options: CommonOptions): Prom
     for (const { name } of status.pending) terminal.out(`pending  ${name}`);
   };
   return withDatabase(terminal, options, look, requireDatabase);
+}
+
+/** `--json`: {epoch}. */
+export function markRestored(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  const mark = async (database: Database) => {
+    const epoch = await renewEpoch(database);
+    terminal.out(options.json ? JSON.stringify({ epoch }) : `The database has a new epoch: ${epoch}`);
+  };
+  return withDatabase(terminal, options, mark, requireDatabase);
 }
 
 async function withDatabase(

@@ -12,10 +12,23 @@ export interface FreshDatabase {
 
 /** A new database on the run's server: empty, or a copy of a template that has all migrations. */
 export async function createPostgresDatabase(serverUrl: string, migrated: boolean): Promise<FreshDatabase> {
+  return createFrom(serverUrl, async (client) =>
+    migrated ? migratedTemplate(client, serverUrl) : 'template0',
+  );
+}
+
+/** As a copy that was put back beside it: nobody may be connected to the original meanwhile. */
+export function copyPostgresDatabase(serverUrl: string, url: string): Promise<FreshDatabase> {
+  return createFrom(serverUrl, async () => new URL(url).pathname.slice(1));
+}
+
+async function createFrom(
+  serverUrl: string,
+  templateOf: (client: pg.Client) => Promise<string>,
+): Promise<FreshDatabase> {
   const name = `bongsu_test_${randomBytes(6).toString('hex')}`;
   await withClient(serverUrl, async (client) => {
-    const template = migrated ? await migratedTemplate(client, serverUrl) : 'template0';
-    await client.query(`create database ${name} template ${template}`);
+    await client.query(`create database ${name} template ${await templateOf(client)}`);
   });
   return {
     url: withName(serverUrl, name),

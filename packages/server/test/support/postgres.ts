@@ -54,6 +54,19 @@ export async function findPostgres(): Promise<string | undefined> {
   return undefined;
 }
 
+/**
+ * As `findPostgres`, for suites that hurt a PostgreSQL of their own, and say that they did not run where there is none.
+ * @throws Error where there must be one: in CI
+ */
+export async function findPostgresToHurt(title: string): Promise<string | undefined> {
+  const binaries = await findPostgres();
+  if (binaries) return binaries;
+  const message = `${title} needs the server binaries of PostgreSQL on this machine`;
+  if (process.env.CI === 'true') throw new Error(message);
+  console.warn(`SKIPPED: ${message}`);
+  return undefined;
+}
+
 /** A Postgres of our own in a temporary folder on a free port, on the loopback only. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<ThrowAwayPostgres> {
   const binaries = await findPostgres();

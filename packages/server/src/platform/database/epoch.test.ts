@@ -3,7 +3,7 @@ import { describeEachDatabase } from '../../../test/support/databases.js';
 import type { Clock } from '../clock.js';
 import { ClockOffset, databaseClock } from './clock-offset.js';
 import type { Database } from './database.js';
-import { renewEpochIfNeeded } from './epoch.js';
+import { renewEpoch, renewEpochIfNeeded } from './epoch.js';
 
 describeEachDatabase('epoch and clock', (open, profile) => {
   let database: Database;
@@ -43,6 +43,15 @@ describeEachDatabase('epoch and clock', (open, profile) => {
     expect(await renewEpochIfNeeded(database, { bootId: 'two', uncleanStop: true })).toBe(embedded);
     expect(await renewEpochIfNeeded(database, { bootId: 'two', uncleanStop: true })).toBe(false);
     expect(await renewEpochIfNeeded(database, { bootId: undefined, uncleanStop: true })).toBe(embedded);
+  });
+
+  it('[BEY1] makes a new epoch when it is told that a copy was put back, and keeps it', async () => {
+    await renewEpochIfNeeded(database, { bootId: 'one', uncleanStop: false });
+    const before = await epoch();
+    const renewed = await renewEpoch(database);
+    expect(renewed).not.toBe(before);
+    await renewEpochIfNeeded(database, { bootId: 'one', uncleanStop: false });
+    expect(await epoch()).toBe(renewed);
   });
 
   it('[SEC3] tells the database time whatever the local clock does', async () => {

@@ -37,6 +37,12 @@ export function renewEpochIfNeeded(database: Database, facts: EpochFacts): Promi
   });
 }
 
+/** For a database that a copy was put back into: nothing in it tells. @returns the new epoch @throws DatabaseError */
+export async function renewEpoch(db: Queryable): Promise<string> {
+  await db.query('update meta set epoch = gen_random_uuid()');
+  return readEpoch(db);
+}
+
 /** As the database has it now: another one than before means that data may have gone back. @throws DatabaseError */
 export async function readEpoch(db: Queryable): Promise<string> {
   const [row] = await db.query<{ epoch: string }>('select current_epoch() as epoch');
