@@ -271,7 +271,7 @@ describe('accounts in the console', () => {
     expect(answer.status).toBe(401);
   });
 
-  it('[USR1] [ND101] the pages of administrators do not exist for others', async () => {
+  it('[USR1] [ND49] the pages of administrators do not exist for others', async () => {
     await button(/^Account of/).click();
     await desk.getByRole('menuitem', { name: 'Profile' }).waitFor();
     for (const name of ['Users', 'Nodes']) {
@@ -326,7 +326,7 @@ describe('accounts in the console', () => {
     await laptop.getByText('Ana Lima Costa can sign in again.').waitFor();
   });
 
-  it('[ND101] a server on its embedded database is one node, with all connections', async () => {
+  it('[ND49] a server on its embedded database is one node, with all connections', async () => {
     await openFromMenu(laptop, 'Nodes');
     await laptop.getByTestId('node').getByText('100% of all').waitFor();
     expect(await laptop.getByTestId('node').count()).toBe(1);
@@ -360,7 +360,7 @@ describe('accounts in the console', () => {
     await thief.context().close();
   });
 
-  it('[MED4] [ND106] every page fits a phone, by day and by night, and met no error', async () => {
+  it('[MED4] [ND54] every page fits a phone, by day and by night, and met no error', async () => {
     await laptop.setViewportSize({ width: 360, height: 740 });
     const overflow = () => laptop.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     for (const colorScheme of ['light', 'dark'] as const) {

@@ -84,7 +84,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await desk.keyboard.press('Enter');
     };
 
-    it('[ND101] both nodes are listed with what they hold, and the one that answers is marked', async () => {
+    it('[ND49] both nodes are listed with what they hold, and the one that answers is marked', async () => {
       await node('node-a').getByText('2 connections').waitFor();
       await node('node-a').getByText('40% of all').waitFor();
       await node('node-a').getByText('Answers this page').waitFor();
@@ -96,7 +96,7 @@ describeWithRedis('nodes and connections in the console', () => {
       expect(await desk.getByTestId('node').count()).toBe(2);
     });
 
-    it('[ND102] the connections of both nodes are listed: who, from where, how, and on which node', async () => {
+    it('[ND50] the connections of both nodes are listed: who, from where, how, and on which node', async () => {
       await expect.poll(count).toBe(5);
       await connection('Ana <b>Lopes</b>').getByText('On node-a').waitFor();
       await connection('Minh Tran').getByText('On node-b').waitFor();
@@ -108,7 +108,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await photograph(desk, 'n1-nodes', { whole: true });
     });
 
-    it('[ND100] a node, a person and a screen can be looked at alone', async () => {
+    it('[ND48] a node, a person and a screen can be looked at alone', async () => {
       await desk.getByLabel('Node', { exact: true }).selectOption('node-a');
       await expect.poll(count).toBe(2);
       await desk.getByLabel('Node', { exact: true }).selectOption('All nodes');
@@ -132,7 +132,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await expect.poll(count).toBe(5);
     });
 
-    it('[ND103] [ND104] who comes and goes shows by itself, and what stays is left standing', async () => {
+    it('[ND51] [ND52] who comes and goes shows by itself, and what stays is left standing', async () => {
       await connection('Ana').evaluate((row) => row.setAttribute('data-same', 'true'));
       const guest = await Guest.arrive(b.url, 'Bo Lind');
       await connection('Bo Lind').waitFor();
@@ -148,7 +148,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await desk.getByRole('dialog').waitFor({ state: 'detached' });
     });
 
-    it('[ND104] a person on the other node is cut off after a question, by the keyboard, and stays away', async () => {
+    it('[ND52] a person on the other node is cut off after a question, by the keyboard, and stays away', async () => {
       await button('Close the connection of Minh Tran').focus();
       await desk.keyboard.press('Enter');
       const dialog = desk.getByRole('dialog', { name: 'Close the connection of Minh Tran?' });
@@ -164,7 +164,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await expect.poll(focused).toBe('Close');
     });
 
-    it('[ND104] a screen on the other node is told to move, and is back by itself', async () => {
+    it('[ND52] a screen on the other node is told to move, and is back by itself', async () => {
       await button('Close the connection of Lobby left').click();
       const dialog = desk.getByRole('dialog');
       await dialog.getByText('comes back by itself, perhaps on another node').waitFor();
@@ -177,7 +177,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await connection('Lobby left').waitFor();
     });
 
-    it('[ND105] without Redis the page says what that means, and which node it does not hear of', async () => {
+    it('[ND53] without Redis the page says what that means, and which node it does not hear of', async () => {
       await desk.evaluate(() => scrollTo(0, 0));
       await redis.stop();
       await desk.getByText('node-a is degraded').waitFor();
@@ -192,7 +192,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await connection('Lobby left').waitFor();
     });
 
-    it('[ND106] it fits on a phone, by night as well', async () => {
+    it('[ND54] it fits on a phone, by night as well', async () => {
       await desk.setViewportSize({ width: 360, height: 1500 });
       await desk.emulateMedia({ colorScheme: 'dark' });
       const width = () => desk.evaluate(() => document.documentElement.scrollWidth);
@@ -200,7 +200,7 @@ describeWithRedis('nodes and connections in the console', () => {
       await photograph(desk, 'n4-phone-night');
     });
 
-    it('[ND105] a node that was killed is silent', async () => {
+    it('[ND53] a node that was killed is silent', async () => {
       await b.kill();
       await node('node-b').getByText('Silent', { exact: true }).waitFor();
       await node('node-b').getByText('it counts as gone at').waitFor();

@@ -33,7 +33,7 @@ const isOffline = ({ state }: StateChange) => state === 'offline';
 const isClosed = ({ state }: StateChange) => state === 'closed';
 
 describe('screens', () => {
-  it('[ND186] a screen-status that is older than the last one of its screen is dropped', async () => {
+  it('[ND72] a screen-status that is older than the last one of its screen is dropped', async () => {
     const scripted = await server();
     const say = { newer: 2_000, older: 1_999, other: 1_000, last: 2_000 };
     scripted.onLink = (link) => {
@@ -283,7 +283,7 @@ describe('reconnection', () => {
     expect(live.transports).toContain('polling');
   });
 
-  it('[ND60] says one k with all requests of a connection, and another with the next one', async () => {
+  it('[ND37] says one k with all requests of a connection, and another with the next one', async () => {
     const live = await server();
     live.blockWebSockets = true;
     const made = client(live.url);

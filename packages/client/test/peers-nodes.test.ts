@@ -40,7 +40,7 @@ describeNodes('a call of the SDK over two nodes', () => {
       })
       .toEqual(Array.from({ length: 2 }, () => ['connected', 'stable', tracks]));
 
-  it('[ND40] [RM151] two come into contact, add what crosses, and again after one was loaded anew at the other node', async () => {
+  it('[ND20] [RM151] two come into contact, add what crosses, and again after one was loaded anew at the other node', async () => {
     const [anna, ben] = [await nodes.a.world.signUp(), await nodes.b.world.signUp()];
     const media = network();
     const first = await client('a', anna.accessToken).createRoom({ name: 'Call' });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const FAMILIES = ['ID', 'SK', 'DL', 'SC', 'RM', 'CL', 'ER', 'HT'];
+const FAMILIES = ['ID', 'SK', 'DL', 'SC', 'RM', 'CL', 'ER', 'HT', 'ND'];
 
 function sources(folder: string, wanted: (path: string) => boolean): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })

@@ -445,7 +445,7 @@ describe('REDIS_URL', () => {
         tls: true,
       },
     ],
-  ])('[ND9] %s is understood', (url, expected) => {
+  ])('[ND10] %s is understood', (url, expected) => {
     expect(server(url)).toEqual(expected);
   });
 
@@ -466,13 +466,13 @@ describe('REDIS_URL', () => {
     'redis+cluster://a,,b',
     'redis+cluster://a/1',
     'redis+proxy://a',
-  ])('[ND9] %s is refused, and not repeated', (url) => {
+  ])('[ND10] %s is refused, and not repeated', (url) => {
     const [fault = ''] = faults({ DB_HOST: 'db', REDIS_URL: url });
     expect(fault).toMatch(/^REDIS_URL: must /);
     expect(fault).not.toContain('secret');
   });
 
-  it('[ND9] REDIS_HOST and REDIS_PORT say the same, and nothing of it shows when printed', () => {
+  it('[ND10] REDIS_HOST and REDIS_PORT say the same, and nothing of it shows when printed', () => {
     const read = settings({ DB_HOST: 'db', REDIS_HOST: 'r', REDIS_PORT: '7000' });
     expect(read.REDIS_URL?.reveal()).toEqual({ ...single, addresses: [{ host: 'r', port: 7000 }] });
     const secret = settings({ DB_HOST: 'db', REDIS_URL: 'redis://u:hunter2@r' });

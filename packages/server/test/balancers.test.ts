@@ -124,7 +124,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
   });
 
   describe.each(ENGINES)('%s', (engine) => {
-    it('[ND62] long-polling stays at its node, for the SDK and for a stock client', async () => {
+    it('[ND39] long-polling stays at its node, for the SDK and for a stock client', async () => {
       const { url } = balancers[engine];
       const blocked = await withoutWebSockets(url);
       const clients: Client[] = Array.from({ length: 12 }, () => connect({ url: blocked, token }));
@@ -139,7 +139,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       await expect.poll(() => upgrading.io.engine.transport.name).toBe('websocket');
     });
 
-    it('[ND62] without stickiness long-polling never gets ready and says why, and websockets work', async () => {
+    it('[ND39] without stickiness long-polling never gets ready and says why, and websockets work', async () => {
       const ports = cluster.nodes.map(({ port }) => port);
       const loose = await startBalancer({ engine, ports, sticky: false });
       cleanups.push(() => loose.stop());
@@ -156,7 +156,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
     });
 
     it.each(['websocket', 'polling'])(
-      '[ND65] https and wss work with a certificate of its own, by %s',
+      '[ND42] https and wss work with a certificate of its own, by %s',
       async (transport) => {
         const { secureUrl, certificate } = balancers[engine];
         const options = { transports: [transport], rejectUnauthorized: true };
@@ -165,14 +165,14 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       },
     );
 
-    it('[ND66] names the address of the client, whatever the client says itself', async () => {
+    it('[ND43] names the address of the client, whatever the client says itself', async () => {
       const own = await signUp(balancers[engine].url, { 'x-forwarded-for': '203.0.113.9' });
       expect(await addressOf(balancers[engine].url, own)).toMatch(/^127\.0\.0\./);
       // From an address that is not the balancer's.
       expect(await addressFrom(balancers[engine], '127.1.2.3')).toMatch(/^127\.1\.2\./);
     });
 
-    it('[ND63] a node that drains gets no new connection, and keeps the others until it tells them to move', async () => {
+    it('[ND40] a node that drains gets no new connection, and keeps the others until it tells them to move', async () => {
       const { url } = balancers[engine];
       const [leaving, staying] = cluster.nodes as [ClusterNode, ClusterNode];
       const old = Array.from({ length: 30 }, (_, n) =>
@@ -218,7 +218,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       await leaving.start();
     });
 
-    it('[ND63] a stock client that polls gets to another node while one refuses it, however long that drains', async () => {
+    it('[ND40] a stock client that polls gets to another node while one refuses it, however long that drains', async () => {
       const draining = createServer((_, answer) => answer.writeHead(503).end()).listen(0, '127.0.0.1');
       await once(draining, 'listening');
       cleanups.push(() => draining.close().closeAllConnections());
@@ -234,7 +234,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
         await expect.poll(() => balancer.admin('show stat')).toMatch(/^bongsu,node-1,.*,NOLB,/m);
     });
 
-    it('[ND62] nothing but long-polling is bound to a node', async () => {
+    it('[ND39] nothing but long-polling is bound to a node', async () => {
       const { url } = balancers[engine];
       const page = await fetch(`${url}/health`, { headers: { cookie: 'bongsu_node=node-1' } });
       expect(page.headers.getSetCookie()).toEqual([]);
@@ -251,7 +251,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       for (const [n, count] of after.entries()) expect(count).toBeGreaterThan(before[n] ?? 0);
     });
 
-    it('[ND64] a node that was killed gets nothing more, and comes back', async () => {
+    it('[ND41] a node that was killed gets nothing more, and comes back', async () => {
       const { url } = balancers[engine];
       const [dying] = cluster.nodes as [ClusterNode];
       await dying.kill();
@@ -281,7 +281,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       return { frozen, there, cut: () => sockets.filter(({ connected }) => !connected).length };
     };
 
-    it('[ND64] keeps its sockets when it goes on soon: it may only have too much to do', async () => {
+    it('[ND41] keeps its sockets when it goes on soon: it may only have too much to do', async () => {
       const { frozen, there, cut } = await freezeOne();
       await new Promise((resolve) => setTimeout(resolve, STALL_MS));
       frozen.thaw();
@@ -289,7 +289,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       expect(cut()).toBe(0);
     });
 
-    it('[ND64] [ND174] loses them when it does not, long before their heartbeat says so', async () => {
+    it('[ND41] [ND36] loses them when it does not, long before their heartbeat says so', async () => {
       const { there, cut } = await freezeOne();
       // New ones that meet it are sent to the other node: before it counts as dead, too.
       const fresh = Array.from({ length: 8 }, () =>
@@ -301,7 +301,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
     });
   });
 
-  it('[ND66] without TRUST_PROXY what a balancer names is not believed', async () => {
+  it('[ND43] without TRUST_PROXY what a balancer names is not believed', async () => {
     const doubting = await cluster.addNode({ TRUST_PROXY: 'false' });
     for (const engine of ENGINES) {
       const balancer = await startBalancer({ engine, ports: [doubting.port] });
@@ -311,7 +311,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
     await cluster.removeNode(doubting);
   });
 
-  it('[SCL1] [ND113] a node that is added takes new connections from both, and one that is removed gives them back', async () => {
+  it('[SCL1] [ND82] a node that is added takes new connections from both, and one that is removed gives them back', async () => {
     const useIn = (nodes: ClusterNode[]) => balancers.nginx.use(nodes.map(({ port }) => port));
     const stay = cluster.nodes;
     const fresh = await cluster.addNode();

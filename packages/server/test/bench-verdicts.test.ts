@@ -72,28 +72,28 @@ const SLOW: [string, (drill: Drilled) => void][] = [
 ];
 
 describe('the verdict of the upgrade drill', () => {
-  it('[ND110] passes what is within all bounds', () => {
+  it('[ND81] passes what is within all bounds', () => {
     expect(judgeDrill(good())).toEqual({ failures: [], slow: [] });
   });
 
-  it.each(FAILURES)('[ND110] fails: %s', (sentence, spoil) => {
+  it.each(FAILURES)('[ND81] fails: %s', (sentence, spoil) => {
     const drill = good();
     spoil(drill);
     expect(judgeDrill(drill)).toEqual({ failures: [sentence], slow: [] });
   });
 
-  it.each(SLOW)('[ND110] is too slow: %s', (sentence, spoil) => {
+  it.each(SLOW)('[ND81] is too slow: %s', (sentence, spoil) => {
     const drill = good();
     spoil(drill);
     expect(judgeDrill(drill)).toEqual({ failures: [], slow: [sentence] });
   });
 
-  it('[ND110] asks for a migration only where it chose the versions itself', () => {
+  it('[ND81] asks for a migration only where it chose the versions itself', () => {
     const drill = { ...good(), migrations: ['0026', '0026'], migrates: false };
     expect(judgeDrill(drill).failures).toEqual([]);
   });
 
-  it('[ND110] does not judge what did not finish, and fails it', () => {
+  it('[ND81] does not judge what did not finish, and fails it', () => {
     const drill = good();
     drill.report.unfinished = 'upgrade: everybody is online: not within 30000 ms';
     drill.talk.missing = 1;
@@ -121,7 +121,7 @@ describe('what a drill measures', () => {
     ],
   });
 
-  it('[ND110] waits count from the moment at which a command was due', () => {
+  it('[ND81] waits count from the moment at which a command was due', () => {
     expect(waitsOf(clients())).toEqual({
       answered: { count: 2, p99: 4100, most: 4100 },
       executed: { count: 2, p99: 50, most: 50 },
@@ -129,13 +129,13 @@ describe('what a drill measures', () => {
     });
   });
 
-  it('[ND110] the pace counts what was accepted until the load ended, once', () => {
+  it('[ND81] the pace counts what was accepted until the load ended, once', () => {
     expect(paceOf(clients(), 11_000)).toBe(0.2);
     expect(paceOf(clients(), 3000)).toBe(0.5);
     expect(paceOf({ controllers: [], screens: [] }, 6000)).toBe(0);
   });
 
-  it('[ND110] hears what came twice, late or not at all, but for what somebody was told they missed', () => {
+  it('[ND81] hears what came twice, late or not at all, but for what somebody was told they missed', () => {
     const speaker: Member = { heard: [], gaps: [] };
     const hearing = (heard: number[], gaps: Member['gaps'] = []) => {
       const said = new Map([1, 2, 3].map((seq) => [seq, speaker] as const));
@@ -153,7 +153,7 @@ describe('what a drill measures', () => {
 describe('the verdict of a bench', () => {
   const run = { of: 'screens, 1000', lost: 0, twice: 0, refusals: {} };
 
-  it('[ND110] counts what was complete', () => {
+  it('[ND81] counts what was complete', () => {
     expect(judgeRun({ ...run, counts: { 'seats were not kept': 0 } })).toEqual([]);
   });
 
@@ -162,7 +162,7 @@ describe('the verdict of a bench', () => {
     ['screens, 1000: 2 commands came twice', { twice: 2 }],
     ['screens, 1000: 3 refusals: {"BUSY":3}', { refusals: { BUSY: 3 } }],
     ['screens, 1000: 4 seats were not kept', { counts: { 'seats were not kept': 4 } }],
-  ])('[ND110] is void: %s', (sentence, over) => {
+  ])('[ND81] is void: %s', (sentence, over) => {
     expect(judgeRun({ ...run, ...over })).toEqual([sentence]);
   });
 });

@@ -97,7 +97,7 @@ describe('serve', () => {
     expect(text).not.toContain((await readFile(join(folder, 'data/secrets/jwt-secret'), 'utf8')).trim());
   });
 
-  it('[ND76] bongsu drain stops the server beside it, waits for its end, and finds none afterwards', async () => {
+  it('[ND46] bongsu drain stops the server beside it, waits for its end, and finds none afterwards', async () => {
     await processes.prepareData();
     const server = bongsu(['serve']);
     await server.shows('First administrator');

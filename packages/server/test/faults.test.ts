@@ -97,7 +97,7 @@ describe.skipIf(!binaries)('a PostgreSQL that goes away', () => {
     ['is stopped at once and started again', () => postgres.stop('immediate'), () => postgres.start()],
     ['is frozen and thawed', () => postgres.freeze(), () => postgres.thaw()],
   ])(
-    '[STB2] [DL81] [HT2] [ND67] which %s: UNAVAILABLE and not ready, but alive meanwhile, nothing accepted is lost, delivery goes on within 5 s',
+    '[STB2] [DL81] [HT2] [ND44] which %s: UNAVAILABLE and not ready, but alive meanwhile, nothing accepted is lost, delivery goes on within 5 s',
     async (_, takeAway, bringBack) => {
       const { screen, accepted, codes, one } = await setUp();
       for (let n = 0; n < 20; n += 1) await one();

@@ -102,7 +102,7 @@ describe('the image', () => {
     ),
   });
 
-  it('[ND67] runs as uid 1000, is asked every 30 s, and holds nothing that tests or builds', async () => {
+  it('[ND44] runs as uid 1000, is asked every 30 s, and holds nothing that tests or builds', async () => {
     expect(textsOf(IMAGE, 'USER')).toEqual(['1000:1000']);
     expect(textsOf(IMAGE, 'HEALTHCHECK')[0]).toMatch(
       /^--interval=30s --timeout=3s --start-period=40s --retries=3 CMD \[/,
@@ -120,7 +120,7 @@ describe('the image', () => {
     ).toEqual(['']);
   });
 
-  it('[ND67] [OBS3] its HEALTHCHECK fails before, succeeds while the server runs, and fails after it was stopped', async () => {
+  it('[ND44] [OBS3] its HEALTHCHECK fails before, succeeds while the server runs, and fails after it was stopped', async () => {
     const home = join(folder, 'image/bongsu');
     const data = join(folder, 'image/data');
     // The first start of all takes seconds.

@@ -50,7 +50,7 @@ describePostgres('a new epoch beneath a running server', () => {
 });
 
 describePostgres('a copy that was put back into the same PostgreSQL', (_, serverUrl) => {
-  it('[ND201] has a new epoch after `bongsu restored`: an offset of before runs ahead of no command', async () => {
+  it('[ND80] has a new epoch after `bongsu restored`: an offset of before runs ahead of no command', async () => {
     const storage = await makeStorage('postgres');
     onTestFinished(storage.remove);
     const original = await startOn(storage);

@@ -46,7 +46,7 @@ describeNodes('a node whose clock is wrong', () => {
     ['ahead of', SHIFT_MS],
     ['behind', -SHIFT_MS],
   ])(
-    '[ND173] ten minutes %s the others goes by the database in all that it promises, and says so',
+    '[ND35] ten minutes %s the others goes by the database in all that it promises, and says so',
     async (where, shiftMs) => {
       const right = nodes.a.world;
       const { node, world: wrong } = await startShifted(`wrong-${shiftMs}`, shiftMs);

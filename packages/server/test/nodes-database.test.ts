@@ -94,7 +94,7 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
     const ready = () =>
       Promise.all([a, b].map(async ({ http }) => (await http.get('/api/health/ready')).status));
 
-    it('[ND171] any more: nothing is accepted, both nodes are not ready, nothing accepted is lost, and all goes on by itself', async () => {
+    it('[ND33] any more: nothing is accepted, both nodes are not ready, nothing accepted is lost, and all goes on by itself', async () => {
       const { owner, screen, accepted, refusals, one } = await setUp();
       for (let n = 0; n < 20; n += 1) await one();
       const inFlight = Array.from({ length: 100 }, one);
@@ -122,7 +122,7 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
       expect(screen.ids).toHaveLength(accepted.length);
     }, 60_000);
 
-    it('[ND172] any further connection: nodes that run go on with those they have, and one that starts says so and waits', async () => {
+    it('[ND34] any further connection: nodes that run go on with those they have, and one that starts says so and waits', async () => {
       const { owner, screen, accepted, refusals, one } = await setUp();
       const taken = await takeAll(settings.DATABASE_URL ?? '');
       onTestFinished(() => Promise.all(taken.splice(0).map((client) => client.end())).then(() => {}));

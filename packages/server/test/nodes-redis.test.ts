@@ -72,7 +72,7 @@ describeNodes('pushes between two nodes', () => {
     return { sender, listener, allArrive, arriveAgain };
   };
 
-  it('[ND5] [ND25] arrive over a Redis Cluster, also after their slot has moved to another of its nodes', async () => {
+  it('[ND6] [ND16] arrive over a Redis Cluster, also after their slot has moved to another of its nodes', async () => {
     const cluster = await startRedisCluster();
     const { allArrive, arriveAgain } = await listenThere(await startTwo(cluster));
     await allArrive();
@@ -81,7 +81,7 @@ describeNodes('pushes between two nodes', () => {
     await allArrive();
   });
 
-  it('[ND5] [ND25] arrive before and after a failover by sentinels', async () => {
+  it('[ND6] [ND16] arrive before and after a failover by sentinels', async () => {
     const sentinel = await startRedisSentinel();
     const { allArrive, arriveAgain } = await listenThere(await startTwo(sentinel));
     await allArrive();

@@ -42,7 +42,7 @@ describeNodes('rooms of several nodes', () => {
     return told;
   };
 
-  it('[SIG7] [ND51] who comes, what is said and who goes is told once on both nodes', async () => {
+  it('[SIG7] [ND30] who comes, what is said and who goes is told once on both nodes', async () => {
     const [host, near, far] = [
       await person(nodes.a.world),
       await person(nodes.a.world),
@@ -66,7 +66,7 @@ describeNodes('rooms of several nodes', () => {
     await expect.poll(() => told[0]?.slice(1)).toEqual([['user-joined', participantId], ...rest]);
   });
 
-  it('[SIG7] [ND51] [RM128] two on different nodes negotiate, in both words', async () => {
+  it('[SIG7] [ND30] [RM128] two on different nodes negotiate, in both words', async () => {
     const [ann, ben] = [await person(nodes.a.world), await person(nodes.b.world)];
     const { roomId, participantId: toAnn } = await make(ann);
     const joined = nextEvent(ann, 'user-joined');
@@ -90,7 +90,7 @@ describeNodes('rooms of several nodes', () => {
     expect(await back).toMatchObject({ from: toAnn, negotiationId, answer: ANSWER });
   });
 
-  it('[SIG7] [RM13] [ND51] a page that is loaded anew at the other node has its seat there, and the older socket is out', async () => {
+  it('[SIG7] [RM13] [ND30] a page that is loaded anew at the other node has its seat there, and the older socket is out', async () => {
     const host = await person(nodes.a.world);
     const { accessToken } = await nodes.a.world.signUp();
     const older = await connect(nodes.a.world, accessToken);
@@ -109,7 +109,7 @@ describeNodes('rooms of several nodes', () => {
     expect(told).toEqual([['user-returned', participantId]]);
   });
 
-  it('[SIG7] [RM11] [ND51] who was on a node that is killed takes the seat again on another one', async () => {
+  it('[SIG7] [RM11] [ND30] who was on a node that is killed takes the seat again on another one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'bongsu-killed-'));
     const processes = new BongsuProcesses(folder);
     onTestFinished(async () => {

@@ -35,7 +35,7 @@ describeNodes('several nodes', () => {
   const list = async <Item>(path: string, at: 'a' | 'b' = 'a') =>
     (await nodes[at].world.http.get(path, admin)).body as Page<Item>;
 
-  it('[ND25] the sender hears of the outcome and of the screen on the other node, on each socket once', async () => {
+  it('[ND16] the sender hears of the outcome and of the screen on the other node, on each socket once', async () => {
     const { a, b } = nodes;
     const device = await a.world.device(owner);
     const [here, there] = [await a.world.controller(owner), await b.world.controller(owner)];
@@ -55,7 +55,7 @@ describeNodes('several nodes', () => {
     expect(heard.sort()).toEqual(expected.sort());
   });
 
-  it('[ND25] an API key hears on the other node only what its scopes let it', async () => {
+  it('[ND16] an API key hears on the other node only what its scopes let it', async () => {
     const { a, b } = nodes;
     const device = await a.world.device(owner);
     const keyed = async (scopes: Parameters<typeof a.world.apiKey>[1]) => {
@@ -82,7 +82,7 @@ describeNodes('several nodes', () => {
     expect(heard).toEqual(['watcher screen', 'reader command', 'reader command']);
   });
 
-  it('[ND21] a DELETE takes an entry back from the node that holds the screen', async () => {
+  it('[ND12] a DELETE takes an entry back from the node that holds the screen', async () => {
     const { a, b } = nodes;
     const device = await a.world.device(owner);
     const screen = await b.world.connectScreen(device, () => undefined);
@@ -100,7 +100,7 @@ describeNodes('several nodes', () => {
     });
   });
 
-  it('[ND22] [ND24] connections are paged over both nodes, and both nodes are listed', async () => {
+  it('[ND13] [ND15] connections are paged over both nodes, and both nodes are listed', async () => {
     const { a, b } = nodes;
     const device: Device = await a.world.device(owner);
     await a.world.connectScreen(device);
@@ -132,7 +132,7 @@ describeNodes('several nodes', () => {
     ]);
   });
 
-  it('[ND23] a connection of the other node is closed, and one that is gone is NOT_FOUND', async () => {
+  it('[ND14] a connection of the other node is closed, and one that is gone is NOT_FOUND', async () => {
     const { a, b } = nodes;
     const socket = await b.world.controller(owner);
     const closed = closings(socket);
@@ -147,7 +147,7 @@ describeNodes('several nodes', () => {
     expect(again.body).toMatchObject({ error: { code: 'NOT_FOUND' } });
   });
 
-  it('[ND27] a replaced credential, a deleted screen, an ended login and a lost role count on the other node', async () => {
+  it('[ND18] a replaced credential, a deleted screen, an ended login and a lost role count on the other node', async () => {
     const { a, b } = nodes;
     const [replaced, deleted] = [await a.world.device(owner), await a.world.device(owner)];
     const [one, two] = [await b.world.connectScreen(replaced), await b.world.connectScreen(deleted)];
@@ -180,7 +180,7 @@ describeNodes('several nodes whose Redis ends', () => {
   });
   afterAll(() => nodes?.stop());
 
-  it('[ND28] a user has one number of connections and one rate of commands over both nodes', async () => {
+  it('[ND19] a user has one number of connections and one rate of commands over both nodes', async () => {
     const { a, b } = nodes;
     const owner = await a.world.signUp();
     const { screenId } = await a.world.device(owner);
@@ -220,7 +220,7 @@ describeNodes('several nodes whose Redis ends', () => {
     expect(letThrough).toBeLessThan(20);
   });
 
-  it('[ND27] [ND26] without Redis own sockets hear, other nodes cut within 5 s, and all is well once it is back', async () => {
+  it('[ND18] [ND17] without Redis own sockets hear, other nodes cut within 5 s, and all is well once it is back', async () => {
     const { a, b, redis } = nodes;
     const owner = await a.world.signUp();
     const admin = await a.world.admin();

@@ -63,7 +63,7 @@ describeWithRedis('a server with Redis', () => {
   );
 
   it.skipIf(!hasPostgres)(
-    '[ND193] sockets of the last node are told to come back, and only those of another to move at once',
+    '[ND79] sockets of the last node are told to come back, and only those of another to move at once',
     async () => {
       const settings = { REDIS_URL: redis.url, DRAIN_SECONDS: '5' };
       const servers = [await start(settings), await start({ ...settings, NODE_NAME: 'other' })];
@@ -87,7 +87,7 @@ describeWithRedis('a server with Redis', () => {
   });
 
   it.skipIf(!hasPostgres)(
-    '[ND6] a refused password ends the start with exit code 2 and one line, without the password',
+    '[ND7] a refused password ends the start with exit code 2 and one line, without the password',
     async () => {
       await redis.command('config', 'set', 'requirepass', 'right');
       const REDIS_URL = `redis://:hunter2@127.0.0.1:${redis.port}`;
@@ -100,7 +100,7 @@ describeWithRedis('a server with Redis', () => {
   );
 
   it.skipIf(!hasPostgres)(
-    '[BEY5] [ND76] bongsu drain --node ends that node of two, whose sockets are told to move; the other goes on',
+    '[BEY5] [ND46] bongsu drain --node ends that node of two, whose sockets are told to move; the other goes on',
     async () => {
       const staying = await start({ REDIS_URL: redis.url, NODE_NAME: 'staying' });
       const settings = { ...storage.settings, REDIS_URL: redis.url, JWT_ALG: ALGORITHM };
@@ -126,7 +126,7 @@ describeWithRedis('a server with Redis', () => {
   );
 
   it.skipIf(!hasPostgres)(
-    '[ND6] [OBS1] a start that is refused ends with one line and an exit code: a replica, a name twice, code that is too old',
+    '[ND7] [OBS1] a start that is refused ends with one line and an exit code: a replica, a name twice, code that is too old',
     async () => {
       const replica = await startRedis({ lines: ['replicaof 127.0.0.1 1'] });
       const newer = await makeStorage('postgres');

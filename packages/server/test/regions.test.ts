@@ -40,7 +40,7 @@ describeNodes('two regions', () => {
   const screens = (world: World, token = owner.accessToken) =>
     fetch(`${world.http.url}/api/screens?limit=100`, { headers: { authorization: `Bearer ${token}` } });
 
-  it('[ND140] [ND141] a command goes to a screen in the other region, once, and its status comes back; both see it online', async () => {
+  it('[ND60] [ND61] a command goes to a screen in the other region, once, and its status comes back; both see it online', async () => {
     const { home, far } = regions;
     for (const [sender, other] of [
       [home, far],
@@ -68,7 +68,7 @@ describeNodes('two regions', () => {
     ]);
   });
 
-  it('[ND141] those in one room see each other and negotiate from region to region', async () => {
+  it('[ND61] those in one room see each other and negotiate from region to region', async () => {
     const { home, far } = regions;
     const [ann, ben] = [await person(home.world), await person(far.world)];
     const { roomId, participantId: toAnn } = (await send(ann, 'create-room', { name: 'Talk' })) as Joined;
@@ -89,7 +89,7 @@ describeNodes('two regions', () => {
     expect(await left).toMatchObject({ participantId: toBen });
   });
 
-  it('[ND143] the Redis link is cut: degraded and ready, commands go on by SQL, and hints come again once it is back', async () => {
+  it('[ND63] the Redis link is cut: degraded and ready, commands go on by SQL, and hints come again once it is back', async () => {
     const { home, far, link } = regions;
     const device = await home.world.device(owner);
     const screen = await far.world.connectScreen(device, () => ({ status: 'executed' }));
@@ -119,7 +119,7 @@ describeNodes('two regions', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('[ND144] all of the link is cut under commands: what was accepted runs once', async () => {
+  it('[ND64] all of the link is cut under commands: what was accepted runs once', async () => {
     const { home, far, link } = regions;
     const device = await home.world.device(owner);
     const screen = await far.world.connectScreen(device, () => ({ status: 'executed' }));
@@ -151,7 +151,7 @@ describeNodes('two regions', () => {
       }),
     );
 
-  it('[ND145] limits are counted in each region', async () => {
+  it('[ND65] limits are counted in each region', async () => {
     const { home, far } = regions;
     const somebody = await home.world.signUp();
     const remaining = async (world: World) =>
@@ -161,7 +161,7 @@ describeNodes('two regions', () => {
     expect(await remaining(far.world)).toBe(999);
   });
 
-  it('[ND146] [ND147] lists are read from the replica, and say so; never before what the reader wrote', async () => {
+  it('[ND66] [ND67] lists are read from the replica, and say so; never before what the reader wrote', async () => {
     const { home, far, link } = regions;
     const reader = await home.world.signUp();
     const names = async () => {
@@ -187,7 +187,7 @@ describeNodes('two regions', () => {
       .toEqual({ asOf: expect.any(String), names: ['Here', 'Elsewhere', 'At home'] });
   });
 
-  it('[ND146] every page is answered by the replica as home answers it, and says so', async () => {
+  it('[ND66] every page is answered by the replica as home answers it, and says so', async () => {
     const { home, far } = regions;
     const admin = (await home.world.admin()) ?? '';
     const device = await home.world.device(owner);
@@ -222,7 +222,7 @@ describeNodes('two regions', () => {
     }
   });
 
-  it('[ND146] the end of a history is read at home: nothing is missing before what comes live', async () => {
+  it('[ND66] the end of a history is read at home: nothing is missing before what comes live', async () => {
     const { home, far, link } = regions;
     const [ann, ben] = [await person(home.world), await home.world.signUp()];
     const { roomId } = (await send(ann, 'create-room', { name: 'Talk' })) as Joined;
@@ -245,7 +245,7 @@ describeNodes('two regions', () => {
     link.heal();
   });
 
-  it('[ND151] the replica takes the place of the primary: a new epoch, and offsets of before are not recovered', async () => {
+  it('[ND71] the replica takes the place of the primary: a new epoch, and offsets of before are not recovered', async () => {
     const { home, far } = regions;
     const device = await home.world.device(owner);
     const screen = await far.world.connectScreen(device, () => ({ status: 'executed' }));

@@ -27,7 +27,7 @@ async function drill(...flags: string[]): Promise<{ code: number | null; out: st
 
 describe('npm run upgrade-drill', () => {
   it.skipIf(inject('postgresUrl') === '' || missing.length > 0)(
-    '[ND110] [ND113] nothing is lost or comes twice while nodes are replaced, and while one comes and goes',
+    '[ND81] [ND82] nothing is lost or comes twice while nodes are replaced, and while one comes and goes',
     async () => {
       const flags = ['--nodes', '2', '--rate', '20', '--seconds', '1', '--people', '10'];
       const { out, err } = await drill(...flags, '--old', PACKAGE, '--new', PACKAGE, '--json');
@@ -62,7 +62,7 @@ describe('npm run upgrade-drill', () => {
     ['--balancer', 'apache'],
     ['--old', '/nowhere', '--from', 'HEAD'],
     ['--faster'],
-  ])('[ND110] %j %j is bad use: exit 2', async (...flags) => {
+  ])('[ND81] %j %j is bad use: exit 2', async (...flags) => {
     expect(await drill(...flags)).toMatchObject({ code: 2, out: '' });
   });
 });

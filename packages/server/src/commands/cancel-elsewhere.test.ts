@@ -75,7 +75,7 @@ describeEachDatabase('cancelling elsewhere', (open) => {
     for (const end of ends.splice(0)) await end();
   });
 
-  it('[ND21] an entry of a screen that another node holds is cancelled there, and its sender is told there', async () => {
+  it('[ND12] an entry of a screen that another node holds is cancelled there, and its sender is told there', async () => {
     const screen = new FakeScreen('scr_a');
     await connectScreen(holder.commands, screen);
     const [inFlight] = [await send()];
@@ -89,7 +89,7 @@ describeEachDatabase('cancelling elsewhere', (open) => {
     expect(await cancelElsewhere(waiting)).toEqual(['ended']);
   });
 
-  it('[ND21] a holder that does not answer in 2 s, or has just left, makes it a matter of another try', async () => {
+  it('[ND12] a holder that does not answer in 2 s, or has just left, makes it a matter of another try', async () => {
     await connectScreen(holder.commands, new FakeScreen('scr_a'));
     await send();
     const waiting = await send();

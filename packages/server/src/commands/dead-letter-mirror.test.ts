@@ -58,7 +58,7 @@ describeWithRedis('the mirror of dead letters', () => {
     }
     const plant = async (screenId: string) => (await plantLetter(database, screenId)).id;
 
-    it('[MSG2] [ND130] every letter that waits is in the stream of its screen once, however many nodes mirror', async () => {
+    it('[MSG2] [ND59] every letter that waits is in the stream of its screen once, however many nodes mirror', async () => {
       const [a, b, c] = [await plant('scr_a'), await plant('scr_a'), await plant('scr_b')];
       newMirror();
       newMirror();
@@ -82,7 +82,7 @@ describeWithRedis('the mirror of dead letters', () => {
       );
     });
 
-    it('[MSG2] [ND130] all are there again after FLUSHALL, and after a restart that kept nothing', async () => {
+    it('[MSG2] [ND59] all are there again after FLUSHALL, and after a restart that kept nothing', async () => {
       const [a, b] = [await plant('scr_a'), await plant('scr_a')];
       newMirror();
       await expect.poll(() => stream('scr_a')).toEqual([a, b]);
@@ -94,7 +94,7 @@ describeWithRedis('the mirror of dead letters', () => {
       await expect.poll(() => stream('scr_a')).toEqual([a, b]);
     });
 
-    it('[MSG2] [ND130] one that was requeued or thrown away leaves, and one that was lost alone comes back', async () => {
+    it('[MSG2] [ND59] one that was requeued or thrown away leaves, and one that was lost alone comes back', async () => {
       const mirror = newMirror();
       const { commands, addScreen } = commandsHarness(database, {
         config: commandsConfig({}),
@@ -119,7 +119,7 @@ describeWithRedis('the mirror of dead letters', () => {
       expect(await stream('scr_a')).toEqual([stays]);
     });
 
-    it('[MSG2] [ND130] of several nodes one compares each minute, and a stop waits for it', async () => {
+    it('[MSG2] [ND59] of several nodes one compares each minute, and a stop waits for it', async () => {
       await plant('scr_a');
       const compares = vi.spyOn(MirrorStore.prototype, 'mirrored');
       const ends = vi.spyOn(MirrorStore.prototype, 'stillWaiting');
@@ -131,7 +131,7 @@ describeWithRedis('the mirror of dead letters', () => {
       expect(ends).toHaveBeenCalledTimes(1);
     });
 
-    it('[MSG2] [ND130] comparing twice at once is done one after the other', async () => {
+    it('[MSG2] [ND59] comparing twice at once is done one after the other', async () => {
       let [underWay, most] = [0, 0];
       const compares = vi.spyOn(MirrorStore.prototype, 'mirrored').mockImplementation(async () => {
         underWay += 1;
@@ -145,7 +145,7 @@ describeWithRedis('the mirror of dead letters', () => {
       expect([most, compares.mock.calls.length]).toEqual([1, 2]);
     });
 
-    it('[MSG2] [ND130] a long stream is compared page by page', async () => {
+    it('[MSG2] [ND59] a long stream is compared page by page', async () => {
       const first = await plant('scr_a');
       await database.query(
         `insert into dead_letters (id, screen_id, stream_id, seq, command_id, sender_id, type, payload, reason, attempts, at, first_id)
@@ -164,7 +164,7 @@ describeWithRedis('the mirror of dead letters', () => {
       expect(Math.max(...asked.mock.calls.map(([ids]) => ids.length))).toBeLessThan(1000);
     });
 
-    it('[MSG2] [ND130] without Redis letters wait in the table, and are told once it is there', async () => {
+    it('[MSG2] [ND59] without Redis letters wait in the table, and are told once it is there', async () => {
       newMirror();
       await redis.stop('kill');
       const id = await plant('scr_a');

@@ -422,7 +422,7 @@ describeEachDatabase('delivering', (open) => {
     expect(screen.sent.map(({ entry: { seq } }) => seq)).toEqual([1, 2]);
   });
 
-  it('[ND110] what a newer version tells is ignored, if this one does not know it', async () => {
+  it('[ND81] what a newer version tells is ignored, if this one does not know it', async () => {
     const { node, hear } = await startHearing();
     for (const message of [{ kind: 'of a newer version' }, { entries: [] }, {}, null, 'text'])
       hear(message as object);

@@ -119,7 +119,7 @@ describe('the inbox of a connected screen', () => {
     expect(done()).toEqual(['executed[2]=3']);
   });
 
-  it('[ND75] at rest sends nothing more, and says when what is in flight is answered', async () => {
+  it('[ND45] at rest sends nothing more, and says when what is in flight is answered', async () => {
     const { opened, done } = recorded({ window: 2 });
     const inbox = opened(0, 3);
     inbox.page([entry(1), entry(2), entry(3)]);
@@ -135,7 +135,7 @@ describe('the inbox of a connected screen', () => {
     expect(done().filter((action) => action.startsWith('emit'))).toEqual(['emit 1', 'emit 2/1']);
   });
 
-  it('[ND75] an inbox that is closed is at rest, and so is one that was sent nothing', async () => {
+  it('[ND45] an inbox that is closed is at rest, and so is one that was sent nothing', async () => {
     const { opened } = recorded();
     const inbox = opened(0, 1);
     await inbox.rest();

@@ -124,7 +124,7 @@ describeEachDatabase('room commands', (open) => {
     ]);
   });
 
-  it('[MSG3] [ND4] other processes are told what all members get once, however many they are', async () => {
+  it('[MSG3] [ND5] other processes are told what all members get once, however many they are', async () => {
     const hub = new HubBus();
     const told: unknown[] = [];
     hub.join().subscribe('ledger', (event) => event.type === 'message' && told.push(event.message));

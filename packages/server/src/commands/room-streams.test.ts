@@ -61,7 +61,7 @@ describeEachDatabase('room streams', (open) => {
     return last ? [page, ...(await missed(last.seq))] : [];
   };
 
-  it('[MSG6] [ND121] where the streams of many rooms stand is read by few statements, for each room its own', async () => {
+  it('[MSG6] [ND58] where the streams of many rooms stand is read by few statements, for each room its own', async () => {
     const names = Array.from({ length: 60 }, (_, n) => `room-${n}`);
     for (const name of names) await harness.openRoom(name);
     await harness.post('room-7', { data: 1 });

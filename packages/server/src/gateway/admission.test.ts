@@ -64,7 +64,7 @@ describe('admission', () => {
     expect(await upgrade()).toMatch(/^HTTP\/1\.1 101 /);
   });
 
-  it('[ND191] whoever comes while the server starts hears that, and not that it goes away', async () => {
+  it('[ND77] whoever comes while the server starts hears that, and not that it goes away', async () => {
     const saying = async () => ((await (await poll()).json()) as { message: string }).message;
     phase = 'starting';
     expect(await saying()).toBe('This server is starting.');
@@ -72,7 +72,7 @@ describe('admission', () => {
     expect(await saying()).toBe('This server is going away.');
   });
 
-  it('[ND77] while too many come in at once one more gets 503 and when to come back', async () => {
+  it('[ND47] while too many come in at once one more gets 503 and when to come back', async () => {
     isOverloaded = true;
     expect(await upgrade()).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 1\r\n/);
     isOverloaded = false;

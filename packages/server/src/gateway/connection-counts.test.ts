@@ -22,7 +22,7 @@ const pass = async (ms: number) => {
   }
 };
 
-it('[ND28] a node knows how many connections a user has on all others, and when they go', async () => {
+it('[ND19] a node knows how many connections a user has on all others, and when they go', async () => {
   const [onB, onC] = [new Map([['ada', 60]]), new Map([['ada', 30]])];
   const a = start(new Map());
   start(onB);
@@ -37,7 +37,7 @@ it('[ND28] a node knows how many connections a user has on all others, and when 
   expect([a.of('ada'), a.of('bob')]).toEqual([30, 0]);
 });
 
-it('[ND28] what was lost is mended within 5 s, and a node that is silent is forgotten', async () => {
+it('[ND19] what was lost is mended within 5 s, and a node that is silent is forgotten', async () => {
   const onB = new Map([['ada', 50]]);
   const a = start(new Map());
   start(onB);
@@ -54,7 +54,7 @@ it('[ND28] what was lost is mended within 5 s, and a node that is silent is forg
   expect(a.of('ada')).toBe(0);
 });
 
-it('[ND28][ND192] one message that is lost takes nothing from the limit', async () => {
+it('[ND19][ND78] one message that is lost takes nothing from the limit', async () => {
   const a = start(new Map());
   start(new Map([['ada', 50]]));
   await pass(250);
@@ -68,7 +68,7 @@ it('[ND28][ND192] one message that is lost takes nothing from the limit', async 
   }
 });
 
-it('[ND192] the counts of a node that is gone are forgotten as soon as the bus says so', async () => {
+it('[ND78] the counts of a node that is gone are forgotten as soon as the bus says so', async () => {
   const b = hub.join();
   const a = start(new Map());
   b.publish('limits.connections', { isWhole: true, counts: [['ada', 50]] });

@@ -31,7 +31,7 @@ it.each([
   ['a key without a scope', person({ scopes: [] })],
   ...SCOPES.map((scope): [string, Principal] => [`a key with ${scope}`, person({ scopes: [scope] })]),
 ] satisfies [string, Principal][])(
-  '[ND25] %s is in the rooms of what it may hear, and in no others',
+  '[ND16] %s is in the rooms of what it may hear, and in no others',
   (_, who) => {
     const rooms = roomsToHear(who);
     expect(rooms.every(isHearingRoom)).toBe(true);
@@ -43,6 +43,6 @@ it.each([
   },
 );
 
-it('[ND25] a screen is in none', () => {
+it('[ND16] a screen is in none', () => {
   expect(roomsToHear({ kind: 'screen', screenId: 'scr', sessionId: 's', expiresAt: 0 })).toEqual([]);
 });

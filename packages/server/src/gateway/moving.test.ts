@@ -26,7 +26,7 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
 const never = new AbortController().signal;
 
 describe('moving sockets', () => {
-  it('[ND75] goes in even waves, in no order, each with a moment of its own, and is over in time', async () => {
+  it('[ND45] goes in even waves, in no order, each with a moment of its own, and is over in time', async () => {
     const { clock, told, movers } = crowd(5000);
     const moved = moveInWaves(movers, 5000, { clock, random: Math.random }, never);
     await pass(clock, 5000);
@@ -39,13 +39,13 @@ describe('moving sockets', () => {
     expect(new Set(told.map(({ retryAfterMs }) => retryAfterMs)).size).toBeGreaterThan(100);
   });
 
-  it('[ND75] a few go at once', async () => {
+  it('[ND45] a few go at once', async () => {
     const { clock, told, movers } = crowd(50);
     await moveInWaves(movers, 15_000, { clock, random: Math.random }, never);
     expect(told).toHaveLength(50);
   });
 
-  it('[ND75] when its time is over the rest is told at once', async () => {
+  it('[ND45] when its time is over the rest is told at once', async () => {
     const { clock, told, movers } = crowd(1000);
     const over = new AbortController();
     const moved = moveInWaves(movers, 15_000, { clock, random: Math.random }, over.signal);

@@ -48,7 +48,7 @@ function reach() {
   return { client, clock, metrics, others };
 }
 
-it('[ND26] a Redis that refuses to be read is asked twice a second, and not at all after the end', async () => {
+it('[ND17] a Redis that refuses to be read is asked twice a second, and not at all after the end', async () => {
   const { client, clock, others } = reach();
   await turn();
   const reads = () => client.copies.reduce((sum, copy) => sum + copy.reads, 0);
@@ -67,7 +67,7 @@ it('[ND26] a Redis that refuses to be read is asked twice a second, and not at a
   expect(client.copies.every(({ isDisconnected }) => isDisconnected)).toBe(true);
 });
 
-it('[ND26] what Redis does not take is dropped and counted, not kept', async () => {
+it('[ND17] what Redis does not take is dropped and counted, not kept', async () => {
   const { client, metrics, others } = reach();
   const add = () => client.xadd(['x']).catch(() => 'dropped');
   const taken = Array.from({ length: 1000 }, add);
@@ -100,7 +100,7 @@ describeWithRedis('pushes to other nodes', () => {
     return { heard, tell: (event: string) => others.emit(['room'], event, {}) };
   }
 
-  it('[ND26] what was told while a node was cut off does not come late, and what is told then does', async () => {
+  it('[ND17] what was told while a node was cut off does not come late, and what is told then does', async () => {
     const redis = await startRedis();
     const proxy = await startTcpProxy(redis.port);
     onTestFinished(async () => {

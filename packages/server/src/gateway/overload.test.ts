@@ -16,7 +16,7 @@ function opened() {
 }
 
 describe('overload', () => {
-  it('[ND77] a thousand handshakes under way are the most, until one has ended', () => {
+  it('[ND47] a thousand handshakes under way are the most, until one has ended', () => {
     const { overload, begin } = opened();
     const ended = begin(999);
     expect(overload.isTooMuch).toBe(false);
@@ -29,7 +29,7 @@ describe('overload', () => {
     expect(overload.isTooMuch).toBe(true);
   });
 
-  it('[ND77] fewer are too many while the process is late, which alone turns nobody away', () => {
+  it('[ND47] fewer are too many while the process is late, which alone turns nobody away', () => {
     const { clock, overload, begin } = opened();
     clock.lateMs = 1000;
     clock.advance(100);

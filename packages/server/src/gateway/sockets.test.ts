@@ -359,7 +359,7 @@ describe('handshakes under way', () => {
     return { overload: { begin }, underWay: () => count };
   }
 
-  it('[ND77] one is under way until its socket is ready', async () => {
+  it('[ND47] one is under way until its socket is ready', async () => {
     const { overload, underWay } = counted();
     let letIn = () => {};
     const waiting = new Promise<Principal>((resolve) => {
@@ -373,7 +373,7 @@ describe('handshakes under way', () => {
     expect(underWay()).toBe(0);
   });
 
-  it('[ND77] one that is refused is over, and so is one whose client goes away', async () => {
+  it('[ND47] one that is refused is over, and so is one whose client goes away', async () => {
     const { overload, underWay } = counted();
     const refuse = async () => {
       throw new AuthenticationError('AUTH_ERROR');
@@ -408,7 +408,7 @@ describe('draining', () => {
     await expect.poll(() => connections.size).toBe(0);
   });
 
-  it('[ND75] a socket that moves is told so first, and closed once its calls are answered', async () => {
+  it('[ND45] a socket that moves is told so first, and closed once its calls are answered', async () => {
     const calls: (() => void)[] = [];
     const slow = defineEvent({
       right: 'socket.renew',
@@ -433,7 +433,7 @@ describe('draining', () => {
     await expect.poll(() => heardInOrder).toEqual(['DRAINING', 'answered', 'transport close']);
   });
 
-  it('[ND75] a screen that moves is sent nothing more, and closed once what it has is answered', async () => {
+  it('[ND45] a screen that moves is sent nothing more, and closed once what it has is answered', async () => {
     let rested = () => {};
     const resting = new Promise<void>((resolve) => {
       rested = resolve;

@@ -7,7 +7,7 @@ import { ManualClock } from '../../test/support/manual-clock.js';
 import { memoryLog } from '../../test/support/memory-log.js';
 import { tellUnknownSessions } from './unknown-sessions.js';
 
-it('[ND61] a poll of a session of another node is 400 "Session ID unknown", and the log says so once a minute', async () => {
+it('[ND38] a poll of a session of another node is 400 "Session ID unknown", and the log says so once a minute', async () => {
   const http = createServer().listen(0, '127.0.0.1');
   await once(http, 'listening');
   const io = new Server(http);

@@ -37,7 +37,7 @@ async function flood(limiters: RateLimiter[], seconds: number): Promise<number> 
 }
 
 it.each([2, 4])(
-  '[ND28] a user who floods %i nodes gets one limit of commands, after the first burst of each',
+  '[ND19] a user who floods %i nodes gets one limit of commands, after the first burst of each',
   async (nodes) => {
     const limiters = start(nodes);
     await flood(limiters, 10);
@@ -47,14 +47,14 @@ it.each([2, 4])(
   },
 );
 
-it('[ND28] while the bus is away each node counts for itself', async () => {
+it('[ND19] while the bus is away each node counts for itself', async () => {
   const limiters = start(2);
   hub.isDeaf = true;
   await flood(limiters, 10);
   expect((await flood(limiters, 60)) / 60).toBeGreaterThan(150);
 });
 
-it('[ND28] a limit of one a second is shared to the last command, and others pay nothing', async () => {
+it('[ND19] a limit of one a second is shared to the last command, and others pay nothing', async () => {
   const [a, b] = start(2, 60) as [RateLimiter, RateLimiter];
   for (let i = 0; i < 20; i += 1) expect(a.checkBurst('user:ada').allowed).toBe(true);
   clock.advance(250);
@@ -63,7 +63,7 @@ it('[ND28] a limit of one a second is shared to the last command, and others pay
   expect(b.checkBurst('user:bob').allowed).toBe(true);
 });
 
-it('[ND28] what others spent keeps nobody out for more than ten seconds', async () => {
+it('[ND19] what others spent keeps nobody out for more than ten seconds', async () => {
   const [limiter] = start(1) as [RateLimiter];
   hub.join().publish('limits.commands', [['user:ada', 1_000_000]]);
   await Promise.resolve();

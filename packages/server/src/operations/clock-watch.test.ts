@@ -3,7 +3,7 @@ import { ManualClock } from '../../test/support/manual-clock.js';
 import { memoryLog } from '../../test/support/memory-log.js';
 import { checkClock, watchClock } from './clock-watch.js';
 
-it("[ND173] a clock that is a minute off the database's is degraded, and warned of once until it is right again", () => {
+it("[ND35] a clock that is a minute off the database's is degraded, and warned of once until it is right again", () => {
   const clock = new ManualClock();
   const log = memoryLog();
   let offMs = 0;

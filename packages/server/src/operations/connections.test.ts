@@ -89,7 +89,7 @@ describeEachDatabase('connections of all nodes', (open) => {
     for (const end of ends.splice(0)) end();
   });
 
-  it('[ND22] following the cursor gives each connection of every node once, the newest first', async () => {
+  it('[ND13] following the cursor gives each connection of every node once, the newest first', async () => {
     const many = (prefix: string, count: number) =>
       Array.from({ length: count }, (_, i) => connection({ id: `${prefix}${i}`, connectedAt: 1 + (i % 4) }));
     const a = await join('a', many('a', 7));
@@ -111,7 +111,7 @@ describeEachDatabase('connections of all nodes', (open) => {
     });
   });
 
-  it('[ND22] a node, a user or a screen is asked for alone, and a silent node is named', async () => {
+  it('[ND13] a node, a user or a screen is asked for alone, and a silent node is named', async () => {
     const bob = randomUUID();
     const a = await join('a', [connection({ id: 'a1' }), connection({ id: 'a2', userId: bob })]);
     const screen = { userId: null, username: null, screenId: 'scr_1' };
@@ -131,7 +131,7 @@ describeEachDatabase('connections of all nodes', (open) => {
     expect(missing).toEqual(['frozen']);
   });
 
-  it('[ND23] a connection is closed where it is, and only after it is in the audit trail', async () => {
+  it('[ND14] a connection is closed where it is, and only after it is in the audit trail', async () => {
     const a = await join('a', []);
     const screen = { userId: null, username: null, screenId: 'scr_1' };
     await join('b', [connection({ id: 'b1' }), connection({ id: 'b2', ...screen })]);
@@ -152,7 +152,7 @@ describeEachDatabase('connections of all nodes', (open) => {
     expect(closed.length).toBe(2);
   });
 
-  it('[ND23] one that nobody holds is NOT_FOUND, and UNAVAILABLE while a node is silent', async () => {
+  it('[ND14] one that nobody holds is NOT_FOUND, and UNAVAILABLE while a node is silent', async () => {
     const a = await join('a', [connection({ id: 'a1' })]);
     await expect(closeConnection(a, 'gone', CALLER)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await lease('frozen', randomUUID(), NOW + 10_000);
@@ -160,7 +160,7 @@ describeEachDatabase('connections of all nodes', (open) => {
     expect(audited).toEqual([]);
   });
 
-  it('[ND24] the nodes with a live lease are listed by name, and a silent one says nothing of itself', async () => {
+  it('[ND15] the nodes with a live lease are listed by name, and a silent one says nothing of itself', async () => {
     const b = await join('b', [connection({})]);
     await join('a', []);
     await lease('c', randomUUID(), NOW + 10_000);

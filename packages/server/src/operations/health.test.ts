@@ -4,7 +4,7 @@ import { Metrics } from '../platform/metrics.js';
 import { HealthReporter } from './health.js';
 import { healthRoutes } from './routes.js';
 
-it('[ND191] a node that starts is not ready, and drains only once it stops', async () => {
+it('[ND77] a node that starts is not ready, and drains only once it stops', async () => {
   const health = new HealthReporter({
     database: { ping: async () => ({ isReadOnly: false }) },
     ephemeral: { health: () => ({ status: 'ok' }) },

@@ -30,7 +30,7 @@ function opened() {
 }
 
 describe('who came by another process', () => {
-  it('[ND52] is looked for once, and what is said to them meanwhile waits behind', async () => {
+  it('[ND31] is looked for once, and what is said to them meanwhile waits behind', async () => {
     const { rows, known, reads, look } = opened();
     rows.add('ben');
     const first = look('ben');
@@ -46,7 +46,7 @@ describe('who came by another process', () => {
     expect(look('ben')).toBeUndefined();
   });
 
-  it('[ND52] who is asked for in vain is not looked for again within a second, nor anybody else by that socket', async () => {
+  it('[ND31] who is asked for in vain is not looked for again within a second, nor anybody else by that socket', async () => {
     const { clock, rows, reads, look } = opened();
     const looked = look('nobody');
     reads[0]?.();
@@ -57,7 +57,7 @@ describe('who came by another process', () => {
     expect(look('ben')).toBeDefined();
   });
 
-  it('[ND52] a socket without a seat makes nobody look', () => {
+  it('[ND31] a socket without a seat makes nobody look', () => {
     expect(opened().look('ben', 's2')).toBeUndefined();
   });
 });

@@ -44,7 +44,7 @@ describeEachDatabase('people who come back together', (open, profile) => {
       ({ version }) => version,
     );
 
-  test('[SIG8] [ND120] those of a room take their seats by one change, and whoever is there is told of each once', async () => {
+  test('[SIG8] [ND57] those of a room take their seats by one change, and whoever is there is told of each once', async () => {
     const lost = await take(1, 8);
     const watcher = living.connect(site.person());
     await watcher.send('join-room', { roomId: 'room-0' });
@@ -65,7 +65,7 @@ describeEachDatabase('people who come back together', (open, profile) => {
       expect(living.seats.seatOf(back.id, 'room-0')).toMatchObject({ socketId: back.id });
   });
 
-  test('[SIG8] [ND120] those of many rooms take their seats by few transactions', async () => {
+  test('[SIG8] [ND57] those of many rooms take their seats by few transactions', async () => {
     const lost = await take(40, 2);
     await dying.crash();
     const transaction = vi.spyOn(site.database, 'transaction');
@@ -77,7 +77,7 @@ describeEachDatabase('people who come back together', (open, profile) => {
     expect((await site.seatRows()).every(({ incarnation }) => incarnation === living.incarnation)).toBe(true);
   });
 
-  test('[SIG8] [RM13] [ND120] of two sockets of one person that take one seat the later one has it, and the earlier one is told', async () => {
+  test('[SIG8] [RM13] [ND57] of two sockets of one person that take one seat the later one has it, and the earlier one is told', async () => {
     const [first, second] = (await take(1, 2)) as [Lost, Lost];
     await dying.crash();
     const older = comeBack(second);
@@ -91,7 +91,7 @@ describeEachDatabase('people who come back together', (open, profile) => {
     expect(seat).toMatchObject({ participantId: second.participantId });
   });
 
-  test('[SIG8] [ND120] whoever comes back, leaves and comes again is there in the end', async () => {
+  test('[SIG8] [ND57] whoever comes back, leaves and comes again is there in the end', async () => {
     const lost = (await take(1, 3)) as [Lost, Lost, Lost];
     await dying.crash();
     const [wavering, ...others] = lost;
@@ -103,7 +103,7 @@ describeEachDatabase('people who come back together', (open, profile) => {
     expect(living.seats.seatOf(back.id, 'room-0')).toBeDefined();
   });
 
-  test('[SIG5] [ND120] among those who come back others join a room, up to its capacity', async () => {
+  test('[SIG5] [ND57] among those who come back others join a room, up to its capacity', async () => {
     const lost = await take(1, 3);
     await site.database.query('update rooms set max_users = 4');
     await dying.crash();
@@ -119,7 +119,7 @@ describeEachDatabase('people who come back together', (open, profile) => {
   });
 
   test.skipIf(profile === 'pglite')(
-    '[SIG8] [ND120] a room that somebody else holds keeps nobody of another room waiting',
+    '[SIG8] [ND57] a room that somebody else holds keeps nobody of another room waiting',
     async () => {
       const lost = (await take(2, 1)) as [Lost, Lost];
       await dying.crash();

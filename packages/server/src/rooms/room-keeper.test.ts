@@ -71,7 +71,7 @@ describeEachDatabase('what time does to rooms', (open) => {
     expect(await whoIsLeft()).toEqual([]);
   });
 
-  test('[ND188] a node that starts beside others prolongs no grace, and no empty room', async () => {
+  test('[ND74] a node that starts beside others prolongs no grace, and no empty room', async () => {
     const { participantId } = await makeRoom('standup');
     const dying = await site.node();
     const guest = dying.connect(site.person());

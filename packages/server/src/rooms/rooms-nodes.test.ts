@@ -26,7 +26,7 @@ describeEachDatabase('rooms of several nodes', (open) => {
     socket.send<Joined & Waiting>('join-room', { roomId, ...options });
   const reasons = (socket: RoomSocket) => socket.heard('user-left').map(({ reason }) => reason);
 
-  test('[SIG7] [ND48] what was missed on the bus is found by one comparison of all rooms, and each room told of once', async () => {
+  test('[SIG7] [ND27] what was missed on the bus is found by one comparison of all rooms, and each room told of once', async () => {
     const rooms = ['one-room', 'two-room', 'three-room', 'four-room'];
     const friend = other.connect(site.person());
     for (const roomId of rooms) await make(roomId);
@@ -47,7 +47,7 @@ describeEachDatabase('rooms of several nodes', (open) => {
     expect(reads(/jsonb_agg/)).toBe(1);
   });
 
-  test('[SIG7] [RM5] [ND49] the owner is told of who waited at a node that died, wherever they are', async () => {
+  test('[SIG7] [RM5] [ND28] the owner is told of who waited at a node that died, wherever they are', async () => {
     await make('standup', { lobby: true });
     await host.send('leave-room', { roomId: 'standup' });
     const waiting = await join(other.connect(site.person()), 'standup');
@@ -61,7 +61,7 @@ describeEachDatabase('rooms of several nodes', (open) => {
     ]);
   });
 
-  test('[SIG7] [RM28] [ND50] of a node that died each seat is closed once, at the last renewal of its lease, by whoever lives', async () => {
+  test('[SIG7] [RM28] [ND29] of a node that died each seat is closed once, at the last renewal of its lease, by whoever lives', async () => {
     await make('standup');
     const third = await site.node();
     const [friend, witness] = [other.connect(site.person()), third.connect(site.person())];
@@ -105,7 +105,7 @@ describeEachDatabase('rooms of several nodes', (open) => {
     return grant && RoomGrant.rightsOf(grant).mayCommand;
   };
 
-  test('[SIG7] [ND170] who was let into a room by one process is refused by no other, before it hears of that', async () => {
+  test('[SIG7] [ND32] who was let into a room by one process is refused by no other, before it hears of that', async () => {
     const deaf = await beDeaf();
     const friend = node.connect(site.person());
     await join(friend, 'standup');
@@ -119,7 +119,7 @@ describeEachDatabase('rooms of several nodes', (open) => {
     for (const on of deaf) expect(await mayCommand(on, friend.user)).toBe(true);
   });
 
-  test('[SIG7] [ND170] who comes back at another process hears the room, before it knows of the seat', async () => {
+  test('[SIG7] [ND32] who comes back at another process hears the room, before it knows of the seat', async () => {
     const deaf = await beDeaf();
     const [friend, stranger] = [node.connect(site.person()), site.person()];
     await join(friend, 'standup');
@@ -134,7 +134,7 @@ describeEachDatabase('rooms of several nodes', (open) => {
     }
   });
 
-  test('[SEC3] [ND170] whoever is refused again and again costs few statements', async () => {
+  test('[SEC3] [ND32] whoever is refused again and again costs few statements', async () => {
     await beDeaf();
     const strangers = Array.from({ length: 500 }, () => site.person());
     const asked: string[] = [];

@@ -46,7 +46,7 @@ function pass(negotiationId: string, fields: object = {}): void {
   sender.publish('signals', { incarnation: 'here', signal });
 }
 
-it('[SIG7] [ND41] one that cannot be given out is lost alone, also of those that waited', async () => {
+it('[SIG7] [ND21] one that cannot be given out is lost alone, also of those that waited', async () => {
   receive = ({ negotiationId }) => {
     if (negotiationId === 'bad') throw new Error('of a newer version');
     received.push(negotiationId);
@@ -60,7 +60,7 @@ it('[SIG7] [ND41] one that cannot be given out is lost alone, also of those that
   expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'warn']);
 });
 
-it('[SIG7] [ND41] what waits for a room that cannot be read is lost, and what comes later is not', async () => {
+it('[SIG7] [ND21] what waits for a room that cannot be read is lost, and what comes later is not', async () => {
   const read = catchUp;
   catchUp = async () => {
     throw new Error('SQL is away');
@@ -72,7 +72,7 @@ it('[SIG7] [ND41] what waits for a room that cannot be read is lost, and what co
   await expect.poll(() => received).toEqual(['next']);
 });
 
-it('[SIG7] [ND41] what a newer version passes and nobody here understands is lost', async () => {
+it('[SIG7] [ND21] what a newer version passes and nobody here understands is lost', async () => {
   pass('no content', { content: undefined });
   pass('no room', { room: undefined });
   sender.publish('signals', { incarnation: 'here' });

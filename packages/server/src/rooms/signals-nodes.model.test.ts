@@ -35,7 +35,7 @@ async function play(world: CallWorld, script: [CallStep, number, number][], heal
     }
 }
 
-it('[SIG7] [BEY4] [ND40] over two nodes, with cuts, reloads and seats that move from one to the other, every pair ends in one negotiation', async () => {
+it('[SIG7] [BEY4] [ND20] over two nodes, with cuts, reloads and seats that move from one to the other, every pair ends in one negotiation', async () => {
   await fc.assert(
     fc.asyncProperty(people, scripts(CALL_STEPS), async (count, script) => {
       await play(new CallWorld(count), script, false);
@@ -44,7 +44,7 @@ it('[SIG7] [BEY4] [ND40] over two nodes, with cuts, reloads and seats that move 
   );
 });
 
-it('[SIG7] [BEY4] [ND41] where nodes die and the bus loses what it likes, no pair is wedged: with one more offer it connects', async () => {
+it('[SIG7] [BEY4] [ND21] where nodes die and the bus loses what it likes, no pair is wedged: with one more offer it connects', async () => {
   await fc.assert(
     fc.asyncProperty(people, scripts(HARD_STEPS), async (count, script) => {
       await play(new CallWorld(count), script, true);

@@ -90,7 +90,7 @@ describe('signals between nodes', () => {
     expect(await count('bongsu_signal_glares_total')).toEqual([1, 0, 0]);
   });
 
-  it('[SIG7] [ND42] what was sent by who knew more of the room waits for that, with all that comes after it', async () => {
+  it('[SIG7] [ND22] what was sent by who knew more of the room waits for that, with all that comes after it', async () => {
     const cat = join('cat', THREE);
     nodes.signal('cat', 'ben', 'n1', offer());
     nodes.signal('cat', 'ben', 'n1', candidate('1'));
@@ -102,7 +102,7 @@ describe('signals between nodes', () => {
     expect(heard(cat)).toEqual([]);
   });
 
-  it('[SIG7] [ND43] a call goes on when a seat comes to another node, and when it comes back there', async () => {
+  it('[SIG7] [ND23] a call goes on when a seat comes to another node, and when it comes back there', async () => {
     join('cat', ONE);
     await connect();
     ann = join('ann', THREE);
@@ -119,7 +119,7 @@ describe('signals between nodes', () => {
     expect([heard(ben), heard(ann)]).toEqual([['n1 1'], ['n1 2']]);
   });
 
-  it('[SIG7] [ND44] what was on its way to or from a socket that has the seat no more is over', async () => {
+  it('[SIG7] [ND24] what was on its way to or from a socket that has the seat no more is over', async () => {
     await connect();
     nodes.signal('ann', 'ben', 'old', offer());
     const newer = join('ben', TWO, 'another page');
@@ -163,7 +163,7 @@ describe('signals between nodes', () => {
     expect(heard(ben)).toHaveLength(64);
   });
 
-  it('[SIG7] [ND45] what finds its target gone waits there for the same page alone', async () => {
+  it('[SIG7] [ND25] what finds its target gone waits there for the same page alone', async () => {
     for (const page of ['page of ben', 'another page']) {
       await connect(`call of ${page}`);
       nodes.signal('ann', 'ben', 'n1', offer());
@@ -175,7 +175,7 @@ describe('signals between nodes', () => {
     }
   });
 
-  it('[SIG7] [ND46] while the bus is away a signal to another node is UNAVAILABLE and counts for nothing', async () => {
+  it('[SIG7] [ND26] while the bus is away a signal to another node is UNAVAILABLE and counts for nothing', async () => {
     await connect();
     nodes.bus.isUp = false;
     const refused = refusal(() => nodes.signal('ann', 'ben', 'n1', offer()));
@@ -190,7 +190,7 @@ describe('signals between nodes', () => {
     expect(heard(ann)).toEqual(['n0 1']);
   });
 
-  it('[SIG7] [ND44] an offer that a newer one overtook, which its sender made by another node, is over', async () => {
+  it('[SIG7] [ND24] an offer that a newer one overtook, which its sender made by another node, is over', async () => {
     await connect();
     nodes.signal('ann', 'ben', 'late', offer());
     ann = join('ann', THREE);

@@ -83,7 +83,7 @@ describeEachDatabase('rights cache', (open) => {
     expect(await deaf.authorizeCommand(controller, screenId)).toBeUndefined();
   });
 
-  test('[ND170] who was given a right is refused by no node, before it hears of that', async () => {
+  test('[ND32] who was given a right is refused by no node, before it hears of that', async () => {
     const deaf = alone();
     expect(await deaf.authorizeCommand(owner, screenId)).toMatchObject({ role: 'owner' });
     await controllers('PUT');
@@ -93,7 +93,7 @@ describeEachDatabase('rights cache', (open) => {
     expect(deaf.authorizeCommand(controller, screenId)).toMatchObject({ role: 'controller' });
   });
 
-  test('[SEC3] [ND170] whoever is refused again and again costs few statements', async () => {
+  test('[SEC3] [ND32] whoever is refused again and again costs few statements', async () => {
     const counting = new SlowDatabase(harness.database);
     counting.release();
     const deaf = alone(counting as unknown as Database);

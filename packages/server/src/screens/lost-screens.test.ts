@@ -67,7 +67,7 @@ describeEachDatabase('screens of lost nodes', (open) => {
     });
   const moments = () => harness.pushed.map(({ payload }) => (payload as { at: number }).at);
 
-  test('[SC11][ND187] when a node is killed, that its screens are offline is told of those that stay away', async () => {
+  test('[SC11][ND73] when a node is killed, that its screens are offline is told of those that stay away', async () => {
     const [away, back] = [await connected(), await connected()];
     // The look that finds it living.
     harness.clock.advance(STEP_MS);
@@ -94,7 +94,7 @@ describeEachDatabase('screens of lost nodes', (open) => {
     for (let n = 0; n < 5; n += 1) await harness.database.query('select 1');
   };
 
-  test('[ND187] of several living nodes the first tells; when it dies before, the next', async () => {
+  test('[ND73] of several living nodes the first tells; when it dies before, the next', async () => {
     const tellers = ['a', 'b'].map((name) => {
       const incarnation = randomUUID();
       const heard: unknown[] = [];
@@ -131,7 +131,7 @@ describeEachDatabase('screens of lost nodes', (open) => {
     expect(second.heard).toHaveLength(1);
   });
 
-  test('[ND187] a node that starts tells of the screens of its killed predecessor', async () => {
+  test('[ND73] a node that starts tells of the screens of its killed predecessor', async () => {
     const screenId = await connected();
     stopTimers();
     await live('test:2', dead, 0);
@@ -143,7 +143,7 @@ describeEachDatabase('screens of lost nodes', (open) => {
       .toEqual([`${screenId} came`, `${screenId} went`]);
   });
 
-  test('[ND187] what a node that stood still goes on with is told of as online again', async () => {
+  test('[ND73] what a node that stood still goes on with is told of as online again', async () => {
     const screenId = await connected();
     harness.clock.advance(STEP_MS);
     await settled();

@@ -48,7 +48,7 @@ describeWithRedis('presence of several nodes', () => {
     /** As a client knows it that drops what is older. */
     const known = () => told.reduce((last, status) => (status.at < last.at ? last : status)).online;
 
-    test('[SC11][ND186] a screen that moves from node to node, and back, within a moment ends online', async () => {
+    test('[SC11][ND72] a screen that moves from node to node, and back, within a moment ends online', async () => {
       let [from, to] = nodes();
       await from.setOnline(screenId, true);
       for (let round = 0; round < 40; round += 1) {
@@ -60,7 +60,7 @@ describeWithRedis('presence of several nodes', () => {
       expect(known()).toBe(false);
     });
 
-    test('[SC11][ND186] what happens later has the later moment, also where the clock is behind', async () => {
+    test('[SC11][ND72] what happens later has the later moment, also where the clock is behind', async () => {
       const [from, to] = nodes([() => 9_000, () => 4_000]);
       await from.setOnline(screenId, true);
       await from.setOnline(screenId, false);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { readName } from './read-name.js';
 
-it('[ND100] an address, a user ID and a screen ID are told apart, and anything else is none of them', () => {
+it('[ND48] an address, a user ID and a screen ID are told apart, and anything else is none of them', () => {
   const id = '0197a7ce-3c1e-7000-8000-00000000000a';
   expect(readName(' ana@example.org ')).toEqual({ email: 'ana@example.org' });
   expect(readName(`${id}\n`)).toEqual({ user: id });

@@ -32,7 +32,7 @@ it('[ID25] [SIG1] what was read before it was forgotten is not answered after: i
   expect(answers).toHaveLength(2);
 });
 
-it('[ND121] logins of sockets that come at once are read by few statements, each its own', async () => {
+it('[ND58] logins of sockets that come at once are read by few statements, each its own', async () => {
   const clock = new ManualClock();
   const ids = Array.from({ length: 500 }, () => randomUUID());
   const unknown = ids[7];

@@ -50,7 +50,7 @@ describePglite('the feed of ended logins', (open) => {
   const revoke = () =>
     insertRevocation(database, { kind: 'session', id: randomUUID(), reason: 'signed-out', at: 1, until: 2 });
 
-  it('[ND27] a hint that comes while it reads is read for anew', async () => {
+  it('[ND18] a hint that comes while it reads is read for anew', async () => {
     let release = () => {};
     answer = new Promise((resolve) => {
       release = resolve;
@@ -65,7 +65,7 @@ describePglite('the feed of ended logins', (open) => {
     await expect.poll(() => heard).toEqual([id]);
   });
 
-  it('[ND27] what this process ended itself it need not read', async () => {
+  it('[ND18] what this process ended itself it need not read', async () => {
     const own = await revoke();
     feed.committed([own]);
     await turn();

@@ -97,7 +97,7 @@ describeEachDatabase('migrate beside nodes', (open) => {
     return database;
   }
 
-  it('[ND112] refuses what the code of nodes that live does not work with, and changes nothing', async () => {
+  it('[ND56] refuses what the code of nodes that live does not work with, and changes nothing', async () => {
     const database = await withNode(Number.MAX_SAFE_INTEGER);
     const [clock, log] = [new LeapingClock(), memoryLog()];
     const refused = expect(migrate(database, [FIRST, SECOND, CONTRACT], { clock, log })).rejects.toThrow(
@@ -112,7 +112,7 @@ describeEachDatabase('migrate beside nodes', (open) => {
     await expect(migrate(database, [FIRST, SECOND, CONTRACT], testDeps())).resolves.toBe(1);
   });
 
-  it('[ND112] waits for the lease of a node that was killed', async () => {
+  it('[ND56] waits for the lease of a node that was killed', async () => {
     const database = await withNode(Number.MAX_SAFE_INTEGER);
     const log = memoryLog();
     const migrated = migrate(database, [FIRST, SECOND, CONTRACT], { ...testDeps(), log });
@@ -123,7 +123,7 @@ describeEachDatabase('migrate beside nodes', (open) => {
 });
 
 describePostgres('migrate beside long transactions', (open, serverUrl) => {
-  it('[ND111] lets the statements of nodes that serve through while its tables are in use', async () => {
+  it('[ND55] lets the statements of nodes that serve through while its tables are in use', async () => {
     const database = await open({ migrate: false });
     await migrate(database, [FIRST], testDeps());
     const [row] = await database.query<{ name: string }>('select current_database() as name');

@@ -107,7 +107,7 @@ describeEachDatabase('claimNode', (open) => {
     await expect(endings()).resolves.toEqual([{ incarnation: dead, lived_until: 1_000_000 - 15_000 }]);
   });
 
-  it('[ND189] a process whose name another has by now leaves its row alone, and learns that its lease is over', async () => {
+  it('[ND75] a process whose name another has by now leaves its row alone, and learns that its lease is over', async () => {
     await died('other', 0);
     const clock = new ManualClock();
     let isLost = false;
@@ -129,7 +129,7 @@ describeEachDatabase('claimNode', (open) => {
     await claim({}, fastClock(1));
   });
 
-  it('[ND190] a machine that slept finds out at its next renewal: its clock is measured, and its lease begins anew', async () => {
+  it('[ND76] a machine that slept finds out at its next renewal: its clock is measured, and its lease begins anew', async () => {
     let sleptMs = 0;
     let renew = () => {};
     const clock = {
@@ -166,7 +166,7 @@ describeEachDatabase('claimNode', (open) => {
     expect(row?.left).toBeGreaterThan(5_000);
   });
 
-  it('[ND190] a lease that is not renewed ends for its own process a second before others may act', async () => {
+  it('[ND76] a lease that is not renewed ends for its own process a second before others may act', async () => {
     await died('other', 0);
     const clock = Object.assign(new ManualClock(), { every: () => () => {} });
     const node = await claim({}, clock);

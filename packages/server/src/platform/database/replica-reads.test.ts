@@ -75,7 +75,7 @@ async function page(userId?: string): Promise<{ by: 'home' | 'replica'; asOf: nu
   return { by: replica.pages > before ? 'replica' : 'home', asOf };
 }
 
-it('[ND146] a replica that has all is read, and what it says is of when home was last compared', async () => {
+it('[ND66] a replica that has all is read, and what it says is of when home was last compared', async () => {
   await pass(1000);
   expect(await page()).toEqual({ by: 'replica', asOf: clock.monotonic() + OFFSET_MS });
   clock.advance(100);
@@ -83,12 +83,12 @@ it('[ND146] a replica that has all is read, and what it says is of when home was
   expect(reads.health()).toEqual({ status: 'ok' });
 });
 
-it('[ND146] only pages are: whatever else asks the same gets the answer of home', async () => {
+it('[ND66] only pages are: whatever else asks the same gets the answer of home', async () => {
   await reads.query(PAGE);
   expect([home.pages, replica.pages]).toEqual([1, 0]);
 });
 
-it('[ND146] one that lags is read up to 5 s, with the moment that it has reached, then home is', async () => {
+it('[ND66] one that lags is read up to 5 s, with the moment that it has reached, then home is', async () => {
   await pass(1000);
   const reached = clock.monotonic();
   home.lsn = 100;
@@ -105,7 +105,7 @@ it('[ND146] one that lags is read up to 5 s, with the moment that it has reached
   expect((await page()).by).toBe('replica');
 });
 
-it('[ND147] who wrote reads home until the replica has it, however much more home has by then; others do not', async () => {
+it('[ND67] who wrote reads home until the replica has it, however much more home has by then; others do not', async () => {
   await pass(250);
   home.lsn = 100;
   clock.advance(10);
@@ -125,7 +125,7 @@ it.each([
   ['was promoted', { isReplica: false }],
   ['is of another cluster', { system: 'two' }],
   ['follows the primary of before a failover', { timeline: 2 }],
-])('[ND148] one that %s is not read, said so, and read again once it is well', async (_what, fault) => {
+])('[ND68] one that %s is not read, said so, and read again once it is well', async (_what, fault) => {
   await pass(250);
   const well = { isAway: false, isReplica: true, system: 'one', timeline: 1 };
   Object.assign(replica, fault);
@@ -137,7 +137,7 @@ it.each([
   expect((await page()).by).toBe('replica');
 });
 
-it('[ND148] what it refuses is asked at home', async () => {
+it('[ND68] what it refuses is asked at home', async () => {
   await pass(250);
   replica.refuses = true;
   expect(await page()).toEqual({ by: 'home', asOf: undefined });
@@ -147,7 +147,7 @@ it('[ND148] what it refuses is asked at home', async () => {
   expect(reads.health()).toEqual({ status: 'ok' });
 });
 
-it('[ND148] that home is slow turns no replica off', async () => {
+it('[ND68] that home is slow turns no replica off', async () => {
   await pass(250);
   home.isAway = true;
   await pass(4000);
@@ -155,14 +155,14 @@ it('[ND148] that home is slow turns no replica off', async () => {
   expect(reads.health()).toEqual({ status: 'ok' });
 });
 
-it('[ND148] what home cannot be compared with is not read for long', async () => {
+it('[ND68] what home cannot be compared with is not read for long', async () => {
   await pass(250);
   home.isAway = true;
   await pass(5500);
   expect(reads.health().status).toBe('degraded');
 });
 
-it('[ND146] positions of the log are compared as numbers', () => {
+it('[ND66] positions of the log are compared as numbers', () => {
   expect(lsnOf('16/B374D848')).toBe(0x16_b374_d848n);
   expect(lsnOf('A/0') > lsnOf('9/FFFFFFFF')).toBe(true);
 });

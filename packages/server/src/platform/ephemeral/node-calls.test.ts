@@ -21,7 +21,7 @@ afterEach(() => {
   for (const calls of joined.splice(0)) calls.stop();
 });
 
-it('[ND20] each node that is asked answers once, and no other', async () => {
+it('[ND11] each node that is asked answers once, and no other', async () => {
   const [a, b, c] = [join('a'), join('b'), join('c')];
   for (const [name, calls] of Object.entries({ a, b, c })) calls.serve('name', (said) => [name, said]);
   const { answers, missing } = await a.ask('name', 'hello', ['a', 'b']);
@@ -29,7 +29,7 @@ it('[ND20] each node that is asked answers once, and no other', async () => {
   expect(missing).toEqual([]);
 });
 
-it('[ND20] a node that is silent for 2 s is named, and the others are heard', async () => {
+it('[ND11] a node that is silent for 2 s is named, and the others are heard', async () => {
   const [a, b] = [join('a'), join('b')];
   b.serve('slow', () => new Promise(() => {}));
   a.serve('slow', () => 1);
@@ -46,7 +46,7 @@ it('[ND20] a node that is silent for 2 s is named, and the others are heard', as
   expect(missing).toEqual(['b', 'gone']);
 });
 
-it('[ND20] a node that cannot answer says so at once, with nothing of its inside', async () => {
+it('[ND11] a node that cannot answer says so at once, with nothing of its inside', async () => {
   const [a, b, c] = [join('a'), join('b'), join('c')];
   b.serve('fail', () => {
     throw new BongsuError('UNAVAILABLE');
@@ -57,7 +57,7 @@ it('[ND20] a node that cannot answer says so at once, with nothing of its inside
   expect(missing).toEqual(['b', 'c']);
 });
 
-it('[ND20] a bus that loses the question, an answer after the time and a stop leave nobody waiting', async () => {
+it('[ND11] a bus that loses the question, an answer after the time and a stop leave nobody waiting', async () => {
   const [a, b] = [join('a'), join('b')];
   let answer = (_value: number) => {};
   b.serve('later', () => new Promise((resolve) => (answer = resolve)));
@@ -75,7 +75,7 @@ it('[ND20] a bus that loses the question, an answer after the time and a stop le
   expect((await stopped).missing).toEqual(['b']);
 });
 
-it('[ND20] past a thousand open questions a further one is BUSY', async () => {
+it('[ND11] past a thousand open questions a further one is BUSY', async () => {
   const a = join('a');
   const open = Array.from({ length: 1000 }, () => a.ask('x', null, ['gone']));
   await expect(a.ask('x', null, ['gone'])).rejects.toMatchObject({ code: 'BUSY' });
@@ -84,7 +84,7 @@ it('[ND20] past a thousand open questions a further one is BUSY', async () => {
   expect((await a.ask('x', null, [])).missing).toEqual([]);
 });
 
-it('[ND20] while the bus is away those elsewhere are named at once, and this node answers', async () => {
+it('[ND11] while the bus is away those elsewhere are named at once, and this node answers', async () => {
   const [a, b] = [join('a'), join('b')];
   for (const calls of [a, b]) calls.serve('x', () => 1);
   hub.isUp = false;

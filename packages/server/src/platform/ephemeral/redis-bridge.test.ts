@@ -55,7 +55,7 @@ describeWithRedis('the bridge between regions', () => {
   const leads = async ({ metrics }: OpenedEphemeral) =>
     (await metrics.text()).includes('bongsu_bridge_leads 1');
 
-  test('[ND142] what a node of any region says is heard once by every node of all, in order', async () => {
+  test('[ND62] what a node of any region says is heard once by every node of all, in order', async () => {
     const nodes = [
       await open('home'),
       await open('home'),
@@ -80,7 +80,7 @@ describeWithRedis('the bridge between regions', () => {
     }
   });
 
-  test('[ND142] one node of a region carries; when it cannot any more another one does', async () => {
+  test('[ND62] one node of a region carries; when it cannot any more another one does', async () => {
     const [own, home] = [await proxyTo('far'), await open('home')];
     const first = await open('far', { own });
     await stands(first);
@@ -101,7 +101,7 @@ describeWithRedis('the bridge between regions', () => {
   });
 
   test.each(['SIGKILL', 'SIGSTOP'] as const)(
-    '[ND142] the process that carries gets %s: another one does, and what both say is heard once',
+    '[ND62] the process that carries gets %s: another one does, and what both say is heard once',
     async (kill) => {
       const home = await open('home');
       const carrier = startCarrier(at('far').server, at('home').server);
@@ -129,7 +129,7 @@ describeWithRedis('the bridge between regions', () => {
     },
   );
 
-  test('[ND142] what is said while two carry is heard once', async () => {
+  test('[ND62] what is said while two carry is heard once', async () => {
     const [home, first, second] = [await open('home'), await open('far'), await open('far')];
     await stands(first, second);
     const heard = [home, first, second].map(({ ephemeral }) => hear(ephemeral, 'news'));
@@ -147,7 +147,7 @@ describeWithRedis('the bridge between regions', () => {
     await expect.poll(() => heard.map((each) => each.messages().length)).toEqual(heard.map(() => 3 * said));
   });
 
-  test('[ND143] who carries and hears nothing of home though it answers says so, lets another one try, and goes on when it may', async () => {
+  test('[ND63] who carries and hears nothing of home though it answers says so, lets another one try, and goes on when it may', async () => {
     const [home, far] = [await open('home'), await open('far')];
     await stands(far);
     await at('home').command('acl', 'setuser', 'default', '-subscribe');
@@ -172,7 +172,7 @@ describeWithRedis('the bridge between regions', () => {
       .toBeGreaterThan(0);
   });
 
-  test('[ND149] two regions of one name, and one whose home is its own Redis, are told so and carry nothing', async () => {
+  test('[ND69] two regions of one name, and one whose home is its own Redis, are told so and carry nothing', async () => {
     const far = await open('far');
     await stands(far);
     const namesake = await openRedisEphemeral(
@@ -193,7 +193,7 @@ describeWithRedis('the bridge between regions', () => {
     expect(await leads(looped)).toBe(false);
   });
 
-  test('[ND143] a link that is cut shows as degraded, and what was lost by it as a gap, on both sides', async () => {
+  test('[ND63] a link that is cut shows as degraded, and what was lost by it as a gap, on both sides', async () => {
     const [link, home] = [await proxyTo('home'), await open('home')];
     const far = await open('far', { home: link });
     await stands(far);
@@ -225,7 +225,7 @@ describeWithRedis('the bridge between regions', () => {
       ]);
   });
 
-  test('[ND150] who is present is one for all regions, also after either Redis was flushed', async () => {
+  test('[ND70] who is present is one for all regions, also after either Redis was flushed', async () => {
     const [home, far, other] = [await open('home'), await open('far'), await open('other')];
     await far.ephemeral.presence.set('group', 'screen', 'x', LONG_MS);
     for (const { ephemeral } of [home, far, other])
@@ -252,7 +252,7 @@ describeWithRedis('the bridge between regions', () => {
     await expect.poll(heard.messages, { timeout: 5000 }).toEqual(['after']);
   });
 
-  test('[ND145] counters and nonces are of each region', async () => {
+  test('[ND65] counters and nonces are of each region', async () => {
     const [home, far] = [await open('home'), await open('far')];
     expect((await home.ephemeral.count('key', LONG_MS)).count).toBe(1);
     expect((await far.ephemeral.count('key', LONG_MS)).count).toBe(1);
@@ -260,7 +260,7 @@ describeWithRedis('the bridge between regions', () => {
     expect((await home.ephemeral.setIfAbsent('key', 'home', LONG_MS)).stored).toBe(true);
   });
 
-  test('[ND149] a home Redis that refuses ends the start, and one that is away does not', async () => {
+  test('[ND69] a home Redis that refuses ends the start, and one that is away does not', async () => {
     const locked = await startRedis({
       lines: ['requirepass secret-of-home'],
       client: { password: 'secret-of-home' },

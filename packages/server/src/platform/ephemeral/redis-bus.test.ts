@@ -40,7 +40,7 @@ describe('RedisBus', () => {
   /** What another node sent. */
   const receive = (...frame: unknown[]) => at.bus.hear(JSON.stringify(['other', ...frame]));
 
-  test('[ND4] what is published in one turn goes out as one frame, and a heartbeat tells the last numbers', async () => {
+  test('[ND5] what is published in one turn goes out as one frame, and a heartbeat tells the last numbers', async () => {
     at.bus.start();
     at.bus.publish('a', 1);
     at.bus.publish('b', 2);
@@ -61,7 +61,7 @@ describe('RedisBus', () => {
     ]);
   });
 
-  test('[ND4] what is much for one frame goes out as several, in order', async () => {
+  test('[ND5] what is much for one frame goes out as several, in order', async () => {
     const text = 'x'.repeat(300_000);
     for (let i = 0; i < 10; i += 1) at.bus.publish('a', text);
     at.bus.publish('a', text.repeat(5));
@@ -76,7 +76,7 @@ describe('RedisBus', () => {
     expect(frames.length).toBeLessThan(8);
   });
 
-  test('[ND4] messages that come twice or too late are told once; what is missing is a gap before the next', async () => {
+  test('[ND5] messages that come twice or too late are told once; what is missing is a gap before the next', async () => {
     const heard = hear(at, 'a');
     receive([['a', 1, 'one']]);
     receive([['a', 1, 'one']]);
@@ -89,7 +89,7 @@ describe('RedisBus', () => {
     expect(heard.gaps()).toHaveLength(1);
   });
 
-  test('[ND4] a heartbeat shows the loss of the last messages, and of the first ones of a node that was not heard before', async () => {
+  test('[ND5] a heartbeat shows the loss of the last messages, and of the first ones of a node that was not heard before', async () => {
     const heard = hear(at, 'a');
     receive([['a', 1, 'one']]);
     receive([], { a: 1 });
@@ -102,7 +102,7 @@ describe('RedisBus', () => {
     ]);
   });
 
-  test('[ND4] who is silent for more than two seconds of ours is given up, and new when it comes back', async () => {
+  test('[ND5] who is silent for more than two seconds of ours is given up, and new when it comes back', async () => {
     at.bus.start();
     const heard = hear(at, 'a');
     receive([['a', 1, 'one']]);
@@ -123,7 +123,7 @@ describe('RedisBus', () => {
     ]);
   });
 
-  test('[ND4] what is published while Redis is away is heard here, sent to nobody later, and numbered', async () => {
+  test('[ND5] what is published while Redis is away is heard here, sent to nobody later, and numbered', async () => {
     const heard = hear(at, 'a');
     at.link.isUp = false;
     for (let i = 0; i < 1000; i += 1) at.bus.publish('a', i);
@@ -135,7 +135,7 @@ describe('RedisBus', () => {
     expect(at.sent).toEqual([[at.bus.publisher, [], { a: 1000 }]]);
   });
 
-  test('[ND4] a connection that brings not even what this node sends is made anew, while Redis answers', () => {
+  test('[ND5] a connection that brings not even what this node sends is made anew, while Redis answers', () => {
     at.bus.start();
     for (let i = 0; i < 8; i += 1) at.clock.advance(BEAT_MS);
     at.bus.hear(JSON.stringify([at.bus.publisher, [], {}]));

@@ -113,7 +113,7 @@ describeWithRedis('Redis away', () => {
     expect((await node.count('thawed', LONG_MS)).count).toBe(1);
   });
 
-  test('[ND200] slow: after some answers that take long Redis is done without, until it is quick again', async () => {
+  test('[ND3] slow: after some answers that take long Redis is done without, until it is quick again', async () => {
     const proxy = await startTcpProxy(redis.port);
     const node = await open(through(proxy));
     proxy.delay(200);
@@ -129,7 +129,7 @@ describeWithRedis('Redis away', () => {
     await proxy.close();
   });
 
-  test('[ND3] flushed: members are told anew at once, and counters go on', async () => {
+  test('[ND4] flushed: members are told anew at once, and counters go on', async () => {
     const [one, other] = [await open(redis.server), await open(redis.server)];
     // Both have learnt the name of the store.
     await expect.poll(() => redis.command('get', 'bongsu:{store}')).toBeTruthy();
@@ -153,7 +153,7 @@ describeWithRedis('Redis away', () => {
     expect((await other.count('flushed', LONG_MS)).count).toBe(2);
   });
 
-  test('[ND4] what others told while this node was cut off shows as a gap, though nothing more is told; nothing comes twice', async () => {
+  test('[ND5] what others told while this node was cut off shows as a gap, though nothing more is told; nothing comes twice', async () => {
     const proxy = await startTcpProxy(redis.port);
     const [cut, other] = [await open(through(proxy)), await open(redis.server)];
     const heard = hear(cut, 'news');
@@ -171,7 +171,7 @@ describeWithRedis('Redis away', () => {
     await proxy.close();
   });
 
-  test('[ND4] what was told here while Redis was away shows to the others as a gap, and was heard here', async () => {
+  test('[ND5] what was told here while Redis was away shows to the others as a gap, and was heard here', async () => {
     const proxy = await startTcpProxy(redis.port);
     const [cut, other] = [await open(through(proxy)), await open(redis.server)];
     const [mine, theirs] = [hear(cut, 'news'), hear(other, 'news')];
@@ -190,7 +190,7 @@ describeWithRedis('Redis away', () => {
     await proxy.close();
   });
 
-  test('[ND4] a node that ends or cannot be heard is a gap without end, once', async () => {
+  test('[ND5] a node that ends or cannot be heard is a gap without end, once', async () => {
     const [one, other] = [await open(redis.server), await open(redis.server)];
     const heard = hear(one, 'news');
     other.bus.publish('news', 1);
@@ -226,7 +226,7 @@ describeWithRedis('Redis with sentinels', () => {
     await expect.poll(() => group.nodes[1]?.command('exists', 'bongsu:{p:group:meanwhile}:ends')).toBe(1);
   }
 
-  ephemeralContract('redis over a failover [ND5]', async () => {
+  ephemeralContract('redis over a failover [ND6]', async () => {
     tests += 1;
     if (tests === 5) await failOver();
     const before = node.log.lines.length;

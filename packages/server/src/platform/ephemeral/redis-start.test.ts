@@ -68,7 +68,7 @@ describeWithRedis('The start with Redis', () => {
   });
   afterAll(() => redis.remove());
 
-  test('[ND6] a wrong password, none, or an unknown user ends it; no password is in what is said', async () => {
+  test('[ND7] a wrong password, none, or an unknown user ends it; no password is in what is said', async () => {
     for (const login of [{ password: 'wrong-secret' }, {}, { user: 'nobody', password: 'wrong-secret' }]) {
       const error: unknown = await open(at(redis.port, login)).catch((reason: unknown) => reason);
       expect(error).toMatchObject({
@@ -82,7 +82,7 @@ describeWithRedis('The start with Redis', () => {
     expect(inspect(log.lines, { depth: 9 })).not.toContain(PASSWORD);
   });
 
-  test('[ND6] a user that may not do what is needed, or not with these keys, ends it', async () => {
+  test('[ND7] a user that may not do what is needed, or not with these keys, ends it', async () => {
     const reader = at(redis.port, { user: 'reader', password: PASSWORD });
     await expect(open(reader)).rejects.toThrow(/^The user of REDIS_URL may not do/);
     const other = at(redis.port, { user: 'other', password: PASSWORD });
@@ -90,13 +90,13 @@ describeWithRedis('The start with Redis', () => {
     expect((await open(other, { prefix: 'other' })).ephemeral.health()).toEqual({ status: 'ok' });
   });
 
-  test('[ND6] a database that is not there ends it', async () => {
+  test('[ND7] a database that is not there ends it', async () => {
     await expect(open(at(redis.port, { password: PASSWORD, db: 99 }))).rejects.toThrow(
       /DB index is out of range/,
     );
   });
 
-  test('[ND6] a replica ends it', async () => {
+  test('[ND7] a replica ends it', async () => {
     const replica = await startRedis({
       lines: [`replicaof 127.0.0.1 ${redis.port}`, `masterauth ${PASSWORD}`],
     });
@@ -106,7 +106,7 @@ describeWithRedis('The start with Redis', () => {
     await replica.remove();
   });
 
-  test('[ND6] a version below 6.2 ends it', async () => {
+  test('[ND7] a version below 6.2 ends it', async () => {
     for (const version of ['5.0.14', '6.0.16']) {
       const old = await startOldRedis(version);
       await expect(open(at(old.port))).rejects.toThrow(
@@ -132,7 +132,7 @@ describeWithRedis('The start with Redis', () => {
     await late.remove();
   });
 
-  test('[ND7] an eviction policy that drops keys is warned of and degraded; set right, it is well after the next connection', async () => {
+  test('[ND8] an eviction policy that drops keys is warned of and degraded; set right, it is well after the next connection', async () => {
     const server = at(redis.port, { password: PASSWORD });
     await redis.command('config', 'set', 'maxmemory', '100mb');
     await redis.command('config', 'set', 'maxmemory-policy', 'allkeys-lru');
@@ -146,7 +146,7 @@ describeWithRedis('The start with Redis', () => {
     await expect.poll(() => ephemeral.health()).toEqual({ status: 'ok' });
   });
 
-  test('[ND7] out of memory: degraded with a fitting text, counts go on in this process, and the bus works', async () => {
+  test('[ND8] out of memory: degraded with a fitting text, counts go on in this process, and the bus works', async () => {
     const server = at(redis.port, { password: PASSWORD });
     const [one, other] = [await open(server), await open(server)];
     await redis.command('config', 'set', 'maxmemory', '1');
@@ -196,7 +196,7 @@ describeWithRedis('Redis over TLS', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('[ND8] a certificate that REDIS_CA_FILE signs is taken, with the password; another one is not', async () => {
+  test('[ND9] a certificate that REDIS_CA_FILE signs is taken, with the password; another one is not', async () => {
     const server = at(redis.port, { tls: true, password: PASSWORD });
     const { ephemeral } = await open(server, { ca });
     await ephemeral.setIfAbsent('key', 'value', LONG_MS);

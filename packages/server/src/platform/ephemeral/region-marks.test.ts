@@ -20,7 +20,7 @@ function heardAt(regions: readonly string[], from: string): string[] {
   return heard.sort();
 }
 
-it('[ND142] from wherever something is said, every region hears it once', () => {
+it('[ND62] from wherever something is said, every region hears it once', () => {
   const names = fc.uniqueArray(fc.stringMatching(/^[A-Za-z0-9._-]{1,8}$/), { minLength: 1, maxLength: 5 });
   fc.assert(
     fc.property(names, (regions) => {
@@ -29,7 +29,7 @@ it('[ND142] from wherever something is said, every region hears it once', () => 
   );
 });
 
-it('[ND142] nothing goes round, though one Redis stands for both sides or two regions have one name', () => {
+it('[ND62] nothing goes round, though one Redis stands for both sides or two regions have one name', () => {
   const crossings = [outward('a'), inward('a'), outward('b'), inward('b')];
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...crossings), { maxLength: 20 }), (path) => {
@@ -46,7 +46,7 @@ it('[ND142] nothing goes round, though one Redis stands for both sides or two re
   );
 });
 
-it('[ND145] what nodes tell each other of limits stays in its region, and leaves no gap elsewhere', () => {
+it('[ND65] what nodes tell each other of limits stays in its region, and leaves no gap elsewhere', () => {
   const frame: Frame = [
     'p',
     [
