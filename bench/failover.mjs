@@ -111,10 +111,11 @@ async function fail({ nodes: [dying, living], database, redis, postgres }, kind,
 }
 
 /** All come back to where they were, or it was no failover. */
-function judge({ kind, size, back, commands }) {
+function judge({ kind, size, back, stayed, commands }) {
   const seats = kind === 'rooms' ? Math.floor(size / SEATS) * SEATS : 0;
   const counts = {
     'sockets were not resumed': back.notResumed,
+    'sockets of the other node were closed': stayed.closed,
     'seats were not kept': seats - (back.seatsKept ?? 0),
   };
   return judgeRun({ of: `${kind}, ${size}`, ...commands, counts });

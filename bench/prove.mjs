@@ -56,6 +56,8 @@ refuse(
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const log = (line) => console.error(line);
 log(`${name}: ${description}\nseed ${seed}`);
+// Of the start: what is committed meanwhile is not what was built and proved.
+const origin = provenance();
 let allPassed = true;
 for (const part of chosen) allPassed = (await proveAndWrite(part)) && allPassed;
 process.exit(allPassed ? 0 : 1);
@@ -63,8 +65,6 @@ process.exit(allPassed ? 0 : 1);
 /** @param part of several, each a file of its own */
 async function proveAndWrite(part) {
   const startedAt = performance.now();
-  // Of the start: what is committed meanwhile is not what was proved.
-  const origin = provenance();
   const { passed, figures } = await prove({
     ...{ seed, log, ...numbers },
     ...(faults ? { faults } : {}),

@@ -101,16 +101,16 @@ export class Course {
 
 const connectionsOf = async ({ url }) => (await (await fetch(`${url}/health`)).json()).connections;
 
-/** From when the new node serves: answers a question for {seconds, old, new}, what each accepted since. */
+/** From the first command that the new node accepted: answers a question for {seconds, old, new}, what each accepted since. */
 async function besides(old, newer) {
-  const startedAt = performance.now();
-  const before = await acceptedBy(old);
   await until(
     `${newer.name} accepts commands`,
     async () => (await acceptedBy(newer)) > 0,
     SERVES_MS,
     ASK_EVERY_MS,
   );
+  const startedAt = performance.now();
+  const before = await acceptedBy(old);
   return async () => ({
     seconds: Math.round((performance.now() - startedAt) / 1000),
     old: (await acceptedBy(old)) - before,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 
-const RESULTS = [':(exclude)docs/proofs', ':(exclude)bench/results'];
+const RESULTS = [':(top,exclude)docs/proofs', ':(top,exclude)bench/results'];
 
 /** What a figure is worth nothing without. */
 export function provenance() {
@@ -9,7 +9,7 @@ export function provenance() {
     date: new Date().toISOString(),
     commit: git('rev-parse', 'HEAD'),
     // What proofs and benches write is not what they measure.
-    clean: git('status', '--porcelain', '--untracked-files=no', '--', '.', ...RESULTS) === '',
+    clean: git('status', '--porcelain', '--untracked-files=no', '--', ':(top)', ...RESULTS) === '',
     node: process.version,
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',

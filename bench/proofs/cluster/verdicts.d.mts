@@ -3,7 +3,7 @@ export interface JudgedReport {
   chosen: string[];
   violations: number;
   runs: number;
-  faults: Record<string, { runs: number; settleMs: number; delayMs: number }>;
+  faults: Record<string, { runs: number; settleMs: number; delayMs: number | null }>;
   crossing: { crossed: number; stayed: number; unknown: number };
 }
 

@@ -87,8 +87,12 @@ export function crossedShare({ crossed, stayed }) {
 }
 
 function notCrossed({ crossing }) {
+  const { crossed, stayed, unknown } = crossing;
   const share = crossedShare(crossing);
-  return wrong(!(share >= LEAST_CROSSED), `${Math.floor(share * 1000) / 10} % crossed`);
+  return [
+    ...wrong(!(share >= LEAST_CROSSED), `${Math.floor(share * 1000) / 10} % crossed`),
+    ...wrong(unknown > crossed + stayed, `of ${unknown} deliveries nobody knows whether they crossed`),
+  ];
 }
 
 /** @returns what is wrong, each line with its site; no site at all is wrong too */

@@ -87,7 +87,7 @@ export function roomRules(world: GetWorld): void {
       expect(second.participantId).not.toBe(maker.participantId);
     });
 
-    it('[RM210] [SIG3] of those who join at once each is answered before being told anything of the room', async () => {
+    it('[RM210] [SIG3] of those who join at once each is answered before being told of the others', async () => {
       const { owner, stranger } = await people();
       const { roomId } = await createRoom(world, owner);
       const together = [stranger, await world().person('traveller'), owner];

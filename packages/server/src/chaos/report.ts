@@ -29,7 +29,8 @@ export interface FaultFigures {
   other: number;
   /** The longest, and the largest P95, of its runs. */
   settleMs: number;
-  delayMs: number;
+  /** Null: of some run it is not known. */
+  delayMs: number | null;
 }
 
 export interface Report {
@@ -128,13 +129,14 @@ function byFault(runs: readonly RunRecord[], violations: readonly Violation[]): 
     };
     return figures[name];
   };
-  for (const { fault, accepted, short, settleMs, delayMs = 0 } of runs) {
+  for (const { fault, accepted, short, settleMs, delayMs } of runs) {
     if (short.length > 0) continue;
     const figure = of(fault);
     figure.runs += 1;
     figure.accepted += accepted;
     figure.settleMs = Math.max(figure.settleMs, Math.round(settleMs));
-    figure.delayMs = Math.max(figure.delayMs, Math.round(delayMs));
+    const isKnown = figure.delayMs !== null && delayMs !== undefined;
+    figure.delayMs = isKnown ? Math.max(figure.delayMs ?? 0, Math.round(delayMs)) : null;
   }
   for (const { invariant, at } of violations) of(faultAt(runs, at))[COLUMN[invariant] ?? 'other'] += 1;
   return Object.fromEntries(Object.entries(figures).sort(([a], [b]) => (a < b ? -1 : 1)));

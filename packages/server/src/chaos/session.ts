@@ -119,7 +119,7 @@ export class Session {
     return (
       this.#unfinished !== undefined ||
       counted >= runs ||
-      this.#runs.length >= runs * TRIES_PER_RUN ||
+      this.#runs.length >= runs * TRIES_PER_RUN * (this.#options.runs === undefined ? 2 : 1) ||
       monotonicMs() - this.#startedAt > durationSeconds * 1000
     );
   }

@@ -16,7 +16,7 @@ export class RoomHistoryStore {
   }
 
   /**
-   * Undefined unless the page is full: only home knows where a room ends by now, whether it is closed, and what it is told live.
+   * Undefined unless the page is full, and more comes after it: only home knows where a room ends by now, whether it is closed, and what it is told live.
    * @param epoch the present one, in which the numbers are
    */
   async read(
@@ -38,9 +38,9 @@ export class RoomHistoryStore {
       [room.streamId, room.generation, after, limit],
     );
     const full = rows?.filter((row): row is HistoryRow & RoomRow => row.seq !== null) ?? [];
-    const [first] = full;
-    if (!first || full.length < limit) return undefined;
-    const { lastSeq, floorSeq } = first;
+    const last = full.at(-1);
+    if (!last || full.length < limit || last.seq >= last.lastSeq) return undefined;
+    const { lastSeq, floorSeq } = last;
     return { lastSeq, floorSeq, epoch, rows: full };
   }
 }

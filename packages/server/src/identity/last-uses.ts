@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.js';
+import { FreshRun } from '../platform/fresh-run.js';
 import { upTo } from '../platform/grown-cache.js';
 import type { Log } from '../platform/log.js';
 
@@ -29,7 +30,7 @@ export class LastUses {
   readonly #written: LRUCache<string, number>;
   /** Not written yet. */
   readonly #used = new Map<string, number>();
-  #flushing: Promise<void> | undefined;
+  readonly #flushing = new FreshRun(() => this.#flushQuietly());
   #cancel: (() => void) | undefined;
 
   constructor(deps: LastUsesDeps) {
@@ -38,13 +39,12 @@ export class LastUses {
   }
 
   start(): void {
-    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.#flushQuietly());
+    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.#flushing.run());
   }
 
   async stop(): Promise<void> {
     this.#cancel?.();
-    await this.#flushing;
-    await this.#flushQuietly();
+    await this.#flushing.run();
   }
 
   note(id: string, at: number, { writtenAt, periodMs }: Known): void {
@@ -72,7 +72,6 @@ export class LastUses {
 
   /** Losing a use ends nothing that goes on: the next one is written. */
   #flushQuietly(): Promise<void> {
-    this.#flushing = this.flush().catch((err: unknown) => this.#deps.log.warn({ err }, this.#deps.failure));
-    return this.#flushing;
+    return this.flush().catch((err: unknown) => this.#deps.log.warn({ err }, this.#deps.failure));
   }
 }

@@ -60,6 +60,7 @@ export class ReplicaReads implements Queryable {
   #upTo = Number.NEGATIVE_INFINITY;
   #fault: string | undefined = 'It was not compared with its primary yet';
   #refusedAt = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
   #stop = () => {};
 
   constructor(deps: ReplicaReadsDeps) {
@@ -86,6 +87,7 @@ export class ReplicaReads implements Queryable {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#stop();
     await this.#deps.replica.close();
   }
@@ -114,8 +116,7 @@ export class ReplicaReads implements Queryable {
     parameters?: readonly SqlValue[],
     options: QueryOptions = {},
   ): Promise<Row[]> {
-    const near = await this.near<Row>(text, parameters, options);
-    return near ?? this.#deps.home.query<Row>(text, parameters, options);
+    return nearOrHome(this, this.#deps.home).query<Row>(text, parameters, options);
   }
 
   /** From the replica alone. Undefined: home has to be asked. */
@@ -193,7 +194,7 @@ export class ReplicaReads implements Queryable {
   }
 
   #note(fault: string | undefined, err?: unknown): void {
-    if (fault !== undefined && fault !== this.#fault)
+    if (fault !== undefined && fault !== this.#fault && !this.#isClosed)
       this.#deps.log.warn({ reason: fault, err }, 'The replica is not read');
     this.#fault = fault;
   }

@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../clock.js';
+import { FreshRun } from '../fresh-run.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { parseFrame } from './bus-frames.js';
@@ -66,6 +67,7 @@ export class RedisBridge {
   #isDeaf = false;
   #underWay = 0;
   #isClosed = false;
+  readonly #ticking = new FreshRun(() => this.#tick());
   #stopTicking = () => {};
 
   constructor(deps: RedisBridgeDeps) {
@@ -84,9 +86,10 @@ export class RedisBridge {
   }
 
   start(): void {
-    void this.#tick();
-    this.#stopTicking = this.#deps.clock.every(TICK_MS, () => void this.#tick());
-    for (const { link } of [this.#deps.here, this.#deps.home]) link.onUp(() => void this.#tick());
+    const tick = () => void this.#ticking.run();
+    tick();
+    this.#stopTicking = this.#deps.clock.every(TICK_MS, tick);
+    for (const { link } of [this.#deps.here, this.#deps.home]) link.onUp(tick);
   }
 
   /** A frame of the region's bus. */
@@ -122,7 +125,8 @@ export class RedisBridge {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopTicking();
-    await this.#follow();
+    this.#follow();
+    await this.#release();
   }
 
   /** By the monotonic clock: a process that stood still carries nothing under a lease that another has by now. */
@@ -133,31 +137,45 @@ export class RedisBridge {
   async #tick(): Promise<void> {
     const { here, home, clock } = this.#deps;
     const askedAt = clock.monotonic();
-    if (!here.link.isUp || !home.link.isUp) return this.#follow();
-    if (this.#hearsNothing()) return this.#rest();
+    if (!here.link.isUp || !home.link.isUp) return this.#giveUp();
+    if (this.#hearsNothing()) {
+      this.#isDeaf = true;
+      return this.#rest();
+    }
     if (askedAt < this.#restsUntil) return;
-    const isFirst = await this.#mayCarry().catch(() => false);
-    if (this.#isClosed) return;
-    if (!isFirst) return this.#follow();
+    const mayCarry = await this.#mayCarry();
+    if (this.#isClosed) return this.#release();
+    if (!mayCarry) return this.#follow();
     this.#heldUntil = askedAt + LEASE_MS;
     this.#lead();
   }
 
-  /** Whether it is this node that carries for the region, and no other region has its name. @throws RedisFault, CircuitOpenError */
   async #mayCarry(): Promise<boolean> {
-    const { here, home, own, region } = this.#deps;
-    const isFirst = await hold(here.link, here.link.keys.bridge, own);
-    if (!isFirst) {
-      this.#isDeaf = false;
-      this.#obstacle = undefined;
-      return false;
-    }
     const stores = this.#deps.stores();
     if (stores.here === undefined || stores.home === undefined) return false;
-    if (stores.here === stores.home) this.#obstacle = 'BRIDGE_REDIS_URL and REDIS_URL name the same one';
-    else if (await hold(home.link, home.link.keys.region(region), stores.here)) this.#obstacle = undefined;
-    else this.#obstacle = `Another region is named ${region} too, or was until a moment ago`;
-    return this.#obstacle === undefined;
+    if (stores.here === stores.home) {
+      this.#obstacle = 'BRIDGE_REDIS_URL and REDIS_URL name the same one';
+      return false;
+    }
+    try {
+      return await this.#take(stores.here);
+    } catch (error) {
+      this.#obstacle = `The lease to carry cannot be had (${(error as Error).message})`;
+      return false;
+    }
+  }
+
+  /** Whether it is this node that carries for the region, and no other region has its name. @throws RedisFault, CircuitOpenError */
+  async #take(store: string): Promise<boolean> {
+    const { here, home, own, region } = this.#deps;
+    const isFirst = await hold(here.link, here.link.keys.bridge, own);
+    const isNamesake = isFirst && !(await hold(home.link, home.link.keys.region(region), store));
+    if (!isFirst) this.#isDeaf = false;
+    this.#obstacle = isNamesake
+      ? `Another region is named ${region} too, or was until a moment ago`
+      : undefined;
+    if (isNamesake) await this.#rest();
+    return isFirst && !isNamesake;
   }
 
   /** What is carried home is heard there by this node too. One that stood still blames nobody else for it, so ticks are counted. */
@@ -168,10 +186,11 @@ export class RedisBridge {
     return this.#silence >= DEAF_AFTER;
   }
 
+  /** Lets another node try. */
   async #rest(): Promise<void> {
-    this.#isDeaf = true;
     this.#restsUntil = this.#deps.clock.monotonic() + 2 * LEASE_MS;
-    await this.#follow();
+    this.#follow();
+    await this.#release();
   }
 
   #lead(): void {
@@ -187,15 +206,25 @@ export class RedisBridge {
     void this.#carryPushes(home, here, 'in', term.signal);
   }
 
-  /** Gives up what it holds, so that another one need not wait for its end. */
-  async #follow(): Promise<void> {
+  async #giveUp(): Promise<void> {
+    if (!this.#term) return;
+    this.#follow();
+    await this.#release();
+  }
+
+  #follow(): void {
     if (!this.#term) return;
     this.#term.abort();
     this.#term = undefined;
     this.#awaited.clear();
-    const { here, home, own, region, log } = this.#deps;
+    const { home, region, log } = this.#deps;
     home.link.listen(false);
     log.info({ region }, 'This node carries no more');
+  }
+
+  /** What it holds, so that another one need not wait for its end. */
+  async #release(): Promise<void> {
+    const { here, own } = this.#deps;
     await hold(here.link, here.link.keys.bridge, own, 1).catch(() => undefined);
   }
 

@@ -38,13 +38,14 @@ const SCRIPTS = {
       if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return false end
       return redis.call('GET', KEYS[1])`,
   },
-  /** Takes or renews what one may have at a time: who, milliseconds → whether they have it. */
+  /** Takes or renews what one may have at a time: who, milliseconds → whether they have it. Renewing needs no memory. */
   bongsuHold: {
     numberOfKeys: 1,
     lua: `
       local holder = redis.call('GET', KEYS[1])
       if holder and holder ~= ARGV[1] then return 0 end
-      redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+      if holder then redis.call('PEXPIRE', KEYS[1], ARGV[2])
+      else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
       return 1`,
   },
   /** Members by when they end, and their values: member, moment, value, milliseconds → others, whether it was there, moment. */

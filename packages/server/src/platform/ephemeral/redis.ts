@@ -28,8 +28,8 @@ const LOOK_MS = 1000;
 
 /**
  * `Ephemeral` over Redis. In a further region counters, values and the bus are over its own, the bus carried to the others by a bridge;
- * presence and mirrors, which are one for all nodes, are over the Redis at home (docs/decisions/0090). No call rejects or waits for long: while Redis is away, counters, values and presence are those of this
- * process, in bounded memory.
+ * presence and mirrors, which are one for all nodes, are over the Redis at home (docs/decisions/0090). No call rejects or waits for
+ * long: while Redis is away, counters, values and presence are those of this process, in bounded memory.
  */
 export class RedisEphemeral implements Ephemeral {
   readonly kind = 'redis';
