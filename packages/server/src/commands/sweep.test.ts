@@ -137,7 +137,7 @@ describeEachDatabase('screens that are away', (open) => {
     await sweep.tick();
     expect(await deliveries()).toMatchObject([{ status: 'expired' }]);
     expect(await session()).toEqual({ acked_seq: 1, fence: 2, node: null });
-    await other.commands.stop(AbortSignal.timeout(100));
+    await other.commands.stop(AbortSignal.timeout(10_000));
   });
 
   it('[DL56] ends what is over where a row names this process, which has no connection of that screen', async () => {
@@ -277,7 +277,7 @@ describePostgres('screens that others hold', (open) => {
       await tx.query("select from screen_sessions where screen_id = 'scr_a' for no key update");
       expect(await sweep()).toMatchObject({ ended: [], looks: [{ screenId: 'scr_a', walked: null }] });
     });
-    await other.commands.stop(AbortSignal.timeout(100));
+    await other.commands.stop(AbortSignal.timeout(10_000));
   });
 });
 
