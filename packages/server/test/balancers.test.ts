@@ -234,6 +234,28 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
         await expect.poll(() => balancer.admin('show stat')).toMatch(/^bongsu,node-1,.*,NOLB,/m);
     });
 
+    it('[ND41] what only reads is asked of another node when one dies of it, and nothing else is said twice', async () => {
+      const heard: string[] = [];
+      const dying = createServer((asked, answer) => {
+        if (asked.url === '/api/health/ready') return answer.end();
+        heard.push(asked.method ?? '');
+        return asked.socket.destroy();
+      }).listen(0, '127.0.0.1');
+      await once(dying, 'listening');
+      cleanups.push(() => dying.close().closeAllConnections());
+      const [staying] = cluster.nodes as [ClusterNode];
+      const ports = [(dying.address() as AddressInfo).port, staying.port];
+      const balancer = await startBalancer({ engine, ports });
+      cleanups.push(() => balancer.stop());
+      const ask = (method: string) => fetch(`${balancer.url}/api/auth/options`, { method });
+      while (!heard.includes('GET')) expect((await ask('GET')).status).toBe(200);
+      // nginx leaves one that died of a request alone for a while.
+      const statuses = await Promise.all(Array.from({ length: 8 }, async () => (await ask('POST')).status));
+      const died = statuses.filter((status) => status === 502).length;
+      expect(heard.filter((method) => method === 'POST')).toHaveLength(died);
+      if (engine === 'haproxy') expect(died).toBeGreaterThan(0);
+    });
+
     it('[ND39] nothing but long-polling is bound to a node', async () => {
       const { url } = balancers[engine];
       const page = await fetch(`${url}/health`, { headers: { cookie: 'bongsu_node=node-1' } });
@@ -255,6 +277,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('balancers',
       const { url } = balancers[engine];
       const [dying] = cluster.nodes as [ClusterNode];
       await dying.kill();
+      cleanups.push(() => dying.alive || dying.start());
       const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${url}/api/auth/options`)));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       const sockets = Array.from({ length: 10 }, () =>
