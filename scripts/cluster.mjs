@@ -39,21 +39,20 @@ process.env.TMPDIR = folder;
 process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
 
 let end = () => {};
-let isAsked = false;
-const asked = new Promise((resolve) => {
+const over = new Promise((resolve) => {
   end = resolve;
 });
+const asked = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
-    isAsked = true;
+    asked.abort();
     end(signal);
   });
 }
 
-// Asked to end before it runs, it ends as soon as that has succeeded or failed: a terminal tells all parts of it to end.
-const cluster = await Cluster.start({ ...options, lifted: false }).catch((error) => {
-  if (!isAsked) say(`The cluster could not start: ${error.message}`);
-  process.exit(isAsked ? 0 : 1);
+const cluster = await Cluster.start({ ...options, lifted: false, signal: asked.signal }).catch((error) => {
+  if (!asked.signal.aborted) say(`The cluster could not start: ${error.message}`);
+  process.exit(asked.signal.aborted ? 0 : 1);
 });
 const { postgres, redis, balancer, nodes } = cluster;
 const parts = { PostgreSQL: postgres, Redis: redis, [balancer.engine]: balancer };
@@ -70,7 +69,7 @@ ${nodes.map(({ name, url, child }) => `  ${name}:  ${url}  metrics ${url}/metric
   Redis:  ${redis.url}
   Stop it with Ctrl-C.
 `);
-const why = await asked;
+const why = await over;
 say(`Stopping: ${why}`);
 await cluster.stop();
 process.exit(/^SIG/.test(why) ? 0 : 1);

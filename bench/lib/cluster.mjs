@@ -20,6 +20,7 @@ export class Cluster {
    * @param options.lifted as of `serve`
    * @param options.bin of the servers, this tree's by default
    * @param options.port of the balancer
+   * @param options.signal of somebody who no longer wants it; @throws its reason then, when what was begun is undone
    */
   static async start({
     nodes = 2,
@@ -29,10 +30,11 @@ export class Cluster {
     lifted = true,
     sticky,
     bin,
+    signal,
   } = {}) {
     const cluster = new Cluster();
     try {
-      await cluster.#start({ nodes, balancer, port, settings, lifted, sticky, bin });
+      await cluster.#start({ nodes, balancer, port, settings, lifted, sticky, bin, signal });
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -40,9 +42,10 @@ export class Cluster {
     }
   }
 
-  async #start({ nodes, balancer: engine, port, settings, lifted, sticky, bin }) {
+  async #start({ nodes, balancer: engine, port, settings, lifted, sticky, bin, signal }) {
     this.folder = mkdtempSync(join(tmpdir(), 'bongsu-cluster-'));
-    [this.postgres, this.redis] = await Promise.all([startPostgres(), startRedis()]);
+    await this.#startStores();
+    signal?.throwIfAborted();
     const database = await this.postgres.freshDatabase();
     const balancerPort = port ?? (await freePort());
     this.lifted = lifted;
@@ -61,6 +64,7 @@ export class Cluster {
     this.nodes.push(await this.#makeNode());
     // The first one makes the secrets and the tables.
     await this.nodes[0].start();
+    signal?.throwIfAborted();
     while (this.nodes.length < nodes) this.nodes.push(await this.#makeNode());
     await Promise.all(this.nodes.slice(1).map((node) => node.start()));
     this.balancer = await startBalancer({ engine, port: balancerPort, ports: this.#ports(), sticky });
@@ -89,6 +93,14 @@ export class Cluster {
     await this.redis?.stop();
     await this.postgres?.stop();
     if (this.folder) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Each to its end, also when the other one fails: what runs can be stopped. */
+  async #startStores() {
+    const [postgres, redis] = await Promise.allSettled([startPostgres(), startRedis()]);
+    this.postgres = postgres.value;
+    this.redis = redis.value;
+    for (const { status, reason } of [postgres, redis]) if (status === 'rejected') throw reason;
   }
 
   #ports() {

@@ -1,12 +1,10 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
-import { familyCpuSeconds, freePort, start, stop, until } from './processes.mjs';
+import { familyCpuSeconds, freePort, isAlive, runToEnd, start, stop, until } from './processes.mjs';
 
-const run = promisify(execFile);
 const OWN = '/* bench */';
 
 /**
@@ -25,7 +23,7 @@ export async function startPostgres({ core, countStatements = false, replicaOf }
       ? ['initdb', '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C']
       : ['pg_basebackup', '-d', replicaOf, '-R', '-X', 'stream', '-c', 'fast'];
   // Not synchronously: what is between the two may be a proxy of this process.
-  await run(join(binaries, program), ['-D', data, ...words], { ...owner, cwd: folder });
+  await runToEnd(join(binaries, program), ['-D', data, ...words], { ...owner, cwd: folder });
   const port = await freePort();
   const settings = {
     port,
@@ -44,12 +42,13 @@ export async function startPostgres({ core, countStatements = false, replicaOf }
       cwd: folder,
       stdio: 'ignore',
     });
-    await until('PostgreSQL answers', () =>
-      query(url('postgres'), 'select 1').then(
+    await until('PostgreSQL answers', () => {
+      if (!isAlive(child)) throw new Error('PostgreSQL ended before it answered');
+      return query(url('postgres'), 'select 1').then(
         () => true,
         () => false,
-      ),
-    );
+      );
+    });
   };
   await launch();
   let databases = 0;

@@ -17,8 +17,12 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 
 export const isAlive = (child) => child.exitCode === null && child.signalCode === null;
 
-/** A child that ends with this process at the latest, pinned to one core where `core` is given. */
-export function start(command, args, { core, ...options } = {}) {
+/**
+ * A child that ends with this process at the latest, pinned to one core where `core` is given. It does not hear the Ctrl-C of a
+ * terminal, which tells all at once: this process ends them in order.
+ */
+export function start(command, args, { core, ...given } = {}) {
+  const options = { ...given, detached: true };
   const pinned = core !== undefined && canPin();
   const child = pinned
     ? spawn('taskset', ['-c', String(core), command, ...args], options)
@@ -37,6 +41,17 @@ export async function stop(child, signal = 'SIGTERM') {
 
 export function canPin() {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => exists(join(folder, 'taskset')));
+}
+
+/** Runs a program to its end. @throws Error with what it said when it fails */
+export async function runToEnd(command, args, options = {}) {
+  const child = start(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${command} failed: ${said.trim()}`);
 }
 
 /** Seconds of CPU that a process, all its threads included, has used. */

@@ -60,7 +60,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('npm run clu
     );
     // The balancer's two, the nodes', PostgreSQL's and Redis's.
     expect(ports.size).toBe(6);
-    expect(await interrupt()).toBe(0);
+    expect(await interrupt(), output).toBe(0);
     expect(readdirSync(folder)).toEqual([]);
     for (const port of ports) expect(await listens(port), String(port)).toBe(false);
   });
@@ -70,7 +70,7 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('npm run clu
     await expect
       .poll(() => readdirSync(folder, { recursive: true }).length, { timeout: 60_000 })
       .toBeGreaterThan(1);
-    expect(await interrupt()).toBe(0);
+    expect(await interrupt(), output).toBe(0);
     expect(readdirSync(folder)).toEqual([]);
   });
 });
