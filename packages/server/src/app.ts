@@ -1,6 +1,6 @@
 import type { CommandHook } from './commands/index.js';
 import type { Config } from './config.js';
-import type { Identity } from './identity/index.js';
+import type { Argon2Cost, Identity } from './identity/index.js';
 import { Lifecycle } from './lifecycle.js';
 import { type Boot, openCore } from './open-core.js';
 import { type Clock, systemClock } from './platform/clock.js';
@@ -14,6 +14,8 @@ export interface Overrides {
   log?: Log;
   /** Asked before each command is accepted, in place of COMMAND_HOOK_URL. */
   commandHook?: CommandHook;
+  /** Of a hash of a password; OWASP's otherwise. */
+  passwordCost?: Argon2Cost;
 }
 
 export interface App {
@@ -41,6 +43,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
 class BongsuApp implements App {
   readonly #boot: Boot;
   readonly #commandHook: CommandHook | undefined;
+  readonly #passwordCost: Argon2Cost | undefined;
   readonly fatal: Promise<unknown>;
   readonly drainAsked: Promise<void>;
   #askDrain: () => void = () => undefined;
@@ -48,13 +51,17 @@ class BongsuApp implements App {
   #surface: Surface = { routes: [], events: [] };
   #identity: Identity | undefined;
 
-  constructor(config: Config, { clock = systemClock, log = silentLog, commandHook }: Overrides) {
+  constructor(
+    config: Config,
+    { clock = systemClock, log = silentLog, commandHook, passwordCost }: Overrides,
+  ) {
     let fail: Boot['fail'] = () => undefined;
     this.fatal = new Promise((resolve) => {
       fail = resolve;
     });
     this.#boot = { config, clock, log, lifecycle: new Lifecycle({ clock, log }), fail };
     this.#commandHook = commandHook;
+    this.#passwordCost = passwordCost;
     this.drainAsked = new Promise((resolve) => {
       this.#askDrain = resolve;
     });
@@ -103,6 +110,7 @@ class BongsuApp implements App {
     const core = await openCore(boot);
     const domains = await startDomains(boot, core, {
       commandHook: this.#commandHook,
+      passwordCost: this.#passwordCost,
       publicUrl: () => this.#publicUrl,
     });
     this.#identity = domains.identity;

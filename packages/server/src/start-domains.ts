@@ -3,7 +3,7 @@ import { createRecordAudit } from './audit/record.js';
 import { type CommandHook, type Commands, createCommands } from './commands/index.js';
 import type { Config } from './config.js';
 import { NonceManager } from './guards/nonce-manager.js';
-import { createIdentity, type Identity } from './identity/index.js';
+import { type Argon2Cost, createIdentity, type Identity } from './identity/index.js';
 import type { Boot, Core } from './open-core.js';
 import type { RecordAudit } from './platform/audit.js';
 import { RedisEphemeral } from './platform/ephemeral/redis.js';
@@ -19,6 +19,7 @@ export interface Domains {
 
 interface FromOutside {
   commandHook: CommandHook | undefined;
+  passwordCost: Argon2Cost | undefined;
   publicUrl(): string;
 }
 
@@ -26,7 +27,7 @@ interface FromOutside {
 export async function startDomains(
   { config, lifecycle }: Boot,
   core: Core,
-  { commandHook, publicUrl }: FromOutside,
+  { commandHook, passwordCost, publicUrl }: FromOutside,
 ): Promise<Domains> {
   const recordAudit = auditFor(config, core);
   const identity = createIdentity({
@@ -34,7 +35,7 @@ export async function startDomains(
     recordAudit,
     publicUrl,
     takeBackScreens: (tx, userId, isDisabled) => screens.takeBack(tx, userId, isDisabled),
-    config: identityConfig(config),
+    config: { ...identityConfig(config), passwordCost },
   });
   const nonces = new NonceManager(core);
   const commands = createCommands({

@@ -18,7 +18,7 @@ import { Mailer } from './mail/mailer.js';
 import { Notices } from './mail/notices.js';
 import { SecondFactors } from './mfa/second-factors.js';
 import { ForeignHashes } from './passwords/foreign-hashes.js';
-import { ARGON2_COST, Passwords } from './passwords/passwords.js';
+import { ARGON2_COST, type Argon2Cost, Passwords } from './passwords/passwords.js';
 import { KeyRotation, type KeyRotationDeps } from './tokens/key-rotation.js';
 import { SigningKeys } from './tokens/signing-keys.js';
 import { TokenManager } from './tokens/token-manager.js';
@@ -61,7 +61,7 @@ export function compose(deps: IdentityDeps): Composed {
   const sessions = new Sessions({ config, database, ring, now, live, feed, recordAudit, graceMs, tellReuse });
   const rotate: Sessions['rotate'] = (presented, origin) => sessions.rotate(presented, origin);
   const tokens = new TokenManager({ issuer, accessTokenMs, keys, verified, ring, now, rotate });
-  const passwords = createPasswords(clock);
+  const passwords = createPasswords(clock, config.passwordCost);
   const metrics = createIdentityMetrics(deps.metrics, () => passwords.queued);
   const lockout = new Lockout({
     ...deps,
@@ -145,7 +145,7 @@ function composeMail(deps: IdentityDeps, people: Core['people']) {
   };
 }
 
-export function createPasswords(clock: Clock): Passwords {
+export function createPasswords(clock: Clock, cost: Argon2Cost = ARGON2_COST): Passwords {
   const concurrency = Math.min(MAX_HASHING, Math.max(1, availableParallelism() - 1));
-  return new Passwords({ cost: ARGON2_COST, concurrency, maxQueued: MAX_QUEUED_HASHES }, clock);
+  return new Passwords({ cost, concurrency, maxQueued: MAX_QUEUED_HASHES }, clock);
 }

@@ -1,5 +1,6 @@
 import type { PiiKey } from './accounts/pii.js';
 import type { MailerConfig } from './mail/mailer.js';
+import type { Argon2Cost } from './passwords/passwords.js';
 import type { JwtAlgorithm } from './tokens/key-states.js';
 
 /** The settings that identity reads. */
@@ -10,6 +11,8 @@ export interface IdentityConfig {
   /** What it made still counts. */
   jwtSecretPrevious?: string | undefined;
   jwtAlgorithm: JwtAlgorithm;
+  /** Of a hash of a password; OWASP's for argon2id without it. */
+  passwordCost?: Argon2Cost | undefined;
   /** At least one; the first encrypts. */
   piiKeys: readonly PiiKey[];
   accessTokenMs: number;

@@ -26,7 +26,7 @@ export function openUserAdministration(
   >,
 ): UserAdministration {
   const { config, database, databaseClock: now, clock, recordAudit, takeBackScreens } = deps;
-  const passwords = createPasswords(clock);
+  const passwords = createPasswords(clock, config.passwordCost);
   const foreignHashes = new ForeignHashes(database, clock);
   return userAdministration(async () => {
     const people = await People.open(database, config.piiKeys, now());

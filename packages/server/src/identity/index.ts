@@ -30,6 +30,7 @@ export type { PiiKey } from './accounts/pii.js';
 export type { IdentityConfig } from './config.js';
 export { createKeyOperations, openUserAdministration } from './for-commands.js';
 export type { Standing } from './logins/authenticate.js';
+export type { Argon2Cost } from './passwords/passwords.js';
 export { findUsernames } from './store/users.js';
 export type { KeyInfo } from './tokens/key-rotation.js';
 export type { JwtAlgorithm } from './tokens/key-states.js';

@@ -1,6 +1,7 @@
 import { hashSync } from '@node-rs/bcrypt';
 import { io, type Socket } from 'socket.io-client';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { ARGON2_COST } from '../../src/identity/passwords/passwords.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { describeEachDatabase } from '../support/databases.js';
 import {
@@ -22,7 +23,8 @@ describeEachDatabase('attacks on users', (open) => {
   });
   beforeEach(async () => {
     await emptyIdentity(database);
-    server = await startIdentity(database);
+    // The database knows which hashes are of today's cost.
+    server = await startIdentity(database, { passwordCost: ARGON2_COST });
     return () => server.stop();
   });
 

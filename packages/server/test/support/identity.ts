@@ -14,6 +14,7 @@ import { Metrics } from '../../src/platform/metrics.js';
 import { ALGORITHM } from './algorithm.js';
 import { emptyTables } from './empty-tables.js';
 import { type LogLine, memoryLog } from './memory-log.js';
+import { QUICK_HASHES } from './password-cost.js';
 
 export const MINUTE_MS = 60_000;
 export const DAY_MS = 86_400_000;
@@ -26,6 +27,7 @@ export const IDENTITY_DEFAULTS: IdentityConfig = {
   issuer: 'https://bongsu.test',
   jwtSecret: SECRET,
   jwtAlgorithm: ALGORITHM,
+  passwordCost: QUICK_HASHES,
   piiKeys: PII_KEYS,
   accessTokenMs: 15 * MINUTE_MS,
   refreshTokenMs: 30 * DAY_MS,

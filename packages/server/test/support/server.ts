@@ -7,6 +7,7 @@ import { type Config, formatFault, loadConfig, withGeneratedSecrets } from '../.
 import { ALGORITHM } from './algorithm.js';
 import { holdCompiledEngine } from './compiled-engine.js';
 import { BEHIND_BALANCER, NODES, startBalancerOf } from './entrance.js';
+import { QUICK_HASHES } from './password-cost.js';
 import { createPgliteFolder } from './pglite-databases.js';
 import { createPostgresDatabase } from './postgres-databases.js';
 import { startRedis } from './redis.js';
@@ -71,7 +72,7 @@ export async function startOn(
 ): Promise<RunningServer> {
   const config = await readConfig({ ...storage.settings, ...options.settings });
   if (!config.DATABASE_URL) await holdCompiledEngine();
-  const app = createApp(config, options.overrides);
+  const app = createApp(config, { passwordCost: QUICK_HASHES, ...options.overrides });
   await app.start();
   return { url: app.url, app, config, stop: () => app.stop() };
 }

@@ -11,6 +11,7 @@ import {
 import { MailInbox } from '../../../test/support/mail-inbox.js';
 import { guard } from '../../../test/support/second-factor.js';
 import type { Database } from '../../platform/database/database.js';
+import { ARGON2_COST } from '../passwords/passwords.js';
 import { findForeignKinds } from '../store/foreign-hashes.js';
 
 const outcome = ({ status, body }: Answer) => `${status} ${body.error?.code ?? 'ok'}`;
@@ -28,7 +29,8 @@ describeEachDatabase('users for administrators', (open) => {
   });
   beforeEach(async () => {
     await emptyIdentity(database);
-    server = await startIdentity(database);
+    // The database knows which hashes are of today's cost.
+    server = await startIdentity(database, { passwordCost: ARGON2_COST });
     const token = await server.identity.setupToken();
     const body = { token, email: 'root@example.com', password: PASSWORD, username: 'Root' };
     admin = (await server.post('/auth/setup', body)).body as unknown as typeof admin;
