@@ -19,7 +19,7 @@ describe('the journey', () => {
   const faults: string[] = [];
 
   beforeAll(async () => {
-    server = await ServerProcess.prepare();
+    server = await ServerProcess.prepare({}, { embedded: true });
     await server.start();
     site = createServer((_, response) => {
       response.setHeader('content-type', 'text/html');

@@ -4,9 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 import { freePort } from '../../packages/server/src/chaos/processes.js';
 import { SHORT_LIVED } from '../../packages/server/test/support/bongsu-processes.js';
 import { createPgliteFolder } from '../../packages/server/test/support/pglite-databases.js';
+import {
+  createPostgresDatabase,
+  type FreshDatabase,
+} from '../../packages/server/test/support/postgres-databases.js';
 
 const bin = fileURLToPath(new URL('../../packages/server/bin/bongsu.js', import.meta.url));
 const START_DEADLINE_MS = 90_000;
@@ -31,15 +36,25 @@ export class ServerProcess {
     readonly url: string,
     private readonly dataDir: string,
     private readonly settings: Record<string, string>,
+    private readonly database?: FreshDatabase,
   ) {}
 
-  /** `settings`: what it is started with besides its port and its own data folder. */
-  static async prepare(settings: Record<string, string> = {}): Promise<ServerProcess> {
-    const ownsDatabase = settings.DATABASE_URL === undefined;
-    const dataDir = ownsDatabase
-      ? await createPgliteFolder(true)
-      : await mkdtemp(join(tmpdir(), 'bongsu-node-'));
-    return new ServerProcess(`http://127.0.0.1:${await freePort()}`, dataDir, settings);
+  /**
+   * `settings`: what it is started with besides its port and its own data folder. `embedded`: on the embedded database, also where there
+   * is a PostgreSQL, which costs the machine less.
+   */
+  static async prepare(
+    settings: Record<string, string> = {},
+    { embedded = false } = {},
+  ): Promise<ServerProcess> {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const postgres = embedded ? '' : inject('postgresUrl');
+    if (settings.DATABASE_URL === undefined && postgres === '')
+      return new ServerProcess(url, await createPgliteFolder(true), settings);
+    const dataDir = await mkdtemp(join(tmpdir(), 'bongsu-node-'));
+    if (settings.DATABASE_URL !== undefined) return new ServerProcess(url, dataDir, settings);
+    const database = await createPostgresDatabase(postgres, true);
+    return new ServerProcess(url, dataDir, { ...settings, DATABASE_URL: database.url }, database);
   }
 
   /**
@@ -87,6 +102,7 @@ export class ServerProcess {
 
   async dispose(): Promise<void> {
     await this.kill();
+    await this.database?.drop();
     await rm(this.dataDir, { recursive: true, force: true });
   }
 

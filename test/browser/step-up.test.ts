@@ -18,7 +18,7 @@ describe('a fresh proof, where a second factor is on', () => {
   const faults: string[] = [];
 
   beforeAll(async () => {
-    server = await ServerProcess.prepare();
+    server = await ServerProcess.prepare({}, { embedded: true });
     await server.start();
     await signUp(server.url, ana);
     browser = await launchChromium();
