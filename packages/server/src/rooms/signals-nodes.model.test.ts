@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 import { CALL_STEPS, type CallStep, CallWorld, HARD_STEPS } from '../../test/support/call-world.js';
 import type { PerfectPeer } from '../../test/support/perfect-peer.js';
 
@@ -21,8 +22,8 @@ const people = fc.constantFrom(2, 2, 3);
 /** Both stable, in the same negotiation. */
 function expectConnected(one: PerfectPeer, other: PerfectPeer): void {
   const [ours, theirs] = [one.pc.current, other.pc.current];
-  expect([one.pc.signalingState, other.pc.signalingState]).toEqual(['stable', 'stable']);
-  expect([ours.local?.sdp, ours.remote?.sdp]).toEqual([theirs.remote?.sdp, theirs.local?.sdp]);
+  assert.deepEqual([one.pc.signalingState, other.pc.signalingState], ['stable', 'stable']);
+  assert.deepEqual([ours.local?.sdp, ours.remote?.sdp], [theirs.remote?.sdp, theirs.local?.sdp]);
 }
 
 async function play(world: CallWorld, script: [CallStep, number, number][], heals: boolean): Promise<void> {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { PerfectPeer } from '../../test/support/perfect-peer.js';
@@ -26,10 +27,10 @@ const scripts = (steps: readonly Step[]) =>
 function expectConnected(one: PerfectPeer, other: PerfectPeer): void {
   const [ours, theirs] = [one.pc.current, other.pc.current];
   const won = ours.local?.negotiationId;
-  expect([one.pc.signalingState, other.pc.signalingState]).toEqual(['stable', 'stable']);
-  expect([one.pc.isNegotiationNeeded, other.pc.isNegotiationNeeded]).toEqual([false, false]);
-  expect([ours.local?.sdp, ours.remote?.sdp]).toEqual([theirs.remote?.sdp, theirs.local?.sdp]);
-  if (won !== undefined) expect(other.pc.taken.get(won)).toEqual(one.sent.get(won));
+  assert.deepEqual([one.pc.signalingState, other.pc.signalingState], ['stable', 'stable']);
+  assert.deepEqual([one.pc.isNegotiationNeeded, other.pc.isNegotiationNeeded], [false, false]);
+  assert.deepEqual([ours.local?.sdp, ours.remote?.sdp], [theirs.remote?.sdp, theirs.local?.sdp]);
+  if (won !== undefined) assert.deepEqual(other.pc.taken.get(won), one.sent.get(won));
 }
 
 async function play(world: SignalWorld, script: [Step, number, number][]): Promise<void> {

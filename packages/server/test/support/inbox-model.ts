@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import type { InboxEntry } from '../../src/commands/hints.js';
 import { type Ending, Inbox } from '../../src/commands/inbox.js';
 import { displayOf } from '../../src/commands/navigate-runs.js';
@@ -107,8 +107,8 @@ export class InboxModel {
       },
     };
     actions[step]();
-    expect(this.#inbox.inFlight).toBeLessThanOrEqual(this.#window);
-    expect(this.#inbox.buffered).toBeLessThanOrEqual(256);
+    assert.ok(this.#inbox.inFlight <= this.#window);
+    assert.ok(this.#inbox.buffered <= 256);
   }
 
   /** Everything that is left comes to its end. */
@@ -117,8 +117,11 @@ export class InboxModel {
       for (const step of ['heads', 'page', 'commit', 'time', 'due', 'run', 'commit'] as const)
         this.act(step, 4);
     }
-    expect([...this.outcomes.keys()].sort((a, b) => a - b)).toEqual(this.log.map(({ seq }) => seq));
-    expect(this.#acked).toBe(this.log.length);
+    assert.deepEqual(
+      [...this.outcomes.keys()].sort((a, b) => a - b),
+      this.log.map(({ seq }) => seq),
+    );
+    assert.equal(this.#acked, this.log.length);
   }
 
   #append(fields: Partial<InboxEntry>): InboxEntry {
@@ -149,7 +152,7 @@ export class InboxModel {
         now: () => this.#now,
         mayDecide: () => true,
         read: (after, limit) => {
-          expect(this.#reading).toBeUndefined();
+          assert.equal(this.#reading, undefined);
           this.#reading = { after, limit };
         },
         emit: (sent, prev) => this.#onEmit(sent, prev),
@@ -185,10 +188,10 @@ export class InboxModel {
     while (this.#writes.length > 0) this.#commit();
     if (unanswered) {
       const { entry: oldest, isDead, acked } = unanswered;
-      expect(isDead).toBe(oldest.lost >= 10);
+      assert.equal(isDead, oldest.lost >= 10);
       if (isDead) {
         this.#end(oldest.seq, 'dead');
-        expect(acked).toBeLessThanOrEqual(this.#terminalPrefix((seq) => this.outcomes.has(seq)));
+        assert.ok(acked <= this.#terminalPrefix((seq) => this.outcomes.has(seq)));
         this.#acked = Math.max(this.#acked, acked);
       } else this.#attempts.set(oldest.seq, oldest);
     }
@@ -229,9 +232,9 @@ export class InboxModel {
     const settled = this.outcomes.has(seq);
     const wasIssued = this.#issued(seq);
     const answer = this.#inbox.cancel({ ...wanted, ...this.#attempts.get(seq), settled });
-    if (wasIssued) expect(answer).toBe('ended');
-    else if (isInFlight) expect(answer).toBe('in-flight');
-    else expect(answer === 'cancelled' || (answer === 'ended' && seq <= this.#done)).toBe(true);
+    if (wasIssued) assert.equal(answer, 'ended');
+    else if (isInFlight) assert.equal(answer, 'in-flight');
+    else assert.equal(answer === 'cancelled' || (answer === 'ended' && seq <= this.#done), true);
   }
 
   #forget(seq: number): void {
@@ -247,7 +250,7 @@ export class InboxModel {
     const { seq } = sent.entry;
     // Dropped: the server must send it again, or have ended it.
     if (sent.prev > this.#done) {
-      expect(sent.isForgotten).toBe(true);
+      assert.equal(sent.isForgotten, true);
       return;
     }
     let answer: Receipt = { status: 'executed' };
@@ -260,14 +263,18 @@ export class InboxModel {
       }
     }
     if (sent.isForgotten) return;
-    expect(this.#inbox.receipt(seq, answer)).toBe(true);
+    assert.equal(this.#inbox.receipt(seq, answer), true);
   }
 
   /** Nothing after n is begun before n is terminal, and what the server decided itself it decided for good. */
   #begin(seq: number): void {
-    expect(this.executed.has(seq)).toBe(false);
+    assert.equal(this.executed.has(seq), false);
     for (let earlier = 1; earlier < seq; earlier += 1) {
-      expect(this.executed.has(earlier) || this.outcomes.has(earlier), `${earlier} before ${seq}`).toBe(true);
+      assert.equal(
+        this.executed.has(earlier) || this.outcomes.has(earlier),
+        true,
+        `${earlier} before ${seq}`,
+      );
     }
     this.begun.push(seq);
   }
@@ -275,18 +282,21 @@ export class InboxModel {
   #onEmit(sent: InboxEntry, prev: number): void {
     const { seq } = sent;
     const alive = this.#flight.filter(({ isForgotten }) => !isForgotten);
-    expect(this.#writes.some(({ barrier, by }) => barrier && by === this.#inbox)).toBe(false);
-    expect(this.#issued(seq)).toBe(false);
-    expect(sent.expiresAt).toBeGreaterThan(this.#now);
-    expect(sent.nextAt ?? 0).toBeLessThanOrEqual(this.#now);
-    expect(sent.lost).toBeLessThan(10);
-    expect(this.#isSuperseded(sent)).toBe(false);
+    assert.equal(
+      this.#writes.some(({ barrier, by }) => barrier && by === this.#inbox),
+      false,
+    );
+    assert.equal(this.#issued(seq), false);
+    assert.ok(sent.expiresAt > this.#now);
+    assert.ok((sent.nextAt ?? 0) <= this.#now);
+    assert.ok(sent.lost < 10);
+    assert.equal(this.#isSuperseded(sent), false);
     const isInFlight = (earlier: number) => alive.some(({ entry: each }) => each.seq === earlier);
     for (let earlier = 1; earlier < seq; earlier += 1) {
       // A serial screen may have been given up on by silence and yet run it: then it is over all the same.
-      expect(this.#issued(earlier) || isInFlight(earlier), `${earlier} before ${seq}`).toBe(true);
+      assert.equal(this.#issued(earlier) || isInFlight(earlier), true, `${earlier} before ${seq}`);
     }
-    expect(prev).toBe(Math.max(0, ...alive.map(({ entry: each }) => each.seq).filter((each) => each < seq)));
+    assert.equal(prev, Math.max(0, ...alive.map(({ entry: each }) => each.seq).filter((each) => each < seq)));
     this.#flight.push({ entry: sent, prev, isForgotten: false });
   }
 
@@ -310,13 +320,13 @@ export class InboxModel {
     for (const { seq } of entries) {
       if (ending.reason !== 'no-receipt') this.#flight = this.#flight.map((sent) => endSent(sent, seq));
       else this.#forget(seq);
-      expect(this.#issued(seq), `${seq} ends once`).toBe(false);
+      assert.equal(this.#issued(seq), false, `${seq} ends once`);
     }
-    expect(barrier).toBe(ending.status !== 'executed');
+    assert.equal(barrier, ending.status !== 'executed');
     const ended = entries.map(({ seq }) => ({ seq, ...ending }));
     this.#writes.push({ acked, ended, barrier, by });
     // What was cancelled before it was read is passed when it is read.
-    expect(acked).toBeLessThanOrEqual(this.#terminalPrefix((seq) => this.#issued(seq)));
+    assert.ok(acked <= this.#terminalPrefix((seq) => this.#issued(seq)));
   }
 
   #terminalPrefix(isOver: (seq: number) => boolean): number {
@@ -335,9 +345,9 @@ export class InboxModel {
   }
 
   #end(seq: number, status: string): void {
-    expect(this.outcomes.has(seq)).toBe(false);
+    assert.equal(this.outcomes.has(seq), false);
     this.outcomes.set(seq, status);
-    if (status === 'executed') expect(this.executed.has(seq)).toBe(true);
+    if (status === 'executed') assert.equal(this.executed.has(seq), true);
   }
 }
 

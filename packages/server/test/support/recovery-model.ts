@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { StreamState } from '@bongsu/protocol';
 import { expect } from 'vitest';
 import type { Settlement } from '../../src/commands/delivery-ledger.js';
@@ -96,21 +97,21 @@ export class RecoveryModel {
     for (let n = 0; n < 10 * entries.length + 20 && this.#ledger.acked < entries.length; n += 1) {
       for (const step of ['read', 'take', 'receipt', 'write'] as const) await this.act(step, 'its own', 3);
     }
-    expect(this.#ledger.acked).toBe(entries.length);
+    assert.equal(this.#ledger.acked, entries.length);
     for (const { seq, id } of entries) {
-      expect(this.#ledger.outcomes.has(seq)).toBe(true);
-      if (this.#ledger.outcomes.get(seq) === 'executed') expect(this.#runs.get(id), `${seq} ran`).toBe(1);
+      assert.equal(this.#ledger.outcomes.has(seq), true);
+      if (this.#ledger.outcomes.get(seq) === 'executed') assert.equal(this.#runs.get(id), 1, `${seq} ran`);
     }
   }
 
   #check(): void {
     const { entries, outcomes, acked } = this.#ledger;
     const again = this.#screen.sent.filter((sent) => sent.entry.seq <= this.#resumed);
-    expect(again, 'what a valid offset covers is not sent').toEqual([]);
-    for (const [id, runs] of this.#runs) expect(runs, `${id} runs once`).toBe(1);
+    assert.deepEqual(again, [], 'what a valid offset covers is not sent');
+    for (const [id, runs] of this.#runs) assert.equal(runs, 1, `${id} runs once`);
     for (const { seq, id } of entries) {
-      if (outcomes.get(seq) === 'executed') expect(this.#runs.get(id), `${seq} says executed`).toBe(1);
-      if (seq <= acked) expect(outcomes.has(seq), `${seq} is below acked`).toBe(true);
+      if (outcomes.get(seq) === 'executed') assert.equal(this.#runs.get(id), 1, `${seq} says executed`);
+      if (seq <= acked) assert.equal(outcomes.has(seq), true, `${seq} is below acked`);
     }
   }
 
@@ -154,7 +155,7 @@ export class RecoveryModel {
     this.#runs.set(id, (this.#runs.get(id) ?? 0) + 1);
     for (const earlier of this.#ledger.entries.slice(0, seq - 1)) {
       const isOver = this.#runs.has(earlier.id) || this.#ledger.outcomes.has(earlier.seq);
-      expect(isOver, `${earlier.seq} before ${seq}`).toBe(true);
+      assert.equal(isOver, true, `${earlier.seq} before ${seq}`);
     }
   }
 
@@ -162,7 +163,7 @@ export class RecoveryModel {
     const write = this.#writes.shift();
     if (!write) return;
     const { acked, outcomes, lost, epoch } = this.#ledger;
-    expect(write.settlement.epoch).toBe(epoch);
+    assert.equal(write.settlement.epoch, epoch);
     for (const { seq, status } of write.settlement.ended) if (!outcomes.has(seq)) outcomes.set(seq, status);
     for (const attempt of write.settlement.failed) lost.set(attempt.seq, attempt.lost);
     this.#ledger.acked = Math.max(acked, write.settlement.ackedSeq);
@@ -230,9 +231,9 @@ export class RecoveryModel {
     expect(state).toMatchObject({ lastSeq: entries.length, acked });
     const reason = !state.recovered ? state.reason : 'recovered';
     this.reasons.add(reason ?? '');
-    if (!resume) expect(reason).toBe('recovered');
-    else if (resume.epoch !== epoch) expect(reason).toBe('epoch');
-    else expect(reason).toBe(resume.seq > entries.length ? 'ahead' : 'recovered');
+    if (!resume) assert.equal(reason, 'recovered');
+    else if (resume.epoch !== epoch) assert.equal(reason, 'epoch');
+    else assert.equal(reason, resume.seq > entries.length ? 'ahead' : 'recovered');
   }
 
   /** The client's rule: where it cannot go on from its own place, it takes the server's, and the ids decide what is a repeat. */
