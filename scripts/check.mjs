@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { installIfNeeded } from './lib/install.mjs';
-import { ROOT, requireNode, runNode, say } from './lib/process.mjs';
+import { ROOT, requireNode, runQuietly, say } from './lib/process.mjs';
 
 /** dependency-cruiser asks for `typescript` beside itself, with the JavaScript API that version 7 has not. */
 function lendCompiler() {
@@ -15,28 +15,30 @@ function lendCompiler() {
 }
 
 const steps = {
-  'types (tsc)': () => runNode('node_modules/typescript/bin/tsc', ['-b']),
-  'style (biome)': () => runNode('node_modules/@biomejs/biome/bin/biome', ['ci', '.']),
-  'who imports whom (dependency-cruiser)': () => {
-    lendCompiler();
-    return runNode('node_modules/dependency-cruiser/bin/dependency-cruise.mjs', [
-      '--config',
-      '.dependency-cruiser.mjs',
-      ...['protocol', 'client', 'conformance', 'server', 'console'].map((name) => `packages/${name}/src`),
-    ]);
-  },
-  'unused code and dependencies (knip)': () => runNode('node_modules/knip/bin/knip.js', []),
-  'generated files': () => runNode('scripts/generate.mjs', ['--check']),
-  'branches of the delivery core (coverage)': () => runNode('scripts/coverage.mjs', []),
+  'types (tsc)': ['node_modules/typescript/bin/tsc', '-b'],
+  'style (biome)': ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'],
+  'who imports whom (dependency-cruiser)': [
+    'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',
+    ...['--config', '.dependency-cruiser.mjs'],
+    ...['protocol', 'client', 'conformance', 'server', 'console'].map((name) => `packages/${name}/src`),
+  ],
+  'unused code and dependencies (knip)': ['node_modules/knip/bin/knip.js'],
+  'generated files': ['scripts/generate.mjs', '--check'],
+  'branches of the delivery core (coverage)': ['scripts/coverage.mjs'],
 };
 
 requireNode();
 await installIfNeeded();
 await build();
+lendCompiler();
 const failed = [];
-for (const [name, start] of Object.entries(steps)) {
-  say(`\n── ${name}`);
-  if ((await start()) !== 0) failed.push(name);
-}
+// At once, and each told of when it has ended.
+await Promise.all(
+  Object.entries(steps).map(async ([name, [script, ...args]]) => {
+    const { code, said } = await runQuietly(process.execPath, [join(ROOT, script), ...args]);
+    say(`\n── ${name}${code === 0 ? '' : `: FAILED (${code})`}\n${said.trim()}`);
+    if (code !== 0) failed.push(name);
+  }),
+);
 say(failed.length === 0 ? '\nAll checks passed.' : `\nFailed: ${failed.join(', ')}`);
 process.exitCode = failed.length === 0 ? 0 : 1;

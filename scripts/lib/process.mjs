@@ -29,6 +29,22 @@ export function run(command, args, options = {}) {
   });
 }
 
+/** The same in silence: resolves with its exit code and all that it said. */
+export async function runQuietly(command, args, options = {}) {
+  let said = '';
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      said += text;
+    });
+  }
+  const code = await new Promise((settle, fail) => {
+    child.on('error', fail);
+    child.on('close', (ended) => settle(ended ?? 1));
+  });
+  return { code, said };
+}
+
 /** A script of a package in node_modules, by the same Node. */
 export function runNode(path, args, options = {}) {
   return run(process.execPath, [resolve(ROOT, path), ...args], options);
