@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBalancer } from '../../lib/balancer.mjs';
@@ -9,6 +9,9 @@ const CHAOS = new URL('../../../packages/server/dist/chaos/', import.meta.url);
 const { ClusterSite } = await import(new URL('cluster-site.js', CHAOS));
 const { chooseFaults, Session } = await import(new URL('session.js', CHAOS));
 
+/** In memory where that can be: screens keep their place on disks of their own, and none of them waits for the one of the database. */
+const HISTORIES = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /**
  * Faults in full flight on several nodes: the report of a session, which faults were chosen for it, and what screens were sent that had
  * come in at another node; nothing when there is none to choose.
@@ -16,7 +19,7 @@ const { chooseFaults, Session } = await import(new URL('session.js', CHAOS));
  * @param options.only which of `faults` @param options.load of the session, its own by default
  */
 export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, only = () => true, load, log }) {
-  const folder = mkdtempSync(join(tmpdir(), `bongsu-cluster-${nodes}-`));
+  const folder = mkdtempSync(join(HISTORIES, `bongsu-cluster-${nodes}-`));
   const postgres = await startPostgres();
   const redis = await startRedis();
   const database = await postgres.freshDatabase();

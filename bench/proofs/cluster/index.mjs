@@ -88,10 +88,11 @@ async function proveChaos({ seed, runs, faults = [...FAULT_LIST, ...OTHERS], log
 /**
  * Each fault once; what did not count after three tries has three more at the end, for there may have been too little in flight by
  * luck. One after another, or they would be slow for each other. What kills counts only with much in flight, so under all the load that
- * is answered; what lasts under a steady one, which never pauses and leaves no backlog of its own.
+ * is answered; what lasts under a steady one, which never pauses and leaves no backlog of its own. A killed node is started again only
+ * when everything has ended without it: that is what its loss costs.
  */
 async function proveRecovery({ seed, faults = RECOVERED, log }) {
-  const kills = { only: ({ isKill }) => isKill, load: { mix: CALM } };
+  const kills = { only: ({ isKill }) => isKill, load: { mix: CALM, healsLast: true } };
   const lasting = { only: ({ isKill }) => !isKill, load: { mix: CALM, perSecond: STEADY_PER_SECOND } };
   const recovery = {};
   for (const site of SITES.slice(0, 2)) {

@@ -94,12 +94,16 @@ export class ClusterSite implements Site {
     }
   }
 
-  async heal(): Promise<void> {
+  async restore(): Promise<void> {
     const { postgres, redis } = this.#hands;
     for (const link of this.#allLinks()) link.heal();
     postgres.thaw?.();
     redis.thaw();
     await Promise.all([postgres.restart?.(), redis.restart()]);
+  }
+
+  async heal(): Promise<void> {
+    await this.restore();
     await Promise.all(this.#members.map((member) => this.#mend(member)));
   }
 

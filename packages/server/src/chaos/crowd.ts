@@ -87,12 +87,12 @@ export class Crowd {
   }
 
   /** @throws Error when it is not so in time, or when a process complains */
-  wait(what: string, check: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
+  wait(what: string, check: () => boolean | Promise<boolean>, timeoutMs: number, everyMs = 5): Promise<void> {
     const checked = () => {
       if (this.faults.length > 0) throw new Error(this.faults.join('\n'));
       return check();
     };
-    return until(what, checked, { timeoutMs, everyMs: 5 });
+    return until(what, checked, { timeoutMs, everyMs });
   }
 
   /** A process of screens, told where to die; resolves when it has, or when `withinMs` is over. Answers whether it died. */

@@ -30,6 +30,8 @@ export interface SessionOptions {
   mix?: Partial<Mix>;
   /** A steady load instead of as much as is answered. */
   perSecond?: number;
+  /** What was killed is started again only when everything has come to its end without it. */
+  healsLast?: boolean;
   /** How long everything may take to be answered and to end after a fault. */
   convergeMs?: number;
   log(line: string): void;
@@ -40,6 +42,8 @@ export const LEAST = { accepted: 200, unsettled: 10, unanswered: 1 };
 const TRIES_PER_RUN = 3;
 const CONVERGE_MS = 45_000;
 const RESIDENT_MIB = 1024;
+/** A thousand questions at a time: asked without a pause they would be most of what the servers do. */
+const ASKED_EVERY_MS = 200;
 const TERMINAL: ReadonlySet<string> = new Set(['executed', 'dead', 'expired', 'superseded', 'cancelled']);
 
 /** Run after run: load, a fault in full flight, healing, draining; then the whole history is judged. */
@@ -133,7 +137,7 @@ export class Session {
   }
 
   async #cycle(crowd: Crowd, fault: Fault): Promise<void> {
-    const { site, mix, log } = this.#options;
+    const { site, mix, healsLast = false, log } = this.#options;
     const random = this.#random;
     const since = monotonicMs();
     const before = crowd.accepted;
@@ -158,13 +162,16 @@ export class Session {
       if (over === 0) ended();
       if (fault.isKill) at = over;
       crowd.pause();
-      await site.heal();
+      await site.restore?.();
+      if (fault.isKill) ended();
+      if (!healsLast) await site.heal();
       crowd.reviveScreens(site.screenClockMs());
       await crowd.allOnline();
       const back = monotonicMs();
       await requeuing;
       await this.#converge(crowd);
       done = monotonicMs();
+      if (healsLast) await site.heal();
       this.#record(fault, { since, at, over, back, done, struck });
     } catch (error) {
       crowd.pause();
@@ -186,7 +193,12 @@ export class Session {
     this.#collect(crowd);
     await this.#placeRequeued();
     this.#collect(crowd);
-    await crowd.wait('everything accepted has ended', () => this.#allEnded(crowd), this.#convergeMs);
+    await crowd.wait(
+      'everything accepted has ended',
+      () => this.#allEnded(crowd),
+      this.#convergeMs,
+      ASKED_EVERY_MS,
+    );
     this.#collect(crowd);
     const { site } = this.#options;
     if (site.facts) this.#facts.push(await site.facts());
@@ -266,7 +278,7 @@ export class Session {
       : '';
     const seconds = ((done - since) / 1000).toFixed(1);
     this.#options.log(
-      `run ${this.#runs.length} ${fault.name} ${verdict}: ${accepted} accepted${figures}, ${seconds} s`,
+      `run ${this.#runs.length} ${fault.name} ${verdict}: ${accepted} accepted${figures}, back after ${back - over} ms, settled after ${done - over} ms, ${seconds} s`,
     );
   }
 

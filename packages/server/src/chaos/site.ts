@@ -35,6 +35,8 @@ export interface Site {
   start?(): Promise<void>;
   /** Before each run: puts clients where they are to be. */
   spread?(): Promise<void>;
+  /** Starts again what no node can do without, by itself: with that a fault of it has ended. */
+  restore?(): Promise<void>;
   /** Makes everything work again that a fault broke. */
   heal(): Promise<void>;
   /** Of what screens are told of the time when they come back after a fault. */

@@ -11,7 +11,8 @@ export interface KeptNode extends Pick<ClaimedNode, 'leaseIsLive' | 'leaseSince'
   release(): Promise<void>;
 }
 
-const PAUSE_MS = 1000;
+/** A try that meets nobody takes seconds by itself; where the database is back, nothing goes out before the name is. */
+const PAUSE_MS = 250;
 
 /**
  * Claims the node's name, and claims it anew whenever the connection that held it is lost: a database that restarts
