@@ -24,8 +24,9 @@ const SHORT = [
 ];
 const LONGEST_MS = 240_000;
 
-describe('chaos, embedded', () => {
-  it(
+describe.each(['embedded', 'postgres'])('chaos, %s', (profile) => {
+  const databaseUrl = inject('postgresUrl');
+  it.skipIf(profile === 'postgres' && databaseUrl === '')(
     '[MSG5] [BEY6] nothing is lost, run twice or out of order under a short matrix of faults',
     async () => {
       const said: string[] = [];
@@ -33,6 +34,7 @@ describe('chaos, embedded', () => {
         seed: 20261121,
         runs: SHORT.length,
         faults: SHORT,
+        ...(profile === 'postgres' ? { databaseUrl } : {}),
         environment: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
         log: memoryLog(),
         say: (line) => said.push(line),
@@ -46,7 +48,7 @@ describe('chaos, embedded', () => {
   );
 });
 
-/** On PostgreSQL: two nodes without a balancer, so that what controllers send to screens always goes from one to the other. */
+/** On two nodes without a balancer, so that what controllers send to screens always goes from one to the other. */
 const SHORT_OF_NODES = ['node-kill-screens', 'redis-kill', 'partition-controllers-redis-both'];
 
 describeWithRedis('chaos, 2 nodes', () => {
