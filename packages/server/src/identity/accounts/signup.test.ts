@@ -158,13 +158,15 @@ describeEachDatabase('accounts', (open) => {
     });
 
     it('[USR1] hashes anew what was hashed with other parameters', async () => {
+      await server.stop();
+      server = await startIdentity(database, { passwordCost: undefined });
       await signup();
       const { hash } = await import('@node-rs/argon2');
       const weak = await hash(PASSWORD, { memoryCost: 8192, timeCost: 1, parallelism: 1, algorithm: 2 });
       await database.query('update users set password_hash = $1', [weak]);
       expect((await login('ada@example.com', PASSWORD)).status).toBe(200);
       const [row] = await database.query<{ phc: string }>('select password_hash as phc from users');
-      expect(row?.phc).toContain('$argon2id$v=19$m=8,t=1,p=1$');
+      expect(row?.phc).toContain('$argon2id$v=19$m=19456,t=2,p=1$');
       expect((await login('ada@example.com', PASSWORD)).status).toBe(200);
     });
   });

@@ -11,7 +11,6 @@ import {
 import { MailInbox } from '../../../test/support/mail-inbox.js';
 import { guard } from '../../../test/support/second-factor.js';
 import type { Database } from '../../platform/database/database.js';
-import { ARGON2_COST } from '../passwords/passwords.js';
 import { findForeignKinds } from '../store/foreign-hashes.js';
 
 const outcome = ({ status, body }: Answer) => `${status} ${body.error?.code ?? 'ok'}`;
@@ -29,8 +28,8 @@ describeEachDatabase('users for administrators', (open) => {
   });
   beforeEach(async () => {
     await emptyIdentity(database);
-    // The database knows which hashes are of today's cost.
-    server = await startIdentity(database, { passwordCost: ARGON2_COST });
+    // As it is without it: the database knows which hashes are of that cost.
+    server = await startIdentity(database, { passwordCost: undefined });
     const token = await server.identity.setupToken();
     const body = { token, email: 'root@example.com', password: PASSWORD, username: 'Root' };
     admin = (await server.post('/auth/setup', body)).body as unknown as typeof admin;
