@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, isAlive, start, stop, until } from './processes.mjs';
+import { freePort, isAlive, start, stop, until, untilAnswers } from './processes.mjs';
 
 const DEPLOY = fileURLToPath(new URL('../../deploy/', import.meta.url));
 const LOOPBACK = '127.0.0.1';
@@ -28,7 +28,7 @@ export async function startBalancer({ engine, ports, port, sticky = true }) {
   let child;
   const launch = async () => {
     child = start(control.command, control.args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
-    await until(`${engine} listens`, () => listens(place.port, child));
+    await untilAnswers(engine, child, () => listens(place.port));
   };
   const end = async () => {
     // Its workers would live on; killed before it, they would be replaced.
@@ -214,8 +214,7 @@ function kill(pid) {
   }
 }
 
-function listens(port, child) {
-  if (!isAlive(child)) throw new Error('It ended at once; see above');
+function listens(port) {
   return new Promise((resolve) => {
     const socket = connect(port, LOOPBACK, () => resolve(socket.destroy() !== undefined));
     socket.once('error', () => resolve(false));

@@ -7,6 +7,7 @@ export interface ClusterOptions {
   settings?: Record<string, string>;
   lifted?: boolean;
   sticky?: boolean;
+  signal?: AbortSignal;
 }
 export interface ClusterNode {
   readonly name: string;

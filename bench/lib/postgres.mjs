@@ -3,7 +3,7 @@ import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { familyCpuSeconds, freePort, isAlive, runToEnd, start, stop, until } from './processes.mjs';
+import { familyCpuSeconds, freePort, runToEnd, start, stop, untilAnswers } from './processes.mjs';
 
 const OWN = '/* bench */';
 
@@ -42,13 +42,7 @@ export async function startPostgres({ core, countStatements = false, replicaOf }
       cwd: folder,
       stdio: 'ignore',
     });
-    await until('PostgreSQL answers', () => {
-      if (!isAlive(child)) throw new Error('PostgreSQL ended before it answered');
-      return query(url('postgres'), 'select 1').then(
-        () => true,
-        () => false,
-      );
-    });
+    await untilAnswers('PostgreSQL', child, () => query(url('postgres'), 'select 1'));
   };
   await launch();
   let databases = 0;

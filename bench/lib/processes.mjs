@@ -113,6 +113,14 @@ export async function until(what, check, timeoutMs = 30_000, everyMs = 5) {
   }
 }
 
+/** Resolves when a process answers: when `ask` does, with anything but nothing. @throws when it ended before */
+export function untilAnswers(name, child, ask) {
+  return until(`${name} answers`, async () => {
+    if (!isAlive(child)) throw new Error(`${name} ended before it answered`);
+    return ask().catch(() => false);
+  });
+}
+
 function exists(path) {
   try {
     accessSync(path);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cpuSeconds, freePort, isAlive, start, stop, until } from './processes.mjs';
+import { cpuSeconds, freePort, start, stop, untilAnswers } from './processes.mjs';
 
 /** A Redis of our own in a temporary folder, which keeps nothing: what is promised does not depend on it. */
 export async function startRedis({ core } = {}) {
@@ -13,13 +13,7 @@ export async function startRedis({ core } = {}) {
   let child;
   const launch = async () => {
     child = start('redis-server', args, { core, stdio: 'ignore' });
-    await until('Redis answers', () => {
-      if (!isAlive(child)) throw new Error('Redis ended before it answered');
-      return ask(port, 'PING').then(
-        (answer) => answer.startsWith('+PONG'),
-        () => false,
-      );
-    });
+    await untilAnswers('Redis', child, async () => (await ask(port, 'PING')).startsWith('+PONG'));
   };
   await launch();
   return {

@@ -22,27 +22,26 @@ export function requireNode() {
 
 /** Runs a command at the root with this terminal; resolves with its exit code. */
 export function run(command, args, options = {}) {
-  return new Promise((settle, fail) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', ...options });
-    child.on('error', fail);
-    child.on('close', (code) => settle(code ?? 1));
-  });
+  return exitCodeOf(spawn(command, args, { cwd: ROOT, stdio: 'inherit', ...options }));
 }
 
 /** The same in silence: resolves with its exit code and all that it said. */
-export async function runQuietly(command, args, options = {}) {
+export async function runQuietly(command, args) {
   let said = '';
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
       said += text;
     });
   }
-  const code = await new Promise((settle, fail) => {
+  return { code: await exitCodeOf(child), said };
+}
+
+function exitCodeOf(child) {
+  return new Promise((settle, fail) => {
     child.on('error', fail);
-    child.on('close', (ended) => settle(ended ?? 1));
+    child.on('close', (code) => settle(code ?? 1));
   });
-  return { code, said };
 }
 
 /** A script of a package in node_modules, by the same Node. */

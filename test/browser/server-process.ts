@@ -48,13 +48,14 @@ export class ServerProcess {
     { embedded = false } = {},
   ): Promise<ServerProcess> {
     const url = `http://127.0.0.1:${await freePort()}`;
-    const postgres = embedded ? '' : inject('postgresUrl');
-    if (settings.DATABASE_URL === undefined && postgres === '')
-      return new ServerProcess(url, await createPgliteFolder(true), settings);
-    const dataDir = await mkdtemp(join(tmpdir(), 'bongsu-node-'));
-    if (settings.DATABASE_URL !== undefined) return new ServerProcess(url, dataDir, settings);
-    const database = await createPostgresDatabase(postgres, true);
-    return new ServerProcess(url, dataDir, { ...settings, DATABASE_URL: database.url }, database);
+    const postgres = embedded || settings.DATABASE_URL !== undefined ? '' : inject('postgresUrl');
+    const database = postgres === '' ? undefined : await createPostgresDatabase(postgres, true);
+    const all = database ? { ...settings, DATABASE_URL: database.url } : settings;
+    const dataDir =
+      all.DATABASE_URL === undefined
+        ? await createPgliteFolder(true)
+        : await mkdtemp(join(tmpdir(), 'bongsu-node-'));
+    return new ServerProcess(url, dataDir, all, database);
   }
 
   /**

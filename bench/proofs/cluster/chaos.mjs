@@ -1,16 +1,13 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startBalancer } from '../../lib/balancer.mjs';
+import { memoryFolder } from '../../lib/memory-folder.mjs';
 import { startPostgres } from '../../lib/postgres.mjs';
 import { startRedis } from '../../lib/redis.mjs';
 
 const CHAOS = new URL('../../../packages/server/dist/chaos/', import.meta.url);
 const { ClusterSite } = await import(new URL('cluster-site.js', CHAOS));
 const { chooseFaults, Session } = await import(new URL('session.js', CHAOS));
-
-/** In memory where that can be: screens keep their place on disks of their own, and none of them waits for the one of the database. */
-const HISTORIES = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /**
  * Faults in full flight on several nodes: the report of a session, which faults were chosen for it, and what screens were sent that had
@@ -19,7 +16,8 @@ const HISTORIES = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
  * @param options.only which of `faults` @param options.load of the session, its own by default
  */
 export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, only = () => true, load, log }) {
-  const folder = mkdtempSync(join(HISTORIES, `bongsu-cluster-${nodes}-`));
+  // Screens keep their place on disks of their own: none of them waits for the one of the database.
+  const folder = mkdtempSync(join(memoryFolder(), `bongsu-cluster-${nodes}-`));
   const postgres = await startPostgres();
   const redis = await startRedis();
   const database = await postgres.freshDatabase();

@@ -103,7 +103,6 @@ export class ClusterSite implements Site {
   }
 
   async heal(): Promise<void> {
-    await this.restore();
     await Promise.all(this.#members.map((member) => this.#mend(member)));
   }
 

@@ -37,7 +37,7 @@ export interface Site {
   spread?(): Promise<void>;
   /** Starts again what no node can do without, by itself: with that a fault of it has ended. */
   restore?(): Promise<void>;
-  /** Makes everything work again that a fault broke. */
+  /** Makes everything else work again that a fault broke. */
   heal(): Promise<void>;
   /** Of what screens are told of the time when they come back after a fault. */
   screenClockMs(): number;

@@ -1,10 +1,7 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { memoryFolder } from '../../../../bench/lib/memory-folder.mjs';
 
-const IN_MEMORY = '/dev/shm';
-/** A whole run was seen to hold some 250 MB at a time. What is less may be a container's 64 MB, or needed for something else. */
-const NEEDED_BYTES = 4 * 1024 ** 3;
 const NAME = /^bongsu-tests-(\d+)-/;
 
 /**
@@ -14,7 +11,7 @@ const NAME = /^bongsu-tests-(\d+)-/;
  */
 export function openScratch(): () => void {
   const former = process.env.TMPDIR;
-  const parent = hasRoomInMemory() ? IN_MEMORY : tmpdir();
+  const parent = memoryFolder();
   removeAbandoned(parent);
   const folder = mkdtempSync(join(parent, `bongsu-tests-${process.pid}-`));
   // PostgreSQL refuses to run as root: whoever runs it has to get to its own folder in here.
@@ -25,18 +22,6 @@ export function openScratch(): () => void {
     else process.env.TMPDIR = former;
     rmSync(folder, { recursive: true, force: true });
   };
-}
-
-function hasRoomInMemory(): boolean {
-  try {
-    const mount = readFileSync('/proc/mounts', 'utf8')
-      .split('\n')
-      .find((line) => line.split(' ')[1] === IN_MEMORY);
-    const { bavail, bsize } = statfsSync(IN_MEMORY);
-    return mount !== undefined && !mount.includes('noexec') && bavail * bsize >= NEEDED_BYTES;
-  } catch {
-    return false;
-  }
 }
 
 /** Of runs that were killed: memory must not fill up with them. */
