@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startBalancer } from '../../lib/balancer.mjs';
 import { memoryFolder } from '../../lib/memory-folder.mjs';
@@ -14,8 +14,10 @@ const { chooseFaults, Session } = await import(new URL('session.js', CHAOS));
  * come in at another node; nothing when there is none to choose.
  * @param options.balancer `nginx` or `haproxy`; without one, controllers and screens are kept on different nodes
  * @param options.only which of `faults` @param options.load of the session, its own by default
+ * @param options.judge what is wrong with the report: histories and the nodes' logs stay to be read then
  */
-export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, only = () => true, load, log }) {
+export async function chaosOn(options) {
+  const { nodes, balancer: engine, seed, runs, faults, only = () => true, load, judge, log } = options;
   // Screens keep their place on disks of their own: none of them waits for the one of the database.
   const folder = mkdtempSync(join(memoryFolder(), `bongsu-cluster-${nodes}-`));
   const postgres = await startPostgres();
@@ -55,14 +57,19 @@ export async function chaosOn({ nodes, balancer: engine, seed, runs, faults, onl
     await site.start();
     const session = new Session({ site, folder, seed, runs, log, ...load, faults: chosen });
     const report = await session.run();
-    kept = report.violations > 0;
+    kept = judge(report).length > 0;
     return { ...report, chosen, crossing: site.crossing };
   } finally {
     await site?.close();
     await balancer?.stop();
     await redis.stop();
     await postgres.stop();
-    if (kept) log(`the histories stay in ${folder}`);
+    if (kept) keep(folder, site, log);
     else rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function keep(folder, site, log) {
+  writeFileSync(join(folder, 'nodes.log'), site?.output() ?? '');
+  log(`the histories and the logs of the nodes stay in ${folder}`);
 }

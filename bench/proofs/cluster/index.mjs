@@ -3,7 +3,9 @@ import { runSuites } from './suites.mjs';
 import {
   FAULT_LIST,
   judgeChaos,
+  judgeRecovered,
   judgeRecovery,
+  judgeRuns,
   judgeSuites,
   judgeWithoutRedis,
   LEAST_RUNS,
@@ -71,7 +73,7 @@ async function proveChaos({ seed, runs, faults = [...FAULT_LIST, ...OTHERS], log
   const run = async (site, n, only) => {
     const name = nameOf(site);
     const report = await chaosOn({
-      ...{ ...site, faults, only, seed: seed + n, runs: each },
+      ...{ ...site, faults, only, seed: seed + n, runs: each, judge: judgeRuns },
       log: (line) => log(`${name}: ${line}`),
     });
     if (report === undefined) return [];
@@ -98,7 +100,7 @@ async function proveRecovery({ seed, faults = RECOVERED, log }) {
   for (const site of SITES.slice(0, 2)) {
     const reports = [];
     for (const session of [kills, lasting]) {
-      const report = await chaosOn({ ...site, ...session, faults, seed, log });
+      const report = await chaosOn({ ...site, ...session, faults, seed, judge: judgeRecovered, log });
       if (report === undefined) continue;
       log(`${nameOf(site)}:\n${formatReport(report)}`);
       reports.push(report);
@@ -111,7 +113,7 @@ async function proveRecovery({ seed, faults = RECOVERED, log }) {
 /** Controllers and screens are on different nodes throughout. */
 async function proveWithoutRedis({ seed, log }) {
   const report = await chaosOn({
-    ...{ nodes: 2, seed, runs: 2, faults: ['redis-outage'], log },
+    ...{ nodes: 2, seed, runs: 2, faults: ['redis-outage'], judge: judgeWithoutRedis, log },
     load: { mix: CALM, perSecond: STEADY_PER_SECOND },
   });
   log(formatReport(report));

@@ -41,11 +41,14 @@ export function judgeChaos(reports) {
   const counted = (fault) => all.reduce((sum, { faults }) => sum + (faults[fault]?.runs ?? 0), 0);
   const runs = listed.reduce((sum, fault) => sum + counted(fault), 0);
   return [
-    ...ofEach(reports, (report) => [...violated(report), ...notCrossed(report)]),
+    ...ofEach(reports, judgeRuns),
     ...wrong(!(runs >= LEAST_RUNS), `${runs} runs of the list count, of ${LEAST_RUNS}`),
     ...listed.filter((fault) => counted(fault) === 0).map((fault) => `${fault} never counted`),
   ];
 }
+
+/** Of one site. */
+export const judgeRuns = (report) => [...violated(report), ...notCrossed(report)];
 
 /** Of each site the reports of its sessions; each fault chosen for one must count in it. */
 export function judgeRecovery(sites) {
@@ -55,7 +58,8 @@ export function judgeRecovery(sites) {
   ]);
 }
 
-function judgeRecovered(report) {
+/** Of one session. */
+export function judgeRecovered(report) {
   return [
     ...violated(report),
     ...report.chosen
