@@ -56,9 +56,9 @@ export async function chaosOn(options) {
     }
     await site.start();
     const session = new Session({ site, folder, seed, runs, log, ...load, faults: chosen });
-    const report = await session.run();
+    const report = { ...(await session.run()), chosen, crossing: site.crossing };
     kept = judge(report).length > 0;
-    return { ...report, chosen, crossing: site.crossing };
+    return report;
   } finally {
     await site?.close();
     await balancer?.stop();
