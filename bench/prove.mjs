@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { provenance } from './lib/machine.mjs';
+import { measureStolen } from './lib/stolen-time.mjs';
 
 const NUMBERS = ['kills', 'runs', 'sessions', 'seconds', 'rooms', 'rate'];
 const proofs = readdirSync(new URL('./proofs/', import.meta.url));
@@ -65,6 +66,7 @@ process.exit(allPassed ? 0 : 1);
 /** @param part of several, each a file of its own */
 async function proveAndWrite(part) {
   const startedAt = performance.now();
+  const stolenShare = measureStolen();
   const { passed, figures } = await prove({
     ...{ seed, log, ...numbers },
     ...(faults ? { faults } : {}),
@@ -78,6 +80,7 @@ async function proveAndWrite(part) {
     command: `npm run prove -- ${process.argv.slice(2).join(' ')}`,
     seed,
     seconds: Math.round((performance.now() - startedAt) / 1000),
+    stolenShare: Math.round(stolenShare() * 1000) / 1000,
     ...origin,
     figures,
   };

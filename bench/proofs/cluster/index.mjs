@@ -1,3 +1,4 @@
+import { measureStolen } from '../../lib/stolen-time.mjs';
 import { chaosOn } from './chaos.mjs';
 import { runSuites } from './suites.mjs';
 import {
@@ -94,8 +95,9 @@ async function proveChaos({ seed, runs, faults = [...FAULT_LIST, ...OTHERS], log
  * when everything has ended without it: that is what its loss costs.
  */
 async function proveRecovery({ seed, faults = RECOVERED, log }) {
-  const kills = { only: ({ isKill }) => isKill, load: { mix: CALM, healsLast: true } };
-  const lasting = { only: ({ isKill }) => !isKill, load: { mix: CALM, perSecond: STEADY_PER_SECOND } };
+  const calm = { mix: CALM, measureStolen };
+  const kills = { only: ({ isKill }) => isKill, load: { ...calm, healsLast: true } };
+  const lasting = { only: ({ isKill }) => !isKill, load: { ...calm, perSecond: STEADY_PER_SECOND } };
   const recovery = {};
   for (const site of SITES.slice(0, 2)) {
     const reports = [];

@@ -16,6 +16,8 @@ const PAUSE_MS = 20;
 const BEAT_MS = 20;
 const HASTY = { reconnectionDelay: 20, reconnectionDelayMax: 60 };
 const LONGEST_PAUSE_MS = 250;
+/** As of the client SDK. */
+const SHIPPED = { firstMs: 100, factor: 1.5, mostMs: 1000 };
 const REPEATS = 0.04;
 const COPIES = 0.04;
 const CONFLICTS = 0.02;
@@ -169,7 +171,7 @@ export class Controller {
       void sendOverHttp(this.#options.url, this.#token, made).then((answer) => {
         if (answer) return onAnswer(answer);
         this.#history.write({ kind: 'info', id });
-        setTimeout(() => this.#again(id), PAUSE_MS);
+        this.#againLater(id);
       });
     }
   }
@@ -185,18 +187,25 @@ export class Controller {
         if (this.#answered.length > REMEMBERED) this.#answered.shift();
       }
     } else {
-      const { code, retryable, retryAfterMs = PAUSE_MS } = answer.error;
+      const { code, retryable, retryAfterMs } = answer.error;
       this.#history.write({ kind: 'fail', id, transmission, code, retryable });
-      if (retryable) setTimeout(() => this.#again(id), Math.min(retryAfterMs, LONGEST_PAUSE_MS));
+      if (retryable) this.#againLater(id, retryAfterMs);
       else this.#pending.delete(id);
     }
     this.#onChange();
     this.#fill();
   }
 
-  #again(id: string): void {
-    const held = this.#pending.get(id);
-    if (held && (this.connected || this.#overHttp)) this.#transmit(held.made);
+  #againLater(id: string, retryAfterMs?: number): void {
+    const again = () => {
+      const held = this.#pending.get(id);
+      if (held && (this.connected || this.#overHttp)) this.#transmit(held.made);
+    };
+    const { transmissions = 1 } = this.#pending.get(id) ?? {};
+    setTimeout(
+      again,
+      this.#options.asShipped ? shippedPauseMs(transmissions, retryAfterMs) : hastyPauseMs(retryAfterMs),
+    );
   }
 
   /** An accepted id with other content must be refused, whatever was killed since. */
@@ -238,4 +247,13 @@ export class Controller {
     this.#fill();
     this.#onChange();
   }
+}
+
+const hastyPauseMs = (retryAfterMs = PAUSE_MS): number => Math.min(retryAfterMs, LONGEST_PAUSE_MS);
+
+/** Hundreds that are refused must not be asked for again each moment: that would be the load. */
+function shippedPauseMs(transmissions: number, retryAfterMs = 0): number {
+  const { firstMs, factor, mostMs } = SHIPPED;
+  const delayMs = Math.min(mostMs, firstMs * factor ** (transmissions - 1));
+  return retryAfterMs + delayMs * (0.5 + Math.random());
 }

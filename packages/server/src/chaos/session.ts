@@ -32,6 +32,8 @@ export interface SessionOptions {
   perSecond?: number;
   /** What was killed is started again only when everything has come to its end without it. */
   healsLast?: boolean;
+  /** Begins to measure which share of the processor time that was wanted the machine's host took: with much of it gone, times tell nothing. */
+  measureStolen?(): () => number;
   /** How long everything may take to be answered and to end after a fault. */
   convergeMs?: number;
   log(line: string): void;
@@ -39,12 +41,24 @@ export interface SessionOptions {
 
 /** A run counts with so much in flight. */
 export const LEAST = { accepted: 200, unsettled: 10, unanswered: 1 };
+const MOST_STOLEN = 0.2;
 const TRIES_PER_RUN = 3;
 const CONVERGE_MS = 45_000;
 const RESIDENT_MIB = 1024;
 /** A thousand questions at a time: asked without a pause they would be most of what the servers do. */
 const ASKED_EVERY_MS = 200;
 const TERMINAL: ReadonlySet<string> = new Set(['executed', 'dead', 'expired', 'superseded', 'cancelled']);
+
+/** Of one run; times of the monotonic clock. */
+interface Seen {
+  since: number;
+  at: number;
+  over: number;
+  back: number;
+  done: number;
+  struck: boolean;
+  stolenShare: number;
+}
 
 /** Run after run: load, a fault in full flight, healing, draining; then the whole history is judged. */
 export class Session {
@@ -137,7 +151,7 @@ export class Session {
   }
 
   async #cycle(crowd: Crowd, fault: Fault): Promise<void> {
-    const { site, mix, healsLast = false, log } = this.#options;
+    const { site, mix, healsLast = false, measureStolen = () => () => 0, log } = this.#options;
     const random = this.#random;
     const since = monotonicMs();
     const before = crowd.accepted;
@@ -145,6 +159,7 @@ export class Session {
     let at = since;
     let done = since;
     let struck = false;
+    let stolen = measureStolen();
     try {
       await site.spread?.();
       await crowd.allOnline();
@@ -155,6 +170,7 @@ export class Session {
       let over = 0;
       const ended = () => {
         over = monotonicMs();
+        stolen = measureStolen();
       };
       const striking = fault.strike({ crowd, random, ended });
       if (!fault.isKill) at = monotonicMs();
@@ -171,15 +187,16 @@ export class Session {
       await requeuing;
       await this.#converge(crowd);
       done = monotonicMs();
+      const stolenShare = stolen();
       if (healsLast) await site.heal();
-      this.#record(fault, { since, at, over, back, done, struck });
+      this.#record(fault, { since, at, over, back, done, struck, stolenShare });
     } catch (error) {
       crowd.pause();
       this.#unfinished = `${fault.name}: ${error instanceof Error ? error.message : String(error)}`;
       log(`${this.#unfinished}\n${site.output?.() ?? ''}`);
       this.#collect(crowd);
       const now = monotonicMs();
-      this.#record(fault, { since, at, over: now, back: now, done: now, struck });
+      this.#record(fault, { since, at, over: now, back: now, done: now, struck, stolenShare: stolen() });
     }
   }
 
@@ -245,11 +262,8 @@ export class Session {
     });
   }
 
-  #record(
-    fault: Fault,
-    times: { since: number; at: number; over: number; back: number; done: number; struck: boolean },
-  ): void {
-    const { since, at, over, back, done, struck } = times;
+  #record(fault: Fault, seen: Seen): void {
+    const { since, at, over, back, done, struck, stolenShare } = seen;
     const ofRun = ({ at: when }: { at: number }) => when >= since;
     const screens = this.#screens.flat().filter(ofRun);
     const controllers = this.#controllers.filter(ofRun);
@@ -257,7 +271,10 @@ export class Session {
     const wanted = fault.isKill
       ? (['accepted', 'unsettled', 'unanswered'] as const)
       : (['accepted'] as const);
-    const short = struck ? wanted.filter((name) => standing[name] < LEAST[name]) : ['not struck'];
+    const short = [
+      ...(struck ? wanted.filter((name) => standing[name] < LEAST[name]) : ['not struck']),
+      ...(stolenShare > MOST_STOLEN ? ['processor time stolen'] : []),
+    ];
     const accepted = standingAt({ controllers, screens }, done).accepted;
     this.#runs.push({
       ...standing,
@@ -277,8 +294,10 @@ export class Session {
       ? `, ${standing.unsettled} unsettled, ${standing.unanswered} unanswered`
       : '';
     const seconds = ((done - since) / 1000).toFixed(1);
+    const taken = this.#options.measureStolen ? `, ${Math.round(stolenShare * 100)} % stolen` : '';
+    const after = (when: number) => `after ${Math.round(when - over)} ms`;
     this.#options.log(
-      `run ${this.#runs.length} ${fault.name} ${verdict}: ${accepted} accepted${figures}, back after ${back - over} ms, settled after ${done - over} ms, ${seconds} s`,
+      `run ${this.#runs.length} ${fault.name} ${verdict}: ${accepted} accepted${figures}, back ${after(back)}, settled ${after(done)}${taken}, ${seconds} s`,
     );
   }
 
