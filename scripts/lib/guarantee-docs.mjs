@@ -31,9 +31,11 @@ function render(name) {
   return `${provenance(proof)}\n\n${RENDERERS[name](proof.figures)}\n`;
 }
 
-function provenance({ command, seed, seconds, date, commit, machine, node, passed }) {
+function provenance({ command, seed, seconds, date, commit, machine, node, passed, stolenShare }) {
   const minutes = Math.round(seconds / 6) / 10;
-  const on = `${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1024)} GiB, Node ${node}`;
+  const stolen =
+    stolenShare === undefined ? '' : `, its host took ${percent(stolenShare)} of the processor time wanted`;
+  const on = `${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1024)} GiB, Node ${node}${stolen}`;
   return `\`${command}\` on ${date.slice(0, 10)}, commit ${commit.slice(0, 7)}, seed ${seed}: **${passed ? 'passed' : 'FAILED'}** after ${minutes} min (${on}).`;
 }
 
@@ -113,7 +115,19 @@ function recoveryTable(sites) {
     `\`${fault}\``,
     ...bySite.map((found) => number(found[fault]?.settleMs)),
   ]);
-  return table(['from the end of the fault until everything had ended, ms', ...names], rows);
+  const setAside = (isMeant) => (name) =>
+    sites[name]
+      .flatMap(({ runsThatDoNotCount }) => Object.entries(runsThatDoNotCount))
+      .reduce((sum, [why, count]) => sum + (isMeant(why) ? count : 0), 0);
+  const isStolen = (why) => why.includes('stolen');
+  return table(
+    ['from the end of the fault until everything had ended, ms', ...names],
+    [
+      ...rows,
+      ['runs that do not count: too little in flight', ...names.map(setAside((why) => !isStolen(why)))],
+      ['runs that do not count: slower, and the host took more than 20 %', ...names.map(setAside(isStolen))],
+    ],
+  );
 }
 
 function withoutRedisTable({ faults, accepted, crossing, violations }) {

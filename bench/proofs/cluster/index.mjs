@@ -10,6 +10,7 @@ import {
   judgeSuites,
   judgeWithoutRedis,
   LEAST_RUNS,
+  LONGEST_RECOVERY_MS,
   RECOVERED,
 } from './verdicts.mjs';
 
@@ -95,7 +96,7 @@ async function proveChaos({ seed, runs, faults = [...FAULT_LIST, ...OTHERS], log
  * when everything has ended without it: that is what its loss costs.
  */
 async function proveRecovery({ seed, faults = RECOVERED, log }) {
-  const calm = { mix: CALM, measureStolen };
+  const calm = { mix: CALM, measureStolen, settlesWithinMs: LONGEST_RECOVERY_MS };
   const kills = { only: ({ isKill }) => isKill, load: { ...calm, healsLast: true } };
   const lasting = { only: ({ isKill }) => !isKill, load: { ...calm, perSecond: STEADY_PER_SECOND } };
   const recovery = {};

@@ -3,7 +3,7 @@
 /** Of the whole list, all sites together. */
 export const LEAST_RUNS = 200;
 const LEAST_CROSSED = 0.4;
-const LONGEST_RECOVERY_MS = 5000;
+export const LONGEST_RECOVERY_MS = 5000;
 const LONGEST_DELAY_MS = 1000;
 const LEAST_OUTAGES = 2;
 

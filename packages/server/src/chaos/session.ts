@@ -32,8 +32,10 @@ export interface SessionOptions {
   perSecond?: number;
   /** What was killed is started again only when everything has come to its end without it. */
   healsLast?: boolean;
-  /** Begins to measure which share of the processor time that was wanted the machine's host took: with much of it gone, times tell nothing. */
+  /** Begins to measure which share of the processor time that was wanted the machine's host gave to others. */
   measureStolen?(): () => number;
+  /** After its end a fault is to be got over in so much. What took longer while much was stolen tells nothing, and does not count. */
+  settlesWithinMs?: number;
   /** How long everything may take to be answered and to end after a fault. */
   convergeMs?: number;
   log(line: string): void;
@@ -264,6 +266,8 @@ export class Session {
 
   #record(fault: Fault, seen: Seen): void {
     const { since, at, over, back, done, struck, stolenShare } = seen;
+    const { settlesWithinMs = Number.POSITIVE_INFINITY } = this.#options;
+    const isHosts = stolenShare > MOST_STOLEN && done - over > settlesWithinMs;
     const ofRun = ({ at: when }: { at: number }) => when >= since;
     const screens = this.#screens.flat().filter(ofRun);
     const controllers = this.#controllers.filter(ofRun);
@@ -273,7 +277,7 @@ export class Session {
       : (['accepted'] as const);
     const short = [
       ...(struck ? wanted.filter((name) => standing[name] < LEAST[name]) : ['not struck']),
-      ...(stolenShare > MOST_STOLEN ? ['processor time stolen'] : []),
+      ...(isHosts ? ['slow, and processor time stolen'] : []),
     ];
     const accepted = standingAt({ controllers, screens }, done).accepted;
     this.#runs.push({
