@@ -7,6 +7,7 @@ import { compileTrust, type Trust } from './gateway/client-address.js';
 import { consoleFolder } from './gateway/console.js';
 import { followIdentity } from './gateway/follow-identity.js';
 import { createHttp } from './gateway/http.js';
+import { isForbiddenPlain } from './gateway/https-only.js';
 import type { MountedRoute } from './gateway/mounted.js';
 import { Overload } from './gateway/overload.js';
 import { Sockets } from './gateway/sockets.js';
@@ -73,6 +74,7 @@ export async function startGateway(
     admit: createAdmit({
       phase: () => health.phase,
       allowsOrigin: (origin) => origins === true || origins.includes(origin),
+      isForbiddenPlain: (request) => isForbiddenPlain(request, config.FORCE_HTTPS, trust),
       isOverloaded: () => overload.isTooMuch,
     }),
     trust,

@@ -22,7 +22,7 @@ function open(url: string, path: string, headers: Record<string, string> = {}): 
 }
 
 /** The answer to a websocket upgrade, as text. */
-async function upgrade(url: string, origin?: string): Promise<string> {
+async function upgrade(url: string, further: string[] = []): Promise<string> {
   const { hostname, port, host } = new URL(url);
   const socket = connectTcp(Number(port), hostname);
   await once(socket, 'connect');
@@ -33,7 +33,7 @@ async function upgrade(url: string, origin?: string): Promise<string> {
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    ...(origin === undefined ? [] : [`Origin: ${origin}`]),
+    ...further,
   ];
   socket.write(`${headers.join('\r\n')}\r\n\r\n`);
   const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -92,11 +92,13 @@ describe('behind a proxy that is not trusted', () => {
     );
 
     it('[USR5] [SK1] a page of another site opens no socket, over websocket or polling', async () => {
-      expect(await upgrade(server.url, FOREIGN)).toMatch(/^HTTP\/1\.1 403 /);
+      expect(await upgrade(server.url, [`Origin: ${FOREIGN}`])).toMatch(/^HTTP\/1\.1 403 /);
       const polling = '/socket.io/?EIO=4&transport=polling';
       expect((await open(server.url, polling, { origin: FOREIGN })).status).toBe(403);
       for (const origin of [LISTED, PUBLIC, server.url, undefined]) {
-        expect(await upgrade(server.url, origin), origin).toMatch(/^HTTP\/1\.1 101 /);
+        expect(await upgrade(server.url, origin ? [`Origin: ${origin}`] : []), origin).toMatch(
+          /^HTTP\/1\.1 101 /,
+        );
       }
     });
 
@@ -194,6 +196,17 @@ describe('behind a trusted proxy', () => {
       expect((await open(url, '/api/auth/setup', { 'x-forwarded-proto': 'https' })).status).toBe(200);
       expect((await open(url, '/api/auth/setup')).status).toBe(200);
       expect((await open(url, '/api/health', { 'x-forwarded-proto': 'http' })).status).toBe(200);
+    });
+
+    it('[ND84] sockets that it marks as http are refused on both transports, and those by https are not', async () => {
+      const { url } = await start({ settings: { TRUST_PROXY: 'true', PUBLIC_URL: PUBLIC } });
+      const poll = (proto: string) =>
+        open(url, '/socket.io/?EIO=4&transport=polling', { 'x-forwarded-proto': proto });
+      const plain = await poll('http');
+      expect([plain.status, await plain.json()]).toEqual([403, { message: 'Connect by https or wss.' }]);
+      expect((await poll('https')).status).toBe(200);
+      expect(await upgrade(url, ['X-Forwarded-Proto: http'])).toMatch(/^HTTP\/1\.1 403 /);
+      expect(await upgrade(url, ['X-Forwarded-Proto: https'])).toMatch(/^HTTP\/1\.1 101 /);
     });
   });
 });

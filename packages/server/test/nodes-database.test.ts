@@ -28,7 +28,7 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
 
     beforeAll(async () => {
       [postgres, redis] = await Promise.all([
-        startPostgres({ settings: { max_connections: String(MAX_CONNECTIONS) } }),
+        startPostgres({ settings: { max_connections: String(MAX_CONNECTIONS), synchronous_commit: 'on' } }),
         startRedis(),
       ]);
       // No superuser, who may have the last three connections as well.
@@ -70,6 +70,19 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
         await admin.end();
       }
     };
+    /** A name that no replica has stands for one that is away. */
+    const setReplica = (name: '' | 'away') =>
+      asAdmin(`alter system set synchronous_standby_names = '${name}'`, 'select pg_reload_conf()');
+    const runs = async (condition: string) => {
+      const admin = new pg.Client({ connectionString: postgres.url });
+      await admin.connect();
+      const { rows } = await admin
+        .query(
+          `select from pg_stat_activity where pid <> pg_backend_pid() and state = 'active' and ${condition}`,
+        )
+        .finally(() => admin.end());
+      return rows.length > 0;
+    };
     const setReadOnly = (value: 'on' | 'off') =>
       asAdmin(`alter system set default_transaction_read_only = ${value}`, 'select pg_reload_conf()');
 
@@ -88,7 +101,7 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
         else refusals.push(answer.error);
         return answer.success;
       };
-      return { owner, screen, accepted, refusals, one };
+      return { owner, device, screen, accepted, refusals, one };
     };
     const health = async ({ http }: World) => (await http.get('/api/health')).body as Health;
     const ready = () =>
@@ -120,6 +133,27 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
         expect([code, retryable, retryAfterMs]).toEqual(['UNAVAILABLE', true, expect.any(Number)]);
       await expect.poll(() => [...new Set(screen.ids)].sort()).toEqual([...accepted].sort());
       expect(screen.ids).toHaveLength(accepted.length);
+    }, 60_000);
+
+    it('[ND83] to commit alone: nothing is acknowledged that its synchronous replica does not have, and all is when it comes back', async () => {
+      const { owner, device, screen } = await setUp();
+      const socket = await a.controller(owner);
+      await setReplica('away');
+      onTestFinished(() => setReplica(''));
+      // What comes while the setting is on its way may still be committed by the old one.
+      await expect.poll(() => runs("wait_event = 'SyncRep'")).toBe(true);
+      const answers: unknown[] = [];
+      const commands = Array.from({ length: 5 }, () => trigger(device.screen.screenId));
+      const answered = commands.map(async (command) => {
+        answers.push(await socket.emitWithAck('trigger', command));
+      });
+      // Past its deadline: submitted again, it waits for what its first submission holds.
+      await expect.poll(() => runs("query like '%accept_commands_checked%'")).toBe(true);
+      expect(answers).toEqual([]);
+      await setReplica('');
+      await Promise.all(answered);
+      expect(answers).toEqual(commands.map(() => expect.objectContaining({ success: true })));
+      await expect.poll(() => [...screen.ids].sort()).toEqual(commands.map(({ id }) => id).sort());
     }, 60_000);
 
     it('[ND34] any further connection: nodes that run go on with those they have, and one that starts says so and waits', async () => {

@@ -166,9 +166,9 @@ function mergeSettlements(settlements: readonly Settlement[]): Settlement[] {
   return [...byConnection.values()].map(join);
 }
 
-/** The connection that settles. */
-function keyOf({ fence, screenId }: Settlement): string {
-  return `${fence} ${screenId}`;
+/** The connection that settles. After a failover the same fence may be another's. */
+function keyOf({ epoch, fence, screenId }: Settlement): string {
+  return `${epoch} ${fence} ${screenId}`;
 }
 
 function join(parts: readonly Settlement[]): Settlement {

@@ -85,17 +85,19 @@ describeEachDatabase('the ledger of deliveries', (open) => {
     expect(await count('screen_displays')).toBe(0);
   });
 
-  it('[DL34] a release frees the screen even in another epoch, and acked never falls', async () => {
+  it('[DL34] a release frees the screen, in another epoch nothing does, and acked never falls', async () => {
+    const session = async () => {
+      const [row] = await database.query(
+        'select acked_seq, node, fence from screen_sessions where stream_id = 1',
+      );
+      return row;
+    };
     await ledger.settle([settlement({ ackedSeq: 2 })], 1);
+    // The number may be the fence of another connection by now.
     await ledger.settle([settlement({ epoch: 'other', ackedSeq: 3, release: true })], 1);
-    expect(
-      await database.query('select acked_seq, node, fence from screen_sessions where stream_id = 1'),
-    ).toEqual([{ acked_seq: 2, node: null, fence: 1 }]);
-    await ledger.settle([settlement({ ackedSeq: 1 })], 1);
-    const [row] = await database.query<{ acked_seq: number }>(
-      'select acked_seq from screen_sessions where stream_id = 1',
-    );
-    expect(row?.acked_seq).toBe(2);
+    expect(await session()).toEqual({ acked_seq: 2, node: 'test:1', fence: 1 });
+    await ledger.settle([settlement({ ackedSeq: 1, release: true })], 1);
+    expect(await session()).toEqual({ acked_seq: 2, node: null, fence: 1 });
   });
 
   it('[DL45] attempts only grow, keep their time and words where none are given, and go with their entry', async () => {
@@ -180,5 +182,16 @@ describeEachDatabase('the ledger of deliveries', (open) => {
     expect(unknown).toEqual({ ended: [], looks: [] });
     expect(await away.liveNodes(randomUUID(), 5)).toEqual([node.incarnation]);
     expect(await away.liveNodes(node.incarnation, 5)).toEqual([]);
+  });
+
+  it('[DL56] leaves a screen alone whose process lost its name to another, for as long as it may believe in its lease', async () => {
+    await database.exec('delete from nodes');
+    await database.query(
+      'insert into ended_nodes (incarnation, lived_until, lease_until) values ($1,$2,$3)',
+      [...[node.incarnation, 4, 10]],
+    );
+    const away = new AwayLedger(database, false);
+    expect((await away.cancel('scr_a', 3, 9, randomUUID())).outcome).toBe('elsewhere');
+    expect((await away.cancel('scr_a', 3, 10, randomUUID())).outcome).toBe('cancelled');
   });
 });

@@ -105,7 +105,7 @@ const server = {
   FORCE_HTTPS: oneOf('auto', 'true', 'false').default('auto').register(settingInfo, {
     group: 'server',
     description:
-      'auto redirects what a trusted proxy marks as http; true redirects every plain request to PUBLIC_URL; false none.',
+      'auto redirects what a trusted proxy marks as http; true redirects every plain request to PUBLIC_URL; false none. Sockets that come in plain are refused instead.',
     example: 'true',
   }),
   CORS_ORIGINS: origins()

@@ -19,6 +19,7 @@ beforeEach(async () => {
   const policy = {
     phase: () => phase,
     allowsOrigin: (origin: string) => origin === ORIGIN,
+    isForbiddenPlain: () => false,
     isOverloaded: () => isOverloaded,
   };
   io = new SocketServer(server, { allowRequest: admission(createAdmit(policy)) });

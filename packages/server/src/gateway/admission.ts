@@ -68,6 +68,8 @@ function foreignOrigin(request: IncomingMessage, allowed: (origin: string) => bo
 export interface AdmissionPolicy {
   phase(): 'starting' | 'ready' | 'draining';
   allowsOrigin(origin: string): boolean;
+  /** True when it came in plain where only https may: a websocket follows no redirect. */
+  isForbiddenPlain(request: IncomingMessage): boolean;
   /** True while more handshakes are under way than the process can bear. */
   isOverloaded(): boolean;
 }
@@ -75,10 +77,11 @@ export interface AdmissionPolicy {
 const RETRY_SECONDS = 1;
 const NOT_READY = { starting: 'This server is starting.', draining: 'This server is going away.' };
 
-export function createAdmit({ phase, allowsOrigin, isOverloaded }: AdmissionPolicy): Admit {
+export function createAdmit({ phase, allowsOrigin, isForbiddenPlain, isOverloaded }: AdmissionPolicy): Admit {
   return (request) => {
     const now = phase();
     if (now !== 'ready') return { status: 503, message: NOT_READY[now], retryAfterSeconds: RETRY_SECONDS };
+    if (isForbiddenPlain(request)) return { status: 403, message: 'Connect by https or wss.' };
     if (foreignOrigin(request, allowsOrigin)) return { status: 403, message: 'This origin is not allowed.' };
     if (isOverloaded())
       return {

@@ -33,6 +33,7 @@ import { bearerToken } from './authenticate.js';
 import { type Trust, unreadableAddressWarning } from './client-address.js';
 import { serveConsole } from './console.js';
 import { corsOf } from './cors.js';
+import { type ForceHttps, isForbiddenPlain } from './https-only.js';
 import { listMounted } from './mounted.js';
 import { apiDocs } from './openapi.js';
 import { AS_OF, readPages } from './page-reads.js';
@@ -42,8 +43,7 @@ import { refuseUnread } from './unread-requests.js';
 
 export interface HttpConfig {
   corsOrigins: readonly string[] | true;
-  /** `auto` redirects what a trusted proxy marks as plain http, `true` every plain request. */
-  forceHttps: 'auto' | 'true' | 'false';
+  forceHttps: ForceHttps;
   publicUrl: string | undefined;
   version: string;
   /** The built console; undefined serves none. */
@@ -159,15 +159,8 @@ async function arrive(
 /** Where a plain request is sent instead, if it must be. Probes come from inside and are left alone. */
 function secureUrl({ config, trust }: HttpDeps, request: FastifyRequest): string | undefined {
   const { forceHttps, publicUrl } = config;
-  if (
-    forceHttps === 'false' ||
-    request.protocol !== 'http' ||
-    /^\/(api\/)?(health|metrics)/.test(request.url)
-  )
-    return undefined;
-  // What a stranger marks is not believed: behind a proxy that nobody named it would redirect in a circle.
-  const marked = request.headers['x-forwarded-proto'] !== undefined;
-  if (forceHttps === 'auto' && !(marked && trust(request.socket.remoteAddress ?? '', 0))) return undefined;
+  if (/^\/(api\/)?(health|metrics)/.test(request.url)) return undefined;
+  if (!isForbiddenPlain(request.raw, forceHttps, trust)) return undefined;
   return secureOrigin(publicUrl, request) + (request.url.startsWith('/') ? request.url : '/');
 }
 

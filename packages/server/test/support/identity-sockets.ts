@@ -72,7 +72,12 @@ export async function openSockets(
     screens: { setOnline: async () => {} },
     events: { ...identity.events, ...probes('profile.read', 'users.read', 'logins.end') },
     limiter: unlimited,
-    admit: createAdmit({ phase: () => 'ready', allowsOrigin: () => false, isOverloaded: () => false }),
+    admit: createAdmit({
+      phase: () => 'ready',
+      allowsOrigin: () => false,
+      isForbiddenPlain: () => false,
+      isOverloaded: () => false,
+    }),
     trust: () => true,
     clock,
     databaseClock: time.now,

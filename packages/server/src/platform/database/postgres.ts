@@ -7,6 +7,7 @@ import { refuseUnfitServer } from './postgres-fitness.js';
 import { tryAdvisoryLock } from './postgres-lock.js';
 import { valueParsers } from './sql-values.js';
 import { WireDatabase } from './wire-database.js';
+import type { Cancelled } from './wire-session.js';
 
 export interface PostgresConfig {
   url: string;
@@ -120,13 +121,18 @@ function isHopeless(error: DatabaseError): boolean {
   return /^(28|3D)/.test(error.details.sqlState ?? '');
 }
 
-async function cancelStatement(config: pg.ClientConfig, busy: pg.ClientBase): Promise<void> {
+async function cancelStatement(config: pg.ClientConfig, busy: pg.ClientBase): Promise<Cancelled> {
   const { processID } = busy as pg.ClientBase & { processID: number };
   const helper = new pg.Client(config);
   helper.on('error', () => {});
   try {
     await helper.connect();
-    await helper.query('select pg_cancel_backend($1)', [processID]);
+    const { rows } = await helper.query<{ wait: string | null }>(
+      `select wait_event as wait, wait_event is distinct from 'SyncRep' and pg_cancel_backend(pid)
+       from pg_stat_activity where pid = $1`,
+      [processID],
+    );
+    return rows[0]?.wait === 'SyncRep' ? 'replicating' : 'asked';
   } finally {
     await helper.end();
   }

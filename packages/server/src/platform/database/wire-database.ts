@@ -12,13 +12,13 @@ import {
 } from './database.js';
 import { toDatabaseError } from './faults.js';
 import { PoolRoom } from './pool-room.js';
-import { WireSession } from './wire-session.js';
+import { type SessionOptions, WireSession } from './wire-session.js';
 
 export interface WireOptions {
   kind: Database['kind'];
   pool: pg.Pool;
   clock: Clock;
-  cancel?: (client: pg.ClientBase) => Promise<void>;
+  cancel?: SessionOptions['cancel'];
   abandonedMs: number;
   statementMs: number;
   tryLock: (name: string, note: string) => Promise<HeldLock | undefined>;
@@ -34,6 +34,7 @@ export class WireDatabase implements Database {
   readonly #options: WireOptions;
   readonly #offset: ClockOffset;
   readonly #room: PoolRoom;
+  readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
 
   constructor(options: WireOptions) {
@@ -124,6 +125,7 @@ export class WireDatabase implements Database {
   close(): Promise<void> {
     this.#closed ??= (async () => {
       this.#offset.stop();
+      this.#closing.abort();
       await this.#options.pool.end();
       await this.#options.onClosed();
     })();
@@ -137,6 +139,7 @@ export class WireDatabase implements Database {
     const client = await this.#connect(signal);
     const session = new WireSession(client, {
       clock: this.#options.clock,
+      closing: this.#closing.signal,
       ...(this.#options.cancel ? { cancel: this.#options.cancel } : {}),
       statementMs: this.#options.statementMs,
       abandonedMs: this.#options.abandonedMs,

@@ -4,10 +4,18 @@ import { DatabaseError, type QueryOptions, type SqlValue } from './database.js';
 import { type Loss, toDatabaseError } from './faults.js';
 import { encodeParameters } from './sql-values.js';
 
+/**
+ * `replicating`: it is committed, and waits for a replica that must have it. It was left alone: asked to stop, the server would say
+ * that all is well, on this one machine.
+ */
+export type Cancelled = 'asked' | 'replicating';
+
 export interface SessionOptions {
   clock: Clock;
   /** Asks the server to stop what this connection runs, best effort. Absent where nothing can. */
-  cancel?: (client: pg.ClientBase) => Promise<void>;
+  cancel?: (client: pg.ClientBase) => Promise<Cancelled>;
+  /** Of the whole database: nothing is waited for any more. */
+  closing: AbortSignal;
   /** Deadline of a statement whose caller names none, milliseconds. */
   statementMs: number;
   /** Milliseconds that a statement nobody waits for any more may take before its connection is thrown away. */
@@ -83,13 +91,13 @@ export class WireSession {
     const { signal, timeoutMs = this.#options.statementMs } = options;
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        this.#abandon(true);
+        void this.#abandon(true);
         reject(aborted());
       };
       const onDeadline = () => {
-        this.#abandon(true);
+        const known = this.#abandon(true);
         // Where the server can be asked to stop, its answer tells whether the statement was done after all.
-        if (this.#options.cancel) void this.#running.then(() => reject(pastDeadline(loss)));
+        if (this.#options.cancel) void known.then(() => reject(pastDeadline(loss)));
         else reject(pastDeadline(loss));
       };
       const stopTimer = timeoutMs === Infinity ? undefined : this.#options.clock.after(timeoutMs, onDeadline);
@@ -111,22 +119,40 @@ export class WireSession {
     });
   }
 
-  /** Bounds the wait for the running statement; the connection is broken when it is over. */
-  #abandon(cancel: boolean): void {
+  /**
+   * Bounds the wait for the running statement; the connection is broken when it is over. What waits for a replica keeps its connection
+   * for as long as that takes, or each try would leave one more behind at the server, until it has none.
+   * @returns resolves when all is known that will be soon
+   */
+  #abandon(cancel: boolean): Promise<void> {
     this.#abandoned = true;
+    const { clock, abandonedMs, closing } = this.#options;
     // The cancelling is awaited too: a late request would hit the connection's next statement.
-    const cancelling = cancel ? this.#options.cancel?.(this.#client).catch(() => undefined) : undefined;
+    const cancelling = cancel
+      ? this.#options.cancel?.(this.#client).catch((): Cancelled => 'asked')
+      : undefined;
     const ended = Promise.all([this.#running, cancelling]);
-    this.#running = new Promise((resolve) => {
-      const stopTimer = this.#options.clock.after(this.#options.abandonedMs, () => {
-        this.#broken = true;
-        resolve(undefined);
-      });
-      void ended.then(() => {
-        stopTimer();
-        resolve(undefined);
+    const replicates = new Promise<void>((resolve) => {
+      this.#running = new Promise((end) => {
+        const giveUp = () => {
+          this.#broken = true;
+          end(undefined);
+        };
+        const stopTimer = clock.after(abandonedMs, giveUp);
+        void cancelling?.then((cancelled) => {
+          if (cancelled !== 'replicating') return;
+          stopTimer();
+          closing.addEventListener('abort', giveUp, { once: true });
+          resolve();
+        });
+        void ended.then(() => {
+          stopTimer();
+          closing.removeEventListener('abort', giveUp);
+          end(undefined);
+        });
       });
     });
+    return Promise.race([replicates, this.#running.then(() => undefined)]);
   }
 }
 
