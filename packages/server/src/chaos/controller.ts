@@ -18,6 +18,8 @@ const HASTY = { reconnectionDelay: 20, reconnectionDelayMax: 60 };
 const LONGEST_PAUSE_MS = 250;
 /** As of the client SDK. */
 const SHIPPED = { firstMs: 100, factor: 1.5, mostMs: 1000 };
+/** Unanswered at a time of clients as they are shipped. Without a bound, what gathers while they are away would come back at once. */
+const MOST_UNANSWERED = 64;
 const REPEATS = 0.04;
 const COPIES = 0.04;
 const CONFLICTS = 0.02;
@@ -35,6 +37,8 @@ export class Controller {
   readonly #onChange: () => void;
   readonly #random: SeededRandom;
   readonly #pending = new Map<string, Pending>();
+  /** Of the pending ones: not sent yet. */
+  readonly #waiting: Made[] = [];
   readonly #answered: Made[] = [];
   readonly #own = new Set<string>();
   readonly #socket: Socket;
@@ -121,10 +125,20 @@ export class Controller {
         const { id } = made.payload;
         this.#own.add(id);
         this.#history.write({ kind: 'wanted', id, dueAt: since + (wanted * 1000) / perSecond });
-        if (this.connected || this.#overHttp) this.#transmit(made);
-        else this.#pending.set(id, { made, transmissions: 0 });
+        this.#pending.set(id, { made, transmissions: 0 });
+        this.#waiting.push(made);
       }
+      this.#sendWaiting();
     }, BEAT_MS);
+  }
+
+  #sendWaiting(): void {
+    while (this.connected || this.#overHttp) {
+      if (this.#pending.size - this.#waiting.length >= MOST_UNANSWERED) return;
+      const next = this.#waiting.shift();
+      if (!next) return;
+      this.#transmit(next);
+    }
   }
 
   #issue(mix: Mix): void {
@@ -194,6 +208,7 @@ export class Controller {
     }
     this.#onChange();
     this.#fill();
+    this.#sendWaiting();
   }
 
   #againLater(id: string, retryAfterMs?: number): void {
@@ -236,15 +251,18 @@ export class Controller {
 
   #onDisconnect(): void {
     this.#history.write({ kind: 'away', who: this.name });
-    for (const id of this.#pending.keys()) this.#history.write({ kind: 'info', id });
+    for (const [id, { transmissions }] of this.#pending)
+      if (transmissions > 0) this.#history.write({ kind: 'info', id });
     this.#onChange();
   }
 
   #onReady({ serverTime }: Ready): void {
     this.#history.write({ kind: 'ready', who: this.name });
     this.#offsetMs = serverTime - Date.now();
-    for (const { made } of [...this.#pending.values()]) this.#transmit(made);
+    for (const { made, transmissions } of [...this.#pending.values()])
+      if (transmissions > 0) this.#transmit(made);
     this.#fill();
+    this.#sendWaiting();
     this.#onChange();
   }
 }

@@ -71,6 +71,7 @@ export interface ScreenOptions {
   policy: 'at-least-once' | 'at-most-once';
   window: number;
   storePath: string;
+  inMemory?: boolean;
   historyPath: string;
 }
 

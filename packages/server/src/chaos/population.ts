@@ -21,6 +21,8 @@ export interface PopulationOptions {
   /** Whose screens they are, and who commands them: a deployment's own login, else people are signed up. */
   token?: string;
   shapes?: readonly Shape[];
+  /** What kills a screen kills those of its process: two of them by default. */
+  screensAProcess?: number;
   /** A load of so many commands a second, by clients as they are shipped. */
   perSecond?: number;
 }
@@ -29,6 +31,8 @@ export interface Shape {
   kind: ScreenKind;
   policy: ScreenOptions['policy'];
   window: number;
+  /** Of the SDK: its place is not kept on disk, as no screen is killed. */
+  inMemory?: boolean;
 }
 
 /** Two screens a process: of every kind, under both policies, with both ends of the window. */
@@ -46,7 +50,7 @@ const CONTROLLERS = 5;
 const IN_FLIGHT = 8;
 
 export async function makePopulation(options: PopulationOptions): Promise<Population> {
-  const { site, folder, seed, shapes = SHAPES, perSecond } = options;
+  const { site, folder, seed, shapes = SHAPES, screensAProcess = SCREENS_A_PROCESS, perSecond } = options;
   const asShipped = perSecond !== undefined;
   const owner = options.token ?? (await signUp(site.url)).accessToken;
   const credentials: DeviceCredential[] = [];
@@ -77,7 +81,7 @@ export async function makePopulation(options: PopulationOptions): Promise<Popula
         clockMs: 0,
       },
     ],
-    screens: processesOf(screens).map((each) => ({
+    screens: processesOf(screens, screensAProcess).map((each) => ({
       kind: 'screens',
       url: site.screensUrl,
       seed,
@@ -92,10 +96,10 @@ export async function makePopulation(options: PopulationOptions): Promise<Popula
   };
 }
 
-function processesOf(screens: readonly ScreenOptions[]): ScreenOptions[][] {
+function processesOf(screens: readonly ScreenOptions[], each: number): ScreenOptions[][] {
   const processes: ScreenOptions[][] = [];
-  for (let from = 0; from < screens.length; from += SCREENS_A_PROCESS) {
-    processes.push(screens.slice(from, from + SCREENS_A_PROCESS));
+  for (let from = 0; from < screens.length; from += each) {
+    processes.push(screens.slice(from, from + each));
   }
   return processes;
 }

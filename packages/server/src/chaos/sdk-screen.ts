@@ -1,4 +1,4 @@
-import { type Clock, type Screen, type ScreenStore, screen, systemClock } from '@bongsu/client';
+import { type Clock, memoryStore, type Screen, type ScreenStore, screen, systemClock } from '@bongsu/client';
 import { fileStore } from '@bongsu/client/file-store';
 import type { Entry } from '@bongsu/protocol';
 import type { ScreenOptions } from './messages.js';
@@ -29,7 +29,7 @@ export class SdkScreen implements ChaosScreen {
 
   constructor(
     url: string,
-    { credential, policy, window, storePath }: ScreenOptions,
+    { credential, policy, window, storePath, inMemory = false }: ScreenOptions,
     host: ScreenHost,
     asShipped = false,
   ) {
@@ -38,7 +38,7 @@ export class SdkScreen implements ChaosScreen {
     const handle = (entry: Entry) => this.#run(entry);
     this.#screen = screen({
       url,
-      store: this.#watched(fileStore(storePath)),
+      store: this.#watched(inMemory ? memoryStore() : fileStore(storePath)),
       credential,
       policy,
       window,

@@ -27,6 +27,7 @@ export interface SessionOptions {
   durationSeconds?: number;
   token?: string;
   shapes?: readonly Shape[];
+  screensAProcess?: number;
   mix?: Partial<Mix>;
   /** A steady load instead of as much as is answered. */
   perSecond?: number;
@@ -88,7 +89,7 @@ export class Session {
   }
 
   async run(): Promise<Report> {
-    const { site, folder, seed, token, shapes, perSecond } = this.#options;
+    const { site, folder, seed, token, shapes, screensAProcess, perSecond } = this.#options;
     const faults = chooseFaults(site.faults, this.#options.faults);
     const { runs = faults.length } = this.#options;
     await mkdir(folder, { recursive: true });
@@ -99,6 +100,7 @@ export class Session {
         seed,
         ...(token === undefined ? {} : { token }),
         ...(shapes ? { shapes } : {}),
+        ...(screensAProcess ? { screensAProcess } : {}),
         ...(perSecond === undefined ? {} : { perSecond }),
       });
       // The place of a command whose answer was lost is known from the tables only.
