@@ -1,5 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -119,6 +130,10 @@ describe('compose.yaml', () => {
     const first = contents();
     make();
     expect(contents()).toEqual(first);
+    // As an older version left one that had no openssl.
+    writeFileSync(join(folder, 'secrets/pii_keys'), '');
+    make();
+    expect(contents().map(({ length }) => length)).toEqual(first.map(({ length }) => length));
     expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700);
     for (const name of nodes) {
       const { environment, secrets = [] } = services[name] ?? {};
@@ -130,6 +145,32 @@ describe('compose.yaml', () => {
       const loaded = loadConfig(Object.fromEntries(settings) as Record<string, string>);
       expect(loaded.ok ? [] : loaded.faults.map(formatFault)).toEqual([]);
     }
+  });
+});
+
+describe('make-secrets.sh', () => {
+  /** With these programs only. */
+  function makeWith(programs: Record<string, string>) {
+    const folder = mkdtempSync(join(tmpdir(), 'bongsu-secrets-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    cpSync(join(DEPLOY, 'make-secrets.sh'), join(folder, 'make-secrets.sh'));
+    mkdirSync(join(folder, 'bin'));
+    for (const name of ['dirname', 'mkdir', 'chmod', 'mv', 'tr'])
+      symlinkSync(onPath(name), join(folder, 'bin', name));
+    for (const [name, text] of Object.entries(programs))
+      writeFileSync(join(folder, 'bin', name), text, { mode: 0o755 });
+    const { status, stderr } = spawnSync(onPath('sh'), [join(folder, 'make-secrets.sh')], {
+      env: { PATH: join(folder, 'bin') },
+      encoding: 'utf8',
+    });
+    const secrets = join(folder, 'secrets');
+    return { status, stderr, written: existsSync(secrets) ? readdirSync(secrets) : [] };
+  }
+  const onPath = (name: string) => execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
+
+  it('[DEP3] writes nothing and fails where there is no openssl, or one that fails', () => {
+    expect(makeWith({})).toEqual({ status: 1, stderr: expect.stringContaining('needs openssl'), written: [] });
+    expect(makeWith({ openssl: '#!/bin/sh\nexit 3\n' })).toMatchObject({ status: 3, written: [] });
   });
 });
 
