@@ -32,6 +32,7 @@ interface Service {
   volumes?: string[];
   secrets?: string[];
   stop_grace_period: string;
+  tmpfs?: string[];
   command: string[];
 }
 interface Compose {
@@ -111,6 +112,15 @@ describe('compose.yaml', () => {
     const inBack = Object.keys(services).filter((name) => services[name]?.networks?.includes('back'));
     expect(inBack).toEqual([...nodes, 'postgres', 'redis']);
     expect([services.postgres?.networks, services.redis?.networks]).toEqual([['back'], ['back']]);
+  });
+
+  it('[DEP3] a node may write to its DATA_DIR, which is the image\'s user\'s', () => {
+    const image = readFileSync(join(DEPLOY, 'Dockerfile'), 'utf8');
+    const [folder, uid, gid] = [/DATA_DIR=(\S+)/, /^USER (\d+):(\d+)$/m].flatMap((pattern) =>
+      (pattern.exec(image) ?? []).slice(1),
+    );
+    for (const name of nodes)
+      expect(services[name]?.tmpfs).toContain(`${folder}:uid=${uid},gid=${gid},mode=0700`);
   });
 
   it('[DEP5] Redis keeps its data on disk every second, and drops none of them', () => {
