@@ -130,6 +130,8 @@ function haproxy({ folder, port, tlsPort, sticky }) {
       );
       edit(join(folder, 'haproxy.cfg'), [
         [servers.join('\n'), [...steering, ...lines].join('\n')],
+        // Whoever runs this is somebody else, and may be nobody who can change that.
+        [/ {2}user haproxy\n {2}group haproxy\n/, ''],
         // Twice as many files as connections, which must be allowed here.
         ['maxconn 20000', 'maxconn 9000'],
         ['bind :8080', `bind ${LOOPBACK}:${port}`],
