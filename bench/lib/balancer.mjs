@@ -26,8 +26,9 @@ export async function startBalancer({ engine, ports, port, sticky = true }) {
   control.write(ports);
   control.check();
   let child;
+  // HAProxy logs to stdout, which may be somebody's JSON; what ails either is on stderr.
   const launch = async () => {
-    child = start(control.command, control.args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
+    child = start(control.command, control.args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
     await untilAnswers(engine, child, () => listens(place.port));
   };
   const end = async () => {
