@@ -33,6 +33,7 @@ interface Service {
   secrets?: string[];
   stop_grace_period: string;
   tmpfs?: string[];
+  logging?: { options: Record<string, string> };
   command: string[];
 }
 interface Compose {
@@ -121,6 +122,11 @@ describe('compose.yaml', () => {
     );
     for (const name of nodes)
       expect(services[name]?.tmpfs).toContain(`${folder}:uid=${uid},gid=${gid},mode=0700`);
+  });
+
+  it('[DEP3] no container fills the disk with its log', () => {
+    for (const [name, { logging }] of Object.entries(services))
+      expect(logging?.options, name).toEqual({ 'max-size': '50m', 'max-file': '5' });
   });
 
   it('[DEP5] Redis keeps its data on disk every second, and drops none of them', () => {
