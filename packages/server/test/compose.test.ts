@@ -165,6 +165,37 @@ describe('compose.yaml', () => {
   });
 });
 
+describe('prometheus', () => {
+  const nodes = Object.keys(read('compose.yaml').services).filter((name) => name.startsWith('bongsu-'));
+
+  it('[DEP3] asks each node of compose.yaml', () => {
+    const { scrape_configs: jobs } = parse(readFileSync(join(DEPLOY, 'prometheus/prometheus.yml'), 'utf8')) as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
+    expect(jobs.map((job) => job.static_configs)).toEqual([
+      [{ targets: nodes.map((name) => `${name}:3000`) }],
+    ]);
+  });
+
+  it('[DEP3] alerts by metrics that there are, and by labels that they have', () => {
+    const { groups } = parse(readFileSync(join(DEPLOY, 'prometheus/alerts.yml'), 'utf8')) as {
+      groups: { rules: { alert: string; expr: string }[] }[];
+    };
+    const page = readFileSync(join(DEPLOY, '../docs/metrics.md'), 'utf8');
+    const rules = groups.flatMap((group) => group.rules);
+    expect(rules.length).toBeGreaterThan(5);
+    const unknown = rules.flatMap(({ alert, expr }) =>
+      [...expr.matchAll(/\b((?:bongsu|signaling)_\w+?)(?:_bucket)?\b(?:\{(\w+))?/g)]
+        .filter(([, name, label = '']) => {
+          const [, , , labels = ''] = page.split('\n').find((row) => row.startsWith(`| \`${name}\` |`))?.split('|') ?? [];
+          return labels === '' || !labels.includes(label);
+        })
+        .map(([text]) => `${alert}: ${text}`),
+    );
+    expect(unknown).toEqual([]);
+  });
+});
+
 describe('make-secrets.sh', () => {
   /** With these programs only. */
   function makeWith(programs: Record<string, string>) {
