@@ -165,6 +165,26 @@ describe('compose.yaml', () => {
   });
 });
 
+describe('the lines of docs', () => {
+  const workflow = readFileSync(join(DEPLOY, '../.github/workflows/image.yml'), 'utf8');
+  const ran = new Set(workflow.split('\n').map((line) => line.trim()));
+
+  it.each([
+    ['operations.md', '## Backup', 1],
+    ['operations.md', '## Restore', 8],
+    ['upgrading.md', '### In compose', 7],
+  ])('[DEP3] %s, %s: the workflow that runs the image runs them as they stand', (file, heading, count) => {
+    const page = readFileSync(join(DEPLOY, '../docs', file), 'utf8');
+    const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(page.slice(page.indexOf(`${heading}\n`))) ?? [];
+    const lines = block
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/ +#.*/, ''));
+    expect(lines).toHaveLength(count);
+    expect(lines.filter((line) => line !== 'git pull' && !ran.has(line))).toEqual([]);
+  });
+});
+
 describe('prometheus', () => {
   const nodes = Object.keys(read('compose.yaml').services).filter((name) => name.startsWith('bongsu-'));
 
