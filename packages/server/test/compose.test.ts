@@ -115,7 +115,7 @@ describe('compose.yaml', () => {
     expect([services.postgres?.networks, services.redis?.networks]).toEqual([['back'], ['back']]);
   });
 
-  it('[DEP3] a node may write to its DATA_DIR, which is the image\'s user\'s', () => {
+  it("[DEP3] a node may write to its DATA_DIR, which is the image's user's", () => {
     const image = readFileSync(join(DEPLOY, 'Dockerfile'), 'utf8');
     const [folder, uid, gid] = [/DATA_DIR=(\S+)/, /^USER (\d+):(\d+)$/m].flatMap((pattern) =>
       (pattern.exec(image) ?? []).slice(1),
@@ -132,7 +132,9 @@ describe('compose.yaml', () => {
   it('[DEP5] Redis keeps its data on disk every second, and drops none of them', () => {
     const command = services.redis?.command.join(' ') ?? '';
     // The image's entrypoint gives root up for redis-server only, and the shell before it reads the secret.
-    expect(command).toMatch(/exec docker-entrypoint\.sh redis-server --appendonly yes --appendfsync everysec .*--maxmemory-policy noeviction/);
+    expect(command).toMatch(
+      /exec docker-entrypoint\.sh redis-server --appendonly yes --appendfsync everysec .*--maxmemory-policy noeviction/,
+    );
     expect(services.redis).toMatchObject({ volumes: ['redis:/data'] });
   });
 
@@ -171,7 +173,7 @@ describe('the lines of docs', () => {
 
   it.each([
     ['operations.md', '## Backup', 1],
-    ['operations.md', '## Restore', 8],
+    ['operations.md', '## Restore', 7],
     ['upgrading.md', '### In compose', 7],
   ])('[DEP3] %s, %s: the workflow that runs the image runs them as they stand', (file, heading, count) => {
     const page = readFileSync(join(DEPLOY, '../docs', file), 'utf8');
@@ -189,7 +191,9 @@ describe('prometheus', () => {
   const nodes = Object.keys(read('compose.yaml').services).filter((name) => name.startsWith('bongsu-'));
 
   it('[DEP3] asks each node of compose.yaml', () => {
-    const { scrape_configs: jobs } = parse(readFileSync(join(DEPLOY, 'prometheus/prometheus.yml'), 'utf8')) as {
+    const { scrape_configs: jobs } = parse(
+      readFileSync(join(DEPLOY, 'prometheus/prometheus.yml'), 'utf8'),
+    ) as {
       scrape_configs: { static_configs: { targets: string[] }[] }[];
     };
     expect(jobs.map((job) => job.static_configs)).toEqual([
@@ -207,7 +211,11 @@ describe('prometheus', () => {
     const unknown = rules.flatMap(({ alert, expr }) =>
       [...expr.matchAll(/\b((?:bongsu|signaling)_\w+?)(?:_bucket)?\b(?:\{(\w+))?/g)]
         .filter(([, name, label = '']) => {
-          const [, , , labels = ''] = page.split('\n').find((row) => row.startsWith(`| \`${name}\` |`))?.split('|') ?? [];
+          const [, , , labels = ''] =
+            page
+              .split('\n')
+              .find((row) => row.startsWith(`| \`${name}\` |`))
+              ?.split('|') ?? [];
           return labels === '' || !labels.includes(label);
         })
         .map(([text]) => `${alert}: ${text}`),
@@ -234,10 +242,15 @@ describe('make-secrets.sh', () => {
     const secrets = join(folder, 'secrets');
     return { status, stderr, written: existsSync(secrets) ? readdirSync(secrets) : [] };
   }
-  const onPath = (name: string) => execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
+  const onPath = (name: string) =>
+    execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
 
   it('[DEP3] writes nothing and fails where there is no openssl, or one that fails', () => {
-    expect(makeWith({})).toEqual({ status: 1, stderr: expect.stringContaining('needs openssl'), written: [] });
+    expect(makeWith({})).toEqual({
+      status: 1,
+      stderr: expect.stringContaining('needs openssl'),
+      written: [],
+    });
     expect(makeWith({ openssl: '#!/bin/sh\nexit 3\n' })).toMatchObject({ status: 3, written: [] });
   });
 });
