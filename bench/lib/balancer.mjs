@@ -26,8 +26,9 @@ export async function startBalancer({ engine, ports, port, sticky = true }) {
   control.write(ports);
   control.check();
   let child;
+  // HAProxy logs to stdout, which may be somebody's JSON; what ails either is on stderr.
   const launch = async () => {
-    child = start(control.command, control.args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
+    child = start(control.command, control.args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
     await untilAnswers(engine, child, () => listens(place.port));
   };
   const end = async () => {
@@ -130,6 +131,8 @@ function haproxy({ folder, port, tlsPort, sticky }) {
       );
       edit(join(folder, 'haproxy.cfg'), [
         [servers.join('\n'), [...steering, ...lines].join('\n')],
+        // Whoever runs this is somebody else, and may be nobody who can change that.
+        [/ {2}user haproxy\n {2}group haproxy\n/, ''],
         // Twice as many files as connections, which must be allowed here.
         ['maxconn 20000', 'maxconn 9000'],
         ['bind :8080', `bind ${LOOPBACK}:${port}`],

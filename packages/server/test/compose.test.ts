@@ -1,5 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +32,8 @@ interface Service {
   volumes?: string[];
   secrets?: string[];
   stop_grace_period: string;
+  tmpfs?: string[];
+  logging?: { options: Record<string, string> };
   command: string[];
 }
 interface Compose {
@@ -102,9 +115,26 @@ describe('compose.yaml', () => {
     expect([services.postgres?.networks, services.redis?.networks]).toEqual([['back'], ['back']]);
   });
 
+  it("[DEP3] a node may write to its DATA_DIR, which is the image's user's", () => {
+    const image = readFileSync(join(DEPLOY, 'Dockerfile'), 'utf8');
+    const [folder, uid, gid] = [/DATA_DIR=(\S+)/, /^USER (\d+):(\d+)$/m].flatMap((pattern) =>
+      (pattern.exec(image) ?? []).slice(1),
+    );
+    for (const name of nodes)
+      expect(services[name]?.tmpfs).toContain(`${folder}:uid=${uid},gid=${gid},mode=0700`);
+  });
+
+  it('[DEP3] no container fills the disk with its log', () => {
+    for (const [name, { logging }] of Object.entries(services))
+      expect(logging?.options, name).toEqual({ 'max-size': '50m', 'max-file': '5' });
+  });
+
   it('[DEP5] Redis keeps its data on disk every second, and drops none of them', () => {
     const command = services.redis?.command.join(' ') ?? '';
-    expect(command).toMatch(/--appendonly yes --appendfsync everysec .*--maxmemory-policy noeviction/);
+    // The image's entrypoint gives root up for redis-server only, and the shell before it reads the secret.
+    expect(command).toMatch(
+      /exec docker-entrypoint\.sh redis-server --appendonly yes --appendfsync everysec .*--maxmemory-policy noeviction/,
+    );
     expect(services.redis).toMatchObject({ volumes: ['redis:/data'] });
   });
 
@@ -119,6 +149,10 @@ describe('compose.yaml', () => {
     const first = contents();
     make();
     expect(contents()).toEqual(first);
+    // As an older version left one that had no openssl.
+    writeFileSync(join(folder, 'secrets/pii_keys'), '');
+    make();
+    expect(contents().map(({ length }) => length)).toEqual(first.map(({ length }) => length));
     expect(statSync(join(folder, 'secrets')).mode & 0o777).toBe(0o700);
     for (const name of nodes) {
       const { environment, secrets = [] } = services[name] ?? {};
@@ -130,6 +164,94 @@ describe('compose.yaml', () => {
       const loaded = loadConfig(Object.fromEntries(settings) as Record<string, string>);
       expect(loaded.ok ? [] : loaded.faults.map(formatFault)).toEqual([]);
     }
+  });
+});
+
+describe('the lines of docs', () => {
+  const workflow = readFileSync(join(DEPLOY, '../.github/workflows/image.yml'), 'utf8');
+  const ran = new Set(workflow.split('\n').map((line) => line.trim()));
+
+  it.each([
+    ['operations.md', '## Backup', 1],
+    ['operations.md', '## Restore', 7],
+    ['upgrading.md', '### In compose', 7],
+  ])('[DEP3] %s, %s: the workflow that runs the image runs them as they stand', (file, heading, count) => {
+    const page = readFileSync(join(DEPLOY, '../docs', file), 'utf8');
+    const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(page.slice(page.indexOf(`${heading}\n`))) ?? [];
+    const lines = block
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/ +#.*/, ''));
+    expect(lines).toHaveLength(count);
+    expect(lines.filter((line) => line !== 'git pull' && !ran.has(line))).toEqual([]);
+  });
+});
+
+describe('prometheus', () => {
+  const nodes = Object.keys(read('compose.yaml').services).filter((name) => name.startsWith('bongsu-'));
+
+  it('[DEP3] asks each node of compose.yaml', () => {
+    const { scrape_configs: jobs } = parse(
+      readFileSync(join(DEPLOY, 'prometheus/prometheus.yml'), 'utf8'),
+    ) as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
+    expect(jobs.map((job) => job.static_configs)).toEqual([
+      [{ targets: nodes.map((name) => `${name}:3000`) }],
+    ]);
+  });
+
+  it('[DEP3] alerts by metrics that there are, and by labels that they have', () => {
+    const { groups } = parse(readFileSync(join(DEPLOY, 'prometheus/alerts.yml'), 'utf8')) as {
+      groups: { rules: { alert: string; expr: string }[] }[];
+    };
+    const page = readFileSync(join(DEPLOY, '../docs/metrics.md'), 'utf8');
+    const rules = groups.flatMap((group) => group.rules);
+    expect(rules.length).toBeGreaterThan(5);
+    const unknown = rules.flatMap(({ alert, expr }) =>
+      [...expr.matchAll(/\b((?:bongsu|signaling)_\w+?)(?:_bucket)?\b(?:\{(\w+))?/g)]
+        .filter(([, name, label = '']) => {
+          const [, , , labels = ''] =
+            page
+              .split('\n')
+              .find((row) => row.startsWith(`| \`${name}\` |`))
+              ?.split('|') ?? [];
+          return labels === '' || !labels.includes(label);
+        })
+        .map(([text]) => `${alert}: ${text}`),
+    );
+    expect(unknown).toEqual([]);
+  });
+});
+
+describe('make-secrets.sh', () => {
+  /** With these programs only. */
+  function makeWith(programs: Record<string, string>) {
+    const folder = mkdtempSync(join(tmpdir(), 'bongsu-secrets-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    cpSync(join(DEPLOY, 'make-secrets.sh'), join(folder, 'make-secrets.sh'));
+    mkdirSync(join(folder, 'bin'));
+    for (const name of ['dirname', 'mkdir', 'chmod', 'mv', 'tr'])
+      symlinkSync(onPath(name), join(folder, 'bin', name));
+    for (const [name, text] of Object.entries(programs))
+      writeFileSync(join(folder, 'bin', name), text, { mode: 0o755 });
+    const { status, stderr } = spawnSync(onPath('sh'), [join(folder, 'make-secrets.sh')], {
+      env: { PATH: join(folder, 'bin') },
+      encoding: 'utf8',
+    });
+    const secrets = join(folder, 'secrets');
+    return { status, stderr, written: existsSync(secrets) ? readdirSync(secrets) : [] };
+  }
+  const onPath = (name: string) =>
+    execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
+
+  it('[DEP3] writes nothing and fails where there is no openssl, or one that fails', () => {
+    expect(makeWith({})).toEqual({
+      status: 1,
+      stderr: expect.stringContaining('needs openssl'),
+      written: [],
+    });
+    expect(makeWith({ openssl: '#!/bin/sh\nexit 3\n' })).toMatchObject({ status: 3, written: [] });
   });
 });
 
@@ -146,8 +268,8 @@ describe('compose.tls.yaml', () => {
     expect(haproxy?.environment).toEqual({ BONGSU_CERTIFICATE: `/run/secrets/${name}` });
     expect(Object.keys(over.secrets)).toEqual([name]);
     const files = haproxy?.command.filter((each) => each.endsWith('.cfg')) ?? [];
-    const mounted = [...(base.services.haproxy?.volumes ?? []), ...(haproxy?.volumes ?? [])];
-    expect(mounted.map((each) => each.split(':')[1])).toEqual(files);
+    const [from = '', to = ''] = base.services.haproxy?.volumes?.[0]?.split(':') ?? [];
+    expect(files).toEqual(readdirSync(join(DEPLOY, from)).map((file) => `${to}/${file}`));
     expect(haproxy?.ports).toEqual([`8443:${/bind :(\d+)/.exec(tls)?.[1]}`]);
   });
 

@@ -40,11 +40,11 @@ function run(command: string, args: readonly string[], options: object): Promise
 }
 
 describe('the image', () => {
-  // Its /bongsu and /data are in here.
+  // Its /bongsu, /data and /usr are in here.
   let folder = '';
   let server: ChildProcess | undefined;
   const inFolder = (stage: string, text: string) =>
-    text.replaceAll(/(^|[\s"=])\/(bongsu|data)/g, `$1${join(folder, stage)}/$2`);
+    text.replaceAll(/(^|[\s"=])\/(bongsu|data|usr)/g, `$1${join(folder, stage)}/$2`);
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'bongsu-image-'));
@@ -81,6 +81,7 @@ describe('the image', () => {
   async function imageStage(): Promise<void> {
     const home = join(folder, 'image/bongsu');
     mkdirSync(home, { recursive: true });
+    mkdirSync(join(folder, 'image/usr/local/bin'), { recursive: true });
     for (const text of textsOf(IMAGE, 'RUN')) {
       const command = inFolder(
         'image',
@@ -161,6 +162,11 @@ describe('the image', () => {
     expect(await ended).toEqual([0, null]);
     expect(await health()).toMatchObject({ code: 1 });
   }, 90_000);
+
+  it('[DEP2] knows the command line by its name', async () => {
+    const { code, output } = await run(join(folder, 'image/usr/local/bin/bongsu'), ['--help'], owner);
+    expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('Usage: bongsu') });
+  });
 
   it('[DEP2] its context leaves out secrets, and what is built or installed here', () => {
     const left = [
