@@ -44,8 +44,6 @@ const RENEWAL_MS = 5_000;
 const MARGIN_MS = 1_000;
 /** More than clocks drift apart between two renewals. */
 const STOOD_STILL_MS = 1_000;
-/** A connection that does not even end is left to the server. */
-const LET_GO_MS = 1_000;
 /** Of a name that nobody holds: far longer than a lease. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 const SINGLE_NODE_LOCK = 'bongsu:single-node';
@@ -164,8 +162,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
     if (isOver) return;
     end();
     // Each lock has a connection of its own: one that stands would refuse this very process when it claims the name anew.
-    const letGo = Promise.allSettled(locks.map((lock) => lock.release()));
-    await Promise.race([letGo, sleep(clock, LET_GO_MS)]);
+    await Promise.all(locks.map((lock) => lock.release()));
     deps.onLost();
   };
   void Promise.race(locks.map((lock) => lock.lost)).then(lose);
@@ -185,6 +182,9 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
 
 const NOW = '(extract(epoch from clock_timestamp()) * 1000)::float8 as ms';
 
+/** What takes longer than until the next renewal hangs on a connection that is no more. */
+const WRITE = { timeoutMs: RENEWAL_MS };
+
 /** Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md). Answers the database's clock. */
 async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number) {
   const rows = await database.query<{ ms: number }>(
@@ -198,6 +198,7 @@ async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number
      set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region
      returning ${NOW}`,
     [claim.name, claim.incarnation, leaseUntil, claim.region ?? null, LEASE_MS],
+    WRITE,
   );
   return rows[0]?.ms;
 }
@@ -207,6 +208,7 @@ async function renewRow(database: Queryable, claim: NodeClaim, leaseUntil: numbe
   const [row] = await database.query<{ ms: number }>(
     `update nodes set lease_until = $3 where name = $1 and incarnation = $2 returning ${NOW}`,
     [claim.name, claim.incarnation, leaseUntil],
+    WRITE,
   );
   return row?.ms;
 }
