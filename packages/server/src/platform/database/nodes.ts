@@ -63,10 +63,14 @@ export async function claimNode(claim: NodeClaim, deps: NodeDeps): Promise<Claim
   try {
     await take(lockOf(claim.name), (holder) => `The node name "${claim.name}" is held by ${holder}`);
     await take(SINGLE_NODE_LOCK, (holder) => `${ONLY_ONE}, and ${holder} lives on this database`);
-    if (claim.singleNode) await refuseBesideOthers(claim.name, giveUpAt, deps);
-    // The others only look whether somebody keeps it.
-    else await locks.pop()?.release();
-    return await keep(claim, locks, deps);
+    if (claim.singleNode) {
+      await refuseBesideOthers(claim.name, giveUpAt, deps);
+      return await keep(claim, locks, deps);
+    }
+    const node = await keep(claim, locks.slice(0, 1), deps);
+    // The others only look whether somebody keeps it. Not before their row is there: who has it next goes by the rows.
+    await locks.pop()?.release();
+    return node;
   } catch (error) {
     await Promise.all(locks.map((lock) => lock.release()));
     throw error;
