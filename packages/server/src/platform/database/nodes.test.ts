@@ -111,6 +111,7 @@ describeEachDatabase('claimNode', (open) => {
 
   const endings = () =>
     database.query<{ incarnation: string; lived_until: number }>('select * from ended_nodes');
+  const ended = async () => (await endings()).map(({ incarnation }) => incarnation);
   const died = async (name: string, leaseUntil: number) => {
     await database.query('delete from nodes');
     await database.query('delete from ended_nodes');
@@ -203,6 +204,15 @@ describeEachDatabase('claimNode', (open) => {
     expect(node.leaseIsLive()).toBe(true);
     clock.advance(1);
     expect(node.leaseIsLive()).toBe(false);
+  });
+
+  it('[ND29] a process that claims its name anew counts as ended no more, so that its next end is the one that counts', async () => {
+    const cut = await died('a', 1_000_000);
+    const other = await claim();
+    await other.release();
+    expect(new Set(await ended())).toEqual(new Set([cut, other.incarnation]));
+    await claim({ incarnation: cut });
+    await expect(ended()).resolves.toEqual([other.incarnation]);
   });
 
   it('[DEP1] [RM28] a process that stops notes its last moment, which its successor leaves as it is', async () => {

@@ -189,13 +189,18 @@ const NOW = '(extract(epoch from clock_timestamp()) * 1000)::float8 as ms';
 /** What takes longer than until the next renewal hangs on a connection that is no more. */
 const WRITE = { timeoutMs: RENEWAL_MS };
 
-/** Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md). Answers the database's clock. */
+/**
+ * Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md).
+ * This process is not, whatever was noted of it while it was cut off. Answers the database's clock.
+ */
 async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number) {
   const rows = await database.query<{ ms: number }>(
     `with former as (
        insert into ended_nodes (incarnation, lived_until)
        select incarnation, lease_until - $5 from nodes where name = $1 and incarnation <> $2
        on conflict do nothing
+     ), own as (
+       delete from ended_nodes where incarnation = $2
      )
      insert into nodes (name, incarnation, lease_until, region) values ($1, $2, $3, $4)
      on conflict (name) do update
