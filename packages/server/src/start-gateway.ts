@@ -126,6 +126,9 @@ export async function startGateway(
   };
 }
 
+/** DRAIN_SECONDS are for the sockets, not for a database that hangs. */
+const LOOK_DEADLINE = { timeoutMs: 2000 };
+
 /** To others that live; where none does there is nowhere to go, and they come back when this one has started again. */
 async function moveSockets(
   { config }: Boot,
@@ -133,7 +136,7 @@ async function moveSockets(
   sockets: Sockets,
   signal: AbortSignal,
 ) {
-  const live = await findLiveNodes(database, databaseClock()).catch(() => undefined);
+  const live = await findLiveNodes(database, databaseClock(), LOOK_DEADLINE).catch(() => undefined);
   const isAlone = live?.every(({ incarnation }) => incarnation === node.incarnation) ?? false;
   if (!isAlone) await sockets.move(config.DRAIN_SECONDS * 1000, signal);
 }

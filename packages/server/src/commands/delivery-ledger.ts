@@ -173,12 +173,12 @@ export class DeliveryLedger {
     return rows.map((row) => toStoredEntry(row, names.get(row.stream_id) ?? ''));
   }
 
-  readHeads(streamIds: readonly number[]): Promise<Head[]> {
+  readHeads(streamIds: readonly number[], timeoutMs = STATEMENT_TIMEOUT_MS): Promise<Head[]> {
     return this.#database.query<Head>(
       `select stream_id as "streamId", last_seq as "lastSeq", fence, instance_id as "instanceId", epoch
        from read_heads($1)`,
       [streamIds],
-      { name: 'read_heads', timeoutMs: STATEMENT_TIMEOUT_MS },
+      { name: 'read_heads', timeoutMs },
     );
   }
 

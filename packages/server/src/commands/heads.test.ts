@@ -13,7 +13,7 @@ function setUp(overrides: Partial<HeadsDeps> = {}) {
   const others: string[] = [];
   const lease = { since: 1 as number | undefined };
   const session = { streamId: 7, inbox: { advance: vi.fn() } };
-  const readHeads = vi.fn(async (ids: readonly number[]) =>
+  const readHeads = vi.fn(async (ids: readonly number[], _timeoutMs: number) =>
     ids.map((streamId) => ({ streamId, lastSeq: 3, fence: 1, instanceId: null, epoch: 'e' })),
   );
   const seen = vi.fn();
@@ -126,4 +126,17 @@ it('[DL52] loss that is heard of during a comparison is followed by another', as
   answer();
   expect(await Promise.all([first, second])).toEqual([true, true]);
   expect(readHeads).toHaveBeenCalledTimes(2);
+});
+
+it('[DL52] a comparison that hangs on a dead connection is given up after a second, and the next one has time for a slow database', async () => {
+  const { others, readHeads, clock, pass } = setUp({ isShared: true });
+  others.push('other');
+  await pass(5000);
+  const hang = (_ids: readonly number[], timeoutMs: number) =>
+    new Promise<never>((_, reject) => clock.after(timeoutMs, () => reject(new Error('timeout'))));
+  readHeads.mockClear();
+  readHeads.mockImplementationOnce(hang);
+  await pass(2500);
+  const deadlines = readHeads.mock.calls.map(([, timeoutMs]) => timeoutMs);
+  expect(deadlines.slice(0, 3)).toEqual([1000, 10_000, 1000]);
 });

@@ -4,6 +4,7 @@ import type { Log } from '../platform/log.js';
 import type { AwayLedger } from './away-ledger.js';
 import { BusWatch } from './bus-watch.js';
 import type { DeliveryLedger, Head } from './delivery-ledger.js';
+import { HeadsDeadline } from './heads-deadline.js';
 import type { HintChannel } from './hint-channel.js';
 import type { Hint } from './hints.js';
 import type { ScreenSession } from './screen-session.js';
@@ -41,6 +42,7 @@ export class Heads {
   readonly #deps: HeadsDeps;
   readonly #bus = new BusWatch();
   #compared: number | undefined;
+  readonly #deadline = new HeadsDeadline();
   readonly #checking = new FreshRun(() => this.#check());
   #stopTimers: (() => void)[] = [];
 
@@ -124,7 +126,8 @@ export class Heads {
   }
 
   async #checkSome(sessions: readonly ScreenSession[]): Promise<void> {
-    const heads = await this.#deps.ledger.readHeads(sessions.map((session) => session.streamId));
+    const streamIds = sessions.map((session) => session.streamId);
+    const heads = await this.#deadline.within((ms) => this.#deps.ledger.readHeads(streamIds, ms));
     const byStream = new Map(heads.map((head) => [head.streamId, head]));
     for (const session of sessions) {
       const head = byStream.get(session.streamId);

@@ -198,11 +198,11 @@ export class RoomLedger {
     return rooms.map((_, index) => byPlace.get(index + 1));
   }
 
-  readHeads(streamIds: readonly number[]): Promise<RoomHead[]> {
+  readHeads(streamIds: readonly number[], timeoutMs = STATEMENT_TIMEOUT_MS): Promise<RoomHead[]> {
     return this.#database.query<RoomHead>(
       'select stream_id as "streamId", generation, last_seq as "lastSeq", epoch from read_room_heads($1)',
       [streamIds],
-      { name: 'read_room_heads', timeoutMs: STATEMENT_TIMEOUT_MS },
+      { name: 'read_room_heads', timeoutMs },
     );
   }
 }

@@ -5,6 +5,7 @@ import type { Log } from '../platform/log.js';
 import { BatchProcessor } from '../platform/resilience/batch-processor.js';
 import { fewStatements } from '../platform/resilience/few-statements.js';
 import type { Epoch } from './epoch.js';
+import { HeadsDeadline } from './heads-deadline.js';
 import type { HintChannel } from './hint-channel.js';
 import { RoomGrant, type RoomRights } from './room-grant.js';
 import type { RoomEntry, RoomHint } from './room-hints.js';
@@ -65,6 +66,7 @@ export class RoomStreams {
   readonly #deps: RoomStreamsDeps;
   /** By stream and generation, as long as somebody here reads along. */
   readonly #held = new Map<string, HeldTail>();
+  readonly #deadline = new HeadsDeadline();
   readonly #checking = new FreshRun(() => this.#check());
   /** Sockets that come back by the thousand ask for theirs by few statements. */
   readonly #states: BatchProcessor<RoomRights, RoomState | undefined>;
@@ -166,7 +168,8 @@ export class RoomStreams {
   }
 
   async #checkSome(held: readonly HeldTail[]): Promise<void> {
-    const heads = await this.#deps.ledger.readHeads(held.map(({ rights }) => rights.streamId));
+    const streamIds = held.map(({ rights }) => rights.streamId);
+    const heads = await this.#deadline.within((ms) => this.#deps.ledger.readHeads(streamIds, ms));
     const byStream = new Map(heads.map((head) => [head.streamId, head]));
     for (const { rights, tail } of held) {
       const head = byStream.get(rights.streamId);

@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { describePglite } from '../../../test/support/databases.js';
 import { HubBus } from '../../../test/support/hub-bus.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
-import type { Database } from '../../platform/database/database.js';
+import { type Database, DatabaseError } from '../../platform/database/database.js';
 import type { Bus } from '../../platform/ephemeral/ephemeral.js';
 import { silentLog } from '../../platform/log.js';
 import { insertRevocation } from '../store/revocations.js';
@@ -19,13 +19,19 @@ describePglite('the feed of ended logins', (open) => {
   let reads: number;
   /** What was read is answered after it. */
   let answer: Promise<void>;
+  let clock: ManualClock;
+  /** The next statement with this text goes to a dead connection: nothing ends it but its deadline. */
+  let hanging: string;
 
   beforeEach(async () => {
     database = await open();
+    clock = new ManualClock();
+    hanging = 'none';
     const hub = new HubBus();
     another = hub.join();
     [heard, reads, answer] = [[], 0, Promise.resolve()];
     const query: Database['query'] = async <Row extends object>(...asked: Parameters<Database['query']>) => {
+      if (asked[0].includes(hanging)) return hang(asked[2]?.timeoutMs);
       const rows = database.query<Row>(...asked);
       if (!asked[0].includes('from revocations where seq >')) return rows;
       reads += 1;
@@ -35,7 +41,7 @@ describePglite('the feed of ended logins', (open) => {
     feed = new RevocationFeed({
       database: { query } as Database,
       bus: hub.join(),
-      clock: new ManualClock(),
+      clock,
       log: silentLog,
       live: { settle() {}, forgetUser() {}, forgetAll() {} },
       keyHolders: { forget() {}, forgetUser() {}, forgetAll() {} },
@@ -47,6 +53,11 @@ describePglite('the feed of ended logins', (open) => {
     return () => feed.stop();
   });
 
+  const hang = (timeoutMs = 30_000) => {
+    hanging = 'none';
+    const tooLong = new DatabaseError('commit-unknown', 'The statement took longer than its deadline');
+    return new Promise<never>((_, reject) => clock.after(timeoutMs, () => reject(tooLong)));
+  };
   const revoke = () =>
     insertRevocation(database, { kind: 'session', id: randomUUID(), reason: 'signed-out', at: 1, until: 2 });
 
@@ -75,4 +86,16 @@ describePglite('the feed of ended logins', (open) => {
     await expect.poll(() => heard).toEqual([own.id, id]);
     expect(reads).toBe(1);
   });
+
+  it.each(['current_epoch', 'from revocations where seq >'])(
+    '[ND18] is heard within 5 s though a connection hangs when %s is asked',
+    async (text) => {
+      const { id } = await revoke();
+      hanging = text;
+      clock.advance(2500);
+      await expect.poll(() => hanging).toBe('none');
+      clock.advance(2500);
+      await expect.poll(() => heard).toEqual([id]);
+    },
+  );
 });

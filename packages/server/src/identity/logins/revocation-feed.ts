@@ -43,6 +43,8 @@ export interface RevocationFeedDeps {
 const CHANGES: ReadonlySet<string> = new Set(['role', 'profile', 'proven', 'enabled']);
 const CHANNEL = 'identity.revocations';
 const POLL_MS = 2500;
+/** Of each statement of a poll: every later one waits behind one that hangs on a dead connection. */
+const POLL_DEADLINE = { timeoutMs: 2000 };
 const STALE_MS = 10_000;
 /** A transaction commits after its number was taken: numbers this young are read again, in case one comes late. */
 const OVERLAP_MS = 30_000;
@@ -164,9 +166,9 @@ export class RevocationFeed {
 
   async #read(): Promise<void> {
     const asked = this.#deps.clock.monotonic();
-    const epoch = await readEpoch(this.#deps.database);
+    const epoch = await readEpoch(this.#deps.database, POLL_DEADLINE);
     if (epoch !== this.#epoch) return this.#beginAnew(epoch);
-    const rows = await findRevocationsAfter(this.#deps.database, this.#floor);
+    const rows = await findRevocationsAfter(this.#deps.database, this.#floor, POLL_DEADLINE);
     for (const row of rows) this.#apply(row);
     const missed = asked - this.#freshAt > MARGIN_MS;
     this.#freshAt = asked;

@@ -1,4 +1,4 @@
-import type { Queryable } from '../../platform/database/database.js';
+import type { Queryable, QueryOptions } from '../../platform/database/database.js';
 
 /** That a login, a user's tokens or a signing key count no longer, or that an API key has ended or ends at another time. */
 export interface Revocation {
@@ -39,9 +39,14 @@ export function insertRevocations(
   );
 }
 
-export function findRevocationsAfter(db: Queryable, seq: number): Promise<Revocation[]> {
+export function findRevocationsAfter(
+  db: Queryable,
+  seq: number,
+  options?: QueryOptions,
+): Promise<Revocation[]> {
   return db.query<Revocation>(`select ${COLUMNS} from revocations where seq > $1 order by seq`, [seq], {
     name: 'identity-revocations',
+    ...options,
   });
 }
 

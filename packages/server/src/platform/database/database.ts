@@ -34,6 +34,7 @@ export interface Queryable {
 
 /** Held on a connection of its own until released, or until that connection dies: then `lost` settles. */
 export interface HeldLock {
+  /** Never rejects, and takes a second at most. */
   release(): Promise<void>;
   readonly lost: Promise<void>;
 }

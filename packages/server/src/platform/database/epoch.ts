@@ -1,4 +1,4 @@
-import type { Database, Queryable } from './database.js';
+import type { Database, Queryable, QueryOptions } from './database.js';
 
 export interface EpochFacts {
   /** Whether the process before left without a clean stop. Embedded only: PostgreSQL itself keeps what it acknowledged. */
@@ -44,8 +44,8 @@ export async function renewEpoch(db: Queryable): Promise<string> {
 }
 
 /** As the database has it now: another one than before means that data may have gone back. @throws DatabaseError */
-export async function readEpoch(db: Queryable): Promise<string> {
-  const [row] = await db.query<{ epoch: string }>('select current_epoch() as epoch');
+export async function readEpoch(db: Queryable, options?: QueryOptions): Promise<string> {
+  const [row] = await db.query<{ epoch: string }>('select current_epoch() as epoch', [], options);
   if (!row) throw new Error('current_epoch answered nothing');
   return row.epoch;
 }

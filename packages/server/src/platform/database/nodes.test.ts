@@ -9,6 +9,16 @@ import { silentLog } from '../log.js';
 import type { Database } from './database.js';
 import { type ClaimedNode, claimNode, type NodeClaim, NodeRefused } from './nodes.js';
 
+/** The same database, with some calls of one's own. */
+function withOwn(database: Database, own: Partial<Database>): Database {
+  return new Proxy(database, {
+    get(target, key) {
+      const value: unknown = Reflect.get(own, key) ?? Reflect.get(target, key);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 describeEachDatabase('claimNode', (open) => {
   let database: Database;
   const claimed: ClaimedNode[] = [];
@@ -18,10 +28,10 @@ describeEachDatabase('claimNode', (open) => {
   afterEach(async () => {
     await Promise.all(claimed.splice(0).map((node) => node.release()));
   });
-  const claim = async (options: Partial<NodeClaim> = {}, clock = fastClock(100)) => {
+  const claim = async (options: Partial<NodeClaim> = {}, clock = fastClock(100), its = database) => {
     const node = await claimNode(
       { name: 'a', incarnation: randomUUID(), singleNode: false, ...options },
-      { database, clock, log: silentLog, onLost: () => {} },
+      { database: its, clock, log: silentLog, onLost: () => {} },
     );
     claimed.push(node);
     return node;
@@ -60,6 +70,30 @@ describeEachDatabase('claimNode', (open) => {
     await clustered.release();
   });
 
+  it('[DEP1] refuses one without Redis also while another with Redis, of a name that is new, is about to write its row', async () => {
+    let reach = () => {};
+    let pass = () => {};
+    const reached = new Promise<void>((resolve) => {
+      reach = resolve;
+    });
+    const passed = new Promise<void>((resolve) => {
+      pass = resolve;
+    });
+    const query: Database['query'] = async (text, ...rest) => {
+      if (text.includes('insert into nodes')) {
+        reach();
+        await passed;
+      }
+      return database.query(text, ...rest);
+    };
+    const clustered = claim({ name: 'new' }, systemClock, withOwn(database, { query }));
+    await reached;
+    await expect(claim({ name: 'alone', singleNode: true })).rejects.toThrow(/Without Redis only one node/);
+    pass();
+    await clustered;
+    await expect(claim({ name: 'alone', singleNode: true })).rejects.toThrow(/Without Redis only one node/);
+  });
+
   it('[DEP1] who runs alone forgets names that are long gone, and keeps one whose lease may still count', async () => {
     await database.query('delete from nodes');
     const now = Date.now();
@@ -77,6 +111,7 @@ describeEachDatabase('claimNode', (open) => {
 
   const endings = () =>
     database.query<{ incarnation: string; lived_until: number }>('select * from ended_nodes');
+  const ended = async () => (await endings()).map(({ incarnation }) => incarnation);
   const died = async (name: string, leaseUntil: number) => {
     await database.query('delete from nodes');
     await database.query('delete from ended_nodes');
@@ -141,15 +176,10 @@ describeEachDatabase('claimNode', (open) => {
       },
     };
     let offsetMs = database.clockOffsetMs();
-    const slept = new Proxy(database, {
-      get(target, key) {
-        if (key === 'clockOffsetMs') return () => offsetMs;
-        if (key === 'measureClock')
-          return async () => {
-            offsetMs = target.clockOffsetMs() + sleptMs;
-          };
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === 'function' ? value.bind(target) : value;
+    const slept = withOwn(database, {
+      clockOffsetMs: () => offsetMs,
+      measureClock: async () => {
+        offsetMs = database.clockOffsetMs() + sleptMs;
       },
     });
     const mine = { name: 'sleeper', incarnation: randomUUID(), singleNode: false };
@@ -174,6 +204,15 @@ describeEachDatabase('claimNode', (open) => {
     expect(node.leaseIsLive()).toBe(true);
     clock.advance(1);
     expect(node.leaseIsLive()).toBe(false);
+  });
+
+  it('[ND29] a process that claims its name anew counts as ended no more, so that its next end is the one that counts', async () => {
+    const cut = await died('a', 1_000_000);
+    const other = await claim();
+    await other.release();
+    expect(new Set(await ended())).toEqual(new Set([cut, other.incarnation]));
+    await claim({ incarnation: cut });
+    await expect(ended()).resolves.toEqual([other.incarnation]);
   });
 
   it('[DEP1] [RM28] a process that stops notes its last moment, which its successor leaves as it is', async () => {

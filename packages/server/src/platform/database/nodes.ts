@@ -44,8 +44,6 @@ const RENEWAL_MS = 5_000;
 const MARGIN_MS = 1_000;
 /** More than clocks drift apart between two renewals. */
 const STOOD_STILL_MS = 1_000;
-/** A connection that does not even end is left to the server. */
-const LET_GO_MS = 1_000;
 /** Of a name that nobody holds: far longer than a lease. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 const SINGLE_NODE_LOCK = 'bongsu:single-node';
@@ -65,10 +63,14 @@ export async function claimNode(claim: NodeClaim, deps: NodeDeps): Promise<Claim
   try {
     await take(lockOf(claim.name), (holder) => `The node name "${claim.name}" is held by ${holder}`);
     await take(SINGLE_NODE_LOCK, (holder) => `${ONLY_ONE}, and ${holder} lives on this database`);
-    if (claim.singleNode) await refuseBesideOthers(claim.name, giveUpAt, deps);
-    // The others only look whether somebody keeps it.
-    else await locks.pop()?.release();
-    return await keep(claim, locks, deps);
+    if (claim.singleNode) {
+      await refuseBesideOthers(claim.name, giveUpAt, deps);
+      return await keep(claim, locks, deps);
+    }
+    const node = await keep(claim, locks.slice(0, 1), deps);
+    // The others only look whether somebody keeps it. Not before their row is there: who has it next goes by the rows.
+    await locks.pop()?.release();
+    return node;
   } catch (error) {
     await Promise.all(locks.map((lock) => lock.release()));
     throw error;
@@ -164,8 +166,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
     if (isOver) return;
     end();
     // Each lock has a connection of its own: one that stands would refuse this very process when it claims the name anew.
-    const letGo = Promise.allSettled(locks.map((lock) => lock.release()));
-    await Promise.race([letGo, sleep(clock, LET_GO_MS)]);
+    await Promise.all(locks.map((lock) => lock.release()));
     deps.onLost();
   };
   void Promise.race(locks.map((lock) => lock.lost)).then(lose);
@@ -185,19 +186,28 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
 
 const NOW = '(extract(epoch from clock_timestamp()) * 1000)::float8 as ms';
 
-/** Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md). Answers the database's clock. */
+/** What takes longer than until the next renewal hangs on a connection that is no more. */
+const WRITE = { timeoutMs: RENEWAL_MS };
+
+/**
+ * Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md).
+ * This process is not, whatever was noted of it while it was cut off. Answers the database's clock.
+ */
 async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number) {
   const rows = await database.query<{ ms: number }>(
     `with former as (
        insert into ended_nodes (incarnation, lived_until)
        select incarnation, lease_until - $5 from nodes where name = $1 and incarnation <> $2
        on conflict do nothing
+     ), own as (
+       delete from ended_nodes where incarnation = $2
      )
      insert into nodes (name, incarnation, lease_until, region) values ($1, $2, $3, $4)
      on conflict (name) do update
      set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region
      returning ${NOW}`,
     [claim.name, claim.incarnation, leaseUntil, claim.region ?? null, LEASE_MS],
+    WRITE,
   );
   return rows[0]?.ms;
 }
@@ -207,6 +217,7 @@ async function renewRow(database: Queryable, claim: NodeClaim, leaseUntil: numbe
   const [row] = await database.query<{ ms: number }>(
     `update nodes set lease_until = $3 where name = $1 and incarnation = $2 returning ${NOW}`,
     [claim.name, claim.incarnation, leaseUntil],
+    WRITE,
   );
   return row?.ms;
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { testDeps } from '../../../test/support/deps.js';
 import { startPostgres, type ThrowAwayPostgres } from '../../../test/support/postgres.js';
 import {
@@ -236,6 +236,15 @@ describe.skipIf(serverUrl === '')('openPostgres beside a server that restarts', 
     } finally {
       await database.close();
     }
+  });
+
+  it('[ND75] a lock is let go though the server does not even end the connection', async () => {
+    const database = await openPostgres(postgresConfig(server.url), testDeps());
+    onTestFinished(() => database.close());
+    const lock = await database.tryLock('precious');
+    await server.freeze();
+    onTestFinished(() => server.thaw());
+    await lock?.release();
   });
 });
 

@@ -71,11 +71,10 @@ export class ExpiringMap<Value> {
     if (entry) this.#remove(entry);
   }
 
-  /** All that live, with the milliseconds that they have left. */
-  entries(): { value: Value; remainingMs: number }[] {
+  /** All that live. */
+  entries(): Value[] {
     this.sweep();
-    const now = this.clock.monotonic();
-    return this.#heap.map(({ value, expiresAt }) => ({ value, remainingMs: expiresAt - now }));
+    return this.#heap.map(({ value }) => value);
   }
 
   /** Drops everything that has ended. */

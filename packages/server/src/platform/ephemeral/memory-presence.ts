@@ -42,8 +42,15 @@ export class MemoryPresence implements Presence {
     return this.#groups.get(group)?.size ?? 0;
   }
 
-  /** All members that live, with the milliseconds that they have left. */
-  entries(): { value: Member; remainingMs: number }[] {
+  /** A member that lives, with the milliseconds that it has left. */
+  find(group: string, member: string): { value: string; remainingMs: number } | undefined {
+    const key = memberKey(group, member);
+    const found = this.#members.get(key);
+    return found && { value: found.value, remainingMs: this.#members.remainingMs(key) };
+  }
+
+  /** All members that live. */
+  entries(): Member[] {
     return this.#members.entries();
   }
 

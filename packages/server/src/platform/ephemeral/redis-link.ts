@@ -106,7 +106,10 @@ export class RedisLink {
       this.#startWithout(error);
     }
     this.#commands.on('ready', () => this.#up());
-    this.#listener.on('ready', () => this.#subscribe());
+    this.#listener.on('ready', () => {
+      this.#subscribe();
+      this.#examine();
+    });
     // Whatever became of the start: what is ready by now tells of it no more.
     if (this.#listener.status === 'ready') this.#subscribe();
   }
@@ -219,6 +222,12 @@ export class RedisLink {
     if (!this.isUp || this.#isClosed) return;
     this.#lastError = undefined;
     for (const listener of this.#upListeners) listener();
+    this.#examine();
+  }
+
+  /** Needs both connections: whichever is back first finds nothing out, and the other one does. */
+  #examine(): void {
+    if (!this.isUp || this.#isClosed) return;
     this.#checkFitness().then(
       (faults) => this.#noteFaults(faults),
       (error: Error) => error instanceof RedisRefused && this.#noteFaults([error.message]),

@@ -1,5 +1,5 @@
 import { setTimeout as pass } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import {
   describeWithRedis,
   type RedisGroup,
@@ -151,6 +151,36 @@ describeWithRedis('Redis away', () => {
     await expect.poll(() => other.presence.list('group')).toEqual(new Map([['one', 'value']]));
     expect((await one.count('flushed', LONG_MS)).count).toBe(1);
     expect((await other.count('flushed', LONG_MS)).count).toBe(2);
+  });
+
+  test('[ND8] what is wrong with it is found also when the connection that listens comes back last', async () => {
+    const proxy = await startTcpProxy(redis.port);
+    onTestFinished(() => proxy.close());
+    const node = await open(through(proxy));
+    proxy.accept(false);
+    expect(await redis.command('client', 'kill', 'type', 'pubsub')).toBe(1);
+    await redis.command('config', 'set', 'maxmemory', '100mb');
+    await redis.command('config', 'set', 'maxmemory-policy', 'allkeys-lru');
+    onTestFinished(async () => {
+      await redis.command('config', 'set', 'maxmemory-policy', 'noeviction');
+      await redis.command('config', 'set', 'maxmemory', '0');
+    });
+    // The other connection stands, and counts as back after it was slow for a while.
+    proxy.delay(200);
+    await expect
+      .poll(async () => {
+        await node.count('slow', LONG_MS);
+        return node.health().status;
+      })
+      .toBe('degraded');
+    proxy.delay(0);
+    await expect.poll(isWell(node)).toBe('ok');
+    // Behind what is asked by then: whatever could be found out by one connection was.
+    for (let n = 0; n < 5; n += 1) await node.count('quick', LONG_MS);
+    proxy.accept(true);
+    await expect
+      .poll(() => node.health().message)
+      .toEqual(expect.stringContaining('set maxmemory-policy noeviction'));
   });
 
   test('[ND5] what others told while this node was cut off shows as a gap, though nothing more is told; nothing comes twice', async () => {

@@ -66,9 +66,9 @@ export class RedisPresence implements Presence {
     await inRounds([
       ...this.#leavings(),
       ...this.own.entries().map(
-        ({ value: { group, member, value }, remainingMs }) =>
+        ({ group, member }) =>
           () =>
-            this.#write(group, member, value, remainingMs),
+            this.#tellOf(group, member),
       ),
     ]);
   }
@@ -82,7 +82,7 @@ export class RedisPresence implements Presence {
 
   #leavings(): Write[] {
     return this.#left.entries().map(
-      ({ value: { group, member } }) =>
+      ({ group, member }) =>
         () =>
           this.#forget(group, member),
     );
@@ -101,6 +101,12 @@ export class RedisPresence implements Presence {
     return toChange(
       await this.link.call((client) => client.bongsuPresenceRemove(ends, values, member, at, LEAVING_MS)),
     );
+  }
+
+  async #tellOf(group: string, member: string): Promise<void> {
+    const known = this.own.find(group, member);
+    // It may have left meanwhile.
+    if (known) await this.#write(group, member, known.value, known.remainingMs);
   }
 
   async #forget(group: string, member: string): Promise<void> {
