@@ -50,7 +50,7 @@ export async function adoptSeats(context: RoomsContext, isFirst = false): Promis
       await tellOwner(context, change.room, waited);
     },
   });
-  await forgetEndedNodes(database);
+  await forgetEndedNodes(database, now);
 }
 
 /** Of those who waited at a process that cannot tell any more that they do not. */

@@ -9,11 +9,7 @@ export interface LiveNode {
 }
 
 /** Nodes with a live lease, by name; this one too. */
-export function findLiveNodes(
-  database: Queryable,
-  now: number,
-  options?: QueryOptions,
-): Promise<LiveNode[]> {
+export function findLiveNodes(database: Queryable, now: number, options?: QueryOptions): Promise<LiveNode[]> {
   return database.query<LiveNode>(
     `select name, incarnation, region, lease_until as "leaseUntil" from nodes where lease_until > $1 order by name`,
     [Math.round(now)],

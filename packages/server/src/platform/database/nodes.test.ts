@@ -110,7 +110,9 @@ describeEachDatabase('claimNode', (open) => {
   });
 
   const endings = () =>
-    database.query<{ incarnation: string; lived_until: number }>('select * from ended_nodes');
+    database.query<{ incarnation: string; lived_until: number }>(
+      'select incarnation, lived_until from ended_nodes',
+    );
   const ended = async () => (await endings()).map(({ incarnation }) => incarnation);
   const died = async (name: string, leaseUntil: number) => {
     await database.query('delete from nodes');
@@ -134,6 +136,15 @@ describeEachDatabase('claimNode', (open) => {
     // Behind the renewal.
     await database.ping();
     await expect(endings()).resolves.toEqual(noted);
+  });
+
+  it('[DEP1] [ND76] who takes a name over notes how long its former process may believe in its lease, where that may live elsewhere', async () => {
+    await died('a', 1_000_000);
+    await claim({}, testDeps().clock);
+    const mayLive = database.kind === 'postgres';
+    await expect(database.query('select lease_until from ended_nodes')).resolves.toEqual([
+      { lease_until: mayLive ? 1_000_000 : 0 },
+    ]);
   });
 
   it('[DEP1] [RM28] a name that is forgotten leaves its last moment behind', async () => {

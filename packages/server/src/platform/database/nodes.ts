@@ -193,11 +193,12 @@ const WRITE = { timeoutMs: RENEWAL_MS };
  * Who had the name before is over: what it held is counted until the last renewal of its lease (docs/decisions/0070-rooms-in-sql.md).
  * This process is not, whatever was noted of it while it was cut off. Answers the database's clock.
  */
-async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number) {
+async function takeRow(database: Database, claim: NodeClaim, leaseUntil: number) {
   const rows = await database.query<{ ms: number }>(
     `with former as (
-       insert into ended_nodes (incarnation, lived_until)
-       select incarnation, lease_until - $5 from nodes where name = $1 and incarnation <> $2
+       insert into ended_nodes (incarnation, lived_until, lease_until)
+       select incarnation, lease_until - $5, case when $6 then lease_until else 0 end
+       from nodes where name = $1 and incarnation <> $2
        on conflict do nothing
      ), own as (
        delete from ended_nodes where incarnation = $2
@@ -206,14 +207,15 @@ async function takeRow(database: Queryable, claim: NodeClaim, leaseUntil: number
      on conflict (name) do update
      set incarnation = excluded.incarnation, lease_until = excluded.lease_until, region = excluded.region
      returning ${NOW}`,
-    [claim.name, claim.incarnation, leaseUntil, claim.region ?? null, LEASE_MS],
+    // Cut off from a PostgreSQL it may live elsewhere, and believe in its lease; of a data folder there is one process at a time.
+    [claim.name, claim.incarnation, leaseUntil, claim.region ?? null, LEASE_MS, database.kind === 'postgres'],
     WRITE,
   );
   return rows[0]?.ms;
 }
 
 /** Undefined when another process has the name by now: it took it while this one was cut off and did not know that its lock was gone. */
-async function renewRow(database: Queryable, claim: NodeClaim, leaseUntil: number) {
+async function renewRow(database: Database, claim: NodeClaim, leaseUntil: number) {
   const [row] = await database.query<{ ms: number }>(
     `update nodes set lease_until = $3 where name = $1 and incarnation = $2 returning ${NOW}`,
     [claim.name, claim.incarnation, leaseUntil],

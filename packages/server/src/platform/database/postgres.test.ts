@@ -1,5 +1,15 @@
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  it,
+  onTestFinished,
+} from 'vitest';
 import { testDeps } from '../../../test/support/deps.js';
 import { startPostgres, type ThrowAwayPostgres } from '../../../test/support/postgres.js';
 import {

@@ -56,11 +56,12 @@ export function listSeatsOfDead(
   );
 }
 
-/** Forgets processes of which nothing is held any more. Asks for the first seat from theirs on: to look for theirs, all would be read. */
-export async function forgetEndedNodes(db: Queryable): Promise<void> {
+/** Forgets processes of which nothing is held any more and that cannot believe in their lease. Asks for the first seat from theirs on: to look for theirs, all would be read. */
+export async function forgetEndedNodes(db: Queryable, now: number): Promise<void> {
   await db.query(
-    `delete from ended_nodes e where e.incarnation is distinct from (
+    `delete from ended_nodes e where e.lease_until <= $1 and e.incarnation is distinct from (
        select p.incarnation from room_participants p
        where p.left_at is null and p.incarnation >= e.incarnation order by p.incarnation limit 1)`,
+    [now],
   );
 }
