@@ -158,7 +158,7 @@ describeWithRedis('Redis away', () => {
     onTestFinished(() => proxy.close());
     const node = await open(through(proxy));
     proxy.accept(false);
-    expect(await redis.command('client', 'kill', 'type', 'pubsub')).toBe(1);
+    expect(await redis.command('client', 'kill', 'type', 'pubsub')).not.toBe(0);
     await redis.command('config', 'set', 'maxmemory', '100mb');
     await redis.command('config', 'set', 'maxmemory-policy', 'allkeys-lru');
     onTestFinished(async () => {
