@@ -69,23 +69,24 @@ function checkRuns(
   return repeated;
 }
 
+/** What came on a socket, and how it was answered. */
+interface OnSocket {
+  arrived: Set<number>;
+  executed: Set<number>;
+  failed: number[];
+}
+
 /**
  * On one socket: nothing is sent again unless it, or one before it, failed or was left without an answer, and never what was answered
- * as executed; `prev` came before.
+ * as executed; `prev` came before. A screen that is connected twice hears of either in turn.
  */
 function checkSockets(records: readonly ScreenRecord[], add: Add): void {
-  let socket = '';
-  let arrived = new Set<number>();
-  let executed = new Set<number>();
-  let failed: number[] = [];
+  const sockets = new Map<string, OnSocket>();
   for (const record of records) {
     if (record.kind !== 'got' && record.kind !== 'answer') continue;
-    if (record.socket !== socket) {
-      socket = record.socket;
-      arrived = new Set();
-      executed = new Set();
-      failed = [];
-    }
+    const seen = sockets.get(record.socket) ?? { arrived: new Set(), executed: new Set(), failed: [] };
+    sockets.set(record.socket, seen);
+    const { arrived, executed, failed } = seen;
     const { seq } = record;
     if (record.kind === 'answer') {
       if (record.status === 'executed') executed.add(seq);

@@ -429,4 +429,12 @@ describe('[MSG5] the checker of the chaos proof', () => {
     history.screens.push(run('d', 4), done('d', 4), screen({ kind: 'shut', screen: 's', socket: '1' }));
     expect(broken()).toEqual([]);
   });
+
+  it('hears of two connections of one screen in turn, and knows what each of them brought', () => {
+    history.screens = [boot(), ...whole('a', 1), ...whole('b', 2), got('c', 3, { socket: '2' })];
+    history.screens.push(got('c', 3, { prev: 2 }), run('c', 3), done('c', 3), answer('c', 3));
+    expect(broken()).toEqual([]);
+    history.screens.push(got('a', 1, { socket: '1' }));
+    expect(broken()).toEqual(['sentAgain']);
+  });
 });
