@@ -13,14 +13,15 @@ const LOOPBACK = '127.0.0.1';
  * nginx or HAProxy with the configuration of deploy/, on the loopback, in front of nodes on the loopback.
  * @param options.engine `nginx` or `haproxy`
  * @param options.ports of the nodes
+ * @param options.sides `{address, port}` each: whoever comes from that address of the loopback has that node while it lives
  * @param options.sticky false for one that sends requests to the nodes in turn, whoever they are of: what not to do
  */
-export async function startBalancer({ engine, ports, port, sticky = true }) {
+export async function startBalancer({ engine, ports, port, sides = [], sticky = true }) {
   // Short: the path of a socket has a hundred bytes at most.
   const folder = mkdtempSync(join(tmpdir(), `${engine}-`));
   // The workers of nginx are not root.
   chmodSync(folder, 0o755);
-  const place = { folder, port: port ?? (await freePort()), tlsPort: await freePort(), sticky };
+  const place = { folder, port: port ?? (await freePort()), tlsPort: await freePort(), sides, sticky };
   const control = { nginx: nginx(place), haproxy: haproxy(place) }[engine];
   certificate(folder);
   control.write(ports);
@@ -73,7 +74,7 @@ export async function startBalancer({ engine, ports, port, sticky = true }) {
   };
 }
 
-function nginx({ folder, port, tlsPort, sticky }) {
+function nginx({ folder, port, tlsPort, sides, sticky }) {
   const command = 'nginx';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const args = ['-p', folder, '-c', join(folder, 'nginx-tls.conf'), '-e', 'stderr'];
@@ -96,8 +97,23 @@ function nginx({ folder, port, tlsPort, sticky }) {
         ...(sticky ? [] : [[/hash .* consistent;/g, '']]),
       ]);
       const [line] = serverLines(join(DEPLOY, 'nginx/nodes.conf'));
-      const lines = ports.map((each) => line.replace(/127\.0\.0\.1:\d+/, `${LOOPBACK}:${each}`));
-      writeFileSync(join(folder, 'nodes.conf'), lines.join('\n'));
+      const server = (each) => line.replace(/127\.0\.0\.1:\d+/, `${LOOPBACK}:${each}`);
+      writeFileSync(join(folder, 'nodes.conf'), ports.map(server).join('\n'));
+      if (sides.length > 0) {
+        const others = (own) => ports.filter((each) => each !== own).map(server);
+        const upstreams = sides.map(({ port: own }, n) =>
+          [
+            `upstream side_${n} {`,
+            server(own),
+            ...others(own).map((one) => one.replace(';', ' backup;')),
+            '}',
+          ].join('\n'),
+        );
+        const chosen = sides.map(({ address }, n) => `${address} side_${n};`).join(' ');
+        const map = `map $remote_addr $bongsu_side { default bongsu_websockets; ${chosen} }`;
+        edit(join(folder, 'bongsu.conf'), [[/$/, `\n${[map, ...upstreams].join('\n')}\n`]]);
+        edit(join(folder, 'locations.conf'), [['http://bongsu_websockets', 'http://$bongsu_side']]);
+      }
     },
     check: () =>
       execFileSync(command, ['-t', '-q', ...args, ...main], { stdio: ['ignore', 'inherit', 'inherit'] }),
@@ -112,7 +128,7 @@ function nginx({ folder, port, tlsPort, sticky }) {
   };
 }
 
-function haproxy({ folder, port, tlsPort, sticky }) {
+function haproxy({ folder, port, tlsPort, sides, sticky }) {
   const command = 'haproxy';
   const files = ['haproxy.cfg', 'tls.cfg'].flatMap((name) => ['-f', join(folder, name)]);
   const socket = join(folder, 'admin.sock');
@@ -126,9 +142,13 @@ function haproxy({ folder, port, tlsPort, sticky }) {
         servers[0].replace(/"[^"]*"/, `${LOOPBACK}:${each}`).replaceAll('node-1', `node-${n + 1}`),
       );
       // For tests that have to know where their sockets go.
-      const steering = ports.map(
-        (_, n) => `  use-server node-${n + 1} if { req.hdr(x-test-node) node-${n + 1} }`,
-      );
+      const steering = ports.map((each, n) => {
+        const conditions = sides
+          .filter(({ port: own }) => own === each)
+          .map(({ address }) => ` || { src ${address} }`)
+          .join('');
+        return `  use-server node-${n + 1} if { req.hdr(x-test-node) node-${n + 1} }${conditions}`;
+      });
       edit(join(folder, 'haproxy.cfg'), [
         [servers.join('\n'), [...steering, ...lines].join('\n')],
         // Whoever runs this is somebody else, and may be nobody who can change that.

@@ -40,8 +40,8 @@ export async function chaosOn(options) {
       environment: { PATH, HOME },
       ...(engine
         ? {
-            balancer: async (ports) => {
-              balancer = await startBalancer({ engine, ports });
+            balancer: async (ports, sides) => {
+              balancer = await startBalancer({ engine, ports, sides });
               return balancer;
             },
           }

@@ -21,16 +21,25 @@ export interface ClusterSiteOptions {
   redis: RedisControl;
   /** Two at least. The first half serves the controllers, the others the screens, as long as they live. */
   nodes: number;
-  /** Between the clients and the nodes: then it decides who goes where. */
-  balancer?: (ports: readonly number[]) => Promise<BalancerControl>;
+  /** Between the clients and the nodes: then it decides who goes where, but for those of whom it is told by `sides`. */
+  balancer?: (ports: readonly number[], sides: readonly Steered[]) => Promise<BalancerControl>;
   environment: Readonly<Record<string, string>>;
   packageFolder?: string;
+}
+
+/** Who comes from that address has the node at that port, while it lives. */
+export interface Steered {
+  address: string;
+  port: number;
 }
 
 const MENDED_MS = 45_000;
 /** After which a balancer uses a node again that is back: HAProxy's checks, and what nginx leaves it alone for. */
 const KNOWN_MS = 2500;
 const SIDES = ['controllers', 'screens'] as const;
+const LOOPBACK = '127.0.0.1';
+/** By which a balancer tells the sides apart. */
+const ADDRESSES = { controllers: '127.0.0.2', screens: '127.0.0.3' };
 
 /** Several nodes on one PostgreSQL and one Redis, each with links of its own that can be cut. */
 export class ClusterSite implements Site {
@@ -50,12 +59,24 @@ export class ClusterSite implements Site {
     for (let place = 1; place <= options.nodes; place += 1) members.push(await makeMember(options, place));
     const half = Math.ceil(members.length / 2);
     const near = { controllers: members.slice(0, half), screens: members.slice(half) };
-    const balancer = await options.balancer?.(members.map(({ node }) => node.port));
-    const to = (side: keyof typeof near) => (balancer ? balancer.port : turns([...near[side]], members));
-    const links = {
-      controllers: await startTcpProxy(to('controllers')),
-      screens: await startTcpProxy(to('screens')),
-    };
+    // Of more nodes than two chance puts enough of them on different ones.
+    const [one, other, ...further] = members;
+    const sides =
+      one && other && further.length === 0
+        ? [
+            { address: ADDRESSES.controllers, port: one.node.port },
+            { address: ADDRESSES.screens, port: other.node.port },
+          ]
+        : [];
+    const balancer = await options.balancer?.(
+      members.map(({ node }) => node.port),
+      sides,
+    );
+    const startLink = (side: keyof typeof near) =>
+      balancer
+        ? startTcpProxy(balancer.port, LOOPBACK, ADDRESSES[side])
+        : startTcpProxy(turns([...near[side]], members));
+    const links = { controllers: await startLink('controllers'), screens: await startLink('screens') };
     const { postgres, redis } = options;
     return new ClusterSite(members, { near, links, postgres, redis, ...(balancer ? { balancer } : {}) });
   }

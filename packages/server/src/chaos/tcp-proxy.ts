@@ -54,10 +54,12 @@ export class Wire {
 /**
  * Between a client and a server on the loopback: what a network may do to them.
  * @param target the port, or what tells it for each new connection
+ * @param localAddress of the loopback, from which the server sees them come
  */
 export async function startTcpProxy(
   target: number | (() => number),
   targetHost = '127.0.0.1',
+  localAddress?: string,
 ): Promise<TcpProxy> {
   const targetPort = typeof target === 'number' ? () => target : target;
   const pairs = new Set<Pair>();
@@ -87,7 +89,8 @@ export async function startTcpProxy(
   const listener = createServer((client) => {
     if (!accepting) return client.resetAndDestroy();
     const port = targetPort();
-    const pair = { client, server: connect(port, targetHost), target: port };
+    const server = connect({ port, host: targetHost, ...(localAddress ? { localAddress } : {}) });
+    const pair = { client, server, target: port };
     pairs.add(pair);
     const toServer = new Wire();
     const toClient = new Wire();
