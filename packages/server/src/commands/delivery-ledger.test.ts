@@ -188,7 +188,7 @@ describeEachDatabase('the ledger of deliveries', (open) => {
     await database.exec('delete from nodes');
     await database.query(
       'insert into ended_nodes (incarnation, lived_until, lease_until) values ($1,$2,$3)',
-      [...[node.incarnation, 4, 10]],
+      [node.incarnation, 4, 10],
     );
     const away = new AwayLedger(database, false);
     expect((await away.cancel('scr_a', 3, 9, randomUUID())).outcome).toBe('elsewhere');
