@@ -156,7 +156,7 @@ describeWithRedis('the bridge between regions', () => {
     await expect.poll(() => leads(far), { timeout: 15_000 }).toBe(false);
     expect(far.ephemeral.bridgeHealth()).toMatchObject({
       status: 'degraded',
-      message: expect.stringMatching(/Nothing comes|run the 'subscribe' command/),
+      message: expect.stringContaining('Nothing comes'),
     });
     await at('home').command('acl', 'setuser', 'default', '+subscribe');
     await expect.poll(() => status(far), { timeout: 15_000 }).toBe('ok');

@@ -62,6 +62,8 @@ export class RedisLink {
   #isListening: boolean;
   #lastError: string | undefined;
   #unfit: string[] = [];
+  /** The last check has not ended. */
+  #mustExamine = false;
   #refusal: { text: string; at: number } | undefined;
 
   constructor(
@@ -108,7 +110,7 @@ export class RedisLink {
     this.#commands.on('ready', () => this.#up());
     this.#listener.on('ready', () => {
       this.#subscribe();
-      this.#examine();
+      if (this.#mustExamine) this.#examine();
     });
     // Whatever became of the start: what is ready by now tells of it no more.
     if (this.#listener.status === 'ready') this.#subscribe();
@@ -225,9 +227,10 @@ export class RedisLink {
     this.#examine();
   }
 
-  /** Needs both connections: whichever is back first finds nothing out, and the other one does. */
+  /** Needs both connections: where the one that listens is not back yet, the check comes to no end, and is made again when it is. */
   #examine(): void {
     if (!this.isUp || this.#isClosed) return;
+    this.#mustExamine = true;
     this.#checkFitness().then(
       (faults) => this.#noteFaults(faults),
       (error: Error) => error instanceof RedisRefused && this.#noteFaults([error.message]),
@@ -254,6 +257,7 @@ export class RedisLink {
   }
 
   #noteFaults(faults: string[]): void {
+    this.#mustExamine = false;
     const isNews = faults.join() !== this.#unfit.join();
     this.#unfit = faults;
     if (isNews && faults.length > 0) this.deps.log.warn({ faults }, 'Redis is not as it should be');
