@@ -140,7 +140,8 @@ export class WireSession {
         };
         const stopTimer = clock.after(abandonedMs, giveUp);
         void cancelling?.then((cancelled) => {
-          if (cancelled !== 'replicating') return;
+          // What closes meanwhile waits no longer than for anything else.
+          if (cancelled !== 'replicating' || closing.aborted) return;
           stopTimer();
           closing.addEventListener('abort', giveUp, { once: true });
           resolve();
