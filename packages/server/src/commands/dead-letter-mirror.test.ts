@@ -1,5 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { commandsConfig, commandsHarness, emptyLedger } from '../../test/support/commands.js';
+import {
+  commandsConfig,
+  commandsHarness,
+  connectScreen,
+  emptyLedger,
+  FakeScreen,
+} from '../../test/support/commands.js';
 import { describePostgres } from '../../test/support/databases.js';
 import { plantLetter } from '../../test/support/letters.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
@@ -9,6 +16,8 @@ import type { Database } from '../platform/database/database.js';
 import { silentLog } from '../platform/log.js';
 import { DeadLetterMirror } from './dead-letter-mirror.js';
 import { MirrorStore } from './mirror-store.js';
+
+const answerAsTold = (entry: { [field: string]: unknown }) => entry.data;
 
 describeWithRedis('the mirror of dead letters', () => {
   describePostgres('', (open) => {
@@ -117,6 +126,32 @@ describeWithRedis('the mirror of dead letters', () => {
       await opened.ephemeral.mirror('dlq').remove('scr_a', [stays]);
       await mirror.compare();
       expect(await stream('scr_a')).toEqual([stays]);
+    });
+
+    it('[MSG2] [ND59] a letter is told of when it is written; what was executed is no reason to look', async () => {
+      const letterMirror = opened.ephemeral.mirror('dlq');
+      const looks = vi.spyOn(letterMirror, 'isLost');
+      // Nobody looks because time has passed.
+      const { commands, addScreen, send, statusOf } = commandsHarness(database, { letterMirror, clock });
+      await commands.start();
+      await addScreen('scr_a');
+      await connectScreen(commands, new FakeScreen('scr_a', { answer: answerAsTold }));
+      await expect.poll(() => looks.mock.results.length).toBeGreaterThan(0);
+      await Promise.all(looks.mock.results.map(({ value }) => value));
+      const looksBefore = looks.mock.calls.length;
+      const command = (answer: object) =>
+        send('trigger', {
+          ...{ id: randomUUID(), target: { screenId: 'scr_a' }, timestamp: Date.now(), retries: 0 },
+          ...{ action: 'show', data: answer },
+        });
+      const done = await Promise.all(Array.from({ length: 20 }, () => command({ status: 'executed' })));
+      await expect
+        .poll(async () => (await statusOf(...done.map(({ id }) => id))).map(({ status }) => status))
+        .toEqual(done.map(() => 'executed'));
+      expect(looks.mock.calls.length).toBe(looksBefore);
+      await command({ status: 'failed', error: 'no power' });
+      await expect.poll(() => stream('scr_a')).toHaveLength(1);
+      await commands.stop(AbortSignal.timeout(1000));
     });
 
     it('[MSG2] [ND59] of several nodes one compares each minute, and a stop waits for it', async () => {

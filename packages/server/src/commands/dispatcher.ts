@@ -4,7 +4,7 @@ import type { Push } from '../platform/push.js';
 import type { AwayLedger, SweptEntry } from './away-ledger.js';
 import { BusyScreens } from './busy-screens.js';
 import { createDeliveryBatches, type DeliveryBatches, type DeliveryBatchesDeps } from './delivery-batches.js';
-import type { Cancelled, FenceAnswer, Head, Settlement } from './delivery-ledger.js';
+import type { Cancelled, FenceAnswer, Head, Outcome, Settlement } from './delivery-ledger.js';
 import type { Epoch } from './epoch.js';
 import { Replacements } from './fences.js';
 import { Heads } from './heads.js';
@@ -34,7 +34,7 @@ export interface DispatcherDeps extends DeliveryBatchesDeps {
   /** 0 to 1, as Math.random. */
   random(): number;
   /** Outcomes were written: whoever sends them on may look. */
-  onOutcomes?(): void;
+  onOutcomes?(statuses: readonly Outcome[]): void;
 }
 
 type Ready = Awaited<ScreenAttachment['ready']>;
@@ -227,7 +227,9 @@ export class Dispatcher {
   }
 
   async #write(settlement: Settlement) {
-    return this.#batches.settlements.add(settlement);
+    const mismatch = await this.#batches.settlements.add(settlement);
+    if (!mismatch) this.#deps.onOutcomes?.(settlement.ended.map(({ status }) => status));
+    return mismatch;
   }
 
   #replace(session: ScreenSession, instanceId: string | null, isConfirmed = false): void {
@@ -280,7 +282,7 @@ export class Dispatcher {
     const at = this.#deps.databaseClock();
     const why = reason === null ? {} : { reason };
     this.#teller.tell({ senderId, notify }, { id, screenId, status, attempt: attempts, at, ...why });
-    if (status === 'dead') this.#deps.onOutcomes?.();
+    this.#deps.onOutcomes?.([status]);
   }
 
   #onNewEpoch(): void {
@@ -332,10 +334,7 @@ export class Dispatcher {
   async #settle(session: ScreenSession, settlement: Settlement): Promise<boolean> {
     const mismatch = await this.#write(settlement);
     if (mismatch === 'unwritten') throw new BongsuError('UNAVAILABLE');
-    if (!mismatch) {
-      if (settlement.ended.length > 0) this.#deps.onOutcomes?.();
-      return true;
-    }
+    if (!mismatch) return true;
     this.#replace(session, mismatch.instanceId);
     return false;
   }

@@ -181,9 +181,9 @@ export function createCommands(deps: CommandsDeps): Commands {
     isShared: deps.ephemeral.kind === 'redis',
     epoch,
     checkRooms: () => roomStreams.checkHeads(),
-    onOutcomes: () => {
-      hooks.outbox?.wake();
-      mirror?.wake();
+    onOutcomes: (statuses) => {
+      if (statuses.some((status) => status === 'executed' || status === 'dead')) hooks.outbox?.wake();
+      if (statuses.includes('dead')) mirror?.wake();
     },
     signal,
     random: deps.random ?? Math.random,
