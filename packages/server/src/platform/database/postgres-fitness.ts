@@ -4,8 +4,18 @@ import { DatabaseError } from './database.js';
 const OLDEST_VERSION = 150_000;
 const DEADLINE_MS = 10_000;
 
-/** @throws DatabaseError `content` for a server that is too old or behind a pooler, `readonly` for a standby */
-export async function refuseUnfitServer(config: pg.ClientConfig): Promise<void> {
+/** What each costs. `local` and weaker waits for replicas are the operator's choice (docs/disaster-recovery.md). */
+const LOSES = {
+  fsync: 'after a crash of its machine what was acknowledged may be gone, and the database be broken',
+  full_page_writes: 'after a crash of its machine the database may be broken',
+  synchronous_commit: 'after its crash the last moments of what was acknowledged may be gone',
+};
+
+/**
+ * What is wrong with it that Bongsu can live with, in words.
+ * @throws DatabaseError `content` for a server that is too old or behind a pooler, `readonly` for a standby
+ */
+export async function checkFitness(config: pg.ClientConfig): Promise<string[]> {
   // Not of the pool, which may be of one connection only.
   const first = new pg.Client({ ...config, query_timeout: DEADLINE_MS });
   const second = new pg.Client({ ...config, query_timeout: DEADLINE_MS });
@@ -15,6 +25,7 @@ export async function refuseUnfitServer(config: pg.ClientConfig): Promise<void> 
     await Promise.all(clients.map((client) => client.connect()));
     await refuseOldOrReadOnly(first);
     await refuseTransactionPooler(first, second);
+    return await findUnsafeSettings(first);
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }
@@ -32,6 +43,14 @@ async function refuseOldOrReadOnly(client: pg.ClientBase): Promise<void> {
   if (server.readonly) {
     throw new DatabaseError('readonly', 'PostgreSQL is read-only (a standby?): Bongsu needs the primary');
   }
+}
+
+async function findUnsafeSettings(client: pg.ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ name: keyof typeof LOSES }>(
+    "select name from pg_settings where name = any($1) and setting = 'off' order by name",
+    [Object.keys(LOSES)],
+  );
+  return rows.map(({ name }) => `PostgreSQL runs with ${name}=off: ${LOSES[name]}`);
 }
 
 /**

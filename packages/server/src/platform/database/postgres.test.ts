@@ -20,6 +20,7 @@ import {
 import { startTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.js';
 import { startTransactionPooler } from '../../../test/support/transaction-pooler.js';
 import { freePort } from '../../chaos/processes.js';
+import { type Log, silentLog } from '../log.js';
 import type { Database } from './database.js';
 import { openPostgres, type PostgresConfig } from './postgres.js';
 
@@ -209,6 +210,29 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
     } finally {
       await readonly.drop();
     }
+  });
+
+  it('[DEP1] says of a server that may lose what it committed which of its settings is at fault', async () => {
+    const warnings: string[] = [];
+    const warn = (_context: object, message: string) => warnings.push(message);
+    const deps = { ...testDeps(), log: { ...silentLog, warn } as Log };
+    const openNoting = async (url: string) => {
+      warnings.length = 0;
+      opened.push(await openPostgres(postgresConfig(url), deps));
+      return warnings.map((text) => text.replace(/:.*/, ''));
+    };
+    const [safe, fast] = await Promise.all([startPostgres({ fsync: true }), startPostgres()]);
+    onTestFinished(async () => {
+      await Promise.all([safe.remove(), fast.remove()]);
+    });
+    expect(await openNoting(safe.url)).toEqual([]);
+    await runSql(safe.url, 'alter role postgres set synchronous_commit = off');
+    expect(await openNoting(safe.url)).toEqual(['PostgreSQL runs with synchronous_commit=off']);
+    expect(await openNoting(fast.url)).toEqual([
+      'PostgreSQL runs with fsync=off',
+      'PostgreSQL runs with full_page_writes=off',
+      'PostgreSQL runs with synchronous_commit=off',
+    ]);
   });
 
   it('[DEP1] tries to reach the server until its time is over, then says what is wrong', async () => {
