@@ -4,8 +4,6 @@ import { until } from '../lib/processes.mjs';
 /** A balancer takes a node that is back within seconds. */
 const SERVES_MS = 30_000;
 const ASK_EVERY_MS = 100;
-/** A cluster that is upgraded has run for long: nodes and clients have compiled what they do. */
-const WARM_UP_MS = 15_000;
 
 /** What happens to the cluster in a drill, told as it happens: who serves which version, and who is connected where. */
 export class Course {
@@ -36,7 +34,6 @@ export class Course {
   }
 
   async run() {
-    await pause(WARM_UP_MS);
     await this.#note('before');
     await this.#upgrade();
     await this.#grow();

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Cluster } from '../lib/cluster.mjs';
 import { monotonicMs } from '../lib/history.mjs';
 import { Course } from './course.mjs';
@@ -11,7 +12,7 @@ import { longest, paceOf, readClients, waitsOf } from './waits.mjs';
 const CHAOS = new URL('../../packages/server/dist/chaos/', import.meta.url);
 
 const OF_EACH_KIND = 3;
-const SCREENS_A_PROCESS = 5;
+const SCREENS_A_PROCESS = 15;
 /**
  * The SDK drops what comes again; plain and stock clients write down what comes. No screen dies here, so none of the SDK keeps its
  * place in a file: rewritten for each command it was more than half of what the whole machine did.
@@ -27,9 +28,11 @@ const SCREENS = [
 );
 /** No trouble but the upgrade; navigates may be superseded, as ever. */
 const MIX = { failing: 0, silent: 0, expiring: 0, navigates: 0.1, cancels: 0 };
-const MESSAGES_A_SECOND = 20;
+const MESSAGES_A_SECOND = 5;
 /** Screens are machines of their own: what they write must not wait for the disk of the database. */
 const MEMORY = '/dev/shm';
+/** A cluster that is upgraded has run for long: nodes and clients have compiled what they do. What waits after it is not waited for. */
+const WARM_UP_MS = 45_000;
 const RUNNING_DOWN_MS = 120_000;
 const NOT_JUDGED = { lost: '?', twice: '?', outOfOrder: '?', other: '?' };
 
@@ -65,18 +68,23 @@ export async function drill({ versions, nodes, balancer, rate, seconds, people, 
   }
 }
 
-/** A session of the chaos harness whose only fault is the course: its report, and when the load ended. */
+/** A session of the chaos harness whose only fault is the course: its report, and when it started and ended. */
 async function underLoad({ cluster, rooms, course, rate, folder, log }) {
   const { Session } = await import(new URL('session.js', CHAOS));
   const { askLedger } = await import(new URL('ask-ledger.js', CHAOS));
-  let endedAt;
+  const times = {};
   const upgrade = {
     name: 'upgrade',
     isKill: false,
-    async strike() {
+    async strike({ crowd }) {
+      await pause(WARM_UP_MS);
+      crowd.pause();
+      await crowd.wait('all is answered after the warm-up', () => crowd.pending === 0, RUNNING_DOWN_MS);
+      times.startedAt = monotonicMs();
+      crowd.go(MIX);
       rooms.talk();
       await course.run();
-      endedAt = monotonicMs();
+      times.endedAt = monotonicMs();
       return true;
     },
   };
@@ -94,7 +102,7 @@ async function underLoad({ cluster, rooms, course, rate, folder, log }) {
     convergeMs: RUNNING_DOWN_MS,
   };
   const report = await new Session({ site, folder, seed: 1, runs: 1, ...load, log }).run();
-  return { report, endedAt };
+  return { report, ...times };
 }
 
 async function newestMigration(cluster) {
@@ -103,9 +111,9 @@ async function newestMigration(cluster) {
   return row.name;
 }
 
-function figuresOf({ report, endedAt, talk, course, folder, ...drilled }) {
+function figuresOf({ report, startedAt, endedAt, talk, course, folder, ...drilled }) {
   const { rate, migrations } = drilled;
-  const clients = readClients(folder);
+  const clients = readClients(folder, startedAt);
   const waits = {
     ...waitsOf(clients),
     awayInRooms: longest(talk.waits.away),

@@ -2,13 +2,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readHistory } from '../lib/history.mjs';
 
-/** What the clients of a drill wrote down in `folder`: {controllers: [record], screens: [[record]]}. */
-export function readClients(folder) {
+/** What the clients of a drill wrote down in `folder` from `since` on: {controllers: [record], screens: [[record]]}. */
+export function readClients(folder, since = 0) {
+  const read = (name) => readHistory(join(folder, name)).filter(({ at }) => at >= since);
   const screens = readdirSync(folder).filter((name) => name.startsWith('screen-'));
-  return {
-    controllers: readHistory(join(folder, 'controllers')),
-    screens: screens.map((name) => readHistory(join(folder, name))),
-  };
+  return { controllers: read('controllers'), screens: screens.map(read) };
 }
 
 /**
