@@ -12,7 +12,7 @@ import { longest, paceOf, readClients, waitsOf } from './waits.mjs';
 const CHAOS = new URL('../../packages/server/dist/chaos/', import.meta.url);
 
 const OF_EACH_KIND = 3;
-const SCREENS_A_PROCESS = 15;
+const SCREENS_A_PROCESS = 8;
 /**
  * The SDK drops what comes again; plain and stock clients write down what comes. No screen dies here, so none of the SDK keeps its
  * place in a file: rewritten for each command it was more than half of what the whole machine did.

@@ -96,9 +96,13 @@ function nginx({ folder, port, tlsPort, sides, sticky }) {
         [/^/, `${paths}\n`],
         ...(sticky ? [] : [[/hash .* consistent;/g, '']]),
       ]);
-      const [line] = serverLines(join(DEPLOY, 'nginx/nodes.conf'));
-      const server = (each) => line.replace(/127\.0\.0\.1:\d+/, `${LOOPBACK}:${each}`);
-      writeFileSync(join(folder, 'nodes.conf'), ports.map(server).join('\n'));
+      const linesOf = (name) => {
+        const [line] = serverLines(join(DEPLOY, 'nginx', name));
+        return (each) => line.replace(/127\.0\.0\.1:\d+/, `${LOOPBACK}:${each}`);
+      };
+      const server = linesOf('socket-nodes.conf');
+      writeFileSync(join(folder, 'nodes.conf'), ports.map(linesOf('nodes.conf')).join('\n'));
+      writeFileSync(join(folder, 'socket-nodes.conf'), ports.map(server).join('\n'));
       if (sides.length > 0) {
         const others = (own) => ports.filter((each) => each !== own).map(server);
         const upstreams = sides.map(({ port: own }, n) =>
@@ -110,9 +114,9 @@ function nginx({ folder, port, tlsPort, sides, sticky }) {
           ].join('\n'),
         );
         const chosen = sides.map(({ address }, n) => `${address} side_${n};`).join(' ');
-        const map = `map $remote_addr $bongsu_side { default bongsu_websockets; ${chosen} }`;
+        const map = `map $remote_addr $bongsu_side { default bongsu_sockets; ${chosen} }`;
         edit(join(folder, 'bongsu.conf'), [[/$/, `\n${[map, ...upstreams].join('\n')}\n`]]);
-        edit(join(folder, 'locations.conf'), [['http://bongsu_websockets', 'http://$bongsu_side']]);
+        edit(join(folder, 'locations.conf'), [['http://bongsu_sockets', 'http://$bongsu_side']]);
       }
     },
     check: () =>
