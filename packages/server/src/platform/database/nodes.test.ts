@@ -248,7 +248,9 @@ describePostgres('claimNode', (open) => {
     const deps = { database, clock: fastClock(100), log: silentLog, onLost: lost };
     const first = await claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, deps);
     const second = claimNode({ name: 'node-7', incarnation: randomUUID(), singleNode: true }, deps);
-    await expect(second).rejects.toThrow(/"node-7" is held by "bongsu node-7" at 127\.0\.0\.1/);
+    await expect(second).rejects.toThrow(
+      /"node-7" is held by "bongsu node-7" at 127\.0\.0\.1 .*: give this node a NODE_NAME of its own/,
+    );
     await database.query(
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bongsu node-7'",
     );

@@ -61,8 +61,11 @@ export async function claimNode(claim: NodeClaim, deps: NodeDeps): Promise<Claim
     locks.push(await waitForLock(lock, `bongsu ${claim.name}`, giveUpAt, refusal, deps));
   };
   try {
-    await take(lockOf(claim.name), (holder) => `The node name "${claim.name}" is held by ${holder}`);
-    await take(SINGLE_NODE_LOCK, (holder) => `${ONLY_ONE}, and ${holder} lives on this database`);
+    await take(
+      lockOf(claim.name),
+      (holder) => `The node name "${claim.name}" is held by ${holder}: give this node a NODE_NAME of its own`,
+    );
+    await take(SINGLE_NODE_LOCK, onlyOne);
     if (claim.singleNode) {
       await refuseBesideOthers(claim.name, giveUpAt, deps);
       return await keep(claim, locks, deps);
@@ -77,7 +80,8 @@ export async function claimNode(claim: NodeClaim, deps: NodeDeps): Promise<Claim
   }
 }
 
-const ONLY_ONE = 'Without Redis only one node may run';
+const onlyOne = (holder: string) =>
+  `Without Redis only one node may run, and ${holder} lives on this database: set REDIS_URL on all of them`;
 
 async function waitForLock(
   lock: string,
@@ -103,8 +107,7 @@ async function refuseBesideOthers(own: string, giveUpAt: number, deps: NodeDeps)
   ]);
   const forgottenAt = Math.floor(deps.clock.monotonic() + deps.database.clockOffsetMs()) - FORGOTTEN_AFTER_MS;
   for (const { name } of others) {
-    const refusal = (holder: string) => `${ONLY_ONE}, and ${holder} lives on this database`;
-    const free = await waitForLock(lockOf(name), `bongsu ${own}`, giveUpAt, refusal, deps);
+    const free = await waitForLock(lockOf(name), `bongsu ${own}`, giveUpAt, onlyOne, deps);
     // It lives no more, and its lease is long over: the next one need not ask for it. Its lock is held, so it cannot come back now.
     await forgetNode(deps.database, name, forgottenAt).finally(() => free.release());
   }
