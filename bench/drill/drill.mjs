@@ -31,7 +31,7 @@ const MIX = { failing: 0, silent: 0, expiring: 0, navigates: 0.1, cancels: 0 };
 const MESSAGES_A_SECOND = 5;
 /** Screens are machines of their own: what they write must not wait for the disk of the database. */
 const MEMORY = '/dev/shm';
-/** A cluster that is upgraded has run for long: nodes and clients have compiled what they do. What waits after it is not waited for. */
+/** A cluster that is upgraded has run for long: nodes and clients have compiled what they do. What it left unanswered is answered first. */
 const WARM_UP_MS = 45_000;
 const RUNNING_DOWN_MS = 120_000;
 const NOT_JUDGED = { lost: '?', twice: '?', outOfOrder: '?', other: '?' };
