@@ -18,6 +18,7 @@ import type { Database } from './platform/database/database.js';
 import { migrate } from './platform/database/migrate.js';
 import { readMigrations } from './platform/database/migration-files.js';
 import { keepNode } from './platform/database/node-keeper.js';
+import { findUnsafeSettings } from './platform/database/postgres-fitness.js';
 import type { ReplicaReads } from './platform/database/replica-reads.js';
 import type { Ephemeral } from './platform/ephemeral/ephemeral.js';
 import { NodeCalls } from './platform/ephemeral/node-calls.js';
@@ -153,6 +154,7 @@ async function openStorage({ clock, config, fail, lifecycle, log }: Boot, node: 
     (it) => it.database.close(),
   );
   const { database } = opened;
+  if (!ownsFolder) for (const fault of await findUnsafeSettings(database)) log.warn({}, fault);
   const { REGION: region, REDIS_URL } = config;
   const singleNode = REDIS_URL === undefined;
   await lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));

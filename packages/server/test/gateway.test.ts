@@ -53,6 +53,16 @@ describe('behind a proxy that is not trusted', () => {
     });
     afterAll(() => sockets.closeAll());
 
+    it.each(['/ready', '/healthz', '/sign-in'])(
+      '[OBS3] %s is a page for a browser, and nothing for a probe',
+      async (path) => {
+        expect((await open(server.url, path)).status).toBe(404);
+        const page = await open(server.url, path, { accept: 'text/html,*/*;q=0.8' });
+        expect(page.status).toBe(200);
+        expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+      },
+    );
+
     it.each([
       '/api/health',
       '/api/nothing',

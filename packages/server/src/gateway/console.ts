@@ -23,11 +23,15 @@ export async function serveConsole(app: FastifyInstance, folder: string): Promis
   });
 }
 
-/** A path without a file is a page of the console, whose router takes it from there. */
+/**
+ * A path without a file is a page of the console, whose router takes it from there: for a browser, which says that it wants one. A
+ * probe of `/healthz` must not hear 200.
+ */
 function isPage(request: FastifyRequest): boolean {
   const path = request.url.split('?')[0] ?? '/';
   return (
     request.method === 'GET' &&
+    (path === '/' || /text\/html/.test(request.headers.accept ?? '')) &&
     !/^\/(api|socket\.io|\.well-known|health|metrics)(\/|$)/.test(path) &&
     !/\.[a-z0-9]+$/i.test(path)
   );

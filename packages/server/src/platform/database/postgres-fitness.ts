@@ -1,21 +1,17 @@
 import pg from 'pg';
-import { DatabaseError } from './database.js';
+import { DatabaseError, type Queryable } from './database.js';
 
 const OLDEST_VERSION = 150_000;
 const DEADLINE_MS = 10_000;
-
-/** What each costs. `local` and weaker waits for replicas are the operator's choice (docs/disaster-recovery.md). */
+/** What each costs that is off. Whom a commit waits for is the operator's choice (docs/disaster-recovery.md). */
 const LOSES = {
   fsync: 'after a crash of its machine what was acknowledged may be gone, and the database be broken',
   full_page_writes: 'after a crash of its machine the database may be broken',
   synchronous_commit: 'after its crash the last moments of what was acknowledged may be gone',
 };
 
-/**
- * What is wrong with it that Bongsu can live with, in words.
- * @throws DatabaseError `content` for a server that is too old or behind a pooler, `readonly` for a standby
- */
-export async function checkFitness(config: pg.ClientConfig): Promise<string[]> {
+/** @throws DatabaseError `content` for a server that is too old or behind a pooler, `readonly` for a standby */
+export async function refuseUnfitServer(config: pg.ClientConfig): Promise<void> {
   // Not of the pool, which may be of one connection only.
   const first = new pg.Client({ ...config, query_timeout: DEADLINE_MS });
   const second = new pg.Client({ ...config, query_timeout: DEADLINE_MS });
@@ -25,7 +21,6 @@ export async function checkFitness(config: pg.ClientConfig): Promise<string[]> {
     await Promise.all(clients.map((client) => client.connect()));
     await refuseOldOrReadOnly(first);
     await refuseTransactionPooler(first, second);
-    return await findUnsafeSettings(first);
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }
@@ -43,14 +38,6 @@ async function refuseOldOrReadOnly(client: pg.ClientBase): Promise<void> {
   if (server.readonly) {
     throw new DatabaseError('readonly', 'PostgreSQL is read-only (a standby?): Bongsu needs the primary');
   }
-}
-
-async function findUnsafeSettings(client: pg.ClientBase): Promise<string[]> {
-  const { rows } = await client.query<{ name: keyof typeof LOSES }>(
-    "select name from pg_settings where name = any($1) and setting = 'off' order by name",
-    [Object.keys(LOSES)],
-  );
-  return rows.map(({ name }) => `PostgreSQL runs with ${name}=off: ${LOSES[name]}`);
 }
 
 /**
@@ -77,4 +64,13 @@ async function refuseTransactionPooler(first: pg.ClientBase, second: pg.ClientBa
 async function backendOf(client: pg.ClientBase): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
   return rows[0]?.pid ?? 0;
+}
+
+/** By which of its settings the server may lose what it committed, in words. */
+export async function findUnsafeSettings(database: Queryable): Promise<string[]> {
+  const rows = await database.query<{ name: keyof typeof LOSES }>(
+    "select name from pg_settings where name = any($1::text[]) and setting = 'off' order by name",
+    [Object.keys(LOSES)],
+  );
+  return rows.map(({ name }) => `PostgreSQL runs with ${name}=off: ${LOSES[name]}`);
 }

@@ -20,9 +20,9 @@ import {
 import { startTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.js';
 import { startTransactionPooler } from '../../../test/support/transaction-pooler.js';
 import { freePort } from '../../chaos/processes.js';
-import { type Log, silentLog } from '../log.js';
 import type { Database } from './database.js';
 import { openPostgres, type PostgresConfig } from './postgres.js';
+import { findUnsafeSettings } from './postgres-fitness.js';
 
 const serverUrl = inject('postgresUrl');
 
@@ -213,22 +213,18 @@ describe.skipIf(serverUrl === '')('openPostgres', () => {
   });
 
   it('[DEP1] says of a server that may lose what it committed which of its settings is at fault', async () => {
-    const warnings: string[] = [];
-    const warn = (_context: object, message: string) => warnings.push(message);
-    const deps = { ...testDeps(), log: { ...silentLog, warn } as Log };
-    const openNoting = async (url: string) => {
-      warnings.length = 0;
-      opened.push(await openPostgres(postgresConfig(url), deps));
-      return warnings.map((text) => text.replace(/:.*/, ''));
+    const unsafe = async (url: string) => {
+      const database = await open({ url });
+      return (await findUnsafeSettings(database)).map((text) => text.replace(/:.*/, ''));
     };
     const [safe, fast] = await Promise.all([startPostgres({ fsync: true }), startPostgres()]);
     onTestFinished(async () => {
       await Promise.all([safe.remove(), fast.remove()]);
     });
-    expect(await openNoting(safe.url)).toEqual([]);
+    expect(await unsafe(safe.url)).toEqual([]);
     await runSql(safe.url, 'alter role postgres set synchronous_commit = off');
-    expect(await openNoting(safe.url)).toEqual(['PostgreSQL runs with synchronous_commit=off']);
-    expect(await openNoting(fast.url)).toEqual([
+    expect(await unsafe(safe.url)).toEqual(['PostgreSQL runs with synchronous_commit=off']);
+    expect(await unsafe(fast.url)).toEqual([
       'PostgreSQL runs with fsync=off',
       'PostgreSQL runs with full_page_writes=off',
       'PostgreSQL runs with synchronous_commit=off',

@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../clock.js';
 import type { Log } from '../log.js';
 import { type Database, DatabaseError } from './database.js';
 import { toDatabaseError } from './faults.js';
-import { checkFitness } from './postgres-fitness.js';
+import { refuseUnfitServer } from './postgres-fitness.js';
 import { tryAdvisoryLock } from './postgres-lock.js';
 import { valueParsers } from './sql-values.js';
 import { WireDatabase } from './wire-database.js';
@@ -46,7 +46,7 @@ export async function openPostgres(config: PostgresConfig, deps: DatabaseDeps): 
   const database = connect(config, deps);
   try {
     await reach(database, config.startTimeoutMs ?? START_TIMEOUT_MS, deps);
-    for (const fault of await checkFitness(clientConfig(config))) deps.log.warn({}, fault);
+    await refuseUnfitServer(clientConfig(config));
     await database.start();
     return database;
   } catch (error) {
