@@ -85,7 +85,7 @@ function nginx({ folder, port, tlsPort, sides, sticky }) {
     write(ports) {
       cpSync(join(DEPLOY, 'nginx'), folder, { recursive: true });
       edit(join(folder, 'nginx-tls.conf'), [
-        ['listen 8080;', `listen ${LOOPBACK}:${port};`],
+        ['listen 8080', `listen ${LOOPBACK}:${port}`],
         ['listen 8443', `listen ${LOOPBACK}:${tlsPort}`],
         // As many as root may have here.
         [/worker_rlimit_nofile.*\n/, ''],

@@ -24,6 +24,12 @@ import type { RightName } from './platform/rights.js';
 import { auditFor, type Domains } from './start-domains.js';
 import { readVersion } from './version.js';
 
+/**
+ * Connections that wait to be taken, as many as the system allows (net.core.somaxconn): what comes beyond Node's own 511 while the process is
+ * busy is dropped by Linux, and tries again after 1, 3 and 7 s. Of what is taken, Overload decides.
+ */
+const LONGEST_QUEUE = 65_535;
+
 /** What a server lets be called. */
 export interface Surface {
   routes: readonly MountedRoute[];
@@ -83,7 +89,8 @@ export async function startGateway(
   commands.onNewEpoch(() => core.connections.closeAll('DRAINING'));
   await lifecycle.step(
     'http',
-    async () => onListening(await http.listen({ host: config.HOST, port: config.PORT })),
+    async () =>
+      onListening(await http.listen({ host: config.HOST, port: config.PORT, backlog: LONGEST_QUEUE })),
     () => http.close(),
   );
   await lifecycle.step(
