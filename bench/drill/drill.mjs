@@ -11,11 +11,12 @@ import { longest, paceOf, readClients, waitsOf } from './waits.mjs';
 
 const CHAOS = new URL('../../packages/server/dist/chaos/', import.meta.url);
 
-const OF_EACH_KIND = 3;
-const SCREENS_A_PROCESS = 8;
+/** A stock client takes one command after the other: 500 a second go to as many screens as would have them between them. */
+const OF_EACH_KIND = 20;
+const SCREENS_A_PROCESS = 50;
 /**
- * The SDK drops what comes again; plain and stock clients write down what comes. No screen dies here, so none of the SDK keeps its
- * place in a file: rewritten for each command it was more than half of what the whole machine did.
+ * The SDK drops what comes again; plain and stock clients write down what comes. No screen dies here, so none keeps its place in a
+ * file: rewritten for each command it was more than half of what the whole machine did.
  */
 const SCREENS = [
   ['sdk', 8],

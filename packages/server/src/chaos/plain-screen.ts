@@ -214,6 +214,7 @@ export class PlainScreen implements ChaosScreen {
 
   #keep(place: Place): void {
     this.#place = place;
+    if (this.#options.inMemory) return;
     writeFileSync(`${this.#options.storePath}.new`, JSON.stringify(place));
     renameSync(`${this.#options.storePath}.new`, this.#options.storePath);
   }

@@ -31,7 +31,7 @@ export interface Shape {
   kind: ScreenKind;
   policy: ScreenOptions['policy'];
   window: number;
-  /** Of the SDK: its place is not kept on disk, as no screen is killed. */
+  /** Its place is not kept on disk, as no screen is killed. */
   inMemory?: boolean;
 }
 
