@@ -23,6 +23,7 @@ import type { Connections } from './connections.js';
 import { corsOf } from './cors.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { gatherFrames } from './gathering-transport.js';
+import { HandshakeWaves } from './handshake-waves.js';
 import { moveInWaves } from './moving.js';
 import type { OtherNodes } from './other-nodes.js';
 import type { Overload } from './overload.js';
@@ -92,10 +93,12 @@ export class Sockets {
   readonly #lifetimes: ReturnType<Metrics['histogram']>;
   /** Of sockets that are not ready yet: what ends the counting of their handshakes. */
   readonly #handshakes = new Map<string, () => void>();
+  readonly #waves: HandshakeWaves;
   #draining = false;
 
   constructor(deps: SocketsDeps) {
     this.#deps = deps;
+    this.#waves = new HandshakeWaves(deps.clock);
     this.#tellUnreadable = unreadableAddressWarning(deps.log);
     this.#expiries = new ExpiryWatch(deps.clock, deps.databaseClock);
     this.#io = new Server(deps.server, {
@@ -138,10 +141,11 @@ export class Sockets {
     });
     namespace.use((socket, next) => {
       this.#handshakeBegan(socket);
-      authenticate(socket, (refusal) => {
+      const answer = (refusal?: Error) => {
         if (refusal) this.#handshakeEnded(socket.id);
         next(refusal);
-      });
+      };
+      this.#waves.enter(() => authenticate(socket, answer));
     });
     namespace.on('connection', (socket) => this.#onConnection(socket));
     this.#lifetimes = deps.metrics.histogram(
@@ -185,6 +189,7 @@ export class Sockets {
   async close(): Promise<void> {
     this.#expiries.stop();
     this.#slowConsumers.stop();
+    this.#waves.stop();
     this.#io.local.disconnectSockets(true);
     this.#io.engine.close();
   }

@@ -1,0 +1,48 @@
+import type { Clock } from '../platform/clock.js';
+
+/** So long those of a crowd wait for each other. */
+const WAVE_MS = 50;
+/** Of so many in that time none waits. */
+const AT_ONCE = 10;
+
+/**
+ * Lets the handshakes of a crowd in together. What each asks of SQL and Redis goes in batches, and a process that takes one
+ * connection a turn of its event loop, as Node does, would never have two in one.
+ */
+export class HandshakeWaves {
+  readonly #clock: Clock;
+  #came = 0;
+  #waiting: (() => void)[] = [];
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `letIn`: at once, or with the next wave. */
+  enter(letIn: () => void): void {
+    this.#came += 1;
+    if (!this.#cancel) this.#wait();
+    if (this.#came <= AT_ONCE) letIn();
+    else this.#waiting.push(letIn);
+  }
+
+  /** Whoever waits is let in no more. */
+  stop(): void {
+    this.#cancel?.();
+    this.#waiting = [];
+  }
+
+  #wait(): void {
+    this.#cancel = this.#clock.after(WAVE_MS, () => this.#endWave());
+  }
+
+  #endWave(): void {
+    this.#cancel = undefined;
+    const wave = this.#waiting;
+    this.#waiting = [];
+    if (wave.length === 0) this.#came = 0;
+    else this.#wait();
+    for (const letIn of wave) letIn();
+  }
+}
