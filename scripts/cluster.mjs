@@ -1,6 +1,7 @@
 /**
  * npm run cluster -- [--nodes N] [--balancer haproxy|nginx] [--port P]: PostgreSQL, Redis, N nodes and a balancer on the loopback, to
- * try and to look at. Ends with Ctrl-C, and when any part of it ends; nothing of it stays.
+ * try and to look at. A node that ends, or is killed, is started again. Ends with Ctrl-C, and when anything else of it ends; nothing
+ * of it stays.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,17 +11,22 @@ import { build } from './build.mjs';
 import { installIfNeeded } from './lib/install.mjs';
 import { endWithParent, requireNode, say } from './lib/process.mjs';
 
-const USAGE = 'npm run cluster -- [--nodes 2] [--balancer haproxy|nginx] [--port 8080]';
+const USAGE = 'Usage: npm run cluster -- [--nodes 2] [--balancer haproxy|nginx] [--port 8080]';
 
 function readOptions() {
   try {
-    const options = { nodes: { type: 'string' }, balancer: { type: 'string' }, port: { type: 'string' } };
-    const { nodes = '2', balancer = 'haproxy', port = '8080' } = parseArgs({ options }).values;
+    const text = { type: 'string' };
+    const options = { nodes: text, balancer: text, port: text, help: { type: 'boolean', short: 'h' } };
+    const { nodes = '2', balancer = 'haproxy', port = '8080', help } = parseArgs({ options }).values;
+    if (help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     const isSense = /^[1-9]\d?$/.test(nodes) && /^\d+$/.test(port) && /^(haproxy|nginx)$/.test(balancer);
     if (!isSense) throw new Error('1 to 99 nodes, a port, and haproxy or nginx');
     return { nodes: Number(nodes), balancer, ...(port === '0' ? {} : { port: Number(port) }) };
   } catch (error) {
-    say(`${error.message}\nUsage: ${USAGE}`);
+    say(`${error.message}\n${USAGE}`);
     return process.exit(2);
   }
 }
@@ -42,6 +48,7 @@ let end = () => {};
 const over = new Promise((resolve) => {
   end = resolve;
 });
+let isOver = false;
 const asked = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
@@ -56,8 +63,8 @@ const cluster = await Cluster.start({ ...options, lifted: false, signal: asked.s
 });
 const { postgres, redis, balancer, nodes } = cluster;
 const parts = { PostgreSQL: postgres, Redis: redis, [balancer.engine]: balancer };
-for (const node of nodes) parts[node.name] = node;
 for (const [name, { child }] of Object.entries(parts)) child.once('exit', () => end(`${name} ended`));
+for (const node of nodes) keepUp(node);
 
 const [link = 'shown by the first node only'] = /http\S+\/setup#\S+/.exec(nodes[0].output) ?? [];
 console.log(`
@@ -70,6 +77,22 @@ ${nodes.map(({ name, url, child }) => `  ${name}:  ${url}  metrics ${url}/metric
   Stop it with Ctrl-C.
 `);
 const why = await over;
+isOver = true;
 say(`Stopping: ${why}`);
 await cluster.stop();
 process.exit(/^SIG/.test(why) ? 0 : 1);
+
+/** As a service manager does. */
+function keepUp(node) {
+  node.child.once('exit', async (code, signal) => {
+    if (isOver) return;
+    say(`${node.name} ended (${signal ?? `exit code ${code}`}): starting it again`);
+    await node.start().then(
+      () => {
+        say(`${node.name} is back:  ${node.url}  pid ${node.child.pid}`);
+        keepUp(node);
+      },
+      (error) => end(`${node.name} did not start again: ${error.message}`),
+    );
+  });
+}

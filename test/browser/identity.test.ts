@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { giveCredentials, openFromMenu, section, signIn, signUp } from './account.js';
 import { Authenticator } from './authenticator.js';
 import { ServerProcess } from './server-process.js';
-import { launchChromium, openWindow, photograph } from './windows.js';
+import { LAN_NAME, launchChromium, openWindow, photograph } from './windows.js';
 
 const ana = { email: 'ana@example.org', username: 'Ana Lima', password: 'beacons on the ridge' };
 const keeper = { email: 'keeper@example.org', username: 'Administrator', password: 'the keeper of fires' };
@@ -51,6 +51,18 @@ describe('accounts in the console', () => {
       return route.fulfill({ status: 403, json: { success: false, error } });
     });
   }
+
+  it('[DEP3] over plain http from elsewhere the sign-in page says what that means', async () => {
+    const guest = await openWindow(browser, faults);
+    const note = guest.getByRole('note').filter({ hasText: 'without https' });
+    await guest.goto(`${server.url.replace(/127\.0\.0\.1|localhost/, LAN_NAME)}/sign-in`);
+    await note.waitFor();
+    await photograph(guest, 'sign-in-plain-http');
+    await guest.goto(`${server.url}/sign-in`);
+    await signInPage(guest).waitFor();
+    expect(await note.count()).toBe(0);
+    await guest.context().close();
+  });
 
   it('[USR1] a new name shows at once wherever it stands', async () => {
     await openFromMenu(desk, 'Profile');

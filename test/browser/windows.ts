@@ -5,6 +5,8 @@ import { afterEach } from 'vitest';
 
 const results = fileURLToPath(new URL('../../test-results/', import.meta.url));
 const wantsPictures = Boolean(process.env.PICTURES);
+/** A name that browsers do not take for this machine's own, for pages over plain http. */
+export const LAN_NAME = 'bongsu.test';
 const open = new Set<Page>();
 
 /** What the windows of a failed test showed: one that answers nothing within 5 s hangs. */
@@ -26,6 +28,7 @@ export function launchChromium(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      `--host-resolver-rules=MAP ${LAN_NAME} 127.0.0.1`,
     ],
   });
 }

@@ -65,6 +65,17 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('npm run clu
     for (const port of ports) expect(await listens(port), String(port)).toBe(false);
   });
 
+  it('[DEP3] [BEY5] a node that is killed is started again, at its address', async () => {
+    await expect.poll(() => output, { timeout: 60_000 }).toContain('Stop it with Ctrl-C');
+    const [, url = '', pid] = /node-2: {2}(\S+) .* pid (\d+)/.exec(output) ?? [];
+    process.kill(Number(pid), 'SIGKILL');
+    await expect.poll(() => output, { timeout: 60_000 }).toMatch(/node-2 is back: {2}\S+ {2}pid \d+/);
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    expect(child.exitCode).toBe(null);
+    expect(await interrupt(), output).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('[DEP3] Ctrl-C while it starts leaves nothing either', async () => {
     // Its folder, and in that the one of PostgreSQL at least.
     await expect

@@ -44,6 +44,7 @@ function openLog(config: Config, terminal: Terminal): LogOutput {
   return openLogOutput({
     level: config.LOG_LEVEL,
     serviceName: config.SERVICE_NAME,
+    node: config.NODE_NAME,
     file: config.LOG_FILE,
     errorFile: config.ERROR_LOG_FILE,
     pretty: terminal.isTty && config.NODE_ENV === 'development',

@@ -78,6 +78,16 @@ describe('output', () => {
     expect(lines()).toMatchObject([{ module: 'dispatcher', node: 'n1' }, { requestId: 'r1' }]);
   });
 
+  it('[OBS1] every line of a node with a name carries it, one without has none', () => {
+    output.log.info({}, 'a');
+    open({ node: 'node-1' });
+    output.log.info({}, 'b');
+    expect(lines().map(({ msg, node }) => [msg, node])).toEqual([
+      ['a', undefined],
+      ['b', 'node-1'],
+    ]);
+  });
+
   it('[OBS1] errors keep their stack and the chain of causes', () => {
     const root = Object.assign(new Error('connection reset'), { code: 'ECONNRESET' });
     output.log.error(

@@ -11,6 +11,8 @@ export interface LogOutputConfig {
   level: LogLevel;
   /** In every line. */
   serviceName: string;
+  /** NODE_NAME, in every line of a node that has one. */
+  node?: string | undefined;
   /** Gets all lines besides stdout. */
   file?: string | undefined;
   /** Gets errors besides the other outputs. */
@@ -35,7 +37,12 @@ const STDOUT = 1;
  */
 export function openLogOutput(config: LogOutputConfig): LogOutput {
   const stdout = config.pretty
-    ? pretty({ colorize: true, ignore: 'pid,hostname,service', translateTime: 'SYS:HH:MM:ss.l', sync: true })
+    ? pretty({
+        colorize: true,
+        ignore: 'pid,hostname,service,node',
+        translateTime: 'SYS:HH:MM:ss.l',
+        sync: true,
+      })
     : pino.destination({ dest: STDOUT, sync: true });
   const level = config.level === 'silent' ? 'fatal' : config.level;
   const streams = pino.multistream([
@@ -48,7 +55,11 @@ export function openLogOutput(config: LogOutputConfig): LogOutput {
   const logger = pino(
     {
       level: config.level,
-      base: { service: config.serviceName, pid: process.pid },
+      base: {
+        service: config.serviceName,
+        ...(config.node === undefined ? {} : { node: config.node }),
+        pid: process.pid,
+      },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       // Errors are described by redact(), which shows less of them and more of their causes.

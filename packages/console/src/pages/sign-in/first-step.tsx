@@ -30,6 +30,11 @@ export function FirstStep({ next, over, onChallenge, onDone }: FirstStepProps) {
   return (
     <>
       <h1>{t('signIn.title')}</h1>
+      {window.isSecureContext ? null : (
+        <p role="note" className={form.lead}>
+          {t('signIn.plainHttp')}
+        </p>
+      )}
       {over ? (
         <p role="status" className={form.lead}>
           {t('signIn.over')}

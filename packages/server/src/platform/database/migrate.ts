@@ -28,6 +28,8 @@ interface AppliedRow {
 
 const LOCK = 'bongsu:migrate';
 const LOCK_PAUSE_MS = 200;
+/** Nodes that start together take turns in looking, which is over in less. */
+const TRIES_IN_SILENCE = 10;
 const LOCK_PATIENCE_MS = 120_000;
 /** Of one statement of a migration for a table: behind it waits whatever the nodes that serve ask of that table. */
 const TABLE_WAIT_MS = 500;
@@ -88,7 +90,7 @@ async function waitForLock(database: Database, { clock, log }: MigrateDeps): Pro
     if (clock.monotonic() > giveUpAt) {
       throw new MigrationRefused('Another process has been migrating this database for two minutes');
     }
-    if (tries === 1) log.info({}, 'Another process is migrating the database, waiting for it');
+    if (tries === TRIES_IN_SILENCE) log.info({}, 'Another process is migrating the database, waiting for it');
     await sleep(clock, LOCK_PAUSE_MS);
   }
 }

@@ -123,7 +123,7 @@ export class NodeCalls {
     const question = this.#questions.get(id);
     if (!question?.waitingFor.delete(from)) return;
     if ('value' in reply) question.answers.set(from, reply.value);
-    else this.#deps.log.warn({ node: from, code: reply.code }, 'another node could not answer');
+    else this.#deps.log.warn({ otherNode: from, code: reply.code }, 'another node could not answer');
     if (question.waitingFor.size === 0) question.done();
   }
 
