@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.js';
 
 /** So long those of a crowd wait for each other. */
-const WAVE_MS = 50;
+const WAVE_MS = 100;
 /** Of so many in that time none waits. */
 const AT_ONCE = 10;
 
