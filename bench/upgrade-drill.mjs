@@ -1,6 +1,6 @@
 /**
- * npm run upgrade-drill -- [--nodes 4] [--rate 500] [--seconds 30] [--people 40] [--balancer haproxy|nginx] [--from REV]
- *   [--old FOLDER] [--new FOLDER] [--json]
+ * npm run upgrade-drill -- [--nodes 4] [--rate 500] [--seconds 30] [--warm-up 45] [--people 40] [--balancer haproxy|nginx]
+ *   [--from REV] [--old FOLDER] [--new FOLDER] [--json]
  * Replaces node after node of a cluster under load by another version, and judges what its clients saw: docs/upgrading.md. Exit code 0
  * when it migrated and kept its pace, nothing was lost, nothing came twice, and nobody waited for more than 3 s; 1 otherwise; 2 for bad use.
  */
@@ -10,8 +10,21 @@ import { formatDrill } from './drill/table.mjs';
 import { chooseVersions } from './drill/versions.mjs';
 import { provenance } from './lib/machine.mjs';
 
-const NUMBERS = { nodes: [2, 20], rate: [10, 10_000], seconds: [0, 3600], people: [5, 500] };
-const DEFAULTS = { nodes: '4', rate: '500', seconds: '30', people: '40', balancer: 'haproxy' };
+const NUMBERS = {
+  nodes: [2, 20],
+  rate: [10, 10_000],
+  seconds: [0, 3600],
+  'warm-up': [0, 3600],
+  people: [5, 500],
+};
+const DEFAULTS = {
+  nodes: '4',
+  rate: '500',
+  seconds: '30',
+  'warm-up': '45',
+  people: '40',
+  balancer: 'haproxy',
+};
 
 function readOptions() {
   const names = [...Object.keys(NUMBERS), 'balancer', 'from', 'old', 'new'];
@@ -37,11 +50,15 @@ try {
   log(error.message);
   process.exit(2);
 }
-const { from, old, new: newer, json, ...course } = options;
+const { from, old, new: newer, json, 'warm-up': warmUp, ...course } = options;
 const versions = chooseVersions({ from, old, new: newer, log });
 if (versions.note) log(versions.note);
 try {
-  const figures = { ...(await drill({ versions, ...course, log })), note: versions.note, ...provenance() };
+  const figures = {
+    ...(await drill({ versions, warmUp, ...course, log })),
+    note: versions.note,
+    ...provenance(),
+  };
   console.log(json ? JSON.stringify(figures, null, 2) : formatDrill(figures));
   process.exitCode = figures.passed ? 0 : 1;
 } catch (error) {

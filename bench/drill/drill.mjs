@@ -11,34 +11,33 @@ import { longest, paceOf, readClients, waitsOf } from './waits.mjs';
 
 const CHAOS = new URL('../../packages/server/dist/chaos/', import.meta.url);
 
-/** A stock client takes one command after the other: 500 a second go to as many screens as would have them between them. */
-const OF_EACH_KIND = 20;
+/** A stock client takes one command after the other, and each command may take 200 ms then. */
+const COMMANDS_A_SCREEN = 5;
 const SCREENS_A_PROCESS = 50;
 /**
  * The SDK drops what comes again; plain and stock clients write down what comes. No screen dies here, so none keeps its place in a
  * file: rewritten for each command it was more than half of what the whole machine did.
  */
-const SCREENS = [
+const KINDS = [
   ['sdk', 8],
   ['sdk', 32],
   ['plain', 8],
   ['plain', 32],
   ['stock', 1],
-].flatMap(([kind, window]) =>
-  Array.from({ length: OF_EACH_KIND }, () => ({ kind, policy: 'at-least-once', window, inMemory: true })),
-);
+];
 /** No trouble but the upgrade; navigates may be superseded, as ever. */
 const MIX = { failing: 0, silent: 0, expiring: 0, navigates: 0.1, cancels: 0 };
 const MESSAGES_A_SECOND = 5;
 /** Screens are machines of their own: what they write must not wait for the disk of the database. */
 const MEMORY = '/dev/shm';
-/** A cluster that is upgraded has run for long: nodes and clients have compiled what they do. What it left unanswered is answered first. */
-const WARM_UP_MS = 45_000;
 const RUNNING_DOWN_MS = 120_000;
 const NOT_JUDGED = { lost: '?', twice: '?', outOfOrder: '?', other: '?' };
 
-/** A rolling upgrade under load, judged by what the clients saw. Everything that it starts it stops. */
-export async function drill({ versions, nodes, balancer, rate, seconds, people, settings, log }) {
+/**
+ * A rolling upgrade under load, judged by what the clients saw. Everything that it starts it stops.
+ * @param warmUp seconds: a cluster that is upgraded has run for long, nodes and clients have compiled what they do
+ */
+export async function drill({ versions, nodes, balancer, rate, seconds, warmUp, people, settings, log }) {
   const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'bongsu-drill-'));
   let kept = true;
   let cluster;
@@ -54,7 +53,7 @@ export async function drill({ versions, nodes, balancer, rate, seconds, people, 
       comers: people,
     });
     const migrations = [await newestMigration(cluster)];
-    const load = await underLoad({ cluster, rooms, course, rate, folder, log });
+    const load = await underLoad({ cluster, rooms, course, rate, warmUp, folder, log });
     const talk = await rooms.end();
     migrations.push(await newestMigration(cluster));
     const { migrates } = versions;
@@ -70,7 +69,7 @@ export async function drill({ versions, nodes, balancer, rate, seconds, people, 
 }
 
 /** A session of the chaos harness whose only fault is the course: its report, and when it started and ended. */
-async function underLoad({ cluster, rooms, course, rate, folder, log }) {
+async function underLoad({ cluster, rooms, course, rate, warmUp, folder, log }) {
   const { Session } = await import(new URL('session.js', CHAOS));
   const { askLedger } = await import(new URL('ask-ledger.js', CHAOS));
   const times = {};
@@ -78,7 +77,8 @@ async function underLoad({ cluster, rooms, course, rate, folder, log }) {
     name: 'upgrade',
     isKill: false,
     async strike({ crowd }) {
-      await pause(WARM_UP_MS);
+      await pause(warmUp * 1000);
+      // What it left unanswered is answered first.
       crowd.pause();
       await crowd.wait('all is answered after the warm-up', () => crowd.pending === 0, RUNNING_DOWN_MS);
       times.startedAt = monotonicMs();
@@ -99,11 +99,19 @@ async function underLoad({ cluster, rooms, course, rate, folder, log }) {
     output: () => cluster.nodes.map(({ name, output }) => `${name}:\n${output}`).join('\n'),
   };
   const load = {
-    ...{ perSecond: rate, mix: MIX, shapes: SCREENS, screensAProcess: SCREENS_A_PROCESS },
+    ...{ perSecond: rate, mix: MIX, shapes: screensFor(rate), screensAProcess: SCREENS_A_PROCESS },
     convergeMs: RUNNING_DOWN_MS,
   };
   const report = await new Session({ site, folder, seed: 1, runs: 1, ...load, log }).run();
   return { report, ...times };
+}
+
+/** As many of each kind. */
+function screensFor(rate) {
+  const length = Math.ceil(rate / COMMANDS_A_SCREEN / KINDS.length);
+  return KINDS.flatMap(([kind, window]) =>
+    Array.from({ length }, () => ({ kind, policy: 'at-least-once', window, inMemory: true })),
+  );
 }
 
 async function newestMigration(cluster) {

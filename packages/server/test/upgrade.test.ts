@@ -29,7 +29,7 @@ describe('npm run upgrade-drill', () => {
   it.skipIf(inject('postgresUrl') === '' || missing.length > 0)(
     '[ND81] [ND82] nothing is lost or comes twice while nodes are replaced, and while one comes and goes',
     async () => {
-      const flags = ['--nodes', '2', '--rate', '20', '--seconds', '1', '--people', '10'];
+      const flags = ['--nodes', '2', '--rate', '20', '--seconds', '1', '--warm-up', '5', '--people', '10'];
       const { out, err } = await drill(...flags, '--old', PACKAGE, '--new', PACKAGE, '--json');
       expect(out, err).not.toBe('');
       const figures = JSON.parse(out);
