@@ -49,6 +49,8 @@ const over = new Promise((resolve) => {
   end = resolve;
 });
 let isOver = false;
+/** Nodes that are being started again. */
+const restarts = new Set();
 const asked = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
@@ -79,20 +81,23 @@ ${nodes.map(({ name, url, child }) => `  ${name}:  ${url}  metrics ${url}/metric
 const why = await over;
 isOver = true;
 say(`Stopping: ${why}`);
+await Promise.all(restarts);
 await cluster.stop();
 process.exit(/^SIG/.test(why) ? 0 : 1);
 
 /** As a service manager does. */
 function keepUp(node) {
-  node.child.once('exit', async (code, signal) => {
+  node.child.once('exit', (code, signal) => {
     if (isOver) return;
     say(`${node.name} ended (${signal ?? `exit code ${code}`}): starting it again`);
-    await node.start().then(
+    const restart = node.start().then(
       () => {
         say(`${node.name} is back:  ${node.url}  pid ${node.child.pid}`);
         keepUp(node);
       },
       (error) => end(`${node.name} did not start again: ${error.message}`),
     );
+    restarts.add(restart);
+    void restart.then(() => restarts.delete(restart));
   });
 }

@@ -86,6 +86,17 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
     const setReadOnly = (value: 'on' | 'off') =>
       asAdmin(`alter system set default_transaction_read_only = ${value}`, 'select pg_reload_conf()');
 
+    /** A further node, as a process of its own. */
+    const runThird = async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'bongsu-third-'));
+      const processes = new BongsuProcesses(folder);
+      onTestFinished(async () => {
+        await processes.killAll();
+        await rm(folder, { recursive: true, force: true });
+      });
+      return processes.run(['serve'], { ...settings, NODE_NAME: 'node-c', JWT_ALG: ALGORITHM });
+    };
+
     /** A controller at the first node, and a screen at the second one. */
     const setUp = async () => {
       const owner = await a.person('owner');
@@ -106,6 +117,13 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
     const health = async ({ http }: World) => (await http.get('/api/health')).body as Health;
     const ready = () =>
       Promise.all([a, b].map(async ({ http }) => (await http.get('/api/health/ready')).status));
+
+    it('[DEP1] nothing, but may lose what it committed: a server that starts says by which settings', async () => {
+      for (const server of servers.splice(0).reverse()) await server.stop();
+      const server = await runThird();
+      await server.shows(/"level":"warn".*PostgreSQL runs with fsync=off/);
+      await server.shows('is ready');
+    });
 
     it('[ND33] any more: nothing is accepted, both nodes are not ready, nothing accepted is lost, and all goes on by itself', async () => {
       const { owner, screen, accepted, refusals, one } = await setUp();
@@ -160,19 +178,7 @@ describe.skipIf(!binaries)('several nodes on a PostgreSQL', () =>
       const { owner, screen, accepted, refusals, one } = await setUp();
       const taken = await takeAll(settings.DATABASE_URL ?? '');
       onTestFinished(() => Promise.all(taken.splice(0).map((client) => client.end())).then(() => {}));
-      const folder = await mkdtemp(join(tmpdir(), 'bongsu-crowded-'));
-      const processes = new BongsuProcesses(folder);
-      onTestFinished(async () => {
-        await processes.killAll();
-        await rm(folder, { recursive: true, force: true });
-      });
-      const { DATA_DIR = '' } = settings;
-      const third = processes.run(['serve'], {
-        ...settings,
-        DATA_DIR,
-        NODE_NAME: 'node-c',
-        JWT_ALG: ALGORITHM,
-      });
+      const third = await runThird();
       await third.shows(/too many clients|remaining connection slots/);
       // More at once than the node has connections.
       await Promise.all(Array.from({ length: 300 }, one));
