@@ -29,7 +29,7 @@ export async function drain(terminal: Terminal, options: DrainOptions): Promise<
   try {
     const asked = (await askControl(path, 'server.drain', {})) as Asked;
     if (!options.quiet) {
-      terminal.err(`Node "${asked.node}" moves ${asked.connections} connections and ends.`);
+      terminal.err(`Node "${asked.node}" moves its connections (${asked.connections}) and ends.`);
     }
     const from = systemClock.monotonic();
     const isOver = await ends(asked.pid, settings.DRAIN_SECONDS * 1000 + GRACE_MS, systemClock);
