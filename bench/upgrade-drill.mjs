@@ -1,6 +1,6 @@
 /**
- * npm run upgrade-drill -- [--nodes 4] [--rate 500] [--seconds 30] [--warm-up 45] [--people 40] [--balancer haproxy|nginx]
- *   [--from REV] [--old FOLDER] [--new FOLDER] [--json]
+ * npm run upgrade-drill -- [--nodes 4] [--rate 500] [--screens N] [--seconds 30] [--warm-up 45] [--people 40]
+ *   [--balancer haproxy|nginx] [--from REV] [--old FOLDER] [--new FOLDER] [--json]
  * Replaces node after node of a cluster under load by another version, and judges what its clients saw: docs/upgrading.md. Exit code 0
  * when it migrated and kept its pace, nothing was lost, nothing came twice, and nobody waited for more than 3 s; 1 otherwise; 2 for bad use.
  */
@@ -13,6 +13,7 @@ import { provenance } from './lib/machine.mjs';
 const NUMBERS = {
   nodes: [2, 20],
   rate: [10, 10_000],
+  screens: [5, 10_000],
   seconds: [0, 3600],
   'warm-up': [0, 3600],
   people: [5, 500],
@@ -31,6 +32,7 @@ function readOptions() {
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
   const values = { ...DEFAULTS, ...parseArgs({ options: { ...options, json: { type: 'boolean' } } }).values };
   for (const [name, [least, most]] of Object.entries(NUMBERS)) {
+    if (values[name] === undefined) continue;
     const number = Number(values[name]);
     if (!Number.isInteger(number) || number < least || number > most)
       throw new Error(`--${name} is a whole number from ${least} to ${most}`);

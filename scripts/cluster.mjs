@@ -87,9 +87,10 @@ process.exit(/^SIG/.test(why) ? 0 : 1);
 
 /** As a service manager does. */
 function keepUp(node) {
-  node.child.once('exit', (code, signal) => {
+  const { child } = node;
+  const onEnd = () => {
     if (isOver) return;
-    say(`${node.name} ended (${signal ?? `exit code ${code}`}): starting it again`);
+    say(`${node.name} ended (${child.signalCode ?? `exit code ${child.exitCode}`}): starting it again`);
     const restart = node.start().then(
       () => {
         say(`${node.name} is back:  ${node.url}  pid ${node.child.pid}`);
@@ -99,5 +100,7 @@ function keepUp(node) {
     );
     restarts.add(restart);
     void restart.then(() => restarts.delete(restart));
-  });
+  };
+  if (node.alive) child.once('exit', onEnd);
+  else onEnd();
 }

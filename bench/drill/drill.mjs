@@ -16,7 +16,7 @@ const COMMANDS_A_SCREEN = 5;
 const SCREENS_A_PROCESS = 50;
 /**
  * The SDK drops what comes again; plain and stock clients write down what comes. No screen dies here, so none keeps its place in a
- * file: rewritten for each command it was more than half of what the whole machine did.
+ * file: rewritten for each command it was more than half of what the whole machine did. As many of each.
  */
 const KINDS = [
   ['sdk', 8],
@@ -37,7 +37,18 @@ const NOT_JUDGED = { lost: '?', twice: '?', outOfOrder: '?', other: '?' };
  * A rolling upgrade under load, judged by what the clients saw. Everything that it starts it stops.
  * @param warmUp seconds: a cluster that is upgraded has run for long, nodes and clients have compiled what they do
  */
-export async function drill({ versions, nodes, balancer, rate, seconds, warmUp, people, settings, log }) {
+export async function drill({
+  versions,
+  nodes,
+  balancer,
+  rate,
+  screens = Math.ceil(rate / COMMANDS_A_SCREEN),
+  seconds,
+  warmUp,
+  people,
+  settings,
+  log,
+}) {
   const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'bongsu-drill-'));
   let kept = true;
   let cluster;
@@ -53,13 +64,14 @@ export async function drill({ versions, nodes, balancer, rate, seconds, warmUp, 
       comers: people,
     });
     const migrations = [await newestMigration(cluster)];
-    const load = await underLoad({ cluster, rooms, course, rate, warmUp, folder, log });
+    const load = await underLoad({ cluster, rooms, course, rate, screens, warmUp, folder, log });
     const talk = await rooms.end();
     migrations.push(await newestMigration(cluster));
     const { migrates } = versions;
     const result = figuresOf({ ...load, talk, course, folder, rate, migrations, migrates });
     kept = !result.passed;
-    return { ...result, from: versions.old.name, to: versions.new.name, nodes, balancer };
+    const asked = { nodes, balancer, rate, screens, people, seconds, warmUp };
+    return { ...result, from: versions.old.name, to: versions.new.name, ...asked };
   } finally {
     await rooms?.stop();
     await cluster?.stop();
@@ -69,7 +81,7 @@ export async function drill({ versions, nodes, balancer, rate, seconds, warmUp, 
 }
 
 /** A session of the chaos harness whose only fault is the course: its report, and when it started and ended. */
-async function underLoad({ cluster, rooms, course, rate, warmUp, folder, log }) {
+async function underLoad({ cluster, rooms, course, rate, screens, warmUp, folder, log }) {
   const { Session } = await import(new URL('session.js', CHAOS));
   const { askLedger } = await import(new URL('ask-ledger.js', CHAOS));
   const times = {};
@@ -99,19 +111,18 @@ async function underLoad({ cluster, rooms, course, rate, warmUp, folder, log }) 
     output: () => cluster.nodes.map(({ name, output }) => `${name}:\n${output}`).join('\n'),
   };
   const load = {
-    ...{ perSecond: rate, mix: MIX, shapes: screensFor(rate), screensAProcess: SCREENS_A_PROCESS },
+    ...{ perSecond: rate, mix: MIX, shapes: shapesOf(screens), screensAProcess: SCREENS_A_PROCESS },
     convergeMs: RUNNING_DOWN_MS,
   };
   const report = await new Session({ site, folder, seed: 1, runs: 1, ...load, log }).run();
   return { report, ...times };
 }
 
-/** As many of each kind. */
-function screensFor(rate) {
-  const length = Math.ceil(rate / COMMANDS_A_SCREEN / KINDS.length);
-  return KINDS.flatMap(([kind, window]) =>
-    Array.from({ length }, () => ({ kind, policy: 'at-least-once', window, inMemory: true })),
-  );
+function shapesOf(screens) {
+  return Array.from({ length: screens }, (_, place) => {
+    const [kind, window] = KINDS[place % KINDS.length];
+    return { kind, policy: 'at-least-once', window, inMemory: true };
+  });
 }
 
 async function newestMigration(cluster) {
@@ -121,7 +132,7 @@ async function newestMigration(cluster) {
 }
 
 function figuresOf({ report, startedAt, endedAt, talk, course, folder, ...drilled }) {
-  const { rate, migrations } = drilled;
+  const { migrations } = drilled;
   const clients = readClients(folder, startedAt);
   const waits = {
     ...waitsOf(clients),
@@ -138,7 +149,6 @@ function figuresOf({ report, startedAt, endedAt, talk, course, folder, ...drille
     failures,
     slow,
     commands: { accepted: report.accepted, ran: report.runsOnScreens, lost, twice, outOfOrder, other },
-    rate,
     acceptedPerSecond: pace,
     ended: report.ended,
     rooms: {

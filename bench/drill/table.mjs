@@ -13,7 +13,8 @@ export function formatDrill(figures) {
   const failures = [...figures.failures, ...figures.slow];
   const names = [...new Set(shares.flatMap(({ connections }) => Object.keys(connections)))];
   const sentences = [
-    `${figures.from} → ${figures.to}, ${figures.nodes} nodes behind ${figures.balancer}, ${figures.rate} commands/s asked for, ${figures.acceptedPerSecond} accepted`,
+    `${figures.from} → ${figures.to}, ${figures.nodes} nodes behind ${figures.balancer}, ${figures.screens} screens, ${figures.people} people in rooms`,
+    `${figures.rate} commands/s asked for, ${figures.acceptedPerSecond} accepted, after ${figures.warmUp} s of warm-up`,
     `newest migration before and after: ${figures.migrations.join(', ')}; for ${beside.seconds} s both versions served: the oldest node accepted ${beside.old}, the newest ${beside.new}`,
   ];
   return [

@@ -12,6 +12,8 @@ export interface Balancer {
   certificate: string;
   use(ports: readonly number[]): Promise<void>;
   admin(line: string): Promise<string>;
+  freeze(): void;
+  thaw(): void;
   kill(): Promise<void>;
   restart(): Promise<void>;
   stop(): Promise<void>;

@@ -62,6 +62,9 @@ export async function startBalancer({ engine, ports, port, sides = [], sticky = 
     },
     /** One line of HAProxy's admin socket, and its answer. */
     admin: (line) => control.admin(line),
+    /** Its workers stand still, and are as they were after `thaw`. */
+    freeze: () => signalAll(child, 'SIGSTOP'),
+    thaw: () => signalAll(child, 'SIGCONT'),
     kill: end,
     async restart() {
       if (isAlive(child)) await end();
@@ -223,6 +226,10 @@ function childrenOf(pid) {
   } catch {
     return [];
   }
+}
+
+function signalAll({ pid }, signal) {
+  for (const worker of childrenOf(pid)) process.kill(worker, signal);
 }
 
 function isLeaving(pid) {

@@ -120,6 +120,6 @@ class BongsuApp implements App {
         this.#url = url;
       },
     });
-    this.#boot.log.info({ url: this.#url, node: core.node.name, database: core.database.kind }, 'Ready');
+    this.#boot.log.info({ url: this.#url, name: core.node.name, database: core.database.kind }, 'Ready');
   }
 }

@@ -72,7 +72,11 @@ describe.skipIf(missing.length > 0 || inject('postgresUrl') === '')('npm run clu
     await expect.poll(() => output, { timeout: 60_000 }).toMatch(/node-2 is back: {2}\S+ {2}pid \d+/);
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     expect(child.exitCode).toBe(null);
+    // While it is being started again Ctrl-C ends it too.
+    process.kill(Number(/is back: .* pid (\d+)/.exec(output)?.[1]), 'SIGKILL');
+    await expect.poll(() => output.match(/starting it again/g)?.length, { timeout: 60_000 }).toBe(2);
     expect(await interrupt(), output).toBe(0);
+    await expect(fetch(url)).rejects.toThrow();
     expect(readdirSync(folder)).toEqual([]);
   });
 

@@ -48,17 +48,19 @@ describe('handshake waves', () => {
     expect(letIn).toEqual(upTo(38));
   });
 
-  it('[ND86] after a wave without anybody nobody waits', () => {
-    come(11);
-    clock.advance(200);
+  it('[ND86] after a wave of ten or fewer nobody waits: few who come all the time are no crowd', () => {
+    come(20);
+    clock.advance(100);
+    expect(letIn).toEqual(upTo(20));
     come(10);
-    expect(letIn).toEqual(upTo(21));
+    expect(letIn).toEqual(upTo(30));
   });
 
-  it('lets nobody in after it was stopped', () => {
+  it('[ND86] nobody waits when it has ended', () => {
     come(12);
-    waves.stop();
-    clock.advance(100);
-    expect(letIn).toEqual(upTo(10));
+    waves.end();
+    expect(letIn).toEqual(upTo(12));
+    come(20);
+    expect(letIn).toEqual(upTo(32));
   });
 });

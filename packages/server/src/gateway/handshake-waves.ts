@@ -14,6 +14,7 @@ export class HandshakeWaves {
   #came = 0;
   #waiting: (() => void)[] = [];
   #cancel: (() => void) | undefined;
+  #isOver = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -21,16 +22,18 @@ export class HandshakeWaves {
 
   /** Calls `letIn`: at once, or with the next wave. */
   enter(letIn: () => void): void {
+    if (this.#isOver) return letIn();
     this.#came += 1;
     if (!this.#cancel) this.#wait();
     if (this.#came <= AT_ONCE) letIn();
     else this.#waiting.push(letIn);
   }
 
-  /** Whoever waits is let in no more. */
-  stop(): void {
+  /** Nobody waits any more. */
+  end(): void {
+    this.#isOver = true;
     this.#cancel?.();
-    this.#waiting = [];
+    this.#letIn(this.#waiting);
   }
 
   #wait(): void {
@@ -41,8 +44,12 @@ export class HandshakeWaves {
     this.#cancel = undefined;
     const wave = this.#waiting;
     this.#waiting = [];
-    if (wave.length === 0) this.#came = 0;
-    else this.#wait();
+    if (wave.length > AT_ONCE) this.#wait();
+    else this.#came = 0;
+    this.#letIn(wave);
+  }
+
+  #letIn(wave: readonly (() => void)[]): void {
     for (const letIn of wave) letIn();
   }
 }

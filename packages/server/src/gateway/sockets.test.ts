@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { AuthenticationError, BongsuError, type Ready, type SessionClosing } from '@bongsu/protocol';
 import { io, type Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { fastClock } from '../../test/support/fast-clock.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
@@ -249,6 +250,81 @@ describe('limits', () => {
     for (const each of clients) each.disconnect();
     expect(ready).toHaveLength(2);
   });
+});
+
+describe('a crowd', () => {
+  /** Stock clients on their way in, and those of them who are ready. */
+  const come = (count: number) => {
+    const ready: Socket[] = [];
+    const clients = Array.from({ length: count }, () => newClient());
+    for (const each of clients) each.on('ready', () => ready.push(each)).connect();
+    return { clients, ready };
+  };
+
+  it('[ND86] its handshakes are asked for together, but for the first ten', async () => {
+    const clock = new ManualClock();
+    let asked = 0;
+    const authenticate = async () => {
+      asked += 1;
+      return { ...USER };
+    };
+    await open({ clock, identity: { authenticate, touch: () => {} } }, 100);
+    const { clients, ready } = come(30);
+    await expect.poll(() => ready.length).toBe(10);
+    const before = asked;
+    // Those who wait have asked for the namespace, which is what a wave is made of.
+    await expect
+      .poll(() => clients.filter(({ io: manager }) => manager.engine?.readyState === 'open'))
+      .toHaveLength(30);
+    expect(asked).toBe(before);
+    await expect
+      .poll(() => {
+        clock.advance(100);
+        return ready.length;
+      })
+      .toBe(30);
+    for (const each of clients) each.disconnect();
+  });
+
+  it('[ND86] who left while it waited is not asked for', async () => {
+    const clock = new ManualClock();
+    let asked = 0;
+    const authenticate = async () => {
+      asked += 1;
+      return { ...USER };
+    };
+    const transports = new Set<unknown>();
+    await open({ clock, identity: { authenticate, touch: () => {} } }, 100);
+    server.on('upgrade', (_request, socket) => {
+      transports.add(socket);
+      socket.on('close', () => transports.delete(socket));
+    });
+    const { clients, ready } = come(12);
+    await expect.poll(() => ready.length).toBe(10);
+    await expect.poll(() => transports.size).toBe(12);
+    for (const each of clients) if (!ready.includes(each)) each.disconnect();
+    await expect.poll(() => transports.size).toBe(10);
+    const before = asked;
+    await Promise.all([sockets.drain(), ...clients.map((each) => each.disconnect())]);
+    expect(asked).toBe(before);
+  });
+});
+
+it('[ND87] a transport that asks again before its handshake is answered is closed', async () => {
+  let asked = 0;
+  const authenticate = () => {
+    asked += 1;
+    return new Promise<Principal>(() => {});
+  };
+  await open({ identity: { authenticate, touch: () => {} } });
+  const { port } = server.address() as AddressInfo;
+  const bare = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+  await once(bare, 'message');
+  const closed = once(bare, 'close');
+  bare.send('40{"token":"one"}');
+  bare.send('40{"token":"two"}');
+  await closed;
+  expect(asked).toBe(1);
 });
 
 it('[SIG9] how long a socket was connected is measured when it ends', async () => {

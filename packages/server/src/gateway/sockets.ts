@@ -93,6 +93,8 @@ export class Sockets {
   readonly #lifetimes: ReturnType<Metrics['histogram']>;
   /** Of sockets that are not ready yet: what ends the counting of their handshakes. */
   readonly #handshakes = new Map<string, () => void>();
+  /** Transports whose handshake is not answered yet. */
+  readonly #asking = new WeakSet<Socket['conn']>();
   readonly #waves: HandshakeWaves;
   #draining = false;
 
@@ -140,12 +142,17 @@ export class Sockets {
       log: deps.log,
     });
     namespace.use((socket, next) => {
+      const { conn } = socket;
+      // Who asks again before the answer would have each asked for apart, and counted.
+      if (this.#asking.has(conn)) return void conn.close();
+      this.#asking.add(conn);
       this.#handshakeBegan(socket);
       const answer = (refusal?: Error) => {
+        this.#asking.delete(conn);
         if (refusal) this.#handshakeEnded(socket.id);
         next(refusal);
       };
-      this.#waves.enter(() => authenticate(socket, answer));
+      this.#waves.enter(() => (conn.readyState === 'open' ? authenticate(socket, answer) : answer()));
     });
     namespace.on('connection', (socket) => this.#onConnection(socket));
     this.#lifetimes = deps.metrics.histogram(
@@ -177,6 +184,7 @@ export class Sockets {
   async drain(): Promise<void> {
     const { connections, clock } = this.#deps;
     this.#draining = true;
+    this.#waves.end();
     connections.closeAll('DRAINING', DRAIN_RETRY_MS);
     let cancel = () => {};
     const patience = new Promise<void>((resolve) => {
@@ -189,7 +197,6 @@ export class Sockets {
   async close(): Promise<void> {
     this.#expiries.stop();
     this.#slowConsumers.stop();
-    this.#waves.stop();
     this.#io.local.disconnectSockets(true);
     this.#io.engine.close();
   }

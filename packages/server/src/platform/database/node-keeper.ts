@@ -25,7 +25,7 @@ export async function keepNode(claim: NodeClaim, deps: NodeKeeperDeps): Promise<
   let held: ClaimedNode = await claimNode(claim, { ...deps, onLost });
 
   async function claimAnew(): Promise<void> {
-    deps.log.warn({ node: claim.name }, 'The connection that holds the node name was lost');
+    deps.log.warn({ name: claim.name }, 'The connection that holds the node name was lost');
     while (!ending.signal.aborted) {
       try {
         held = await claimNode(claim, { ...deps, onLost });

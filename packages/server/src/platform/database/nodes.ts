@@ -147,7 +147,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
   };
   /** The monotonic clock stands still while the machine sleeps: the lease was over meanwhile, and what was written is of another time. */
   const beginAnew = async () => {
-    log.warn({ node: claim.name }, 'This process stood still: its lease begins anew');
+    log.warn({ name: claim.name }, 'This process stood still: its lease begins anew');
     leaseEndsAt = Number.NEGATIVE_INFINITY;
     await database.measureClock();
     offsetMs = Number.POSITIVE_INFINITY;
