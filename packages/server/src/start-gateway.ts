@@ -81,12 +81,17 @@ export async function startGateway(
       phase: () => health.phase,
       allowsOrigin: (origin) => origins === true || origins.includes(origin),
       isForbiddenPlain: (request) => isForbiddenPlain(request, config.FORCE_HTTPS, trust),
+      isCutOff: () => commands.isCutOff(),
       isOverloaded: () => overload.isTooMuch,
     }),
     trust,
   });
   followIdentity({ ...core, identity });
   commands.onNewEpoch(() => core.connections.closeAll('DRAINING'));
+  commands.onCutOff(() => {
+    core.log.warn({}, 'This node alone cannot reach the database: its clients are sent to the others');
+    core.connections.closeAll('DRAINING');
+  });
   await lifecycle.step(
     'http',
     async () =>

@@ -3,6 +3,7 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Push } from '../platform/push.js';
 import type { AwayLedger, SweptEntry } from './away-ledger.js';
 import { BusyScreens } from './busy-screens.js';
+import { CutOffWatch } from './cut-off-watch.js';
 import { createDeliveryBatches, type DeliveryBatches, type DeliveryBatchesDeps } from './delivery-batches.js';
 import type { Cancelled, FenceAnswer, Head, Outcome, Settlement } from './delivery-ledger.js';
 import type { Epoch } from './epoch.js';
@@ -33,6 +34,8 @@ export interface DispatcherDeps extends DeliveryBatchesDeps {
   metrics: Metrics;
   /** 0 to 1, as Math.random. */
   random(): number;
+  /** This process alone has lost the database. */
+  onCutOff(): void;
   /** Outcomes were written: whoever sends them on may look. */
   onOutcomes?(statuses: readonly Outcome[]): void;
 }
@@ -47,6 +50,7 @@ export class Dispatcher {
   readonly #batches: DeliveryBatches;
   readonly #host: SessionHost;
   readonly #heads: Heads;
+  readonly #cutOff: CutOffWatch;
   readonly #sweep: AwaySweep;
   readonly #teller: StatusTeller;
   readonly #replacements = new Replacements();
@@ -68,6 +72,7 @@ export class Dispatcher {
       held: () => this.#held(),
       onHead: (session, head) => this.#onHead(session, head),
     });
+    this.#cutOff = new CutOffWatch(deps);
     this.#sweep = new AwaySweep({
       ...deps,
       ledger: deps.awayLedger,
@@ -84,13 +89,20 @@ export class Dispatcher {
   start(): void {
     this.#deps.hints.listen((hint, isOwn) => this.#onHint(hint, isOwn));
     this.#heads.start();
+    this.#cutOff.start();
     this.#sweep.start();
+  }
+
+  /** This process alone has lost the database, and has told so. */
+  get isCutOff(): boolean {
+    return this.#cutOff.isCutOff;
   }
 
   /** Sends nothing more; receipts of what was sent are still written. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#heads.stop();
+    this.#cutOff.stop();
     this.#deps.hints.stop();
     await this.#sweep.stop();
     await this.#batches.settlements.idle();
@@ -244,6 +256,7 @@ export class Dispatcher {
       void this.#heads.check();
     } else if (hint.kind === 'alive') {
       this.#heads.heard(hint.incarnation);
+      if (!isOwn) this.#cutOff.heard(hint.incarnation, hint.isWell === true);
     } else if (hint.kind === 'fence') {
       for (const session of [...(this.#sessions.get(`screen:${hint.screenId}`) ?? [])]) {
         if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId, true);

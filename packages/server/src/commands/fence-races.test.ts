@@ -37,7 +37,7 @@ describeEachDatabase('what races with a fence', (open) => {
       node,
       clock,
       databaseClock: clock.now,
-      lease: { leaseSince: () => since },
+      lease: { leaseSince: () => since, renewedAt: () => 0 },
     });
     await harness.addScreen('scr_a');
     await harness.commands.start();

@@ -403,7 +403,7 @@ describeEachDatabase('the guarantee', (open) => {
 
   it('[DL51] sends nothing while its lease is over, and goes on when the fences were compared', async () => {
     const lease = { since: 0 as number | undefined };
-    const own = await start({ lease: { leaseSince: () => lease.since } });
+    const own = await start({ lease: { leaseSince: () => lease.since, renewedAt: () => 0 } });
     const { screen } = await connect({ answer: executed }, own);
     lease.since = undefined;
     await trigger();

@@ -23,7 +23,7 @@ function setUp(overrides: Partial<HeadsDeps> = {}) {
     awayLedger: { liveNodes: async () => others } as unknown as AwayLedger,
     hints: { tell: (hint: Hint) => told.push(hint) } as unknown as HeadsDeps['hints'],
     node: { incarnation: 'me' },
-    lease: { leaseSince: () => lease.since },
+    lease: { leaseSince: () => lease.since, renewedAt: () => clock.monotonic() },
     clock,
     databaseClock: clock.now,
     log: silentLog,
@@ -59,7 +59,7 @@ it('[DL36] compares heads every 5 s, and alone on the bus says nothing', async (
 it('[DL52] beats every 250 ms where others may listen', async () => {
   const { told, pass } = setUp({ isShared: true });
   await pass(1000);
-  expect(told).toEqual(Array(4).fill({ kind: 'alive', incarnation: 'me' }));
+  expect(told).toEqual(Array(4).fill({ kind: 'alive', incarnation: 'me', isWell: true }));
 });
 
 it('[DL52] compares heads every 500 ms while a living node is silent, and once when one is new', async () => {

@@ -3,6 +3,7 @@ import { FreshRun } from '../platform/fresh-run.js';
 import type { Log } from '../platform/log.js';
 import type { AwayLedger } from './away-ledger.js';
 import { BusWatch } from './bus-watch.js';
+import { isWell } from './cut-off-watch.js';
 import type { DeliveryLedger, Head } from './delivery-ledger.js';
 import { HeadsDeadline } from './heads-deadline.js';
 import type { HintChannel } from './hint-channel.js';
@@ -59,7 +60,8 @@ export class Heads {
       clock.every(HEADS_WHILE_LOST_MS, () => void this.#whileLost()),
     ];
     if (!isShared) return;
-    const beat = () => hints.tell({ kind: 'alive', incarnation: node.incarnation });
+    const beat = () =>
+      hints.tell({ kind: 'alive', incarnation: node.incarnation, isWell: isWell({ lease, clock }) });
     this.#stopTimers.push(clock.every(HEARTBEAT_MS, beat));
   }
 

@@ -39,8 +39,8 @@ export type Hint =
   | { kind: 'head'; stream: string; seq: number }
   /** A screen's fence was taken by a connection that is alive. */
   | { kind: 'fence'; screenId: string; fence: number; instanceId: string | null }
-  /** A heartbeat: whoever hears nothing of a living node compares heads. */
-  | { kind: 'alive'; incarnation: string };
+  /** A heartbeat: whoever hears nothing of a living node compares heads. `isWell`: it renewed its lease lately; older versions do not say. */
+  | { kind: 'alive'; incarnation: string; isWell?: boolean };
 
 const KINDS: ReadonlySet<unknown> = new Set<Hint['kind']>(['entries', 'copies', 'head', 'fence', 'alive']);
 

@@ -112,11 +112,27 @@ describe('the inbox of a connected screen', () => {
     expect(inbox.receipt(4, EXECUTED)).toBe(false);
     inbox.receipt(1, EXECUTED);
     expect(done()).toEqual(['executed[1]=1']);
+    inbox.counted(2);
+    expect(done()).toEqual([]);
     state.now = 1000;
     inbox.due();
     expect(done()).toEqual(['emit 2', 'emit 4/2']);
     inbox.receipt(2, EXECUTED);
     expect(done()).toEqual(['executed[2]=3']);
+  });
+
+  it('[DL45] what failed is not sent again before that is written, however long it takes', () => {
+    const { opened, done, state } = recorded();
+    const inbox = opened();
+    inbox.hint(entry(1));
+    inbox.receipt(1, FAILED);
+    done();
+    state.now = 5000;
+    inbox.due();
+    inbox.hint(entry(2));
+    expect(done()).toEqual([]);
+    inbox.counted(1);
+    expect(done()).toEqual(['emit 1']);
   });
 
   it('[ND45] at rest sends nothing more, and says when what is in flight is answered', async () => {
@@ -151,6 +167,7 @@ describe('the inbox of a connected screen', () => {
     inbox.hint(entry(2));
     for (let n = 1; n <= 3; n += 1) {
       inbox.receipt(1, FAILED);
+      inbox.counted(1);
       state.now += n * 1000;
       inbox.due();
     }
@@ -300,6 +317,7 @@ describe('the inbox of a connected screen', () => {
     expect(taken()).toEqual(['emit 1', 'watch 1', 'emit 2/1']);
     inbox.receipt(1, FAILED);
     expect(taken('forget', 'retry', 'wake')).toEqual(['watch -']);
+    inbox.counted(1);
     state.now = 1000;
     inbox.due();
     expect(taken()).toEqual(['emit 1', 'emit 2/1', 'watch 1']);

@@ -21,7 +21,7 @@ export interface InboxEffects {
   forget(entry: InboxEntry): void;
   /** Writes how entries ended, in order, and that everything up to `acked` has. `barrier`: answered by `committed`. */
   settle(acked: number, entries: readonly InboxEntry[], ending: Ending, barrier: boolean): void;
-  /** Writes a failed attempt, with its new count. */
+  /** Writes a failed attempt, with its new count; answered by `counted`. */
   retry(entry: RetryingEntry): void;
   /** Calls `advance` at that time, database clock. Replaces what was asked before. */
   wakeAt(time: number): void;
@@ -96,6 +96,8 @@ export class Inbox {
   #resting: (() => void)[] | undefined;
   /** Cancelled before they were read. */
   readonly #cancelled = new Set<number>();
+  /** Failed, and the attempt is not written yet: sent again it would be counted twice by whoever reads it next. */
+  readonly #uncounted = new Set<number>();
 
   constructor(effects: InboxEffects, rules: InboxRules) {
     this.#effects = effects;
@@ -222,6 +224,12 @@ export class Inbox {
     this.advance();
   }
 
+  /** The failed attempt of this entry is written. */
+  counted(seq: number): void {
+    this.#uncounted.delete(seq);
+    this.advance();
+  }
+
   /**
    * The socket or the fence is gone.
    * @param counts false when the server, or a rival, ended the connection
@@ -283,6 +291,7 @@ export class Inbox {
       slot.state = 'waiting';
       this.#inFlight -= 1;
       this.#cursor = index;
+      this.#uncounted.add(entry.seq);
       this.#effects.retry(entry);
     }
   }
@@ -358,6 +367,8 @@ export class Inbox {
       case 'unread':
         this.#mustRead = true;
         return false;
+      case 'uncounted':
+        return false;
       case 'retry':
         this.#wakeAtOnce(Math.min(slot.entry.nextAt as number, slot.entry.expiresAt));
         return false;
@@ -390,7 +401,8 @@ export class Inbox {
     const judged = isSuperseded(this.#pendingFrom(index), now);
     if (judged === 'superseded') return judged;
     if (judged === 'unknown' && this.#head > this.#last && this.#hasRoom) return 'unread';
-    return entry.nextAt === undefined || entry.nextAt <= now ? 'emit' : 'retry';
+    if (entry.nextAt !== undefined && entry.nextAt > now) return 'retry';
+    return this.#uncounted.has(entry.seq) ? 'uncounted' : 'emit';
   }
 
   *#pendingFrom(index: number): Generator<{ entry: InboxEntry; isPending: boolean }> {

@@ -173,6 +173,7 @@ export function createCommands(deps: CommandsDeps): Commands {
     refusesForMs: () => breaker.refusesForMs(),
     count: countOutcomes(metrics),
   });
+  const cutOffListeners: (() => void)[] = [];
   const dispatcher = new Dispatcher({
     ...deps,
     ledger: deliveryLedger,
@@ -181,6 +182,9 @@ export function createCommands(deps: CommandsDeps): Commands {
     isShared: deps.ephemeral.kind === 'redis',
     epoch,
     checkRooms: () => roomStreams.checkHeads(),
+    onCutOff: () => {
+      for (const listener of cutOffListeners) listener();
+    },
     onOutcomes: (statuses) => {
       if (statuses.some((status) => status === 'executed' || status === 'dead')) hooks.outbox?.wake();
       if (statuses.includes('dead')) mirror?.wake();
@@ -240,6 +244,8 @@ export function createCommands(deps: CommandsDeps): Commands {
       return epoch.current ?? ledger.epoch();
     },
     onNewEpoch: (listener) => epoch.onChange(listener),
+    isCutOff: () => dispatcher.isCutOff,
+    onCutOff: (listener) => void cutOffListeners.push(listener),
     createInbox: (tx, screenId) => deliveryLedger.createInbox(tx, screenId),
     async cancelInbox(tx, streamId, now) {
       const cancelled = await deliveryLedger.cancelInbox(tx, streamId, now);

@@ -206,9 +206,10 @@ export class ScreenSession {
   #retry(entry: RetryingEntry): void {
     const { nextAt, lastError: error } = entry;
     const attempt = entry.failed + entry.lost;
-    this.#write({ failed: [attemptRow(entry)] }, () =>
-      this.#tell(entry, { status: 'retrying', attempt, error, nextAt }),
-    );
+    this.#write({ failed: [attemptRow(entry)] }, () => {
+      this.#tell(entry, { status: 'retrying', attempt, error, nextAt });
+      this.inbox.counted(entry.seq);
+    });
   }
 
   #tellEnding(entry: InboxEntry, ending: Ending): void {

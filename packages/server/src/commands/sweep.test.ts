@@ -44,7 +44,7 @@ describeEachDatabase('screens that are away', (open) => {
     const ended: SweptEntry[] = [];
     const sweep = new AwaySweep({
       ledger: new AwayLedger(database, true),
-      lease: { leaseSince: () => clock.now() - 15_000 },
+      lease: { leaseSince: () => clock.now() - 15_000, renewedAt: () => 0 },
       clock,
       databaseClock: clock.now,
       log: silentLog,
@@ -181,7 +181,7 @@ describeEachDatabase('screens that are away', (open) => {
 
   it('[DL56] [DL33] a screen that is full is looked at at once, and takes commands again', async () => {
     const since = clock.now() - 15_000;
-    const lease = { leaseSince: () => since };
+    const lease = { leaseSince: () => since, renewedAt: () => 0 };
     const own = commandsHarness(database, {
       clock,
       databaseClock: clock.now,
@@ -212,7 +212,7 @@ describeEachDatabase('screens that are away', (open) => {
     const since = clock.now() - 15_000;
     const [holder, other] = ['holder:1', 'other:1'].map((name) => {
       const node = { name, incarnation: randomUUID() };
-      const lease = { leaseSince: () => since };
+      const lease = { leaseSince: () => since, renewedAt: () => 0 };
       const ephemeral = { bus: hub.join() };
       return commandsHarness(database, { clock, databaseClock: clock.now, lease, node, ephemeral });
     }) as [CommandsHarness, CommandsHarness];
@@ -310,7 +310,7 @@ function planned(lease: { since: number | undefined } = { since: -15_000 }) {
   const held = new Set<string>();
   const sweep = new AwaySweep({
     ledger,
-    lease: { leaseSince: () => lease.since },
+    lease: { leaseSince: () => lease.since, renewedAt: () => 0 },
     clock,
     databaseClock: clock.now,
     log: silentLog,

@@ -31,6 +31,8 @@ export interface ScreenConnection {
 export interface NodeLease {
   /** Since when it has been live without a break, milliseconds; undefined while it is not. */
   leaseSince(): number | undefined;
+  /** When it was renewed last, by the monotonic clock. */
+  renewedAt(): number;
 }
 
 /** What became of a wish to cancel. `elsewhere`: a living process other than this one holds the screen. */
@@ -73,6 +75,10 @@ export interface Commands {
   currentEpoch(): Promise<string>;
   /** Data may have gone back: what clients were told of positions is void, and each needs a new `ready`. */
   onNewEpoch(listener: () => void): void;
+  /** This process alone has lost the database: its clients are better off elsewhere. */
+  onCutOff(listener: () => void): void;
+  /** From then until the database is there again. */
+  isCutOff(): boolean;
   /** Makes a screen's inbox, in the caller's transaction, and answers its stream. */
   createInbox(tx: Queryable, screenId: string): Promise<number>;
   /**

@@ -10,10 +10,12 @@ let server: Server;
 let io: SocketServer;
 let phase: 'starting' | 'ready' | 'draining';
 let isOverloaded: boolean;
+let isCutOff: boolean;
 
 beforeEach(async () => {
   phase = 'ready';
   isOverloaded = false;
+  isCutOff = false;
   server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const policy = {
@@ -21,6 +23,7 @@ beforeEach(async () => {
     allowsOrigin: (origin: string) => origin === ORIGIN,
     isForbiddenPlain: () => false,
     isOverloaded: () => isOverloaded,
+    isCutOff: () => isCutOff,
   };
   io = new SocketServer(server, { allowRequest: admission(createAdmit(policy)) });
 });
@@ -54,6 +57,14 @@ const poll = (headers: Record<string, string> = {}) =>
   fetch(`http://127.0.0.1:${port()}/socket.io/?EIO=4&transport=polling`, { headers });
 
 describe('admission', () => {
+  it('[ND88] while this process alone has lost the database a new connection gets 503', async () => {
+    isCutOff = true;
+    expect(await upgrade()).toMatch(/^HTTP\/1\.1 503 /);
+    expect((await poll()).status).toBe(503);
+    isCutOff = false;
+    expect(await upgrade()).toMatch(/^HTTP\/1\.1 101 /);
+  });
+
   it('[SIG10] while draining a new connection gets 503 and when to come back, on both transports', async () => {
     phase = 'draining';
     const websocket = await upgrade();

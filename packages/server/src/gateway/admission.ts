@@ -70,6 +70,8 @@ export interface AdmissionPolicy {
   allowsOrigin(origin: string): boolean;
   /** True when it came in plain where only https may: a websocket follows no redirect. */
   isForbiddenPlain(request: IncomingMessage): boolean;
+  /** True while this process alone has lost the database: others can do what it cannot. */
+  isCutOff(): boolean;
   /** True while more handshakes are under way than the process can bear. */
   isOverloaded(): boolean;
 }
@@ -77,18 +79,17 @@ export interface AdmissionPolicy {
 const RETRY_SECONDS = 1;
 const NOT_READY = { starting: 'This server is starting.', draining: 'This server is going away.' };
 
-export function createAdmit({ phase, allowsOrigin, isForbiddenPlain, isOverloaded }: AdmissionPolicy): Admit {
+const later = (message: string): Refusal => ({ status: 503, message, retryAfterSeconds: RETRY_SECONDS });
+
+export function createAdmit(policy: AdmissionPolicy): Admit {
+  const { phase, allowsOrigin, isForbiddenPlain, isCutOff, isOverloaded } = policy;
   return (request) => {
     const now = phase();
-    if (now !== 'ready') return { status: 503, message: NOT_READY[now], retryAfterSeconds: RETRY_SECONDS };
+    if (now !== 'ready') return later(NOT_READY[now]);
     if (isForbiddenPlain(request)) return { status: 403, message: 'Connect by https or wss.' };
     if (foreignOrigin(request, allowsOrigin)) return { status: 403, message: 'This origin is not allowed.' };
-    if (isOverloaded())
-      return {
-        status: 503,
-        message: 'Too many connections come in at once.',
-        retryAfterSeconds: RETRY_SECONDS,
-      };
+    if (isCutOff()) return later('This server cannot reach its database.');
+    if (isOverloaded()) return later('Too many connections come in at once.');
     return undefined;
   };
 }

@@ -22,10 +22,9 @@ export class HandshakeWaves {
 
   /** Calls `letIn`: at once, or with the next wave. */
   enter(letIn: () => void): void {
-    if (this.#isOver) return letIn();
     this.#came += 1;
-    if (!this.#cancel) this.#wait();
-    if (this.#came <= AT_ONCE) letIn();
+    if (!this.#cancel && !this.#isOver) this.#wait();
+    if (this.#came <= AT_ONCE || this.#isOver) letIn();
     else this.#waiting.push(letIn);
   }
 

@@ -111,7 +111,7 @@ export function commandsHarness(database: Database, overrides: Partial<CommandsD
     registerNonce: () => true,
     node: { name: 'test:1', incarnation: randomUUID() },
     // Live, and too young to sweep.
-    lease: { leaseSince: () => leaseSince },
+    lease: { leaseSince: () => leaseSince, renewedAt: () => 0 },
     ...overrides,
   });
   const call = (

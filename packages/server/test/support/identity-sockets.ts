@@ -77,6 +77,7 @@ export async function openSockets(
       allowsOrigin: () => false,
       isForbiddenPlain: () => false,
       isOverloaded: () => false,
+      isCutOff: () => false,
     }),
     trust: () => true,
     clock,

@@ -341,7 +341,9 @@ export class InboxModel {
     for (const { seq, status } of write.ended) this.#end(seq, status);
     if (write.failed) this.#attempts.set(write.failed.seq, write.failed);
     this.#acked = Math.max(this.#acked, write.acked);
-    if (write.barrier && write.by === this.#inbox) write.by.committed();
+    if (write.by !== this.#inbox) return;
+    if (write.barrier) write.by.committed();
+    if (write.failed) write.by.counted(write.failed.seq);
   }
 
   #end(seq: number, status: string): void {

@@ -116,7 +116,7 @@ export async function screensHarness(
     limit: () => ({ allowed: true, retryAfterMs: 0 }),
     registerNonce: () => true,
     node,
-    lease: { leaseSince: () => 0 },
+    lease: { leaseSince: () => 0, renewedAt: () => 0 },
     calls: UNANSWERED,
   });
   const screens = createScreens(

@@ -7,7 +7,7 @@ export interface NodeKeeperDeps extends Omit<NodeDeps, 'onLost'> {
 }
 
 /** The node's name, kept over losses of the connection that holds it. */
-export interface KeptNode extends Pick<ClaimedNode, 'leaseIsLive' | 'leaseSince'> {
+export interface KeptNode extends Pick<ClaimedNode, 'leaseIsLive' | 'leaseSince' | 'renewedAt'> {
   release(): Promise<void>;
 }
 
@@ -41,6 +41,7 @@ export async function keepNode(claim: NodeClaim, deps: NodeKeeperDeps): Promise<
   return {
     leaseIsLive: () => held.leaseIsLive(),
     leaseSince: () => held.leaseSince(),
+    renewedAt: () => held.renewedAt(),
     async release() {
       ending.abort();
       await held.release();

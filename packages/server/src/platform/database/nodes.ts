@@ -19,6 +19,8 @@ export interface ClaimedNode {
   leaseIsLive(): boolean;
   /** Since when it has been live without a break, by the monotonic clock; undefined while it is not. */
   leaseSince(): number | undefined;
+  /** When it was renewed last, by the monotonic clock. */
+  renewedAt(): number;
   release(): Promise<void>;
 }
 
@@ -128,6 +130,7 @@ async function describeHolder(database: Queryable, lock: string): Promise<string
 async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promise<ClaimedNode> {
   const { database, clock, log } = deps;
   let leaseEndsAt = Number.NEGATIVE_INFINITY;
+  let renewedAt = Number.NEGATIVE_INFINITY;
   let liveSince = 0;
   let isOver = false;
   /** The database's clock minus the monotonic one, at the most, as it was at the last renewal. */
@@ -144,6 +147,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
     offsetMs = databaseNow - startedAt;
     if (endedAt >= leaseEndsAt) liveSince = endedAt;
     leaseEndsAt = startedAt + LEASE_MS - MARGIN_MS;
+    renewedAt = startedAt;
   };
   /** The monotonic clock stands still while the machine sleeps: the lease was over meanwhile, and what was written is of another time. */
   const beginAnew = async () => {
@@ -178,6 +182,7 @@ async function keep(claim: NodeClaim, locks: HeldLock[], deps: NodeDeps): Promis
     incarnation: claim.incarnation,
     leaseIsLive,
     leaseSince: () => (leaseIsLive() ? liveSince : undefined),
+    renewedAt: () => renewedAt,
     async release() {
       end();
       const now = Math.round(clock.monotonic() + database.clockOffsetMs());
