@@ -39,7 +39,7 @@ export interface Boot {
 
 /** What every domain is built from. */
 export interface Core {
-  node: { name: string; incarnation: string };
+  node: { name: string; incarnation: string; region?: string | undefined };
   lease: NodeLease;
   /** By it commands reach this process; the embedded profile's owns the data folder. */
   controlSocket: string | undefined;
@@ -64,7 +64,7 @@ export interface Core {
 export async function openCore(boot: Boot): Promise<Core> {
   const { clock, config, lifecycle, log } = boot;
   const deps = { clock, log, metrics: new Metrics() };
-  const node = { name: nodeName(config), incarnation: randomUUID() };
+  const node = { name: nodeName(config), incarnation: randomUUID(), region: config.REGION };
   const { database, kept, controlSocket } = await openStorage(boot, node);
   const reads = await lifecycle.step(
     'replica',
@@ -155,12 +155,11 @@ async function openStorage({ clock, config, fail, lifecycle, log }: Boot, node: 
   );
   const { database } = opened;
   if (!ownsFolder) for (const fault of await findUnsafeSettings(database)) log.warn({}, fault);
-  const { REGION: region, REDIS_URL } = config;
-  const singleNode = REDIS_URL === undefined;
+  const singleNode = config.REDIS_URL === undefined;
   await lifecycle.step('migrations', async () => migrate(database, await readMigrations(), deps));
   const kept = await lifecycle.step(
     'node name',
-    () => keepNode({ ...node, region, singleNode }, { ...deps, database }),
+    () => keepNode({ ...node, singleNode }, { ...deps, database }),
     (it) => it.release(),
   );
   await lifecycle.step('epoch', () => opened.renewEpochIfNeeded());

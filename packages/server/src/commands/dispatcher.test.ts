@@ -429,6 +429,29 @@ describeEachDatabase('delivering', (open) => {
     expect(await node.commands.currentEpoch()).toBeTruthy();
   });
 
+  it('[ND88] a node that alone cannot renew its lease says so, once one of its own region is heard that can', async () => {
+    const clock = new ManualClock();
+    const lease = { leaseSince: () => undefined, renewedAt: () => clock.monotonic() - 60_000 };
+    const { node, hear } = await startHearing({
+      clock,
+      lease,
+      node: { name: 'near:1', incarnation, region: 'near' },
+    });
+    const told = vi.fn();
+    node.commands.onCutOff(told);
+    const beat = (region: string) => {
+      for (let passed = 0; passed < 12_000; passed += 250) {
+        clock.advance(250);
+        hear({ kind: 'alive', incarnation: region, isWell: true, region });
+      }
+    };
+    beat('far');
+    expect(told).not.toHaveBeenCalled();
+    expect(node.commands.isCutOff()).toBe(false);
+    beat('near');
+    expect(told).toHaveBeenCalled();
+  });
+
   it('[BEY1] a hint of an unknown epoch closes nobody when the database knows nothing of it', async () => {
     const { node, hear } = await startHearing();
     const screen = new FakeScreen('scr_a', { answer: executed });

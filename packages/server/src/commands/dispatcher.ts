@@ -256,7 +256,9 @@ export class Dispatcher {
       void this.#heads.check();
     } else if (hint.kind === 'alive') {
       this.#heads.heard(hint.incarnation);
-      if (!isOwn) this.#cutOff.heard(hint.incarnation, hint.isWell === true);
+      // Clients come back to nodes of their region only.
+      const isNear = !isOwn && hint.region === this.#deps.node.region;
+      if (isNear) this.#cutOff.heard(hint.incarnation, hint.isWell === true);
     } else if (hint.kind === 'fence') {
       for (const session of [...(this.#sessions.get(`screen:${hint.screenId}`) ?? [])]) {
         if (session.fence > 0 && session.fence < hint.fence) this.#replace(session, hint.instanceId, true);

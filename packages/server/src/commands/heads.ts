@@ -15,7 +15,7 @@ export interface HeadsDeps {
   ledger: DeliveryLedger;
   awayLedger: AwayLedger;
   hints: HintChannel<Hint>;
-  node: { incarnation: string };
+  node: { incarnation: string; region?: string | undefined };
   lease: NodeLease;
   clock: Clock;
   databaseClock: DatabaseClock;
@@ -61,7 +61,12 @@ export class Heads {
     ];
     if (!isShared) return;
     const beat = () =>
-      hints.tell({ kind: 'alive', incarnation: node.incarnation, isWell: isWell({ lease, clock }) });
+      hints.tell({
+        kind: 'alive',
+        incarnation: node.incarnation,
+        isWell: isWell({ lease, clock }),
+        ...(node.region === undefined ? {} : { region: node.region }),
+      });
     this.#stopTimers.push(clock.every(HEARTBEAT_MS, beat));
   }
 

@@ -40,7 +40,7 @@ export type Hint =
   /** A screen's fence was taken by a connection that is alive. */
   | { kind: 'fence'; screenId: string; fence: number; instanceId: string | null }
   /** A heartbeat: whoever hears nothing of a living node compares heads. `isWell`: it renewed its lease lately; older versions do not say. */
-  | { kind: 'alive'; incarnation: string; isWell?: boolean };
+  | { kind: 'alive'; incarnation: string; isWell?: boolean; region?: string };
 
 const KINDS: ReadonlySet<unknown> = new Set<Hint['kind']>(['entries', 'copies', 'head', 'fence', 'alive']);
 

@@ -118,8 +118,8 @@ export interface CommandsDeps {
   limit(userId: string): { allowed: boolean; retryAfterMs?: number };
   /** False when the nonce was used with another command in the last 10 min. */
   registerNonce(userId: string, nonce: string, commandId: string): boolean | Promise<boolean>;
-  /** This process: its name and the uuid made at its start. */
-  node: { name: string; incarnation: string };
+  /** This process: its name, the uuid made at its start, and where it is. */
+  node: { name: string; incarnation: string; region?: string | undefined };
   lease: NodeLease;
   /** 0 to 1; absent: Math.random. */
   random?: () => number;
