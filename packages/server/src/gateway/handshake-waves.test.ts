@@ -48,12 +48,17 @@ describe('handshake waves', () => {
     expect(letIn).toEqual(upTo(38));
   });
 
-  it('[ND86] after a wave of ten or fewer nobody waits: few who come all the time are no crowd', () => {
+  it('[ND86] it is a crowd until two or fewer come in a wave', () => {
     come(20);
     clock.advance(100);
-    expect(letIn).toEqual(upTo(20));
+    come(3);
+    clock.advance(100);
+    come(2);
+    expect(letIn).toEqual(upTo(23));
+    clock.advance(100);
+    expect(letIn).toEqual(upTo(25));
     come(10);
-    expect(letIn).toEqual(upTo(30));
+    expect(letIn).toEqual(upTo(35));
   });
 
   it('[ND86] nobody waits when it has ended', () => {

@@ -4,6 +4,8 @@ import type { Clock } from '../platform/clock.js';
 const WAVE_MS = 100;
 /** Of so many in that time none waits. */
 const AT_ONCE = 10;
+/** A wave of so few ends the crowd. Far fewer than begin one: let in one by one those who come would make the process slow again. */
+const FEW = 2;
 
 /**
  * Lets the handshakes of a crowd in together. What each asks of SQL and Redis goes in batches, and a process that takes one
@@ -43,7 +45,7 @@ export class HandshakeWaves {
     this.#cancel = undefined;
     const wave = this.#waiting;
     this.#waiting = [];
-    if (wave.length > AT_ONCE) this.#wait();
+    if (wave.length > FEW) this.#wait();
     else this.#came = 0;
     this.#letIn(wave);
   }
