@@ -1,5 +1,5 @@
 /** Silence of a living node on the bus this long means that its hints are lost. */
-const SILENCE_MS = 750;
+export const SILENCE_MS = 750;
 
 /**
  * Who can be heard on the bus. Loss is a gap in the numbers (the bus tells), a start that was not heard of, or silence of a node whose

@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.js';
+import { SILENCE_MS } from './bus-watch.js';
 import type { NodeLease } from './types.js';
 
 export interface CutOffWatchDeps {
@@ -13,8 +14,6 @@ const WELL_MS = 6000;
 const CUT_OFF_MS = 12_000;
 /** Others have been well for so long: of those who had lost it too, one is back a moment before another. */
 const STEADY_MS = 10_000;
-/** As it is for hints. */
-const SILENCE_MS = 750;
 const LOOK_MS = 500;
 
 interface Other {

@@ -17,7 +17,7 @@ import type { InboxEntry } from './hints.js';
 export interface DeliveryBatchesDeps {
   ledger: DeliveryLedger;
   usernames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  node: { name: string; incarnation: string; region?: string | undefined };
+  node: { name: string; incarnation: string };
   clock: Clock;
   databaseClock: DatabaseClock;
   log: Log;

@@ -23,6 +23,7 @@ import type { Cancellation, NodeLease, ScreenAttachment, ScreenConnection } from
 export interface DispatcherDeps extends DeliveryBatchesDeps {
   config: { ackTimeoutMs: number; maxRetries: number };
   awayLedger: AwayLedger;
+  node: DeliveryBatchesDeps['node'] & { region?: string | undefined };
   lease: NodeLease;
   hints: HintChannel<Hint>;
   /** True when other processes may be on the bus. */
